@@ -1,0 +1,252 @@
+/* Layerwise: training deep networks block by block with local error signals.
+ *
+ * The whole native library as other languages see it. A context is one device; blocks live on it and
+ * are driven from outside, one call per block and step:
+ *
+ *     layerwise_dataset_batch(dataset, indices, n, &augmentation, &x, &labels);
+ *     for every block:  layerwise_block_train_step(block, x, labels, NULL, &next);  x = next;
+ *     layerwise_block_train_step(output_layer, x, labels, NULL, &logits);
+ *
+ * Every function returns a status; layerwise_error_message() says in one sentence what went wrong in
+ * the last call of this thread that failed. Handles are created by *_create or returned by a call, and
+ * closed by *_close, which accepts NULL and never fails. A context and all that lives on it may be used
+ * by one thread at a time; different contexts are independent. Handles keep their context's memory
+ * alive, in whatever order they are closed.
+ *
+ * Host arrays are float32 in PyTorch's order: activations (N, C, H, W), weights (O, I, KH, KW).
+ */
+#ifndef LAYERWISE_H
+#define LAYERWISE_H
+
+#include <stdint.h>
+
+#if defined(LAYERWISE_BUILD)
+#define LAYERWISE_API __attribute__((visibility("default")))
+#else
+#define LAYERWISE_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum layerwise_status {
+  LAYERWISE_OK = 0,
+  LAYERWISE_INVALID_ARGUMENT = 1,   /* the request cannot work */
+  LAYERWISE_INVALID_STATE = 2,      /* a call in the wrong order */
+  LAYERWISE_OUT_OF_MEMORY = 3,
+  LAYERWISE_DEVICE_UNAVAILABLE = 4, /* no such device, or its library does not load */
+  LAYERWISE_INTERNAL_ERROR = 5      /* a defect */
+} layerwise_status;
+
+/* The last failure of this thread; valid until its next failing call. Empty if there was none. */
+LAYERWISE_API const char* layerwise_error_message(void);
+
+/* "0.1.0". */
+LAYERWISE_API const char* layerwise_version(void);
+
+/* Vector extensions of this processor that the library can use: "avx2 avx512f avx512_bf16". */
+LAYERWISE_API const char* layerwise_cpu_features(void);
+
+/* ---- context: a device, its memory, the state of a run ------------------------------------------ */
+
+typedef struct layerwise_context layerwise_context;
+
+/* device: "cpu" (oneDNN and fused loops, float32) or "reference" (plain loops, float64).
+ * threads: 0 for one per core. seed keys every random number: initialisation, dropout, augmentation. */
+LAYERWISE_API layerwise_status layerwise_context_create(const char* device, int32_t threads, uint64_t seed,
+                                                        layerwise_context** context);
+LAYERWISE_API void layerwise_context_close(layerwise_context* context);
+
+/* Sets what changes between steps: the number of the step (keys dropout and augmentation; the caller
+ * counts) and the learning rate. */
+LAYERWISE_API layerwise_status layerwise_context_set_step(layerwise_context* context, uint64_t step,
+                                                          double learning_rate);
+
+typedef struct layerwise_memory {
+  int64_t arena_bytes;      /* activations and temporaries, shared by all blocks */
+  int64_t arena_peak_bytes; /* the most there ever was */
+  int64_t parameter_bytes;  /* parameters, buffers and optimiser state of all blocks */
+  int64_t dataset_bytes;    /* images and labels held on the device */
+} layerwise_memory;
+LAYERWISE_API layerwise_status layerwise_context_memory(const layerwise_context* context, layerwise_memory* memory);
+
+/* Threads in use. */
+LAYERWISE_API layerwise_status layerwise_context_threads(const layerwise_context* context, int32_t* threads);
+
+/* ---- tensors: activations and labels on the device ---------------------------------------------- */
+
+typedef struct layerwise_tensor layerwise_tensor;
+
+/* values: n·c·h·w floats in (N, C, H, W) order. */
+LAYERWISE_API layerwise_status layerwise_tensor_create(layerwise_context* context, const float* values, int64_t n,
+                                                       int64_t c, int64_t h, int64_t w, layerwise_tensor** tensor);
+/* labels: n class numbers. */
+LAYERWISE_API layerwise_status layerwise_labels_create(layerwise_context* context, const int32_t* labels, int64_t n,
+                                                       layerwise_tensor** tensor);
+/* shape: N, C, H, W. */
+LAYERWISE_API layerwise_status layerwise_tensor_shape(const layerwise_tensor* tensor, int64_t* shape);
+/* Copies all elements into values, which holds `count` of them, in (N, C, H, W) order. */
+LAYERWISE_API layerwise_status layerwise_tensor_read(const layerwise_tensor* tensor, float* values, int64_t count);
+LAYERWISE_API void layerwise_tensor_close(layerwise_tensor* tensor);
+
+/* ---- data set: byte images resident on the device ----------------------------------------------- */
+
+typedef struct layerwise_dataset layerwise_dataset;
+
+/* pixels: count·channels·height·width bytes in (N, C, H, W) order; labels: count class numbers below
+ * classes; mean, deviation: per channel, of pixel / 255. */
+LAYERWISE_API layerwise_status layerwise_dataset_create(layerwise_context* context, const uint8_t* pixels,
+                                                        const int32_t* labels, int64_t count, int32_t channels,
+                                                        int32_t height, int32_t width, int32_t classes,
+                                                        const float* mean, const float* deviation,
+                                                        layerwise_dataset** dataset);
+LAYERWISE_API void layerwise_dataset_close(layerwise_dataset* dataset);
+
+/* Random crop from an image framed by crop_padding black pixels, horizontal flip, and `holes` squares of
+ * hole_length that are set to 0 after normalisation. All zero: none. */
+typedef struct layerwise_augmentation {
+  int32_t crop_padding;
+  int32_t horizontal_flip;
+  int32_t holes;
+  int32_t hole_length;
+} layerwise_augmentation;
+
+/* The images named by indices, augmented (NULL: not) and normalised, and their labels. */
+LAYERWISE_API layerwise_status layerwise_dataset_batch(layerwise_dataset* dataset, const int32_t* indices,
+                                                       int32_t count, const layerwise_augmentation* augmentation,
+                                                       layerwise_tensor** images, layerwise_tensor** labels);
+
+/* ---- blocks -------------------------------------------------------------------------------------- */
+
+typedef struct layerwise_block layerwise_block;
+
+typedef enum layerwise_block_kind {
+  LAYERWISE_CONVOLUTION = 0, /* conv → batch norm → [+ shortcut] → activation → channel dropout → [2×2 max-pool] */
+  LAYERWISE_LINEAR = 1,      /* the same with a linear layer over the flattened input and element dropout */
+  LAYERWISE_OUTPUT = 2       /* a linear layer that ends in the global cross-entropy */
+} layerwise_block_kind;
+
+typedef enum layerwise_loss {
+  LAYERWISE_LOSS_NONE = 0, /* the block learns from what flows back to it (backpropagation) */
+  LAYERWISE_LOSS_PRED = 1,
+  LAYERWISE_LOSS_SIM = 2,
+  LAYERWISE_LOSS_PREDSIM = 3 /* beta · sim + (1 − beta) · pred */
+} layerwise_loss;
+
+typedef enum layerwise_optimizer {
+  LAYERWISE_SGD = 0,
+  LAYERWISE_ADAM = 1,
+  LAYERWISE_AMSGRAD = 2
+} layerwise_optimizer;
+
+typedef struct layerwise_block_config {
+  const char* name;  /* "features.0": begins every message about this block */
+  int32_t index;     /* of the block in its network, 0 … 2²⁵: keys its random numbers */
+  int32_t kind;      /* layerwise_block_kind */
+  int32_t in_channels, in_height, in_width;
+  int32_t out_channels; /* output layer: the number of classes */
+  int32_t kernel, stride, padding; /* convolution only */
+  int32_t bias;         /* 0 or 1 */
+  int32_t batch_norm;   /* 0 or 1 */
+  double negative_slope; /* 0: ReLU; 0.01: the LeakyReLU of the published method */
+  double dropout;       /* in [0, 1) */
+  int32_t max_pool;     /* 0 or 1 */
+  int32_t loss;         /* layerwise_loss */
+  double beta;
+  int32_t similarity_std; /* 1: standard deviation over positions; 0: flattened maps */
+  int32_t dim_in_decoder; /* most features the local classifier sees */
+  int32_t classes;
+  double loss_scale;    /* output layer: factor of the global loss */
+  int32_t zero_start;   /* output layer: weights start at zero */
+  int32_t optimizer;    /* layerwise_optimizer */
+  double momentum;      /* sgd only */
+  double weight_decay;
+} layerwise_block_config;
+
+/* Fills a config with the published defaults: a 3×3 convolution block, stride 1, padding 1, bias, batch
+ * norm, ReLU, predsim with beta 0.99, dim_in_decoder 4096, Adam. Sizes are left 0. */
+LAYERWISE_API void layerwise_block_config_defaults(layerwise_block_config* config);
+
+/* Parameters start from PyTorch's default initialisation, keyed by the context's seed. */
+LAYERWISE_API layerwise_status layerwise_block_create(layerwise_context* context,
+                                                      const layerwise_block_config* config, layerwise_block** block);
+LAYERWISE_API void layerwise_block_close(layerwise_block* block);
+
+/* One local training step: forward, the block's own loss, its gradients, its optimiser. output is
+ * computed with the parameters before the update and is detached; for the output layer it is the logits
+ * (N, classes). shortcut (NULL: none) is added after batch norm. */
+LAYERWISE_API layerwise_status layerwise_block_train_step(layerwise_block* block, const layerwise_tensor* x,
+                                                          const layerwise_tensor* labels,
+                                                          const layerwise_tensor* shortcut,
+                                                          layerwise_tensor** output);
+
+/* Backpropagation: forward keeps what backward needs; backward gives the gradient at the input (d_input
+ * NULL: not wanted), updates the parameters and drops what was kept. The output layer has only
+ * output_train_step, which does both. */
+LAYERWISE_API layerwise_status layerwise_block_forward(layerwise_block* block, const layerwise_tensor* x,
+                                                       layerwise_tensor** output);
+LAYERWISE_API layerwise_status layerwise_block_backward(layerwise_block* block, const layerwise_tensor* d_output,
+                                                        layerwise_tensor** d_input);
+LAYERWISE_API layerwise_status layerwise_block_output_train_step(layerwise_block* block, const layerwise_tensor* x,
+                                                                 const layerwise_tensor* labels,
+                                                                 layerwise_tensor** d_input);
+
+/* Evaluation mode: running statistics, no dropout. With labels, the local classifier's (the output
+ * layer's) loss and errors are added to the metrics. output: as in train_step. */
+LAYERWISE_API layerwise_status layerwise_block_evaluate(layerwise_block* block, const layerwise_tensor* x,
+                                                        const layerwise_tensor* labels,
+                                                        const layerwise_tensor* shortcut, layerwise_tensor** output);
+
+typedef struct layerwise_metrics {
+  double similarity_loss; /* mean over samples, as weighted in the block's total: times beta under predsim */
+  double prediction_loss; /* the same, times (1 − beta) under predsim; the output layer's is unweighted */
+  double errors;          /* samples that the (local) classifier got wrong */
+  double samples;         /* seen by the block */
+} layerwise_metrics;
+
+/* Reads the means since the last call, and starts anew. A block without a classifier counts no errors. */
+LAYERWISE_API layerwise_status layerwise_block_metrics(layerwise_block* block, layerwise_metrics* metrics);
+
+/* ---- what a block holds -------------------------------------------------------------------------- */
+
+typedef enum layerwise_tensor_role {
+  LAYERWISE_PARAMETER = 0,       /* trained: "encoder.weight", "bn.bias", "decoder_y.weight", … */
+  LAYERWISE_BUFFER = 1,          /* kept: "bn.running_mean", … */
+  LAYERWISE_OPTIMIZER_STATE = 2  /* "exp_avg.encoder.weight", "step", … */
+} layerwise_tensor_role;
+
+typedef struct layerwise_tensor_info {
+  const char* name;  /* within the block; lives as long as the block */
+  int32_t role;      /* layerwise_tensor_role */
+  int32_t rank;      /* 0 … 4 */
+  int64_t shape[4];
+} layerwise_tensor_info;
+
+LAYERWISE_API layerwise_status layerwise_block_tensor_count(const layerwise_block* block, int32_t* count);
+LAYERWISE_API layerwise_status layerwise_block_tensor_info(const layerwise_block* block, int32_t position,
+                                                           layerwise_tensor_info* info);
+/* By name; count is the number of elements and must match. On a float32 device both are exact. */
+LAYERWISE_API layerwise_status layerwise_block_tensor_read(const layerwise_block* block, const char* name,
+                                                           float* values, int64_t count);
+LAYERWISE_API layerwise_status layerwise_block_tensor_write(layerwise_block* block, const char* name,
+                                                            const float* values, int64_t count);
+
+/* ---- inspection ---------------------------------------------------------------------------------- */
+
+/* As train_step, but without the update: keeps copies of what the step computed, to be read by name:
+ * "h", "local_logits", "similarity_hidden", "similarity_target", "grad.shortcut",
+ * "grad." + each parameter's name. They are kept until the block's next inspect. */
+LAYERWISE_API layerwise_status layerwise_block_inspect(layerwise_block* block, const layerwise_tensor* x,
+                                                       const layerwise_tensor* labels,
+                                                       const layerwise_tensor* shortcut);
+LAYERWISE_API layerwise_status layerwise_block_inspection_count(const layerwise_block* block, const char* name,
+                                                                int64_t* count);
+LAYERWISE_API layerwise_status layerwise_block_inspection_read(const layerwise_block* block, const char* name,
+                                                               float* values, int64_t count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,280 @@
+// The C API: blocks. Handles, validation and exception → status; no arithmetic.
+#include <algorithm>
+#include <initializer_list>
+
+#include "api_handles.h"
+#include "block/local_block.h"
+#include "block/output_layer.h"
+
+using namespace layerwise;
+
+namespace {
+
+template <class Enum>
+Enum checked_enum(int32_t value, int32_t last, const char* what) {
+  require(value >= 0 && value <= last, what, " ", value, " is unknown");
+  return static_cast<Enum>(value);
+}
+
+LocalLoss loss_of(int32_t value) {
+  switch (checked_enum<layerwise_loss>(value, LAYERWISE_LOSS_PREDSIM, "loss")) {
+    case LAYERWISE_LOSS_NONE: return LocalLoss::none;
+    case LAYERWISE_LOSS_PRED: return LocalLoss::pred;
+    case LAYERWISE_LOSS_SIM: return LocalLoss::sim;
+    case LAYERWISE_LOSS_PREDSIM: break;
+  }
+  return LocalLoss::predsim;
+}
+
+OptimizerStep::Rule rule_of(int32_t value) {
+  switch (checked_enum<layerwise_optimizer>(value, LAYERWISE_AMSGRAD, "optimizer")) {
+    case LAYERWISE_SGD: return OptimizerStep::Rule::sgd;
+    case LAYERWISE_ADAM: return OptimizerStep::Rule::adam;
+    case LAYERWISE_AMSGRAD: break;
+  }
+  return OptimizerStep::Rule::amsgrad;
+}
+
+std::unique_ptr<Block> make_block(const std::shared_ptr<Context>& context, const layerwise_block_config& config) {
+  require(config.index >= 0 && config.index < (1 << 25), "the block's index must be in 0 … 2²⁵ − 1, not ",
+          config.index);
+  require(config.in_channels > 0 && config.in_height > 0 && config.in_width > 0, "the input is ", config.in_channels,
+          "×", config.in_height, "×", config.in_width, "; every dimension must be positive");
+  require(config.weight_decay >= 0, "weight decay must not be negative, but is ", config.weight_decay);
+  require(config.momentum >= 0 && config.momentum < 1, "momentum must be in [0, 1), not ", config.momentum);
+  const Shape input{1, config.in_height, config.in_width, config.in_channels};
+  const OptimizerSettings optimizer{rule_of(config.optimizer), config.momentum, config.weight_decay};
+  const uint32_t index = static_cast<uint32_t>(config.index);
+  const auto kind = checked_enum<layerwise_block_kind>(config.kind, LAYERWISE_OUTPUT, "kind of block");
+  if (kind == LAYERWISE_OUTPUT) {
+    OutputLayerConfig output;
+    output.name = config.name;
+    output.index = index;
+    output.input = input;
+    output.classes = config.out_channels;
+    output.loss_scale = config.loss_scale;
+    output.zero_start = config.zero_start != 0;
+    output.optimizer = optimizer;
+    return std::make_unique<OutputLayer>(context, output);
+  }
+  LocalBlockConfig local;
+  local.name = config.name;
+  local.index = index;
+  local.linear = kind == LAYERWISE_LINEAR;
+  local.input = input;
+  local.out_channels = config.out_channels;
+  local.convolution = {config.kernel, config.kernel, config.stride, config.padding};
+  local.bias = config.bias != 0;
+  local.batch_norm = config.batch_norm != 0;
+  local.negative_slope = config.negative_slope;
+  local.dropout = config.dropout;
+  local.max_pool = config.max_pool != 0;
+  local.loss = loss_of(config.loss);
+  local.beta = config.beta;
+  local.similarity_std = config.similarity_std != 0;
+  local.dim_in_decoder = config.dim_in_decoder;
+  local.classes = config.classes;
+  local.optimizer = optimizer;
+  return std::make_unique<LocalBlock>(context, local);
+}
+
+const char* name_of(const layerwise_block* block) { return block == nullptr ? nullptr : block->block->name().c_str(); }
+
+Labels labels_of(const layerwise_tensor* labels) {
+  if (labels == nullptr) return {};
+  require(labels->view().type == DataType::int32, "the labels are not a tensor of labels");
+  return {labels->view(), labels->label_limit};
+}
+
+Tensor optional_view(const layerwise_tensor* tensor) { return tensor == nullptr ? Tensor{} : tensor->view(); }
+
+// Tensors of another context lie in memory that this block's device may not see.
+void check_context(const layerwise_block& block, std::initializer_list<const layerwise_tensor*> tensors) {
+  for (const layerwise_tensor* tensor : tensors)
+    require(tensor == nullptr || tensor->context == block.context, "a tensor belongs to another context");
+}
+
+LocalBlock& local_block(layerwise_block* block) {
+  auto* local = dynamic_cast<LocalBlock*>(given(block, "block").block.get());
+  require(local != nullptr, "an output layer has no forward and backward; use output_train_step");
+  return *local;
+}
+
+const std::vector<float>& inspected(const layerwise_block* block, const char* name) {
+  const Inspection& inspection = given(block, "block").inspection;
+  const auto found = inspection.find(&given(name, "name"));
+  require(found != inspection.end(), "nothing called '", name, "' was inspected");
+  return found->second;
+}
+
+}  // namespace
+
+// ---- life -----------------------------------------------------------------------------------------
+
+void layerwise_block_config_defaults(layerwise_block_config* config) {
+  if (config == nullptr) return;
+  *config = {};
+  config->kind = LAYERWISE_CONVOLUTION;
+  config->kernel = 3;
+  config->stride = 1;
+  config->padding = 1;
+  config->bias = 1;
+  config->batch_norm = 1;
+  config->loss = LAYERWISE_LOSS_PREDSIM;
+  config->beta = 0.99;
+  config->similarity_std = 1;
+  config->dim_in_decoder = 4096;
+  config->loss_scale = 1;
+  config->zero_start = 1;
+  config->optimizer = LAYERWISE_ADAM;
+}
+
+layerwise_status layerwise_block_create(layerwise_context* context, const layerwise_block_config* config,
+                                        layerwise_block** block) {
+  return guarded(config == nullptr ? nullptr : config->name, [&] {
+    const std::shared_ptr<Context>& on = given(context, "context").context;
+    given(given(config, "config").name, "the block's name");
+    given(block, "block") = nullptr;
+    on->backend().enter();
+    *block = new layerwise_block{on, make_block(on, *config), {}};
+  });
+}
+
+void layerwise_block_close(layerwise_block* block) { delete block; }
+
+// ---- steps ----------------------------------------------------------------------------------------
+
+layerwise_status layerwise_block_train_step(layerwise_block* block, const layerwise_tensor* x,
+                                            const layerwise_tensor* labels, const layerwise_tensor* shortcut,
+                                            layerwise_tensor** output) {
+  return guarded(name_of(block), [&] {
+    check_context(given(block, "block"), {x, labels, shortcut});
+    given(output, "output") = nullptr;
+    block->context->backend().enter();
+    *output = make_handle(block->context, block->block->train_step(given(x, "x").view(), labels_of(labels),
+                                                                   optional_view(shortcut)));
+  });
+}
+
+layerwise_status layerwise_block_forward(layerwise_block* block, const layerwise_tensor* x,
+                                         layerwise_tensor** output) {
+  return guarded(name_of(block), [&] {
+    check_context(given(block, "block"), {x});
+    given(output, "output") = nullptr;
+    block->context->backend().enter();
+    *output = make_handle(block->context, local_block(block).forward(given(x, "x").activation));
+  });
+}
+
+layerwise_status layerwise_block_backward(layerwise_block* block, const layerwise_tensor* d_output,
+                                          layerwise_tensor** d_input) {
+  return guarded(name_of(block), [&] {
+    check_context(given(block, "block"), {d_output});
+    if (d_input != nullptr) *d_input = nullptr;
+    block->context->backend().enter();
+    ArenaTensor gradient = local_block(block).backward(given(d_output, "d_output").view(), d_input != nullptr);
+    if (d_input != nullptr) *d_input = make_handle(block->context, std::move(gradient));
+  });
+}
+
+layerwise_status layerwise_block_output_train_step(layerwise_block* block, const layerwise_tensor* x,
+                                                   const layerwise_tensor* labels, layerwise_tensor** d_input) {
+  return guarded(name_of(block), [&] {
+    check_context(given(block, "block"), {x, labels});
+    given(d_input, "d_input") = nullptr;
+    auto* output = dynamic_cast<OutputLayer*>(block->block.get());
+    require(output != nullptr, "only an output layer has output_train_step");
+    block->context->backend().enter();
+    *d_input = make_handle(block->context, output->backpropagate(given(x, "x").view(), labels_of(labels)));
+  });
+}
+
+layerwise_status layerwise_block_evaluate(layerwise_block* block, const layerwise_tensor* x,
+                                          const layerwise_tensor* labels, const layerwise_tensor* shortcut,
+                                          layerwise_tensor** output) {
+  return guarded(name_of(block), [&] {
+    check_context(given(block, "block"), {x, labels, shortcut});
+    given(output, "output") = nullptr;
+    block->context->backend().enter();
+    *output = make_handle(block->context, block->block->evaluate(given(x, "x").view(), labels_of(labels),
+                                                                 optional_view(shortcut)));
+  });
+}
+
+layerwise_status layerwise_block_metrics(layerwise_block* block, layerwise_metrics* metrics) {
+  return guarded(name_of(block), [&] {
+    given(block, "block");
+    given(metrics, "metrics");
+    block->context->backend().enter();
+    const BlockMetrics read = block->block->read_metrics();
+    *metrics = {read.similarity_loss, read.prediction_loss, read.errors, read.samples};
+  });
+}
+
+// ---- what a block holds ---------------------------------------------------------------------------
+
+layerwise_status layerwise_block_tensor_count(const layerwise_block* block, int32_t* count) {
+  return guarded(name_of(block), [&] {
+    given(count, "count") = static_cast<int32_t>(given(block, "block").block->parameters().tensors().size());
+  });
+}
+
+layerwise_status layerwise_block_tensor_info(const layerwise_block* block, int32_t position,
+                                             layerwise_tensor_info* info) {
+  return guarded(name_of(block), [&] {
+    const std::vector<Parameters::Info>& tensors = given(block, "block").block->parameters().tensors();
+    require(position >= 0 && static_cast<size_t>(position) < tensors.size(), "there is no tensor number ", position);
+    const Parameters::Info& found = tensors[static_cast<size_t>(position)];
+    given(info, "info") = {};
+    info->name = found.name.c_str();
+    info->role = static_cast<int32_t>(found.role);
+    info->rank = static_cast<int32_t>(found.dimensions.size());
+    std::copy(found.dimensions.begin(), found.dimensions.end(), info->shape);
+  });
+}
+
+layerwise_status layerwise_block_tensor_read(const layerwise_block* block, const char* name, float* values,
+                                             int64_t count) {
+  return guarded(name_of(block), [&] {
+    const Block& of = *given(block, "block").block;
+    block->context->backend().enter();
+    of.parameters().read(&given(name, "name"), &given(values, "values"), count);
+  });
+}
+
+layerwise_status layerwise_block_tensor_write(layerwise_block* block, const char* name, const float* values,
+                                              int64_t count) {
+  return guarded(name_of(block), [&] {
+    Block& of = *given(block, "block").block;
+    block->context->backend().enter();
+    of.parameters().write(&given(name, "name"), &given(values, "values"), count);
+  });
+}
+
+// ---- inspection -----------------------------------------------------------------------------------
+
+layerwise_status layerwise_block_inspect(layerwise_block* block, const layerwise_tensor* x,
+                                         const layerwise_tensor* labels, const layerwise_tensor* shortcut) {
+  return guarded(name_of(block), [&] {
+    check_context(given(block, "block"), {x, labels, shortcut});
+    block->context->backend().enter();
+    block->inspection =
+        block->block->inspect(given(x, "x").view(), labels_of(labels), optional_view(shortcut));
+  });
+}
+
+layerwise_status layerwise_block_inspection_count(const layerwise_block* block, const char* name, int64_t* count) {
+  return guarded(name_of(block), [&] {
+    given(count, "count") = static_cast<int64_t>(inspected(block, name).size());
+  });
+}
+
+layerwise_status layerwise_block_inspection_read(const layerwise_block* block, const char* name, float* values,
+                                                 int64_t count) {
+  return guarded(name_of(block), [&] {
+    const std::vector<float>& from = inspected(block, name);
+    given(values, "values");
+    require(static_cast<size_t>(count) == from.size(), "'", name, "' has ", from.size(), " elements, not ", count);
+    std::copy(from.begin(), from.end(), values);
+  });
+}

@@ -1,0 +1,270 @@
+// The op contract: what a device must be able to do for the algorithm in block/ to run on it.
+//
+// Every operation is one fused step of a local-loss block, meant to be one pass over memory. The
+// algorithm decides what is computed; a backend decides how. All backends are held to the same table
+// of cases (tests/operation_cases.h), the reference backend being what the others are compared with.
+//
+// Conventions
+// - Activations are channels-last: Shape{n, h, w, c}. A linear layer is a convolution whose kernel
+//   covers its whole input, so its activations are (N, 1, 1, F) and nothing here is special for it.
+// - Weights are (out channels, kernel height, kernel width, in channels): Shape{n=O, h, w, c=I}.
+// - `A` is the activation type, `P` the type of parameters, statistics and their gradients
+//   (activation_type(), parameter_type()). Sums are accumulated in P or wider, in a fixed order.
+// - An absent tensor (operator bool false) switches its part of an operation off.
+// - Outputs are overwritten. Only Metrics and running statistics are accumulated.
+// - Operands never overlap unless the comment says so. Shapes have been checked by the caller.
+// - "Bytes" in the comments counts what one pass must move, in elements of A, small operands left out.
+//   N samples, P_x positions of a map, C channels.
+#pragma once
+
+#include <cstdint>
+
+#include "core/arena.h"
+#include "core/philox.h"
+#include "core/tensor.h"
+
+namespace layerwise {
+
+/// What changes from step to step. A backend keeps it in device memory, so that a step can be recorded
+/// once and replayed.
+struct StepState {
+  uint64_t seed = 0;
+  uint64_t step = 0;          // batches trained since the start of the run: keys the random numbers
+  double learning_rate = 0;
+};
+
+/// Sums over the samples seen since they were last read; in device memory. Losses are sums over
+/// samples of the unweighted mean loss of the sample's batch.
+struct Metrics {
+  double similarity_loss = 0;
+  double prediction_loss = 0;
+  double errors = 0;   // samples whose largest logit is not at their label (first of equals counts)
+};
+
+/// Geometry of a convolution; zero padding, the same stride and padding in both directions.
+struct Convolution {
+  int64_t kernel_height = 1, kernel_width = 1;
+  int64_t stride = 1;
+  int64_t padding = 0;
+
+  int64_t out_height(int64_t in_height) const { return (in_height + 2 * padding - kernel_height) / stride + 1; }
+  int64_t out_width(int64_t in_width) const { return (in_width + 2 * padding - kernel_width) / stride + 1; }
+};
+
+/// Average pooling: stride = kernel, zero padding that counts in the average, no ceil mode.
+struct AveragePooling {
+  int64_t kernel_height = 1, kernel_width = 1;
+  int64_t padding_height = 0, padding_width = 0;
+
+  int64_t out_height(int64_t in_height) const { return (in_height + 2 * padding_height - kernel_height) / kernel_height + 1; }
+  int64_t out_width(int64_t in_width) const { return (in_width + 2 * padding_width - kernel_width) / kernel_width + 1; }
+  bool is_identity() const { return kernel_height == 1 && kernel_width == 1; }
+};
+
+/// Dropout of whole channels: element (n, c) of the sequence {seed, dropout, stream, step} has index
+/// n·C + c; the channel is dropped where the word is below dropout_threshold(probability), else scaled
+/// by 1 / (1 − probability). On 1×1 maps that is the dropout of elements.
+struct Dropout {
+  double probability = 0;  // in [0, 1); 0 switches it off
+  uint32_t stream = 0;     // the block's index
+};
+
+/// Crop, flip, cutout and normalisation of byte images.
+///
+/// Image i of a batch uses the sequence {seed, augmentation, i, step}. Word 0: crop row offset,
+/// random_below(·, 2·padding + 1), within the image framed by `padding` black pixels; word 1: crop
+/// column offset; word 2: flipped left to right where below 2³¹; words 3 + 2k and 4 + 2k: row and
+/// column of the centre of hole k, random_below(·, height) and random_below(·, width).
+/// Cutout sets normalised values to 0 in rows [y − length/2, y + length/2) and the same columns, both
+/// clipped to the image (integer division), after flip and crop.
+struct Augmentation {
+  int64_t crop_padding = 0;   // 0: no crop
+  bool horizontal_flip = false;
+  int64_t holes = 0;          // 0: no cutout
+  int64_t hole_length = 0;
+};
+
+/// images (N, H, W, C) ← normalise(augment(pixels[indices])): value = (byte / 255 − mean_c) / deviation_c.
+struct LoadBatch {
+  Tensor pixels;            // uint8 (dataset size, H, W, C)
+  Tensor dataset_labels;    // int32 vector (dataset size)
+  Tensor indices;           // int32 vector (N), each below the dataset size
+  Tensor mean, deviation;   // P vectors (C)
+  Augmentation augmentation;
+  Tensor images;            // out, A
+  Tensor labels;            // out, int32 vector (N)
+};
+
+/// y = W ∗ x (+ bias), and moments of y.
+/// Bytes: read x, write y.
+struct ConvolutionForward {
+  enum class Moments {
+    none,
+    channel,         // mean and biased variance over N·positions; vectors (C)
+    sample_channel   // mean and unbiased standard deviation over two or more positions; matrices (N, C)
+  };
+  Convolution convolution;
+  Tensor x;               // A (N, H, W, I)
+  Tensor weight;          // P (O, KH, KW, I)
+  Tensor bias;            // P (O), or absent
+  Tensor y;               // out, A (N, OH, OW, O)
+  Moments moments = Moments::none;
+  Tensor mean, spread;    // out, P; spread is the variance or the standard deviation
+};
+
+/// h = act(batch_norm(y) [+ shortcut]); pooled = average_pool(h); output = max_pool(dropout(h)).
+/// batch_norm(y) = scale · (y − mean) / sqrt(variance + 1e-5) + shift.
+/// Bytes: read y (and shortcut), write h and output.
+struct NormalizeActivate {
+  Tensor y;                                 // A (N, H, W, C)
+  Tensor mean, variance;                    // P (C): of the batch in training, running in evaluation; absent: no batch norm
+  Tensor scale, shift;                      // P (C)
+  Tensor running_mean, running_variance;    // P (C): r ← (1 − m)·r + m·value, the variance unbiased (biased
+                                            // where there is one value per channel); absent in evaluation
+  double momentum = 0.1;
+  Tensor shortcut;                          // A, as y
+  double negative_slope = 0;                // act(v) = v > 0 ? v : slope · v; 0 is ReLU, 1 the identity
+  Tensor h;                                 // out, A, as y
+  AveragePooling average_pooling;
+  Tensor pooled;                            // out, A (N, PH, PW, C), or absent
+  Dropout dropout;
+  bool max_pool = false;                    // 2×2, stride 2, no padding: an odd last row or column is left out
+  Tensor output;                            // out, A; absent where it is h itself (no dropout, no max-pooling)
+};
+
+/// logits = W·x + b; loss = mean over the batch of cross-entropy(softmax(logits), label); gradients of
+/// gradient_scale · loss.
+struct ClassifierLoss {
+  Tensor x;                // A (N, …): F features per sample, in memory order
+  Tensor weight;           // P (K, …): F per class, in the same order
+  Tensor bias;             // P (K)
+  Tensor labels;           // int32 (N); absent: logits only
+  double gradient_scale = 1;
+  Tensor d_weight, d_bias;  // out, P; absent: loss only
+  Tensor d_x;              // out, A, as x, or absent
+  Tensor logits;           // out, P (N, K), or absent
+  Metrics* metrics = nullptr;  // device memory; prediction_loss and errors are added to
+};
+
+/// The similarity-matching loss. Each sample's vector is centred (its own mean subtracted) and divided
+/// by (1e-8 + its Euclidean norm); R = X·Xᵀ clamped to [−1, 1]; loss = mean over all N² entries of
+/// (R − T)², T = 1 for equal labels, −1/(K−1) otherwise. Gradients of gradient_scale · loss, those of a
+/// zero centred vector being 0.
+/// Bytes: read x, write d_x; the N×N matrix stays in cache.
+struct SimilarityLoss {
+  Tensor x;                // A or P (N, …): the features per sample
+  Tensor labels;           // int32 (N)
+  int64_t classes = 0;     // K ≥ 2
+  double gradient_scale = 1;
+  Tensor d_x;              // out, type and shape of x, or absent
+  Tensor similarity, target;  // out, P (N, N), or absent: R and T, for inspection
+  Metrics* metrics = nullptr;  // device memory; similarity_loss is added to
+};
+
+/// The gradient at the block's pre-activation, from everything that depends on h:
+///   dh = Vᵀ ∗ dz + average-unpool(d_pooled) + dropout'(max-unpool(d_output));  g = dh · act'(h)
+/// with dz given (d_z), or affine in z where the similarity features are standard deviations:
+///   dz = d_deviation · (z − mean) / ((positions − 1) · deviation), 0 where deviation is 0;
+/// dV = the weight gradient of V for dz; d_shift = Σ g, d_scale = Σ g · ŷ with ŷ = (y − mean_y) / sqrt(variance_y + 1e-5).
+/// act' uses the sign of h (the slope where h ≤ 0). max-unpool sends a window's gradient to its first
+/// maximum in row order.
+/// Bytes: read h, z, y; write g.
+struct HiddenGradient {
+  Tensor h;                          // A (N, H, W, C)
+  double negative_slope = 0;
+
+  Convolution similarity_convolution;  // same-size convolution, C → C
+  Tensor similarity_weight;          // P (C, KH, KW, C); absent: no similarity branch
+  Tensor z;                          // A, as h, given with either form of dz; consumed: its contents are undefined afterwards
+  Tensor mean, deviation, d_deviation;  // P (N, C); absent: d_z is given
+  Tensor d_z;                        // A, as h
+  Tensor d_similarity_weight;        // out, P
+
+  AveragePooling average_pooling;
+  Tensor d_pooled;                   // A, or absent
+
+  Dropout dropout;                   // of the forward pass
+  bool max_pool = false;
+  Tensor d_output;                   // A, shape of the block's output, or absent
+
+  Tensor g;                          // out, A, as h
+
+  Tensor y, mean_y, variance_y;      // absent without batch norm
+  Tensor d_scale, d_shift;           // out, P (C); absent without batch norm
+};
+
+/// Batch-norm backward into the weight gradient (and, where wanted, the data gradient):
+///   dy = scale / sqrt(variance + 1e-5) · (g − d_shift / M − ŷ · d_scale / M), M = N·positions; without batch norm dy = g;
+///   dW = weight gradient for dy; d_bias = Σ dy, which is exactly 0 with batch norm; d_x = Wᵀ ∗ dy.
+/// Bytes: read x, g, y (d_x: write x).
+struct EncoderGradient {
+  Convolution convolution;
+  Tensor x;                          // A (N, H, W, I)
+  Tensor weight;                     // P (O, KH, KW, I)
+  Tensor g;                          // A (N, OH, OW, O); consumed
+  Tensor y, mean, variance, scale;   // absent without batch norm
+  Tensor d_scale, d_shift;           // in, P (O)
+  Tensor d_weight;                   // out, P
+  Tensor d_bias;                     // out, P, or absent
+  Tensor d_x;                        // out, A, or absent: the local method does not need it
+};
+
+/// One optimiser step over all parameters of a block, one contiguous vector each.
+/// g ← gradient + weight_decay · w, then
+/// - sgd:     v ← momentum · v + g;  w ← w − lr · v
+/// - adam:    m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²;  w ← w − lr/(1−β₁ᵗ) · m / (sqrt(v)/sqrt(1−β₂ᵗ) + ε)
+/// - amsgrad: the same with v replaced in the last formula by max over time of v
+/// with β₁ 0.9, β₂ 0.999, ε 1e-8; t counts this block's steps from 1.
+struct OptimizerStep {
+  enum class Rule { sgd, adam, amsgrad };
+  Rule rule = Rule::adam;
+  double momentum = 0;
+  double weight_decay = 0;
+  Tensor parameters;                 // P vector
+  Tensor gradients;                  // P vector
+  Tensor first_moment;               // P vector: momentum buffer for sgd; absent for sgd without momentum
+  Tensor second_moment;              // P vector: adam, amsgrad
+  Tensor maximum_second_moment;      // P vector: amsgrad
+  double* step_count = nullptr;      // device memory; incremented, then used as t
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  /// "cpu", "reference", "cuda:0": as the user named it.
+  virtual const char* name() const = 0;
+  virtual DataType activation_type() const = 0;
+  virtual DataType parameter_type() const = 0;
+
+  // Memory. allocate gives uninitialised memory aligned to 64 bytes or throws Error(out_of_memory).
+  virtual void* allocate(size_t bytes) = 0;
+  virtual void release(void* data) noexcept = 0;
+  virtual void fill_zero(void* data, size_t bytes) = 0;
+  virtual void copy_to_device(void* device, const void* host, size_t bytes) = 0;
+  virtual void copy_to_host(void* host, const void* device, size_t bytes) = 0;
+
+  /// Replaces what changes from step to step.
+  virtual void set_step_state(const StepState& state) = 0;
+
+  /// Called when a C API call begins on this context, on the calling thread.
+  virtual void enter() = 0;
+
+  /// The memory of the running step. Operations take their temporaries from it as well.
+  virtual Arena& arena() = 0;
+
+  virtual void load_batch(const LoadBatch& op) = 0;
+  virtual void convolution_forward(const ConvolutionForward& op) = 0;
+  virtual void normalize_activate(const NormalizeActivate& op) = 0;
+  virtual void classifier_loss(const ClassifierLoss& op) = 0;
+  virtual void similarity_loss(const SimilarityLoss& op) = 0;
+  virtual void hidden_gradient(const HiddenGradient& op) = 0;
+  virtual void encoder_gradient(const EncoderGradient& op) = 0;
+  virtual void optimizer_step(const OptimizerStep& op) = 0;
+};
+
+constexpr double batch_norm_epsilon = 1e-5;
+constexpr double similarity_epsilon = 1e-8;
+constexpr double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
+
+}  // namespace layerwise

@@ -1,0 +1,71 @@
+// Convolutions, as matrix products where they are nothing else.
+#include <algorithm>
+
+#include "backend/cpu/operations.h"
+
+namespace layerwise::cpu {
+
+namespace {
+
+/// A convolution that multiplies each row of x, `depth` elements, by the same matrix of weights.
+struct AsProduct {
+  int64_t rows = 0;   // 0: it is not one
+  int64_t depth = 0;
+  int64_t outputs = 0;
+  int64_t weight_offset = 0;  // of the elements that count, in each output's weights
+  int64_t weight_stride = 0;  // from one output's weights to the next's
+
+  explicit operator bool() const { return rows > 0; }
+  Matrix x(const Tensor& tensor) const { return matrix_of(tensor, rows, depth); }
+  Matrix y(const Tensor& tensor) const { return matrix_of(tensor, rows, outputs); }
+  Matrix weight(const Tensor& tensor) const {
+    return {tensor.as<float>() + weight_offset, outputs, depth, weight_stride, 1};
+  }
+};
+
+AsProduct as_product(const Convolution& geometry, const Shape& x, const Shape& y) {
+  const int64_t taps = geometry.kernel_height * geometry.kernel_width;
+  const int64_t stride = taps * x.c;
+  const bool pointwise = taps == 1 && geometry.stride == 1 && geometry.padding == 0;
+  if (pointwise) return {x.n * x.positions(), x.c, y.c, 0, stride};
+  const bool covers_input = geometry.padding == 0 && geometry.kernel_height == x.h && geometry.kernel_width == x.w;
+  if (covers_input) return {x.n, x.features(), y.c, 0, stride};
+  // On a 1×1 map only one tap of the kernel lies inside, unless the padding is wider than the kernel.
+  const bool one_tap = geometry.padding < geometry.kernel_height && geometry.padding < geometry.kernel_width;
+  if (x.positions() == 1 && y.positions() == 1 && one_tap) {
+    const int64_t tap = geometry.padding * geometry.kernel_width + geometry.padding;
+    return {x.n, x.c, y.c, tap * x.c, stride};
+  }
+  return {};
+}
+
+}  // namespace
+
+void convolve(Device& device, const Convolution& geometry, const Tensor& x, const Tensor& weight, const Tensor& bias,
+              const Tensor& y) {
+  if (const AsProduct product = as_product(geometry, x.shape, y.shape))
+    device.gemm.multiply(product.x(x), product.weight(weight).transposed(), bias.as<float>(), product.y(y));
+  else
+    device.convolution.forward(geometry, x, weight, bias, y);
+}
+
+void convolve_data_gradient(Device& device, const Convolution& geometry, const Tensor& d_y, const Tensor& weight,
+                            const Tensor& d_x) {
+  if (const AsProduct product = as_product(geometry, d_x.shape, d_y.shape))
+    device.gemm.multiply(product.y(d_y), product.weight(weight), nullptr, product.x(d_x));
+  else
+    device.convolution.data_gradient(geometry, d_y, weight, d_x);
+}
+
+void convolve_weight_gradient(Device& device, const Convolution& geometry, const Tensor& x, const Tensor& d_y,
+                              const Tensor& d_weight) {
+  if (const AsProduct product = as_product(geometry, x.shape, d_y.shape)) {
+    if (product.weight_stride != product.depth)  // the other taps
+      std::fill_n(d_weight.as<float>(), d_weight.shape.elements(), 0.0f);
+    device.gemm.multiply(product.y(d_y).transposed(), product.x(x), nullptr, product.weight(d_weight));
+  } else {
+    device.convolution.weight_gradient(geometry, x, d_y, d_weight);
+  }
+}
+
+}  // namespace layerwise::cpu

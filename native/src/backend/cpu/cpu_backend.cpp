@@ -1,0 +1,70 @@
+#include "backend/cpu/cpu_backend.h"
+
+#include <omp.h>
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "backend/cpu/operations.h"
+#include "core/error.h"
+
+namespace layerwise {
+
+namespace {
+
+constexpr size_t cache_line = 64;
+constexpr size_t huge_page = size_t{2} << 20;
+
+/// Device memory is the process's own. Large pieces start on huge pages, which the kernel is asked for.
+void* allocate_aligned(size_t bytes) {
+  const size_t alignment = bytes >= 2 * huge_page ? huge_page : cache_line;
+  void* data = nullptr;
+  if (posix_memalign(&data, alignment, bytes) != 0)
+    fail(ErrorKind::out_of_memory, "the CPU has no room for another ", bytes,
+         " bytes; use a smaller batch or a smaller network");
+  if (alignment == huge_page) madvise(data, bytes, MADV_HUGEPAGE);  // where it fails, small pages do
+  return data;
+}
+
+class CpuBackend final : public Backend {
+ public:
+  explicit CpuBackend(int threads)
+      : threads_(threads), arena_(allocate_aligned, [](void* data) { std::free(data); }), device_(arena_) {}
+
+  const char* name() const override { return "cpu"; }
+  DataType activation_type() const override { return DataType::float32; }
+  DataType parameter_type() const override { return DataType::float32; }
+
+  void* allocate(size_t bytes) override { return allocate_aligned(bytes); }
+  void release(void* data) noexcept override { std::free(data); }
+  void fill_zero(void* data, size_t bytes) override { std::memset(data, 0, bytes); }
+  void copy_to_device(void* device, const void* host, size_t bytes) override { std::memcpy(device, host, bytes); }
+  void copy_to_host(void* host, const void* device, size_t bytes) override { std::memcpy(host, device, bytes); }
+
+  void set_step_state(const StepState& state) override { device_.step = state; }
+  void enter() override { omp_set_num_threads(threads_); }  // OpenMP keeps the number per calling thread
+  Arena& arena() override { return arena_; }
+
+  void load_batch(const LoadBatch& op) override { cpu::load_batch(device_, op); }
+  void convolution_forward(const ConvolutionForward& op) override { cpu::convolution_forward(device_, op); }
+  void normalize_activate(const NormalizeActivate& op) override { cpu::normalize_activate(device_, op); }
+  void classifier_loss(const ClassifierLoss& op) override { cpu::classifier_loss(device_, op); }
+  void similarity_loss(const SimilarityLoss& op) override { cpu::similarity_loss(device_, op); }
+  void hidden_gradient(const HiddenGradient& op) override { cpu::hidden_gradient(device_, op); }
+  void encoder_gradient(const EncoderGradient& op) override { cpu::encoder_gradient(device_, op); }
+  void optimizer_step(const OptimizerStep& op) override { cpu::optimizer_step(device_, op); }
+
+ private:
+  const int threads_;
+  Arena arena_;
+  cpu::Device device_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cpu_backend(int threads) {
+  return std::make_unique<CpuBackend>(cpu_thread_count(threads));
+}
+
+}  // namespace layerwise

@@ -1,0 +1,24 @@
+// The CPU backend: oneDNN for convolutions and matrix products, loops of our own, compiled for several
+// vector extensions, for everything between them. Activations and parameters are float32.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "backend/backend.h"
+
+namespace layerwise {
+
+/// `threads`: 0 for one per core. Throws Error(invalid_argument) as cpu_thread_count does.
+std::unique_ptr<Backend> make_cpu_backend(int threads);
+
+/// The number of threads that `threads` stands for: itself, or where it is 0, the number of cores on
+/// which this process may run (hardware threads of one core counted once). Throws
+/// Error(invalid_argument) outside 0 … 1024.
+int cpu_thread_count(int threads);
+
+/// Those of "avx2 fma avx512f avx512bw avx512_bf16 amx_bf16" that this processor has, in that order,
+/// separated by spaces.
+std::string cpu_features();
+
+}  // namespace layerwise

@@ -1,0 +1,61 @@
+// Batch-norm backward, and the gradients of the block's own convolution.
+#include <algorithm>
+
+#include "backend/cpu/operations.h"
+#include "backend/cpu/parallel.h"
+
+namespace layerwise::cpu {
+
+namespace {
+
+/// g ← dy = multiplier · (g − mean_g − (y − mean) · slope), with multiplier = scale / sqrt(variance + ε),
+/// mean_g = d_shift / M and slope = d_scale / (M · sqrt(variance + ε)).
+void batch_norm_gradient(Device& device, const EncoderGradient& op) {
+  const int64_t channels = op.g.shape.c, rows = op.g.shape.n * op.g.shape.positions();
+  const ArenaTensor coefficients = take_floats(device, 3, channels);
+  float* const multiplier = coefficients.view().as<float>();
+  float* const mean_g = multiplier + coefficients.view().shape.c;
+  float* const slope = mean_g + coefficients.view().shape.c;
+  for (int64_t c = 0; c < channels; ++c) {
+    const double inverse = inverse_deviation(op.variance.as<float>()[c]);
+    multiplier[c] = static_cast<float>(op.scale.as<float>()[c] * inverse);
+    mean_g[c] = static_cast<float>(op.d_shift.as<float>()[c] / static_cast<double>(rows));
+    slope[c] = static_cast<float>(op.d_scale.as<float>()[c] * inverse / static_cast<double>(rows));
+  }
+  const Partition pieces = partition_items(rows, channels);
+  parallel_for(pieces.count(), [&](int64_t i) {
+    const int64_t first = pieces.begin(i) * channels;
+    device.loops.batch_norm_gradient(op.g.as<float>() + first, op.y.as<float>() + first, multiplier, mean_g,
+                                     op.mean.as<float>(), slope, pieces.size(i), channels);
+  });
+}
+
+/// d_bias = Σ dy over samples and positions.
+void bias_gradient(Device& device, const Tensor& d_y, const Tensor& d_bias) {
+  const int64_t channels = d_y.shape.c, rows = d_y.shape.n * d_y.shape.positions();
+  const Partition pieces = partition_items(rows, channels);
+  const ArenaTensor sums = take_doubles(device, pieces.count(), channels);
+  double* const total = sums.view().as<double>();
+  const int64_t stride = sums.view().shape.c;
+  parallel_for(pieces.count(), [&](int64_t i) {
+    std::fill_n(total + i * stride, channels, 0.0);
+    device.loops.add_rows(total + i * stride, d_y.as<float>() + pieces.begin(i) * channels, pieces.size(i), channels);
+  });
+  for (int64_t c = 0; c < channels; ++c) {
+    double sum = 0;
+    for (int64_t i = 0; i < pieces.count(); ++i) sum += total[i * stride + c];
+    d_bias.as<float>()[c] = static_cast<float>(sum);
+  }
+}
+
+}  // namespace
+
+void encoder_gradient(Device& device, const EncoderGradient& op) {
+  if (op.y) batch_norm_gradient(device, op);
+  if (op.d_bias && op.y) std::fill_n(op.d_bias.as<float>(), op.d_bias.shape.elements(), 0.0f);
+  if (op.d_bias && !op.y) bias_gradient(device, op.g, op.d_bias);
+  convolve_weight_gradient(device, op.convolution, op.x, op.g, op.d_weight);
+  if (op.d_x) convolve_data_gradient(device, op.convolution, op.g, op.weight, op.d_x);
+}
+
+}  // namespace layerwise::cpu

@@ -1,0 +1,147 @@
+// From the losses back to the block's pre-activation.
+#include <algorithm>
+
+#include "backend/cpu/operations.h"
+#include "backend/cpu/parallel.h"
+
+namespace layerwise::cpu {
+
+namespace {
+
+/// z ← dz, where the similarity features are the standard deviations of z over positions.
+void deviation_gradient(Device& device, const HiddenGradient& op) {
+  const Shape& shape = op.z.shape;
+  const ArenaTensor coefficients = device.arena.take(DataType::float32, Shape::matrix(shape.n, shape.c));
+  const float count = static_cast<float>(shape.positions() - 1);
+  parallel_items(shape.n, shape.features(), [&](int64_t n) {
+    const int64_t row = n * shape.c;
+    float* const coefficient = coefficients.view().as<float>() + row;
+    const float* const deviation = op.deviation.as<float>() + row;
+    const float* const d_deviation = op.d_deviation.as<float>() + row;
+    for (int64_t c = 0; c < shape.c; ++c)
+      coefficient[c] = deviation[c] > 0 ? d_deviation[c] / (count * deviation[c]) : 0;
+    device.loops.deviation_gradient(op.z.as<float>() + n * shape.features(), op.mean.as<float>() + row, coefficient,
+                                    shape.positions(), shape.c);
+  });
+}
+
+/// dh of the similarity branch into g, and its weight gradient.
+void similarity_gradient(Device& device, const HiddenGradient& op) {
+  if (op.d_deviation) deviation_gradient(device, op);
+  const Tensor& d_z = op.d_deviation ? op.z : op.d_z;
+  convolve_weight_gradient(device, op.similarity_convolution, op.h, d_z, op.d_similarity_weight);
+  convolve_data_gradient(device, op.similarity_convolution, d_z, op.similarity_weight, op.g);
+}
+
+/// Float sums of Σ g and Σ g · (y − mean) over a row of a map, and their doubles over a piece of the batch.
+struct Sums {
+  float* part_g = nullptr;
+  float* part_gy = nullptr;
+  double* total_g = nullptr;
+  double* total_gy = nullptr;
+};
+
+/// One sample's maps: two rows of g at a time, all of it while they are in the nearest cache.
+class Sample {
+ public:
+  Sample(const Device& device, const HiddenGradient& op, const float* factors, const Sums& sums, int64_t n)
+      : loops_(device.loops), op_(op), shape_(op.h.shape),
+        factor_(factors == nullptr ? nullptr : factors + n * shape_.c), sums_(sums), first_(n * shape_.features()), n_(n) {}
+
+  void run() const {
+    for (int64_t row = 0; row < shape_.h; row += 2) {
+      const int64_t rows = std::min<int64_t>(2, shape_.h - row);
+      if (!op_.similarity_weight) std::fill_n(g(row), rows * row_elements(), 0.0f);
+      if (op_.d_pooled)
+        for (int64_t r = row; r < row + rows; ++r) average_unpool(r);
+      if (op_.d_output) add_output_gradient(row, rows);
+      activation_gradient(row, rows);
+    }
+  }
+
+ private:
+  int64_t row_elements() const { return shape_.w * shape_.c; }
+  const float* at(const Tensor& tensor, int64_t row) const {
+    return tensor ? tensor.as<float>() + first_ + row * row_elements() : nullptr;
+  }
+  float* g(int64_t row) const { return op_.g.as<float>() + first_ + row * row_elements(); }
+
+  void average_unpool(int64_t row) const {
+    const AveragePooling& pooling = op_.average_pooling;
+    const Shape& windows = op_.d_pooled.shape;
+    const int64_t window = (row + pooling.padding_height) / pooling.kernel_height;
+    if (window >= windows.h) return;
+    const float weight = 1.0f / static_cast<float>(pooling.kernel_height * pooling.kernel_width);
+    const float* const d_pooled = op_.d_pooled.as<float>() + n_ * windows.features() + window * windows.w * windows.c;
+    loops_.average_unpool_row(g(row), shape_.w, shape_.c, pooling.kernel_width, pooling.padding_width, windows.w,
+                              weight, d_pooled);
+  }
+
+  void add_output_gradient(int64_t row, int64_t rows) const {
+    const Shape& output = op_.d_output.shape;
+    const float* const d_output = op_.d_output.as<float>() + n_ * output.features();
+    if (!op_.max_pool)
+      loops_.add_scaled(g(row), d_output + row * row_elements(), factor_, rows * shape_.w, shape_.c);
+    else if (rows == 2)
+      loops_.max_unpool_rows(g(row), g(row + 1), at(op_.h, row), at(op_.h, row + 1), factor_, output.w, shape_.c,
+                             d_output + row / 2 * output.w * output.c);
+  }
+
+  void activation_gradient(int64_t row, int64_t rows) const {
+    loops_.activation_gradient(g(row), at(op_.h, row), static_cast<float>(op_.negative_slope), at(op_.y, row),
+                               op_.mean_y.as<float>(), rows * shape_.w, shape_.c, sums_.part_g, sums_.part_gy);
+    if (!op_.y) return;
+    loops_.fold(sums_.total_g, sums_.part_g, shape_.c);
+    loops_.fold(sums_.total_gy, sums_.part_gy, shape_.c);
+  }
+
+  const Loops& loops_;
+  const HiddenGradient& op_;
+  const Shape shape_;
+  const float* factor_;
+  const Sums sums_;
+  const int64_t first_;  // element of the sample
+  const int64_t n_;
+};
+
+}  // namespace
+
+void hidden_gradient(Device& device, const HiddenGradient& op) {
+  if (op.similarity_weight) similarity_gradient(device, op);
+
+  const Shape& shape = op.h.shape;
+  const ArenaTensor factors =
+      op.d_output ? dropout_factors(device, op.dropout, shape.n, shape.c) : ArenaTensor();
+  const Partition pieces = partition_items(shape.n, shape.features());
+  ArenaTensor parts, totals;
+  if (op.y) {
+    parts = take_floats(device, pieces.count(), 2 * shape.c);
+    totals = take_doubles(device, pieces.count(), 2 * shape.c);
+    std::fill_n(parts.view().as<float>(), parts.view().shape.elements(), 0.0f);
+    std::fill_n(totals.view().as<double>(), totals.view().shape.elements(), 0.0);
+  }
+  const auto sums_of = [&](int64_t i) -> Sums {
+    if (!op.y) return {};
+    float* const part = parts.view().as<float>() + i * parts.view().shape.c;
+    double* const total = totals.view().as<double>() + i * totals.view().shape.c;
+    return {part, part + shape.c, total, total + shape.c};
+  };
+  parallel_for(pieces.count(), [&](int64_t i) {
+    for (int64_t n = pieces.begin(i); n < pieces.end(i); ++n)
+      Sample(device, op, factors.view().as<float>(), sums_of(i), n).run();
+  });
+  if (!op.y) return;
+
+  const float* const variance = op.variance_y.as<float>();
+  for (int64_t c = 0; c < shape.c; ++c) {
+    double sum_g = 0, sum_gy = 0;
+    for (int64_t i = 0; i < pieces.count(); ++i) {
+      sum_g += sums_of(i).total_g[c];
+      sum_gy += sums_of(i).total_gy[c];
+    }
+    op.d_shift.as<float>()[c] = static_cast<float>(sum_g);
+    op.d_scale.as<float>()[c] = static_cast<float>(sum_gy * inverse_deviation(variance[c]));
+  }
+}
+
+}  // namespace layerwise::cpu

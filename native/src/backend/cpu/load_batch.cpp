@@ -1,0 +1,74 @@
+// From bytes to a batch of augmented, normalised images.
+#include <algorithm>
+
+#include "backend/cpu/operations.h"
+#include "backend/cpu/parallel.h"
+#include "core/philox.h"
+
+namespace layerwise::cpu {
+
+namespace {
+
+constexpr int64_t byte_values = 256;
+
+/// The normalised value of each byte, per channel: element channel · 256 + byte.
+ArenaTensor normalized_bytes(Device& device, const LoadBatch& op) {
+  const int64_t channels = op.pixels.shape.c;
+  ArenaTensor table = take_floats(device, channels, byte_values);
+  for (int64_t c = 0; c < channels; ++c) {
+    const double mean = op.mean.as<float>()[c], deviation = op.deviation.as<float>()[c];
+    for (int64_t byte = 0; byte < byte_values; ++byte)
+      table.view().as<float>()[c * byte_values + byte] =
+          static_cast<float>((static_cast<double>(byte) / 255 - mean) / deviation);
+  }
+  return table;
+}
+
+/// Sets the part of the hole around (row, column) that lies in the image to 0.
+void cut_hole(float* image, const Shape& shape, int64_t row, int64_t column, int64_t length) {
+  const int64_t top = std::max<int64_t>(0, row - length / 2), bottom = std::min(shape.h, row + length / 2);
+  const int64_t left = std::max<int64_t>(0, column - length / 2), right = std::min(shape.w, column + length / 2);
+  for (int64_t y = top; y < bottom; ++y)
+    if (left < right) std::fill_n(image + (y * shape.w + left) * shape.c, (right - left) * shape.c, 0.0f);
+}
+
+/// Image i of the batch: crop, flip and normalisation in one reading, then the holes.
+void load_image(const LoadBatch& op, const StepState& step, const float* table, int64_t i) {
+  const Shape& shape = op.images.shape;
+  const Augmentation& augmentation = op.augmentation;
+  const RandomKey key{step.seed, RandomPurpose::augmentation, static_cast<uint32_t>(i), step.step};
+  const auto frame = static_cast<uint32_t>(2 * augmentation.crop_padding + 1);
+  const int64_t row_offset = random_below(random_word(key, 0), frame) - augmentation.crop_padding;
+  const int64_t column_offset = random_below(random_word(key, 1), frame) - augmentation.crop_padding;
+  const bool flipped = augmentation.horizontal_flip && random_word(key, 2) < 0x80000000u;
+
+  const uint8_t* const source = op.pixels.as<uint8_t>() + op.indices.as<int32_t>()[i] * shape.features();
+  float* const image = op.images.as<float>() + i * shape.features();
+  for (int64_t y = 0; y < shape.h; ++y)
+    for (int64_t x = 0; x < shape.w; ++x) {
+      const int64_t source_y = y + row_offset, source_x = (flipped ? shape.w - 1 - x : x) + column_offset;
+      const bool inside = source_y >= 0 && source_y < shape.h && source_x >= 0 && source_x < shape.w;
+      const uint8_t* const pixel = inside ? source + (source_y * shape.w + source_x) * shape.c : nullptr;
+      for (int64_t c = 0; c < shape.c; ++c)
+        image[(y * shape.w + x) * shape.c + c] = table[c * byte_values + (inside ? pixel[c] : 0)];
+    }
+  for (int64_t hole = 0; hole < augmentation.holes; ++hole) {
+    const uint64_t word = 3 + 2 * static_cast<uint64_t>(hole);
+    const int64_t row = random_below(random_word(key, word), static_cast<uint32_t>(shape.h));
+    const int64_t column = random_below(random_word(key, word + 1), static_cast<uint32_t>(shape.w));
+    cut_hole(image, shape, row, column, augmentation.hole_length);
+  }
+}
+
+}  // namespace
+
+void load_batch(Device& device, const LoadBatch& op) {
+  const ArenaTensor table = normalized_bytes(device, op);
+  const int64_t samples = op.images.shape.n;
+  const float* const values = table.view().as<float>();
+  parallel_items(samples, op.images.shape.features(), [&](int64_t i) { load_image(op, device.step, values, i); });
+  for (int64_t i = 0; i < samples; ++i)
+    op.labels.as<int32_t>()[i] = op.dataset_labels.as<int32_t>()[op.indices.as<int32_t>()[i]];
+}
+
+}  // namespace layerwise::cpu

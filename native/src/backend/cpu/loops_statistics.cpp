@@ -1,0 +1,103 @@
+// Means, variances and channel sums. Compiled once per vector extension; see loops.h.
+#include "backend/cpu/loops.h"
+
+namespace layerwise::cpu::LAYERWISE_LOOPS_NAMESPACE {
+
+namespace {
+
+// A block of rows that is read twice: 32 KiB, so that the second reading comes from a near cache.
+constexpr int64_t block_elements = 8192;
+constexpr int64_t most_block_rows = 64;   // float sums of at most so many terms
+constexpr int64_t least_block_rows = 8;   // else the merge costs as much as the sums
+
+int64_t rows_of_block(int64_t channels) {
+  const int64_t rows = block_elements / channels;
+  return rows < least_block_rows ? least_block_rows : rows > most_block_rows ? most_block_rows : rows;
+}
+
+/// center = a float near the mean of each channel: the first row plus the mean difference from it, which
+/// is exact for a constant channel.
+void block_center(const float* __restrict x, int64_t rows, int64_t channels, float* __restrict center) {
+  for (int64_t c = 0; c < channels; ++c) center[c] = 0;
+  for (int64_t r = 1; r < rows; ++r)
+    for (int64_t c = 0; c < channels; ++c) center[c] += x[r * channels + c] - x[c];
+  const float weight = 1.0f / static_cast<float>(rows);
+  for (int64_t c = 0; c < channels; ++c) center[c] = x[c] + center[c] * weight;
+}
+
+/// sum and squares of the differences from center.
+void block_deviations(const float* __restrict x, int64_t rows, int64_t channels, const float* __restrict center,
+                      float* __restrict sum, float* __restrict squares) {
+  for (int64_t c = 0; c < channels; ++c) sum[c] = squares[c] = 0;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < channels; ++c) {
+      const float d = x[r * channels + c] - center[c];
+      sum[c] += d;
+      squares[c] += d * d;
+    }
+}
+
+void merge_moments(double* __restrict mean, double* __restrict squares, int64_t count,
+                   const double* __restrict other_mean, const double* __restrict other_squares, int64_t other_count,
+                   int64_t channels) {
+  const double weight = static_cast<double>(other_count) / static_cast<double>(count + other_count);
+  const double cross = weight * static_cast<double>(count);
+  for (int64_t c = 0; c < channels; ++c) {
+    const double delta = other_mean[c] - mean[c];
+    mean[c] += weight * delta;
+    squares[c] += other_squares[c] + cross * delta * delta;
+  }
+}
+
+/// merge_moments for a block given by the deviations from its center, whose own mean is not quite 0.
+void merge_block(double* __restrict mean, double* __restrict squares, int64_t count, const float* __restrict center,
+                 const float* __restrict sum, const float* __restrict sum_of_squares, int64_t rows, int64_t channels) {
+  const double weight = static_cast<double>(rows) / static_cast<double>(count + rows);
+  const double cross = weight * static_cast<double>(count);
+  const double reciprocal = 1.0 / static_cast<double>(rows);
+  for (int64_t c = 0; c < channels; ++c) {
+    const double residue = sum[c] * reciprocal;
+    const double block_squares = sum_of_squares[c] - residue * sum[c];
+    const double delta = center[c] + residue - mean[c];
+    mean[c] += weight * delta;
+    squares[c] += (block_squares > 0 ? block_squares : 0) + cross * delta * delta;
+  }
+}
+
+void moments(const float* __restrict x, int64_t rows, int64_t channels, float* __restrict scratch,
+             double* __restrict mean, double* __restrict squares) {
+  float* center = scratch;
+  float* sum = scratch + channels;
+  float* sum_of_squares = scratch + 2 * channels;
+  for (int64_t c = 0; c < channels; ++c) mean[c] = squares[c] = 0;
+  const int64_t most = rows_of_block(channels);
+  for (int64_t done = 0; done < rows; done += most) {
+    const int64_t block = rows - done < most ? rows - done : most;
+    block_center(x + done * channels, block, channels, center);
+    block_deviations(x + done * channels, block, channels, center, sum, sum_of_squares);
+    merge_block(mean, squares, done, center, sum, sum_of_squares, block, channels);
+  }
+}
+
+void fold(double* __restrict total, float* __restrict part, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    total[i] += part[i];
+    part[i] = 0;
+  }
+}
+
+void add_rows(double* __restrict total, const float* __restrict x, int64_t rows, int64_t channels) {
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < channels; ++c) total[c] += x[r * channels + c];
+}
+
+}  // namespace
+
+void set_statistics_loops(Loops& loops) {
+  loops.moments = moments;
+  loops.merge_moments = merge_moments;
+  loops.fold = fold;
+  loops.add_rows = add_rows;
+}
+
+}  // namespace layerwise::cpu::LAYERWISE_LOOPS_NAMESPACE

@@ -1,0 +1,54 @@
+// The operations of backend.h on the CPU, one file each, and what they share.
+#pragma once
+
+#include <cmath>
+
+#include "backend/backend.h"
+#include "backend/cpu/loops.h"
+#include "backend/cpu/onednn_convolution.h"
+#include "backend/cpu/onednn_gemm.h"
+
+namespace layerwise::cpu {
+
+struct Device {
+  explicit Device(Arena& step_arena) : arena(step_arena), gemm(step_arena), convolution(step_arena) {}
+
+  const Loops& loops = select_loops();
+  StepState step;
+  Arena& arena;
+  OnednnGemm gemm;
+  OnednnConvolution convolution;
+};
+
+void load_batch(Device& device, const LoadBatch& op);
+void convolution_forward(Device& device, const ConvolutionForward& op);
+void normalize_activate(Device& device, const NormalizeActivate& op);
+void classifier_loss(Device& device, const ClassifierLoss& op);
+void similarity_loss(Device& device, const SimilarityLoss& op);
+void hidden_gradient(Device& device, const HiddenGradient& op);
+void encoder_gradient(Device& device, const EncoderGradient& op);
+void optimizer_step(Device& device, const OptimizerStep& op);
+
+// Parts of operations that several of them need.
+
+/// y = W ∗ x (+ bias), d_x = Wᵀ ∗ d_y, and the weight gradient: as matrix products where they are, by
+/// oneDNN's convolution otherwise.
+void convolve(Device& device, const Convolution& geometry, const Tensor& x, const Tensor& weight, const Tensor& bias,
+              const Tensor& y);
+void convolve_data_gradient(Device& device, const Convolution& geometry, const Tensor& d_y, const Tensor& weight,
+                            const Tensor& d_x);
+void convolve_weight_gradient(Device& device, const Convolution& geometry, const Tensor& x, const Tensor& d_y,
+                              const Tensor& d_weight);
+
+/// The factor, 0 or 1 / (1 − p), of each sample and channel: float32 (N, C). Absent without dropout.
+ArenaTensor dropout_factors(Device& device, const Dropout& dropout, int64_t samples, int64_t channels);
+
+/// Scratch for `count` vectors of `length` elements, each on cache lines of its own: a matrix whose rows
+/// may be longer than `length`.
+ArenaTensor take_floats(Device& device, int64_t count, int64_t length);
+ArenaTensor take_doubles(Device& device, int64_t count, int64_t length);
+
+/// 1 / sqrt(variance + ε) of batch norm, in double.
+inline double inverse_deviation(float variance) { return 1 / std::sqrt(variance + batch_norm_epsilon); }
+
+}  // namespace layerwise::cpu

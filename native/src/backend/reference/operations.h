@@ -1,0 +1,19 @@
+// The operations of the reference backend, one function each; backend.h says what they compute.
+#pragma once
+
+#include "backend/backend.h"
+
+namespace layerwise {
+namespace reference {
+
+void load_batch(const LoadBatch& op, const StepState& state);
+void convolution_forward(const ConvolutionForward& op);
+void normalize_activate(const NormalizeActivate& op, const StepState& state);
+void classifier_loss(const ClassifierLoss& op);
+void similarity_loss(const SimilarityLoss& op);
+void hidden_gradient(const HiddenGradient& op, const StepState& state);
+void encoder_gradient(const EncoderGradient& op);
+void optimizer_step(const OptimizerStep& op, double learning_rate);
+
+}  // namespace reference
+}  // namespace layerwise

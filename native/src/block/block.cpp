@@ -1,0 +1,49 @@
+#include "block/block.h"
+
+#include <utility>
+
+#include "block/transfer.h"
+#include "core/error.h"
+
+namespace layerwise {
+
+Block::Block(std::shared_ptr<Context> context, std::string name, uint32_t index, const Shape& input,
+             const OptimizerSettings& optimizer)
+    : context_(std::move(context)),
+      name_(std::move(name)),
+      input_(input),
+      parameters_(context_, index, optimizer.rule, optimizer.momentum, optimizer.weight_decay),
+      metrics_(context_, DataType::uint8, Shape::vector(sizeof(Metrics)), &Context::parameter_bytes) {}
+
+BlockMetrics Block::read_metrics() {
+  Metrics sums;
+  backend().copy_to_host(&sums, metrics(), sizeof sums);
+  backend().fill_zero(metrics(), sizeof sums);
+  const double samples = std::exchange(samples_, 0);
+  const double divisor = samples > 0 ? samples : 1;
+  return {similarity_weight() * sums.similarity_loss / divisor, prediction_weight() * sums.prediction_loss / divisor,
+          sums.errors, samples};
+}
+
+void Block::check_input(const Tensor& x) const {
+  Shape expected = input_;
+  expected.n = x.shape.n;
+  require(x.type == backend().activation_type() && x.shape == expected, "the input is ", x.shape.to_string(),
+          ", but the block takes ", expected.to_string());
+}
+
+void Block::check_labels(const Tensor& x, const Labels& labels, int64_t classes) const {
+  require(static_cast<bool>(labels.values), "training needs labels");
+  require(labels.values.shape.elements() == x.shape.n, "there are ", labels.values.shape.elements(), " labels for ",
+          x.shape.n, " samples");
+  require(labels.limit <= classes, "there are labels up to ", labels.limit - 1, ", but the block has ", classes,
+          " classes");
+}
+
+void Block::inspect_gradients(const ArenaTensor& gradients, Inspection& inspection) const {
+  for (size_t i = 0; i < parameters_.parameter_count(); ++i)
+    inspection["grad." + parameters_.parameter_name(i)] =
+        download<float>(backend(), parameters_.gradient(gradients, i));
+}
+
+}  // namespace layerwise

@@ -1,0 +1,91 @@
+// What all blocks have in common: a name, parameters, metrics.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "block/parameters.h"
+
+namespace layerwise {
+
+/// An activation that may be held by several owners: the caller that passes it on, and a block that
+/// needs it for its backward pass.
+using Activation = std::shared_ptr<const ArenaTensor>;
+
+/// Labels on the device, with the bound their values were checked against on the way there.
+struct Labels {
+  Tensor values;      // int32 vector (N), absent where there are none
+  int64_t limit = 0;  // all labels are below
+};
+
+/// The block's part in the optimisation, as layerwise_block_config gives it.
+struct OptimizerSettings {
+  OptimizerStep::Rule rule = OptimizerStep::Rule::adam;
+  double momentum = 0;
+  double weight_decay = 0;
+};
+
+/// Means over the samples since the last reading.
+struct BlockMetrics {
+  double similarity_loss = 0;
+  double prediction_loss = 0;
+  double errors = 0;
+  double samples = 0;
+};
+
+/// Host copies of what one step computed, by name.
+using Inspection = std::map<std::string, std::vector<float>>;
+
+class Block {
+ public:
+  virtual ~Block() = default;
+
+  /// One local step: forward, own loss, gradients, optimiser. The output is computed with the
+  /// parameters before the update. `shortcut` may be absent.
+  virtual ArenaTensor train_step(const Tensor& x, const Labels& labels, const Tensor& shortcut) = 0;
+
+  /// Evaluation mode; with labels, the classifier's loss and errors go to the metrics.
+  virtual ArenaTensor evaluate(const Tensor& x, const Labels& labels, const Tensor& shortcut) = 0;
+
+  /// As train_step without the update; copies everything to the host.
+  virtual Inspection inspect(const Tensor& x, const Labels& labels, const Tensor& shortcut) = 0;
+
+  Parameters& parameters() { return parameters_; }
+  const Parameters& parameters() const { return parameters_; }
+  const std::string& name() const { return name_; }
+
+  /// Reads and resets. Losses are weighted by what similarity_weight() and prediction_weight() say.
+  BlockMetrics read_metrics();
+
+  /// Throws Error(invalid_argument) unless a batch of this shape is one that the block takes.
+  void check_input(const Tensor& x) const;
+  void check_labels(const Tensor& x, const Labels& labels, int64_t classes) const;
+
+ protected:
+  Block(std::shared_ptr<Context> context, std::string name, uint32_t index, const Shape& input,
+        const OptimizerSettings& optimizer);
+
+  virtual double similarity_weight() const { return 1; }
+  virtual double prediction_weight() const { return 1; }
+
+  Backend& backend() const { return context_->backend(); }
+  Arena& arena() const { return backend().arena(); }
+  Metrics* metrics() const { return static_cast<Metrics*>(metrics_.view().data); }
+  void count_samples(int64_t samples) { samples_ += static_cast<double>(samples); }
+
+  /// Adds "grad.…" of every parameter.
+  void inspect_gradients(const ArenaTensor& gradients, Inspection& inspection) const;
+
+  std::shared_ptr<Context> context_;
+  std::string name_;
+  Shape input_;  // of one sample: n is 1
+  Parameters parameters_;
+
+ private:
+  DeviceBuffer metrics_;
+  double samples_ = 0;
+};
+
+}  // namespace layerwise

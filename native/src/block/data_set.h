@@ -1,0 +1,41 @@
+// Byte images on the device, from which batches are cut.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "block/block.h"
+
+namespace layerwise {
+
+/// A data set's images and labels, resident on the device.
+class DataSet {
+ public:
+  /// `shape`: count, height, width, channels; `pixels` in (N, C, H, W) order. Throws
+  /// Error(invalid_argument) for a label outside 0 … classes − 1 or a deviation that is not positive.
+  DataSet(std::shared_ptr<Context> context, const Shape& shape, const uint8_t* pixels, const int32_t* labels,
+          int32_t classes, const float* mean, const float* deviation);
+
+  struct Batch {
+    ArenaTensor images;  // activations (N, H, W, C), normalised
+    ArenaTensor labels;  // int32 vector (N)
+  };
+
+  /// The images at `indices`, augmented.
+  Batch batch(const int32_t* indices, int64_t count, const Augmentation& augmentation);
+
+  int32_t classes() const { return classes_; }
+  const std::shared_ptr<Context>& context() const { return context_; }
+
+ private:
+  std::shared_ptr<Context> context_;
+  int32_t classes_;
+  DeviceBuffer pixels_, labels_, mean_, deviation_;
+};
+
+/// Labels copied to the device; throws Error(invalid_argument) for a negative one. The limit is one
+/// above the largest.
+Labels upload_labels(Backend& backend, const int32_t* labels, int64_t count, const Tensor& to);
+
+}  // namespace layerwise

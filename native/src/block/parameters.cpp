@@ -1,0 +1,152 @@
+#include "block/parameters.h"
+
+#include <cmath>
+#include <utility>
+
+#include "block/transfer.h"
+#include "core/error.h"
+
+namespace layerwise {
+
+namespace {
+
+// Parameters start on multiples of 16 elements, so that every one of them is aligned for vector loads.
+constexpr int64_t alignment = 16;
+constexpr uint32_t sequences_per_block = 64;
+
+int64_t round_up(int64_t elements) { return (elements + alignment - 1) / alignment * alignment; }
+
+}  // namespace
+
+Parameters::Parameters(std::shared_ptr<Context> context, uint32_t block_index, OptimizerStep::Rule rule,
+                       double momentum, double weight_decay)
+    : context_(std::move(context)),
+      block_index_(block_index),
+      rule_(rule),
+      momentum_(momentum),
+      weight_decay_(weight_decay) {}
+
+size_t Parameters::add_parameter(const std::string& name, std::vector<int64_t> dimensions, const Shape& shape,
+                                 Initialization initialization, int64_t fan_in) {
+  infos_.push_back({name, Role::parameter, dimensions});
+  trained_.push_back({name, std::move(dimensions), shape, initialization, fan_in, trained_elements_});
+  trained_elements_ += round_up(shape.elements());
+  return trained_.size() - 1;
+}
+
+size_t Parameters::add_buffer(const std::string& name, int64_t elements, Initialization initialization) {
+  infos_.push_back({name, Role::buffer, {elements}});
+  kept_.push_back({name, {elements}, Shape::vector(elements), initialization, 1, kept_elements_});
+  kept_elements_ += round_up(elements);
+  return kept_.size() - 1;
+}
+
+void Parameters::allocate() {
+  const DataType type = context_->backend().parameter_type();
+  const auto make = [&](DataType of, int64_t elements) {
+    return DeviceBuffer(context_, of, Shape::vector(elements), &Context::parameter_bytes);
+  };
+  values_ = make(type, trained_elements_);
+  buffers_ = make(type, kept_elements_);
+  step_count_ = make(DataType::float64, 1);
+  if (rule_ == OptimizerStep::Rule::sgd) {
+    if (momentum_ != 0) moments_.push_back({"momentum_buffer.", make(type, trained_elements_)});
+  } else {
+    moments_.push_back({"exp_avg.", make(type, trained_elements_)});
+    moments_.push_back({"exp_avg_sq.", make(type, trained_elements_)});
+    if (rule_ == OptimizerStep::Rule::amsgrad) moments_.push_back({"max_exp_avg_sq.", make(type, trained_elements_)});
+  }
+  for (const Moment& moment : moments_)
+    for (const Entry& entry : trained_)
+      infos_.push_back({moment.prefix + entry.name, Role::optimizer_state, entry.dimensions});
+  infos_.push_back({"step", Role::optimizer_state, {}});
+
+  for (size_t i = 0; i < trained_.size(); ++i) initialize(trained_[i], parameter(i), static_cast<uint32_t>(i));
+  for (size_t i = 0; i < kept_.size(); ++i) initialize(kept_[i], buffer(i), 0);
+}
+
+void Parameters::initialize(const Entry& entry, const Tensor& tensor, uint32_t number) {
+  if (entry.initialization == Initialization::zero) return;  // as allocated
+  std::vector<double> values(static_cast<size_t>(entry.shape.elements()), 1.0);
+  if (entry.initialization == Initialization::uniform) {
+    const RandomKey key{context_->seed(), RandomPurpose::initialisation, block_index_ * sequences_per_block + number,
+                        0};
+    const double bound = 1 / std::sqrt(static_cast<double>(entry.fan_in));
+    for (size_t i = 0; i < values.size(); ++i) values[i] = bound * (2 * random_unit(random_word(key, i)) - 1);
+  }
+  upload(context_->backend(), values.data(), tensor);
+}
+
+Tensor Parameters::slice(const Tensor& vector, const Entry& entry) const {
+  char* begin = static_cast<char*>(vector.data) + static_cast<size_t>(entry.offset) * size_of(vector.type);
+  return {begin, vector.type, entry.shape};
+}
+
+Tensor Parameters::parameter(size_t number) const { return slice(values_.view(), trained_[number]); }
+
+Tensor Parameters::buffer(size_t number) const { return slice(buffers_.view(), kept_[number]); }
+
+ArenaTensor Parameters::take_gradients() const {
+  Backend& backend = context_->backend();
+  ArenaTensor gradients = backend.arena().take(backend.parameter_type(), Shape::vector(trained_elements_));
+  // The optimiser runs over the padding as well: keep it at zero.
+  for (const Entry& entry : trained_) {
+    const int64_t elements = entry.shape.elements(), padding = round_up(elements) - elements;
+    if (padding == 0) continue;
+    const size_t element_bytes = size_of(gradients.view().type);
+    char* begin = static_cast<char*>(gradients.view().data) + static_cast<size_t>(entry.offset + elements) * element_bytes;
+    backend.fill_zero(begin, static_cast<size_t>(padding) * element_bytes);
+  }
+  return gradients;
+}
+
+Tensor Parameters::gradient(const ArenaTensor& gradients, size_t number) const {
+  return slice(gradients.view(), trained_[number]);
+}
+
+Tensor Parameters::moment(const std::string& prefix) const {
+  for (const Moment& moment : moments_)
+    if (moment.prefix == prefix) return moment.values.view();
+  return {};
+}
+
+void Parameters::update(const ArenaTensor& gradients) {
+  OptimizerStep op;
+  op.rule = rule_;
+  op.momentum = momentum_;
+  op.weight_decay = weight_decay_;
+  op.parameters = values_.view();
+  op.gradients = gradients.view();
+  op.first_moment = moment(rule_ == OptimizerStep::Rule::sgd ? "momentum_buffer." : "exp_avg.");
+  op.second_moment = moment("exp_avg_sq.");
+  op.maximum_second_moment = moment("max_exp_avg_sq.");
+  op.step_count = step_count_.view().as<double>();
+  context_->backend().optimizer_step(op);
+}
+
+Tensor Parameters::find(const std::string& name, int64_t count) const {
+  const auto check = [&](const Tensor& tensor) {
+    require(tensor.shape.elements() == count, "tensor '", name, "' has ", tensor.shape.elements(), " elements, not ",
+            count);
+    return tensor;
+  };
+  if (name == "step") return check(step_count_.view());
+  for (const Entry& entry : trained_) {
+    if (entry.name == name) return check(slice(values_.view(), entry));
+    for (const Moment& moment : moments_)
+      if (moment.prefix + entry.name == name) return check(slice(moment.values.view(), entry));
+  }
+  for (const Entry& entry : kept_)
+    if (entry.name == name) return check(slice(buffers_.view(), entry));
+  fail(ErrorKind::invalid_argument, "there is no tensor '", name, "'");
+}
+
+void Parameters::read(const std::string& name, float* values, int64_t count) const {
+  download(context_->backend(), find(name, count), values);
+}
+
+void Parameters::write(const std::string& name, const float* values, int64_t count) {
+  upload(context_->backend(), values, find(name, count));
+}
+
+}  // namespace layerwise

@@ -1,0 +1,95 @@
+// The parameters, buffers and optimiser state of one block.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "block/context.h"
+
+namespace layerwise {
+
+/// How a parameter starts.
+enum class Initialization {
+  zero,
+  one,
+  uniform  // U(−1/√fan_in, 1/√fan_in): PyTorch's default (Kaiming-uniform with a = √5) for weights and biases
+};
+
+/// All trained parameters of a block in one contiguous vector, so that one launch updates them, with
+/// optimiser moments of the same layout, and the buffers that are kept but not trained.
+///
+/// Usage: add_parameter / add_buffer in a fixed order (it numbers the initialisation's random
+/// sequences), then allocate(), then everything else.
+class Parameters {
+ public:
+  enum class Role { parameter, buffer, optimizer_state };
+
+  /// What is known of a tensor that users see. `dimensions` is PyTorch's shape of it.
+  struct Info {
+    std::string name;
+    Role role = Role::parameter;
+    std::vector<int64_t> dimensions;
+  };
+
+  Parameters(std::shared_ptr<Context> context, uint32_t block_index, OptimizerStep::Rule rule, double momentum,
+             double weight_decay);
+
+  /// `dimensions` as PyTorch has them; `shape` as the operations have them: the same elements, channels
+  /// last. Returns the number by which the tensor is asked for.
+  size_t add_parameter(const std::string& name, std::vector<int64_t> dimensions, const Shape& shape,
+                       Initialization initialization, int64_t fan_in);
+  size_t add_buffer(const std::string& name, int64_t elements, Initialization initialization);
+  void allocate();
+
+  Tensor parameter(size_t number) const;
+  Tensor buffer(size_t number) const;
+
+  /// Memory for the gradients of all parameters, from the arena; gradient() cuts one out of it.
+  ArenaTensor take_gradients() const;
+  Tensor gradient(const ArenaTensor& gradients, size_t number) const;
+  size_t parameter_count() const { return trained_.size(); }
+  const std::string& parameter_name(size_t number) const { return trained_[number].name; }
+
+  /// One optimiser step with these gradients.
+  void update(const ArenaTensor& gradients);
+
+  /// Everything with a name: parameters, buffers, then the optimiser's "exp_avg.…", "exp_avg_sq.…",
+  /// "max_exp_avg_sq.…", "momentum_buffer.…" and "step".
+  const std::vector<Info>& tensors() const { return infos_; }
+  /// By the name that tensors() gives; throws Error(invalid_argument) for another or another count.
+  void read(const std::string& name, float* values, int64_t count) const;
+  void write(const std::string& name, const float* values, int64_t count);
+
+ private:
+  struct Entry {
+    std::string name;
+    std::vector<int64_t> dimensions;
+    Shape shape;
+    Initialization initialization;
+    int64_t fan_in;
+    int64_t offset;  // elements into the contiguous vector
+  };
+  struct Moment {
+    std::string prefix;
+    DeviceBuffer values;
+  };
+
+  void initialize(const Entry& entry, const Tensor& tensor, uint32_t number);
+  Tensor slice(const Tensor& vector, const Entry& entry) const;
+  Tensor moment(const std::string& prefix) const;
+  Tensor find(const std::string& name, int64_t count) const;
+
+  std::shared_ptr<Context> context_;
+  uint32_t block_index_;
+  OptimizerStep::Rule rule_;
+  double momentum_, weight_decay_;
+  std::vector<Entry> trained_, kept_;
+  int64_t trained_elements_ = 0, kept_elements_ = 0;  // with padding
+  DeviceBuffer values_, buffers_, step_count_;
+  std::vector<Moment> moments_;
+  std::vector<Info> infos_;
+};
+
+}  // namespace layerwise

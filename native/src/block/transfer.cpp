@@ -1,0 +1,64 @@
+#include "block/transfer.h"
+
+#include "core/error.h"
+
+namespace layerwise {
+
+namespace {
+
+/// Calls visit(index channels last, index channels first) for every element.
+template <class Visit>
+void for_each_element(const Shape& shape, const Visit& visit) {
+  size_t channels_last = 0;
+  for (int64_t n = 0; n < shape.n; ++n)
+    for (int64_t position = 0; position < shape.positions(); ++position)
+      for (int64_t c = 0; c < shape.c; ++c)
+        visit(channels_last++, static_cast<size_t>((n * shape.c + c) * shape.positions() + position));
+}
+
+template <class Device, class Value>
+void download_as(Backend& backend, const Tensor& from, Value* to) {
+  std::vector<Device> staging(static_cast<size_t>(from.shape.elements()));
+  backend.copy_to_host(staging.data(), from.data, from.bytes());
+  for_each_element(from.shape, [&](size_t last, size_t first) { to[first] = static_cast<Value>(staging[last]); });
+}
+
+template <class Device, class Value>
+void upload_as(Backend& backend, const Value* from, const Tensor& to) {
+  std::vector<Device> staging(static_cast<size_t>(to.shape.elements()));
+  for_each_element(to.shape, [&](size_t last, size_t first) { staging[last] = static_cast<Device>(from[first]); });
+  backend.copy_to_device(to.data, staging.data(), to.bytes());
+}
+
+}  // namespace
+
+template <class Value>
+void download(Backend& backend, const Tensor& from, Value* to) {
+  switch (from.type) {
+    case DataType::float64: return download_as<double>(backend, from, to);
+    case DataType::float32: return download_as<float>(backend, from, to);
+    case DataType::int32: return download_as<int32_t>(backend, from, to);
+    case DataType::uint8: return download_as<uint8_t>(backend, from, to);
+  }
+  fail(ErrorKind::internal, "download of an unknown type");
+}
+
+template <class Value>
+void upload(Backend& backend, const Value* from, const Tensor& to) {
+  switch (to.type) {
+    case DataType::float64: return upload_as<double>(backend, from, to);
+    case DataType::float32: return upload_as<float>(backend, from, to);
+    case DataType::int32: return upload_as<int32_t>(backend, from, to);
+    case DataType::uint8: return upload_as<uint8_t>(backend, from, to);
+  }
+  fail(ErrorKind::internal, "upload of an unknown type");
+}
+
+template void download(Backend&, const Tensor&, float*);
+template void download(Backend&, const Tensor&, double*);
+template void upload(Backend&, const float*, const Tensor&);
+template void upload(Backend&, const double*, const Tensor&);
+template void upload(Backend&, const int32_t*, const Tensor&);
+template void upload(Backend&, const uint8_t*, const Tensor&);
+
+}  // namespace layerwise

@@ -1,0 +1,259 @@
+// The C API as another language sees it: statuses, messages, lifetimes.
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "layerwise.h"
+
+namespace {
+
+struct Closer {
+  void operator()(layerwise_context* context) const { layerwise_context_close(context); }
+  void operator()(layerwise_block* block) const { layerwise_block_close(block); }
+  void operator()(layerwise_tensor* tensor) const { layerwise_tensor_close(tensor); }
+  void operator()(layerwise_dataset* dataset) const { layerwise_dataset_close(dataset); }
+};
+template <class T>
+using Handle = std::unique_ptr<T, Closer>;
+
+std::string message() { return layerwise_error_message(); }
+
+Handle<layerwise_context> make_context(const char* device = "cpu") {
+  layerwise_context* context = nullptr;
+  EXPECT_EQ(layerwise_context_create(device, 2, 1, &context), LAYERWISE_OK) << message();
+  return Handle<layerwise_context>(context);
+}
+
+layerwise_block_config convolution_config() {
+  layerwise_block_config config;
+  layerwise_block_config_defaults(&config);
+  config.name = "features.0";
+  config.in_channels = 3;
+  config.in_height = config.in_width = 8;
+  config.out_channels = 6;
+  config.classes = 4;
+  return config;
+}
+
+Handle<layerwise_block> make_block(layerwise_context* context, const layerwise_block_config& config) {
+  layerwise_block* block = nullptr;
+  EXPECT_EQ(layerwise_block_create(context, &config, &block), LAYERWISE_OK) << message();
+  return Handle<layerwise_block>(block);
+}
+
+Handle<layerwise_tensor> make_images(layerwise_context* context, int64_t n, int64_t c, int64_t side) {
+  const std::vector<float> values(static_cast<size_t>(n * c * side * side), 0.5f);
+  layerwise_tensor* tensor = nullptr;
+  EXPECT_EQ(layerwise_tensor_create(context, values.data(), n, c, side, side, &tensor), LAYERWISE_OK) << message();
+  return Handle<layerwise_tensor>(tensor);
+}
+
+Handle<layerwise_tensor> make_labels(layerwise_context* context, const std::vector<int32_t>& labels) {
+  layerwise_tensor* tensor = nullptr;
+  EXPECT_EQ(layerwise_labels_create(context, labels.data(), static_cast<int64_t>(labels.size()), &tensor), LAYERWISE_OK)
+      << message();
+  return Handle<layerwise_tensor>(tensor);
+}
+
+TEST(Api, says_which_device_it_does_not_know) {
+  layerwise_context* context = nullptr;
+  EXPECT_EQ(layerwise_context_create("tpu", 0, 1, &context), LAYERWISE_DEVICE_UNAVAILABLE);
+  EXPECT_EQ(context, nullptr);
+  EXPECT_NE(message().find("'tpu'"), std::string::npos) << message();
+}
+
+TEST(Api, survives_null_everywhere) {
+  EXPECT_EQ(layerwise_context_create(nullptr, 0, 1, nullptr), LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(layerwise_context_set_step(nullptr, 0, 0), LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(layerwise_tensor_read(nullptr, nullptr, 0), LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(layerwise_block_create(nullptr, nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(layerwise_block_train_step(nullptr, nullptr, nullptr, nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(layerwise_block_metrics(nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(layerwise_block_tensor_read(nullptr, nullptr, nullptr, 0), LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(layerwise_dataset_batch(nullptr, nullptr, 0, nullptr, nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(layerwise_block_inspection_count(nullptr, nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
+  layerwise_block_config_defaults(nullptr);
+  layerwise_context_close(nullptr);
+  layerwise_tensor_close(nullptr);
+  layerwise_block_close(nullptr);
+  layerwise_dataset_close(nullptr);
+}
+
+TEST(Api, messages_name_the_block_and_the_shapes) {
+  const auto context = make_context();
+  const auto block = make_block(context.get(), convolution_config());
+  const auto images = make_images(context.get(), 4, 3, 7);
+  const auto labels = make_labels(context.get(), {0, 1, 2, 3});
+  layerwise_tensor* output = nullptr;
+  EXPECT_EQ(layerwise_block_train_step(block.get(), images.get(), labels.get(), nullptr, &output),
+            LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(output, nullptr);
+  EXPECT_EQ(message(), "features.0: the input is 4×3×7×7, but the block takes 4×3×8×8");
+}
+
+TEST(Api, refuses_what_cannot_work) {
+  const auto context = make_context();
+  const auto refused = [&](auto change, const char* part) {
+    layerwise_block_config config = convolution_config();
+    change(config);
+    layerwise_block* block = nullptr;
+    EXPECT_EQ(layerwise_block_create(context.get(), &config, &block), LAYERWISE_INVALID_ARGUMENT) << part;
+    EXPECT_EQ(block, nullptr);
+    EXPECT_EQ(message().rfind("features.0: ", 0), 0u) << message();
+    EXPECT_NE(message().find(part), std::string::npos) << message();
+  };
+  refused([](auto& c) { c.kind = 7; }, "kind of block 7");
+  refused([](auto& c) { c.loss = -1; }, "loss -1");
+  refused([](auto& c) { c.optimizer = 3; }, "optimizer 3");
+  refused([](auto& c) { c.in_channels = 0; }, "0×8×8");
+  refused([](auto& c) { c.out_channels = -5; }, "-5");
+  refused([](auto& c) { c.dropout = 1; }, "dropout");
+  refused([](auto& c) { c.dropout = std::numeric_limits<double>::quiet_NaN(); }, "dropout");
+  refused([](auto& c) { c.beta = 1.5; }, "beta");
+  refused([](auto& c) { c.classes = 1; }, "classes");
+  refused([](auto& c) { c.kernel = 11; }, "does not fit");
+  refused([](auto& c) { c.stride = 0; }, "stride");
+  refused([](auto& c) { c.in_height = c.in_width = 1, c.max_pool = 1; }, "leaves nothing");
+  refused([](auto& c) { c.weight_decay = -1; }, "weight decay");
+  refused([](auto& c) { c.momentum = 1; }, "momentum");
+  refused([](auto& c) { c.dim_in_decoder = 0; }, "dim_in_decoder");
+}
+
+TEST(Api, labels_that_the_block_has_no_class_for_are_refused) {
+  const auto context = make_context();
+  const auto block = make_block(context.get(), convolution_config());
+  const auto images = make_images(context.get(), 2, 3, 8);
+  const auto labels = make_labels(context.get(), {0, 4});
+  const auto too_few = make_labels(context.get(), {0});
+  layerwise_tensor* output = nullptr;
+  EXPECT_EQ(layerwise_block_train_step(block.get(), images.get(), labels.get(), nullptr, &output),
+            LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_NE(message().find("4 classes"), std::string::npos) << message();
+  EXPECT_EQ(layerwise_block_train_step(block.get(), images.get(), too_few.get(), nullptr, &output),
+            LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(layerwise_block_train_step(block.get(), images.get(), images.get(), nullptr, &output),
+            LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(layerwise_block_train_step(block.get(), images.get(), nullptr, nullptr, &output),
+            LAYERWISE_INVALID_ARGUMENT);
+  const int32_t negative[] = {0, -1};
+  layerwise_tensor* tensor = nullptr;
+  EXPECT_EQ(layerwise_labels_create(context.get(), negative, 2, &tensor), LAYERWISE_INVALID_ARGUMENT);
+}
+
+TEST(Api, tensors_of_another_context_are_refused) {
+  const auto context = make_context(), other = make_context();
+  const auto block = make_block(context.get(), convolution_config());
+  const auto images = make_images(other.get(), 2, 3, 8);
+  const auto labels = make_labels(context.get(), {0, 1});
+  layerwise_tensor* output = nullptr;
+  EXPECT_EQ(layerwise_block_train_step(block.get(), images.get(), labels.get(), nullptr, &output),
+            LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_NE(message().find("another context"), std::string::npos);
+}
+
+TEST(Api, backward_needs_a_forward) {
+  const auto context = make_context();
+  layerwise_block_config config = convolution_config();
+  config.loss = LAYERWISE_LOSS_NONE;
+  const auto block = make_block(context.get(), config);
+  const auto gradient = make_images(context.get(), 2, 6, 8);
+  layerwise_tensor* d_input = nullptr;
+  EXPECT_EQ(layerwise_block_backward(block.get(), gradient.get(), &d_input), LAYERWISE_INVALID_STATE);
+  const auto local = make_block(context.get(), convolution_config());
+  const auto images = make_images(context.get(), 2, 3, 8);
+  layerwise_tensor* output = nullptr;
+  EXPECT_EQ(layerwise_block_forward(local.get(), images.get(), &output), LAYERWISE_INVALID_ARGUMENT);
+}
+
+TEST(Api, handles_close_in_any_order) {
+  auto context = make_context();
+  auto block = make_block(context.get(), convolution_config());
+  auto images = make_images(context.get(), 2, 3, 8);
+  auto labels = make_labels(context.get(), {0, 1});
+  layerwise_tensor* output = nullptr;
+  ASSERT_EQ(layerwise_block_train_step(block.get(), images.get(), labels.get(), nullptr, &output), LAYERWISE_OK)
+      << message();
+  Handle<layerwise_tensor> owned(output);
+  context.reset();
+  block.reset();
+  std::vector<float> values(2 * 6 * 8 * 8);
+  EXPECT_EQ(layerwise_tensor_read(owned.get(), values.data(), static_cast<int64_t>(values.size())), LAYERWISE_OK);
+  images.reset();
+  owned.reset();
+  labels.reset();
+}
+
+TEST(Api, tensors_keep_their_values_and_order) {
+  const auto context = make_context();
+  std::vector<float> values;
+  for (int i = 0; i < 2 * 3 * 4 * 5; ++i) values.push_back(static_cast<float>(i));
+  layerwise_tensor* tensor = nullptr;
+  ASSERT_EQ(layerwise_tensor_create(context.get(), values.data(), 2, 3, 4, 5, &tensor), LAYERWISE_OK);
+  const Handle<layerwise_tensor> owned(tensor);
+  int64_t shape[4];
+  ASSERT_EQ(layerwise_tensor_shape(tensor, shape), LAYERWISE_OK);
+  EXPECT_EQ(std::vector<int64_t>(shape, shape + 4), (std::vector<int64_t>{2, 3, 4, 5}));
+  std::vector<float> read(values.size());
+  ASSERT_EQ(layerwise_tensor_read(tensor, read.data(), static_cast<int64_t>(read.size())), LAYERWISE_OK);
+  EXPECT_EQ(read, values);
+  EXPECT_EQ(layerwise_tensor_read(tensor, read.data(), 7), LAYERWISE_INVALID_ARGUMENT);
+}
+
+TEST(Api, parameters_can_be_listed_read_and_written) {
+  const auto context = make_context();
+  const auto block = make_block(context.get(), convolution_config());
+  int32_t count = 0;
+  ASSERT_EQ(layerwise_block_tensor_count(block.get(), &count), LAYERWISE_OK);
+  std::string names;
+  for (int32_t i = 0; i < count; ++i) {
+    layerwise_tensor_info info;
+    ASSERT_EQ(layerwise_block_tensor_info(block.get(), i, &info), LAYERWISE_OK);
+    if (info.role != LAYERWISE_OPTIMIZER_STATE) names += std::string(info.name) + " ";
+    int64_t elements = 1;
+    for (int32_t d = 0; d < info.rank; ++d) elements *= info.shape[d];
+    std::vector<float> values(static_cast<size_t>(elements)), read(values.size());
+    for (size_t k = 0; k < values.size(); ++k) values[k] = static_cast<float>(k) - 3;
+    ASSERT_EQ(layerwise_block_tensor_write(block.get(), info.name, values.data(), elements), LAYERWISE_OK) << message();
+    ASSERT_EQ(layerwise_block_tensor_read(block.get(), info.name, read.data(), elements), LAYERWISE_OK) << message();
+    EXPECT_EQ(read, values) << info.name;
+  }
+  EXPECT_EQ(names,
+            "encoder.weight encoder.bias bn.weight bn.bias bn.running_mean bn.running_var decoder_y.weight "
+            "decoder_y.bias conv_loss.weight ");
+  float value = 0;
+  EXPECT_EQ(layerwise_block_tensor_read(block.get(), "nonsense", &value, 1), LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(layerwise_block_tensor_read(block.get(), "bn.bias", &value, 1), LAYERWISE_INVALID_ARGUMENT);
+  layerwise_tensor_info info;
+  EXPECT_EQ(layerwise_block_tensor_info(block.get(), count, &info), LAYERWISE_INVALID_ARGUMENT);
+}
+
+TEST(Api, data_sets_check_labels_and_indices) {
+  const auto context = make_context();
+  const std::vector<uint8_t> pixels(2 * 3 * 4 * 4, 255);
+  const float mean[] = {0.5f, 0.5f, 0.5f}, deviation[] = {0.5f, 0.5f, 0.5f}, zero[] = {0.5f, 0, 0.5f};
+  const int32_t good[] = {0, 1}, bad[] = {0, 2};
+  layerwise_dataset* dataset = nullptr;
+  EXPECT_EQ(layerwise_dataset_create(context.get(), pixels.data(), bad, 2, 3, 4, 4, 2, mean, deviation, &dataset),
+            LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(layerwise_dataset_create(context.get(), pixels.data(), good, 2, 3, 4, 4, 2, mean, zero, &dataset),
+            LAYERWISE_INVALID_ARGUMENT);
+  ASSERT_EQ(layerwise_dataset_create(context.get(), pixels.data(), good, 2, 3, 4, 4, 2, mean, deviation, &dataset),
+            LAYERWISE_OK)
+      << message();
+  const Handle<layerwise_dataset> owned(dataset);
+  layerwise_tensor *images = nullptr, *labels = nullptr;
+  const int32_t out_of_range[] = {2}, both[] = {1, 0};
+  EXPECT_EQ(layerwise_dataset_batch(dataset, out_of_range, 1, nullptr, &images, &labels), LAYERWISE_INVALID_ARGUMENT);
+  ASSERT_EQ(layerwise_dataset_batch(dataset, both, 2, nullptr, &images, &labels), LAYERWISE_OK) << message();
+  const Handle<layerwise_tensor> owned_images(images), owned_labels(labels);
+  std::vector<float> values(pixels.size()), read_labels(2);
+  ASSERT_EQ(layerwise_tensor_read(images, values.data(), static_cast<int64_t>(values.size())), LAYERWISE_OK);
+  EXPECT_EQ(values, std::vector<float>(pixels.size(), 1.0f));  // (255/255 − 0.5) / 0.5
+  ASSERT_EQ(layerwise_tensor_read(labels, read_labels.data(), 2), LAYERWISE_OK);
+  EXPECT_EQ(read_labels, (std::vector<float>{1, 0}));
+}
+
+}  // namespace

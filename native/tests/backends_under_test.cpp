@@ -1,0 +1,17 @@
+#include "backends_under_test.h"
+
+#include "backend/cpu/cpu_backend.h"
+#include "backend/reference/reference_backend.h"
+
+namespace layerwise::test {
+
+const std::vector<BackendUnderTest>& backends_under_test() {
+  static const std::vector<BackendUnderTest> backends = {
+      {"reference", make_reference_backend},  // against itself: guards, untouched inputs, unwritten outputs
+      {"cpu_1_thread", [] { return make_cpu_backend(1); }},
+      {"cpu_2_threads", [] { return make_cpu_backend(2); }},
+  };
+  return backends;
+}
+
+}  // namespace layerwise::test

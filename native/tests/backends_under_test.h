@@ -1,0 +1,22 @@
+// The backends that are held to the table of operation cases.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+
+namespace layerwise::test {
+
+struct BackendUnderTest {
+  std::string name;  // letters, digits and underscores
+  std::function<std::unique_ptr<Backend>()> make;
+};
+inline void PrintTo(const BackendUnderTest& one, std::ostream* stream) { *stream << one.name; }
+
+const std::vector<BackendUnderTest>& backends_under_test();
+
+}  // namespace layerwise::test

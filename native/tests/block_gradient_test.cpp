@@ -1,0 +1,172 @@
+// The gradients of whole blocks against central differences, on the reference backend in double.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "block_support.h"
+
+namespace layerwise::testing {
+namespace {
+
+struct GradientCase {
+  const char* name;
+  LocalBlockConfig config;
+};
+
+void PrintTo(const GradientCase& gradient_case, std::ostream* out) { *out << gradient_case.name; }
+
+std::vector<GradientCase> gradient_cases() {
+  std::vector<GradientCase> cases;
+  const auto add = [&](const char* name, LocalBlockConfig config) { cases.push_back({name, std::move(config)}); };
+  LocalBlockConfig config = small_convolution_block();
+  add("conv_predsim", config);
+  config.loss = LocalLoss::pred;
+  add("conv_pred", config);
+  config.loss = LocalLoss::sim;
+  add("conv_sim", config);
+  config.similarity_std = false;
+  add("conv_sim_flat", config);
+  config = small_convolution_block();
+  config.batch_norm = false;
+  config.negative_slope = 0;
+  add("conv_relu_no_batch_norm", config);
+  config = small_convolution_block();
+  config.convolution = {7, 7, 2, 3};
+  config.bias = false;
+  add("conv_7x7_stride_2_no_bias", config);
+  config = small_linear_block({1, 8, 8, 2});
+  add("linear_predsim_over_map", config);
+  config.batch_norm = false;
+  config.loss = LocalLoss::sim;
+  add("linear_sim_no_batch_norm", config);
+  return cases;
+}
+
+// The block's weighted loss for its present parameters.
+double loss_of(LocalBlock& block, const Batch& batch) {
+  block.read_metrics();
+  block.inspect(*batch.x, batch.labels, {});
+  const BlockMetrics metrics = block.read_metrics();
+  return metrics.similarity_loss + metrics.prediction_loss;
+}
+
+class BlockGradient : public ::testing::TestWithParam<GradientCase> {};
+
+TEST_P(BlockGradient, agrees_with_central_differences) {
+  const auto context = std::make_shared<Context>("reference", 0, 7);
+  LocalBlock block(context, GetParam().config);
+  const Shape& input = GetParam().config.input;
+  const Batch batch(context, {6, input.h, input.w, input.c}, 3);
+  // A classifier that starts at zero has no gradient to pass on: give it weights.
+  std::map<std::string, std::vector<float>> tensors = tensors_of(block);
+  uint32_t stream = 10;
+  for (const char* name : {"decoder_y.weight", "decoder_y.bias"}) {
+    const auto found = tensors.find(name);
+    if (found == tensors.end()) continue;
+    found->second = random_values(static_cast<int64_t>(found->second.size()), stream++);
+    block.parameters().write(name, found->second.data(), static_cast<int64_t>(found->second.size()));
+  }
+  const Inspection inspection = block.inspect(*batch.x, batch.labels, {});
+
+  // With h = 2⁻²⁰ the quotient errs by some 1e-12 times the third derivative and by the double rounding of
+  // a loss of order 1 over h, 1e-10; a step that small crosses no kink of the nonlinearity here. The
+  // gradient is read as float32: 6e-8. 2e-6 of the largest entry covers them, while a missing term of any
+  // formula is of the order of the gradient itself.
+  const float step = 1.0f / (1 << 20);
+  for (size_t number = 0; number < block.parameters().parameter_count(); ++number) {
+    const std::string& name = block.parameters().parameter_name(number);
+    std::vector<float> values = tensors[name];
+    const std::vector<float>& gradient = inspection.at("grad." + name);
+    const int64_t count = static_cast<int64_t>(values.size());
+    ASSERT_EQ(gradient.size(), values.size()) << name;
+    double largest = 0;
+    for (const float g : gradient) largest = std::max(largest, static_cast<double>(std::fabs(g)));
+    const size_t stride = values.size() > 40 ? values.size() / 23 : 1;
+    for (size_t i = 0; i < values.size(); i += stride) {
+      const float original = values[i];
+      values[i] = original + step;
+      const double above = values[i];
+      block.parameters().write(name, values.data(), count);
+      const double loss_above = loss_of(block, batch);
+      values[i] = original - step;
+      const double below = values[i];
+      block.parameters().write(name, values.data(), count);
+      const double loss_below = loss_of(block, batch);
+      values[i] = original;
+      const double quotient = (loss_above - loss_below) / (above - below);
+      const double error = std::fabs(quotient - gradient[i]);
+      EXPECT_TRUE(error <= 2e-6 * std::max(largest, 1e-2))
+          << name << "[" << i << "]: gradient " << gradient[i] << ", difference quotient " << quotient;
+    }
+    block.parameters().write(name, values.data(), count);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(cases, BlockGradient, ::testing::ValuesIn(gradient_cases()),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+// Backpropagation through a convolution block, a linear block and the output layer: with SGD at learning
+// rate 1 and no momentum the update is the gradient.
+TEST(Backpropagation, agrees_with_central_differences) {
+  const auto context = std::make_shared<Context>("reference", 0, 7);
+  LocalBlockConfig first = small_convolution_block();
+  first.loss = LocalLoss::none;
+  first.optimizer.rule = OptimizerStep::Rule::sgd;
+  LocalBlockConfig second = small_linear_block({1, 4, 4, 5});
+  second.loss = LocalLoss::none;
+  second.optimizer.rule = OptimizerStep::Rule::sgd;
+  OutputLayerConfig last;
+  last.name = "output";
+  last.index = 2;
+  last.input = {1, 1, 1, 7};
+  last.classes = 3;
+  last.zero_start = false;
+  last.optimizer.rule = OptimizerStep::Rule::sgd;
+  LocalBlock block1(context, first), block2(context, second);
+  OutputLayer output(context, last);
+  const Batch batch(context, {6, 8, 8, 2}, 3);
+
+  const auto loss = [&] {
+    output.read_metrics();
+    const Activation h1 = block1.forward(batch.x);
+    const Activation h2 = block2.forward(h1);
+    context->set_step(0, 0);  // no update: only the loss is wanted
+    output.backpropagate(*h2, batch.labels);
+    return output.read_metrics().prediction_loss;
+  };
+
+  std::vector<float> values = tensors_of(block1)["encoder.weight"];
+  const int64_t count = static_cast<int64_t>(values.size());
+  const float step = 1.0f / (1 << 20);
+  std::vector<double> quotients;
+  for (size_t i = 0; i < values.size(); i += 7) {
+    const float original = values[i];
+    values[i] = original + step;
+    const double above = values[i];
+    block1.parameters().write("encoder.weight", values.data(), count);
+    const double loss_above = loss();
+    values[i] = original - step;
+    const double below = values[i];
+    block1.parameters().write("encoder.weight", values.data(), count);
+    const double loss_below = loss();
+    values[i] = original;
+    quotients.push_back((loss_above - loss_below) / (above - below));
+  }
+  block1.parameters().write("encoder.weight", values.data(), count);
+
+  const Activation h1 = block1.forward(batch.x);
+  const Activation h2 = block2.forward(h1);
+  context->set_step(0, 1);
+  const ArenaTensor d2 = output.backpropagate(*h2, batch.labels);
+  const ArenaTensor d1 = block2.backward(d2, true);
+  block1.backward(d1, false);
+  const std::vector<float> updated = tensors_of(block1)["encoder.weight"];
+  for (size_t i = 0, k = 0; i < values.size(); i += 7, ++k) {
+    const double gradient = static_cast<double>(values[i]) - updated[i];
+    // The updated weight is read as float32, of order 1: 6e-8.
+    EXPECT_TRUE(std::fabs(gradient - quotients[k]) <= 2e-7) << i << ": " << gradient << " " << quotients[k];
+  }
+}
+
+}  // namespace
+}  // namespace layerwise::testing

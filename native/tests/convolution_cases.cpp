@@ -1,0 +1,84 @@
+#include "operation_cases.h"
+
+namespace layerwise::test {
+
+namespace {
+
+using Moments = ConvolutionForward::Moments;
+
+void run_forward(Operands& operands, const Geometry& geometry, Moments moments, bool bias) {
+  const Shape out = geometry.out();
+  const double positions = static_cast<double>(out.positions());
+  ConvolutionForward op;
+  op.convolution = geometry.convolution();
+  op.x = operands.activation(geometry.in());
+  op.weight = operands.weight(geometry.weight());
+  if (bias) op.bias = operands.parameter(Shape::vector(out.c), -0.25, 0.25);
+  op.y = operands.activation_output("y", out, {geometry.fan_in() + 1});
+  op.moments = moments;
+  if (moments == Moments::channel) {
+    const Tolerance tolerance{geometry.fan_in() + static_cast<double>(out.n) * positions, 0};
+    op.mean = operands.parameter_output("mean", Shape::vector(out.c), tolerance);
+    op.spread = operands.parameter_output("variance", Shape::vector(out.c), tolerance);
+  } else if (moments == Moments::sample_channel) {
+    const Tolerance tolerance{geometry.fan_in() + positions, 0};
+    op.mean = operands.parameter_output("mean", Shape::matrix(out.n, out.c), tolerance);
+    op.spread = operands.parameter_output("deviation", Shape::matrix(out.n, out.c), tolerance);
+  }
+  operands.backend().convolution_forward(op);
+}
+
+void run_encoder_gradient(Operands& operands, const Geometry& geometry, bool batch_norm, bool bias, bool d_x) {
+  const Shape out = geometry.out();
+  const Shape channels = Shape::vector(out.c);
+  const double count = static_cast<double>(out.n * out.positions());
+  EncoderGradient op;
+  op.convolution = geometry.convolution();
+  op.x = operands.activation(geometry.in());
+  op.weight = operands.weight(geometry.weight());
+  op.g = operands.consumed(out);
+  if (batch_norm) {
+    op.y = operands.activation(out);
+    op.mean = operands.parameter(channels, -0.25, 0.25);
+    op.variance = operands.parameter(channels, 0.25, 1.25);
+    op.scale = operands.parameter(channels, 0.5, 1.5);
+    op.d_scale = operands.parameter(channels);
+    op.d_shift = operands.parameter(channels);
+  }
+  op.d_weight = operands.parameter_output("d_weight", geometry.weight(), {count, 0});
+  if (bias) op.d_bias = operands.parameter_output("d_bias", channels, {batch_norm ? 0 : count, 0});
+  if (d_x) {
+    const double terms = static_cast<double>(op.convolution.kernel_height * op.convolution.kernel_width * out.c);
+    op.d_x = operands.activation_output("d_x", geometry.in(), {terms, 0});
+  }
+  operands.backend().encoder_gradient(op);
+}
+
+}  // namespace
+
+void add_convolution_cases(std::vector<OperationCase>& cases) {
+  for (const Geometry& geometry : geometries()) {
+    const Shape out = geometry.out();
+    const auto forward = [&](const std::string& what, Moments moments, bool bias) {
+      cases.push_back({"convolution_forward_" + geometry.name + what,
+                       [=](Operands& operands) { run_forward(operands, geometry, moments, bias); }});
+    };
+    forward("_bias", Moments::none, true);
+    if (out.n * out.positions() > 1) forward("_channel_moments", Moments::channel, true);
+    // One position has no unbiased standard deviation.
+    if (out.positions() > 1) forward("_sample_moments", Moments::sample_channel, false);
+    if (out.positions() == 1) forward("", Moments::none, false);
+
+    const auto gradient = [&](const std::string& what, bool batch_norm, bool bias, bool d_x) {
+      cases.push_back({"encoder_gradient_" + geometry.name + what, [=](Operands& operands) {
+        run_encoder_gradient(operands, geometry, batch_norm, bias, d_x);
+      }});
+    };
+    gradient("_batch_norm_bias", true, true, false);
+    gradient("_batch_norm_d_x", true, false, true);
+    gradient("_bias_d_x", false, true, true);
+    gradient("", false, false, false);
+  }
+}
+
+}  // namespace layerwise::test

@@ -1,0 +1,50 @@
+// The one table of cases that drives every backend.
+//
+// A case declares its operands and calls one operation. It is run on the reference backend and on the
+// backend under test, on the same inputs, and the outputs are compared.
+#pragma once
+
+#include <functional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "operands.h"
+
+namespace layerwise::test {
+
+struct OperationCase {
+  std::string name;  // letters, digits and underscores
+  std::function<void(Operands&)> run;
+};
+inline void PrintTo(const OperationCase& one, std::ostream* stream) { *stream << one.name; }
+
+/// All cases, in a fixed order.
+const std::vector<OperationCase>& operation_cases();
+
+/// A convolution layer's sizes. A linear layer has a kernel that covers its input and no padding.
+struct Geometry {
+  std::string name;
+  int64_t samples, height, width, in_channels, out_channels;
+  int64_t kernel_height, kernel_width, stride, padding;
+
+  Convolution convolution() const { return {kernel_height, kernel_width, stride, padding}; }
+  Shape in() const { return {samples, height, width, in_channels}; }
+  Shape out() const {
+    return {samples, convolution().out_height(height), convolution().out_width(width), out_channels};
+  }
+  Shape weight() const { return {out_channels, kernel_height, kernel_width, in_channels}; }
+  /// Products that are summed in one output element.
+  double fan_in() const { return static_cast<double>(kernel_height * kernel_width * in_channels); }
+};
+
+/// The geometries that convolution_forward and encoder_gradient are tried on.
+const std::vector<Geometry>& geometries();
+
+// The parts of the table; each appends its cases.
+void add_convolution_cases(std::vector<OperationCase>& cases);  // convolution_forward, encoder_gradient
+void add_block_cases(std::vector<OperationCase>& cases);        // normalize_activate, hidden_gradient
+void add_loss_cases(std::vector<OperationCase>& cases);         // classifier_loss, similarity_loss
+void add_training_cases(std::vector<OperationCase>& cases);     // load_batch, optimizer_step
+
+}  // namespace layerwise::test

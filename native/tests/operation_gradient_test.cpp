@@ -1,0 +1,204 @@
+// Gradients of the reference backend against central differences of its losses.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backend/reference/reference_backend.h"
+#include "gradient_chain.h"
+
+namespace layerwise::test {
+
+namespace {
+
+// Central differences with step h err by h²/6 times the third derivative, and by rounding, ε·|loss|/h
+// per element: with h = 1e-5 about 1e-10 and 2e-11·|loss|. The bound leaves a factor of 100 to the
+// former, for third derivatives and for gradients that are small beside the loss; a wrong term is off by
+// far more. The random values are fixed, and none lies within h of a kink or of another maximum.
+constexpr double step = 1e-5;
+constexpr double tolerance = 1e-8;
+
+/// ‖analytic − numeric‖₂ ≤ tolerance · max(1, ‖numeric‖₂) for each variable.
+void expect_gradients(BlockChain& chain) {
+  chain.backward();
+  // Copies, since the losses below write the classifier's gradients anew.
+  std::vector<std::vector<double>> gradients;
+  for (const BlockChain::Variable& variable : chain.variables()) {
+    const double* gradient = variable.gradient.as<double>();
+    gradients.emplace_back(gradient, gradient + variable.gradient.shape.elements());
+  }
+  for (size_t v = 0; v < gradients.size(); ++v) {
+    const BlockChain::Variable& variable = chain.variables()[v];
+    double error = 0, norm = 0;
+    for (int64_t i = 0; i < variable.value.shape.elements(); ++i) {
+      double& value = variable.value.as<double>()[i];
+      const double analytic = gradients[v][static_cast<size_t>(i)];
+      const double kept = value;
+      value = kept + step;
+      const double above = chain.loss();
+      value = kept - step;
+      const double below = chain.loss();
+      value = kept;
+      const double numeric = (above - below) / (2 * step);
+      error += std::pow(analytic - numeric, 2);
+      norm += std::pow(numeric, 2);
+    }
+    EXPECT_TRUE(std::sqrt(error) <= tolerance * std::max(1.0, std::sqrt(norm)))
+        << variable.name << ": gradient differs by " << std::sqrt(error) << " of " << std::sqrt(norm);
+  }
+}
+
+using Similarity = BlockChainOptions::Similarity;
+
+BlockChainOptions options(const std::string& name, const std::function<void(BlockChainOptions&)>& change) {
+  BlockChainOptions result;
+  result.name = name;
+  change(result);
+  return result;
+}
+
+std::vector<BlockChainOptions> all_options() {
+  using O = BlockChainOptions;
+  return {
+      options("batch_norm", [](O& o) { o.probe = true; }),
+      options("no_batch_norm", [](O& o) { o.probe = true, o.batch_norm = false; }),
+      options("relu_stride_2", [](O& o) {
+        o.probe = true, o.negative_slope = 0, o.convolution = {3, 3, 2, 1}, o.x = {3, 7, 5, 2};
+      }),
+      options("shortcut", [](O& o) { o.probe = o.shortcut = true, o.bias = false; }),
+      options("dropout", [](O& o) { o.probe = true, o.dropout = 0.25; }),
+      options("max_pool", [](O& o) { o.probe = o.max_pool = true; }),
+      options("max_pool_odd_dropout", [](O& o) {
+        o.probe = o.max_pool = true, o.dropout = 0.5, o.x = {3, 5, 7, 2};
+      }),
+      options("pred", [](O& o) { o.classifier = true, o.pooling = {2, 2, 0, 0}; }),
+      options("pred_padded", [](O& o) { o.classifier = true, o.pooling = {4, 2, 2, 1}, o.x = {3, 5, 7, 2}; }),
+      options("pred_linear", [](O& o) {
+        o.classifier = true, o.x = {5, 1, 1, 7}, o.convolution = {1, 1, 1, 0};
+      }),
+      options("pred_whole_map", [](O& o) {
+        o.classifier = true, o.x = {5, 3, 2, 3}, o.convolution = {3, 2, 1, 0};
+      }),
+      options("sim_deviation", [](O& o) { o.similarity = Similarity::deviation; }),
+      options("sim_deviation_no_batch_norm", [](O& o) {
+        o.similarity = Similarity::deviation, o.batch_norm = false;
+      }),
+      options("sim_flat", [](O& o) { o.similarity = Similarity::flat; }),
+      options("sim_linear", [](O& o) {
+        o.similarity = Similarity::flat, o.x = {6, 1, 1, 7}, o.convolution = {1, 1, 1, 0};
+        o.similarity_convolution = {1, 1, 1, 0};
+      }),
+      options("predsim", [](O& o) {
+        o.similarity = Similarity::deviation, o.classifier = true, o.pooling = {2, 2, 0, 0};
+      }),
+      options("everything", [](O& o) {
+        o.similarity = Similarity::deviation, o.classifier = o.probe = o.max_pool = o.shortcut = true;
+        o.pooling = {2, 2, 1, 1}, o.dropout = 0.25, o.x = {3, 7, 5, 2};
+      }),
+  };
+}
+
+}  // namespace
+
+class OperationGradientTest : public testing::TestWithParam<BlockChainOptions> {};
+
+TEST_P(OperationGradientTest, matches_central_differences) {
+  BlockChain chain(GetParam());
+  expect_gradients(chain);
+}
+
+INSTANTIATE_TEST_SUITE_P(blocks, OperationGradientTest, testing::ValuesIn(all_options()),
+                         [](const testing::TestParamInfo<BlockChainOptions>& info) { return info.param.name; });
+
+// The gradient of a bias before batch norm is 0 by the algebra, and must be so to the last bit.
+TEST(OperationGradient, bias_before_batch_norm_is_exactly_zero) {
+  BlockChain chain(options("predsim", [](BlockChainOptions& o) {
+    o.similarity = Similarity::deviation;
+    o.classifier = true;
+  }));
+  chain.backward();
+  for (const BlockChain::Variable& variable : chain.variables()) {
+    if (variable.name != "bias") continue;
+    for (int64_t i = 0; i < variable.gradient.shape.elements(); ++i) {
+      EXPECT_EQ(variable.gradient.as<double>()[i], 0.0);
+    }
+  }
+}
+
+namespace {
+
+/// The similarity loss of three samples of two or more features, and its gradient.
+struct SimilarityRun {
+  explicit SimilarityRun(std::vector<double> features) : x(std::move(features)), d_x(x.size()) {
+    const std::unique_ptr<Backend> backend = make_reference_backend();
+    const Shape shape = Shape::matrix(3, static_cast<int64_t>(x.size()) / 3);
+    SimilarityLoss op;
+    op.x = {x.data(), DataType::float64, shape};
+    op.labels = {labels, DataType::int32, Shape::vector(3)};
+    op.classes = 4;
+    op.d_x = {d_x.data(), DataType::float64, shape};
+    op.similarity = {similarity, DataType::float64, Shape::matrix(3, 3)};
+    op.target = {target, DataType::float64, Shape::matrix(3, 3)};
+    op.metrics = &metrics;
+    backend->similarity_loss(op);
+  }
+
+  std::vector<double> x, d_x;
+  int32_t labels[3] = {1, 1, 3};
+  double similarity[9], target[9];
+  Metrics metrics;
+};
+
+}  // namespace
+
+TEST(SimilarityLoss, constant_vector_has_similarity_zero_and_gradient_zero) {
+  const SimilarityRun run({0.5, 0.5, 0.5, /**/ 1, 2, 4, /**/ -1, 3, 0});
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(run.similarity[i], 0.0);
+    EXPECT_EQ(run.d_x[static_cast<size_t>(i)], 0.0);
+  }
+  double others = 0;
+  for (size_t i = 3; i < 9; ++i) others += std::abs(run.d_x[i]);
+  EXPECT_GT(others, 0.0);
+}
+
+TEST(SimilarityLoss, two_features_by_hand) {
+  // Centred vectors of two features are ±(a, −a): similarities are ±1. Rows 0 and 2 agree, row 1 is opposed.
+  const SimilarityRun run({3, 1, /**/ 0, 4, /**/ 9, 8});
+  const double sign[3] = {1, -1, 1};
+  double loss = 0;
+  for (int i = 0; i < 3; ++i) {
+    for (int j = 0; j < 3; ++j) {
+      const double wanted = run.labels[i] == run.labels[j] ? 1 : -1.0 / 3;
+      EXPECT_EQ(run.target[3 * i + j], wanted);
+      // The 1e-8 in the denominator shows in the eighth digit.
+      EXPECT_NEAR(run.similarity[3 * i + j], sign[i] * sign[j], 1e-7);
+      loss += std::pow(sign[i] * sign[j] - wanted, 2) / 9;
+    }
+  }
+  EXPECT_NEAR(run.metrics.similarity_loss / 3, loss, 1e-7);
+}
+
+TEST(ClassifierLoss, zero_weights_give_log_classes_and_count_the_first_class) {
+  const std::unique_ptr<Backend> backend = make_reference_backend();
+  std::vector<double> x(12, 1.0), weight(15, 0.0), bias(5, 0.0);
+  std::vector<int32_t> labels = {0, 1, 4, 0};
+  Metrics metrics;
+  ClassifierLoss op;
+  op.x = {x.data(), DataType::float64, Shape::matrix(4, 3)};
+  op.weight = {weight.data(), DataType::float64, Shape::matrix(5, 3)};
+  op.bias = {bias.data(), DataType::float64, Shape::vector(5)};
+  op.labels = {labels.data(), DataType::int32, Shape::vector(4)};
+  op.metrics = &metrics;
+  backend->classifier_loss(op);
+  // Four sums of five equal exponentials: exact but for the rounding of log and of the additions.
+  EXPECT_NEAR(metrics.prediction_loss, 4 * std::log(5.0), 1e-14);
+  EXPECT_EQ(metrics.errors, 2.0);
+}
+
+}  // namespace layerwise::test

@@ -1,0 +1,104 @@
+#include "operation_cases.h"
+
+namespace layerwise::test {
+
+namespace {
+
+struct LoadCase {
+  std::string name;
+  Shape image;  // n is the batch's size
+  Augmentation augmentation;
+};
+
+void run_load_batch(Operands& operands, const LoadCase& load) {
+  StepState state;
+  state.seed = 0xfedcba9876543210u;
+  state.step = 0x100000003u;
+  operands.backend().set_step_state(state);
+
+  const int64_t dataset_size = 11;
+  LoadBatch op;
+  op.pixels = operands.bytes({dataset_size, load.image.h, load.image.w, load.image.c});
+  op.dataset_labels = operands.integers(dataset_size, 100);
+  op.indices = operands.integers(load.image.n, dataset_size);
+  op.mean = operands.parameter(Shape::vector(load.image.c), 0.25, 0.5);
+  op.deviation = operands.parameter(Shape::vector(load.image.c), 0.25, 0.5);
+  op.augmentation = load.augmentation;
+  op.images = operands.activation_output("images", load.image, {3, 0});
+  op.labels = operands.output("labels", DataType::int32, Shape::vector(load.image.n), {0, 0});
+  operands.backend().load_batch(op);
+}
+
+struct OptimizerCase {
+  std::string name;
+  OptimizerStep::Rule rule;
+  double steps_before;
+  double momentum = 0;
+  double weight_decay = 0;
+  int64_t parameters = 1003;
+};
+
+void run_optimizer_step(Operands& operands, const OptimizerCase& optimizer) {
+  StepState state;
+  state.learning_rate = 0.5;  // changes of the size of the parameters, so that their error shows
+  operands.backend().set_step_state(state);
+
+  const Shape shape = Shape::vector(optimizer.parameters);
+  const bool adaptive = optimizer.rule != OptimizerStep::Rule::sgd;
+  const bool first_step = optimizer.steps_before == 0;  // moments start at zero
+  OptimizerStep op;
+  op.rule = optimizer.rule;
+  op.momentum = optimizer.momentum;
+  op.weight_decay = optimizer.weight_decay;
+  op.parameters = operands.updated("parameters", shape, -1, 1, {8, 0});
+  op.gradients = operands.parameter(shape, -0.5, 0.5);
+  if (adaptive || optimizer.momentum != 0) {
+    const double size = first_step ? 0 : 0.25;
+    op.first_moment = operands.updated("first_moment", shape, -size, size, {4, 0});
+  }
+  if (adaptive) op.second_moment = operands.updated("second_moment", shape, 0, first_step ? 0 : 0.25, {4, 0});
+  if (optimizer.rule == OptimizerStep::Rule::amsgrad) {
+    op.maximum_second_moment =
+        operands.updated("maximum_second_moment", shape, 0, first_step ? 0 : 0.25, {4, 0});
+  }
+  op.step_count = operands.counter(optimizer.steps_before);
+  operands.backend().optimizer_step(op);
+}
+
+}  // namespace
+
+void add_training_cases(std::vector<OperationCase>& cases) {
+  const std::vector<LoadCase> loads = {
+      {"plain", {5, 6, 7, 3}, {}},
+      {"gray_one_image", {1, 28, 28, 1}, {}},
+      {"crop", {33, 8, 8, 3}, {2, false, 0, 0}},
+      {"flip", {100, 5, 7, 1}, {0, true, 0, 0}},
+      {"cutout", {9, 9, 8, 3}, {0, false, 1, 4}},
+      {"cutout_odd_length", {5, 9, 9, 1}, {0, false, 2, 5}},
+      {"cutout_of_everything", {3, 6, 6, 3}, {0, false, 3, 16}},
+      {"crop_flip_cutout", {16, 32, 32, 3}, {4, true, 1, 16}},
+      {"crop_wider_than_image", {7, 3, 3, 1}, {5, true, 1, 2}},
+  };
+  for (const LoadCase& load : loads) {
+    cases.push_back({"load_batch_" + load.name, [=](Operands& operands) { run_load_batch(operands, load); }});
+  }
+
+  using Rule = OptimizerStep::Rule;
+  const std::vector<OptimizerCase> optimizers = {
+      {"sgd", Rule::sgd, 0},
+      {"sgd_momentum", Rule::sgd, 5, 0.875},
+      {"sgd_momentum_decay", Rule::sgd, 5, 0.5, 0.0625},
+      {"adam_first_step", Rule::adam, 0},
+      {"adam", Rule::adam, 9},
+      {"adam_decay_one_parameter", Rule::adam, 1000, 0, 0.125, 1},
+      {"amsgrad_first_step", Rule::amsgrad, 0},
+      {"amsgrad", Rule::amsgrad, 9},
+      {"amsgrad_decay", Rule::amsgrad, 100000, 0, 0.125},
+  };
+  for (const OptimizerCase& optimizer : optimizers) {
+    cases.push_back({"optimizer_step_" + optimizer.name,
+                     [=](Operands& operands) { run_optimizer_step(operands, optimizer); }});
+  }
+}
+
+}  // namespace layerwise::test
