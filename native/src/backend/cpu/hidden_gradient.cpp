@@ -46,7 +46,8 @@ class Sample {
  public:
   Sample(const Device& device, const HiddenGradient& op, const float* factors, const Sums& sums, int64_t n)
       : loops_(device.loops), op_(op), shape_(op.h.shape),
-        factor_(factors == nullptr ? nullptr : factors + n * shape_.c), sums_(sums), first_(n * shape_.features()), n_(n) {}
+        factor_(factors == nullptr ? nullptr : factors + n * shape_.c), sums_(sums),
+        first_(n * shape_.features()), n_(n) {}
 
   void run() const {
     for (int64_t row = 0; row < shape_.h; row += 2) {

@@ -1,0 +1,44 @@
+package dev.layerwise.cli;
+
+import java.util.List;
+
+/** Checks of option values; what they throw is a usage error. */
+final class Checks {
+  private Checks() {}
+
+  /** Wrong usage found while a command runs; {@link Main} gives it exit code 2. */
+  static final class UsageException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    UsageException(String message) {
+      super(message);
+    }
+  }
+
+  static void usage(boolean condition, String message) {
+    if (!condition) {
+      throw new UsageException(message);
+    }
+  }
+
+  static void oneOf(String option, String value, List<String> known) {
+    usage(
+        value == null || known.contains(value),
+        option + " knows no '" + value + "'; it takes one of " + String.join(", ", known));
+  }
+
+  /** NaN is in no range. */
+  static void range(String option, Number value, double least, double most) {
+    usage(
+        value == null || (value.doubleValue() >= least && value.doubleValue() <= most),
+        option + " must be in " + plain(least) + " … " + plain(most) + ", not " + value);
+  }
+
+  private static String plain(double value) {
+    return value == Math.rint(value) ? Long.toString((long) value) : Double.toString(value);
+  }
+
+  static <T> T or(T given, T fallback) {
+    return given == null ? fallback : given;
+  }
+}

@@ -1,0 +1,104 @@
+package dev.layerwise.cli;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import dev.layerwise.LayerwiseException;
+import dev.layerwise.data.DataSetInfo;
+import dev.layerwise.data.DataSets;
+import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.nativelib.NativeLibrary;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Says what this machine and this build can do. */
+@Command(
+    name = "doctor",
+    description = "Shows the version, this processor's features, which devices work and if not why, and where data was found.")
+final class DoctorCommand implements Callable<Integer> {
+  private static final List<String> DEVICES = List.of("cpu", "reference", "cuda");
+
+  @Mixin(name = CommonOptions.NAME)
+  private CommonOptions common;
+
+  @Option(
+      names = "--data-dir",
+      paramLabel = "DIR",
+      description = "Look for data here instead of in the usual places. Default: the usual places.")
+  private Path dataDir;
+
+  @Spec private CommandSpec spec;
+
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  private record Report(
+      String version, String java, String system, List<String> cpuFeatures, List<Device> devices, List<Data> datasets) {}
+
+  /** A device: its threads if it works, otherwise why not. */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  private record Device(String name, boolean works, Integer threads, String reason) {}
+
+  /** A data set: where its files are; nowhere if that is {@code null}. */
+  private record Data(String name, String location) {}
+
+  @Override
+  public Integer call() {
+    List<String> devices = common.device == null ? DEVICES : List.of(common.device);
+    Report report =
+        new Report(
+            NativeLibrary.version(),
+            System.getProperty("java.vm.name") + " " + System.getProperty("java.version"),
+            System.getProperty("os.name") + " " + System.getProperty("os.arch"),
+            List.of(NativeLibrary.cpuFeatures().split(" ")),
+            devices.stream().map(this::probe).toList(),
+            findData());
+    PrintWriter out = spec.commandLine().getOut();
+    if (common.json) {
+      JsonLines.print(out, "doctor", report);
+    } else {
+      print(out, report);
+    }
+    boolean asked = common.device != null;
+    return asked && !report.devices().get(0).works() ? 1 : 0;
+  }
+
+  private Device probe(String name) {
+    try (NativeContext context = NativeContext.create(name, common.threadsOr(0), 0)) {
+      return new Device(name, true, context.threads(), null);
+    } catch (LayerwiseException e) {
+      return new Device(name, false, null, e.getMessage());
+    }
+  }
+
+  private List<Data> findData() {
+    List<Data> found = new ArrayList<>();
+    for (String name : DataSets.names()) {
+      DataSetInfo info = DataSets.info(name);
+      Optional<Path> location = DataSets.locate(name, dataDir);
+      found.add(new Data(name, location.map(Path::toString).orElse(info.embedded() ? "comes with the program" : null)));
+    }
+    return found;
+  }
+
+  private static void print(PrintWriter out, Report report) {
+    out.printf("layerwise %s%n%s, %s%n", report.version(), report.java(), report.system());
+    out.printf("processor: %s%n%ndevices%n", String.join(" ", report.cpuFeatures()));
+    for (Device device : report.devices()) {
+      String state = device.works() ? "works, threads: " + device.threads() : "does not work: " + device.reason();
+      out.printf("  %-14s %s%n", device.name(), state);
+    }
+    out.printf("%ndata%n");
+    for (Data data : report.datasets()) {
+      out.printf("  %-14s %s%n", data.name(), data.location() == null ? "not found" : data.location());
+    }
+    out.flush();
+  }
+}

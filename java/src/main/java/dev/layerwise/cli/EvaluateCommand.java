@@ -1,0 +1,173 @@
+package dev.layerwise.cli;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import dev.layerwise.data.DataSet;
+import dev.layerwise.data.DataSets;
+import dev.layerwise.data.ImageSet;
+import dev.layerwise.model.LayerSpec;
+import dev.layerwise.model.ModelConfig;
+import dev.layerwise.model.ModelException;
+import dev.layerwise.model.ModelFile;
+import dev.layerwise.model.Network;
+import dev.layerwise.model.OptimizerConfig;
+import dev.layerwise.nativelib.BlockMetrics;
+import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.nativelib.NativeDataSet;
+import dev.layerwise.train.Evaluator;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Tests a trained network. */
+@Command(
+    name = "evaluate",
+    description = "Tests a trained network: its error, every layer's local error, and the confusion matrix.")
+final class EvaluateCommand implements Callable<Integer> {
+  @Mixin(name = CommonOptions.NAME)
+  private CommonOptions common;
+
+  @Mixin private DataOptions data;
+
+  @Parameters(paramLabel = "MODEL", description = "A run's folder or its model.safetensors.")
+  private Path model;
+
+  @Option(
+      names = "--batch-size",
+      paramLabel = "N",
+      defaultValue = "128",
+      description = "Images per pass. Default: ${DEFAULT-VALUE}.")
+  private int batchSize;
+
+  @Spec private CommandSpec spec;
+
+  /**
+   * What is printed.
+   *
+   * @param confusionMatrix row: true class, column: predicted class, entries: images
+   */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  private record Result(
+      double testError, double testLoss, int images, double seconds, List<Layer> layers, int[][] confusionMatrix) {}
+
+  /** A hidden block; no local error where its loss has no classifier. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  private record Layer(String name, Double localError) {}
+
+  @Override
+  public Integer call() {
+    Checks.range("--batch-size", batchSize, 1, 1_000_000);
+    ModelFile file = ModelFile.read(model);
+    String name = Checks.or(data.dataset, file.dataset());
+    Checks.oneOf("--dataset", name, DataSets.names());
+    DataSet images = DataSets.load(name, data.dataDir);
+    checkFits(file.config(), images);
+    Result result = evaluate(file, images);
+    PrintWriter out = spec.commandLine().getOut();
+    if (common.json) {
+      JsonLines.print(out, "done", result);
+    } else {
+      print(out, result, images);
+    }
+    return 0;
+  }
+
+  private void checkFits(ModelConfig config, DataSet data) {
+    ImageSet test = data.test();
+    boolean fits =
+        config.inputChannels() == test.channels()
+            && config.inputHeight() == test.height()
+            && config.inputWidth() == test.width()
+            && config.classes() == test.classes();
+    if (!fits) {
+      throw new ModelException(
+          String.format(
+              "%s was made for %d×%d×%d images of %d classes, but %s has %d×%d×%d images of %d classes; give its own --dataset",
+              model, config.inputChannels(), config.inputHeight(), config.inputWidth(), config.classes(),
+              data.info().title(), test.channels(), test.height(), test.width(), test.classes()));
+    }
+  }
+
+  private Result evaluate(ModelFile file, DataSet data) {
+    ImageSet test = data.test();
+    int classes = test.classes();
+    int[][] confusion = new int[classes][classes];
+    try (NativeContext context = NativeContext.create(common.deviceOr("cpu"), common.threadsOr(0), 0);
+        Network network = new Network(context, file.config(), OptimizerConfig.stateless());
+        NativeDataSet onDevice =
+            context.dataSet(
+                test.pixels(), test.labels(), test.count(), test.channels(), test.height(), test.width(), classes,
+                data.info().mean(), data.info().deviation())) {
+      network.setWeights(file.weights());
+      long started = System.nanoTime();
+      List<BlockMetrics> metrics =
+          Evaluator.evaluate(
+              network, onDevice, test, batchSize,
+              (from, count, logits) -> {
+                for (int i = 0; i < count; i++) {
+                  confusion[test.labels()[from + i]][largest(logits, i * classes, classes)]++;
+                }
+              });
+      double seconds = (System.nanoTime() - started) * 1e-9;
+      BlockMetrics output = metrics.get(metrics.size() - 1);
+      return new Result(
+          100 * output.errors() / output.samples(), output.predictionLoss(), test.count(), seconds,
+          layers(network, metrics), confusion);
+    }
+  }
+
+  private static List<Layer> layers(Network network, List<BlockMetrics> metrics) {
+    String loss = network.config().loss();
+    boolean classifies = "pred".equals(loss) || "predsim".equals(loss);
+    List<LayerSpec> specs = network.layers();
+    List<Layer> layers = new ArrayList<>();
+    for (int i = 0; i < specs.size() - 1; i++) {
+      BlockMetrics of = metrics.get(i);
+      layers.add(new Layer(specs.get(i).name(), classifies ? (Double) (100 * of.errors() / of.samples()) : null));
+    }
+    return layers;
+  }
+
+  /** Position of the first largest of some values. */
+  private static int largest(float[] values, int from, int count) {
+    int best = 0;
+    for (int i = 1; i < count; i++) {
+      if (values[from + i] > values[from + best]) {
+        best = i;
+      }
+    }
+    return best;
+  }
+
+  private static void print(PrintWriter out, Result result, DataSet data) {
+    out.printf(
+        "test error %.2f %% (loss %.4f) on %d images of %s%n",
+        result.testError(), result.testLoss(), result.images(), data.info().title());
+    for (Layer layer : result.layers()) {
+      out.printf(
+          "  %-22s  %s%n", layer.name(),
+          layer.localError() == null ? "no local classifier" : String.format("local error %.2f %%", layer.localError()));
+    }
+    List<String> names = data.info().classNames();
+    int widest = names.stream().mapToInt(String::length).max().orElse(1);
+    out.printf("%nconfusion matrix: a row per true class, a column per predicted class%n");
+    for (int row = 0; row < names.size(); row++) {
+      StringBuilder line = new StringBuilder(String.format("  %3d %-" + widest + "s ", row, names.get(row)));
+      for (int count : result.confusionMatrix()[row]) {
+        line.append(String.format(" %5d", count));
+      }
+      out.println(line);
+    }
+    out.flush();
+  }
+}

@@ -1,0 +1,63 @@
+package dev.layerwise.cli;
+
+import dev.layerwise.LayerwiseException;
+import java.io.PrintWriter;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ParseResult;
+
+/** The command line. Results go to stdout, everything else to stderr. */
+@Command(
+    name = "layerwise",
+    description = "Trains deep networks block by block with local error signals (Nøkland & Eidnes 2019).",
+    mixinStandardHelpOptions = true,
+    versionProvider = VersionProvider.class,
+    subcommands = {TrainCommand.class, EvaluateCommand.class, ParityCommand.class, DoctorCommand.class},
+    footerHeading = "%nExit codes:%n",
+    footer = {"  0    success", "  1    failure, said in one sentence on stderr", "  2    wrong usage", "  130  stopped by Ctrl-C"})
+public final class Main {
+  private Main() {}
+
+  /** Runs the command line and exits with its code. */
+  public static void main(String[] args) {
+    System.exit(commandLine().execute(args));
+  }
+
+  /** The configured parser; tests give it writers of their own. */
+  static CommandLine commandLine() {
+    return new CommandLine(new Main())
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        .setUsageHelpAutoWidth(true)
+        .setParameterExceptionHandler(Main::wrongUsage)
+        .setExecutionExceptionHandler(Main::failure);
+  }
+
+  private static int wrongUsage(CommandLine.ParameterException e, String[] args) {
+    CommandLine command = e.getCommandLine();
+    PrintWriter err = command.getErr();
+    err.println("layerwise: " + e.getMessage());
+    CommandLine.UnmatchedArgumentException.printSuggestions(e, err);
+    err.println("Try 'layerwise " + commandName(command) + "--help'.");
+    return CommandLine.ExitCode.USAGE;
+  }
+
+  private static String commandName(CommandLine command) {
+    return command.getParent() == null ? "" : command.getCommandName() + " ";
+  }
+
+  private static int failure(Exception e, CommandLine command, ParseResult parsed) {
+    PrintWriter err = command.getErr();
+    if (e instanceof Checks.UsageException) {
+      return wrongUsage(new CommandLine.ParameterException(command, e.getMessage()), parsed.originalArgs().toArray(new String[0]));
+    }
+    boolean expected = e instanceof LayerwiseException;
+    err.println("layerwise: " + (expected ? e.getMessage() : "internal error: " + e));
+    CommonOptions common = (CommonOptions) command.getMixins().get(CommonOptions.NAME);
+    if (common != null && common.verbose) {
+      e.printStackTrace(err);
+    } else if (!expected) {
+      err.println("Run the command again with --verbose to see where it happened.");
+    }
+    return CommandLine.ExitCode.SOFTWARE;
+  }
+}

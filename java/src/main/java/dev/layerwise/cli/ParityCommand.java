@@ -1,0 +1,91 @@
+package dev.layerwise.cli;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import dev.layerwise.parity.ParityCheck;
+import dev.layerwise.parity.ParityResult;
+import dev.layerwise.parity.ParityResult.Status;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Replays reference files of the published method. */
+@Command(
+    name = "parity",
+    description = {
+      "Replays reference files of the published method on the chosen device and compares.",
+      "One line per file: its verdict and the tensor that is furthest off, relative to its tolerance."
+    },
+    footer = {"", "Exits with 1 if any file fails. A file that needs what is not built is skipped, never passed."})
+final class ParityCommand implements Callable<Integer> {
+  @Mixin(name = CommonOptions.NAME)
+  private CommonOptions common;
+
+  @Parameters(arity = "1..*", paramLabel = "PATH", description = "Reference files, or folders of them.")
+  private List<Path> paths;
+
+  @Spec private CommandSpec spec;
+
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  private record Line(
+      String fixture, Boolean passed, Boolean skipped, String worstTensor, Double relativeError, String reason) {}
+
+  private record Totals(int passed, int failed, int skipped) {}
+
+  @Override
+  public Integer call() {
+    PrintWriter out = spec.commandLine().getOut();
+    Map<Status, Integer> counts = new EnumMap<>(Status.class);
+    for (Path file : ParityCheck.files(paths)) {
+      ParityResult result = ParityCheck.replay(file, common.deviceOr("cpu"), common.threadsOr(0));
+      counts.merge(result.status(), 1, Integer::sum);
+      print(out, result);
+    }
+    Totals totals =
+        new Totals(
+            counts.getOrDefault(Status.PASSED, 0),
+            counts.getOrDefault(Status.FAILED, 0),
+            counts.getOrDefault(Status.SKIPPED, 0));
+    if (common.json) {
+      JsonLines.print(out, "done", totals);
+    } else {
+      out.printf("%d passed, %d failed, %d skipped%n", totals.passed(), totals.failed(), totals.skipped());
+    }
+    return totals.failed() == 0 ? 0 : 1;
+  }
+
+  private void print(PrintWriter out, ParityResult result) {
+    if (common.json) {
+      boolean skipped = result.status() == Status.SKIPPED;
+      JsonLines.print(
+          out,
+          "parity",
+          new Line(
+              result.fixture(), skipped ? null : result.status() == Status.PASSED, skipped ? true : null,
+              result.worstTensor(), finite(result.relativeError()), result.reason()));
+      return;
+    }
+    out.printf("%-8s%s", result.status().name().toLowerCase(Locale.ROOT), result.fixture());
+    if (result.worstTensor() != null) {
+      out.printf("  worst %s %.1e", result.worstTensor(), result.relativeError());
+    }
+    out.println(result.reason() == null ? "" : "  " + result.reason());
+    out.flush();
+  }
+
+  /** JSON knows no NaN and no infinity. */
+  private static Double finite(Double value) {
+    return value != null && Double.isFinite(value) ? value : null;
+  }
+}

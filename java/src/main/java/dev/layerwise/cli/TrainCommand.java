@@ -1,0 +1,177 @@
+package dev.layerwise.cli;
+
+import dev.layerwise.LayerwiseException;
+import dev.layerwise.data.DataSet;
+import dev.layerwise.data.DataSets;
+import dev.layerwise.model.ModelConfig;
+import dev.layerwise.model.ModelFile;
+import dev.layerwise.model.Networks;
+import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.train.RunConfig;
+import dev.layerwise.train.RunDirectory;
+import dev.layerwise.train.Trainer;
+import dev.layerwise.train.TrainingConfig;
+import dev.layerwise.train.TrainingResult;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Trains a network. */
+@Command(
+    name = "train",
+    description = {
+      "Trains a network block by block. Without options: an mlp on the handwritten digits that come with the program.",
+      "Names and defaults follow the published code."
+    })
+final class TrainCommand implements Callable<Integer> {
+  @Mixin(name = CommonOptions.NAME)
+  private CommonOptions common;
+
+  @ArgGroup(validate = false, heading = "%nData%n")
+  private DataOptions data = new DataOptions();
+
+  @ArgGroup(validate = false, heading = "%nNetwork and losses%n")
+  private ModelOptions model = new ModelOptions();
+
+  @ArgGroup(validate = false, heading = "%nOptimization%n")
+  private OptimizationOptions optimization = new OptimizationOptions();
+
+  @ArgGroup(validate = false, heading = "%nAugmentation%n")
+  private CutoutOptions cutout = new CutoutOptions();
+
+  @ArgGroup(validate = false, heading = "%nThe run%n")
+  private RunOptions run = new RunOptions();
+
+  @Spec private CommandSpec spec;
+
+  /** Where results go and where a run goes on. */
+  static final class RunOptions {
+    @Option(
+        names = {"--out", "--save-dir"},
+        paramLabel = "DIR",
+        description = "Folder for config.json, metrics.jsonl, checkpoint.safetensors and model.safetensors."
+            + " Default: runs/DATASET-MODEL-LOSS, with a number if that is taken.")
+    Path out;
+
+    @Option(
+        names = "--resume",
+        paramLabel = "RUN",
+        arity = "0..1",
+        fallbackValue = "",
+        description = "Continue a stopped run: its folder or checkpoint; without a value, the one in --out."
+            + " Default: start a new run.")
+    Path resume;
+  }
+
+  @Override
+  public Integer call() {
+    optimization.check(!model.noBatchNorm);
+    cutout.check();
+    Path checkpoint = checkpointToResume();
+    RunConfig recorded = checkpoint == null ? null : Trainer.configOf(checkpoint);
+    RunConfig config = configure(recorded);
+    if (recorded != null) {
+      ResumeRules.check(recorded, config);
+    }
+    Networks.layers(config.model()); // says what cannot work before data is loaded and folders are made
+    DataSet images = DataSets.load(config.training().dataset(), data.dataDir);
+    try (RunDirectory directory = openDirectory(config, checkpoint)) {
+      return train(config, checkpoint, images, directory);
+    }
+  }
+
+  private Path checkpointToResume() {
+    if (run.resume == null) {
+      return null;
+    }
+    boolean fromOut = run.resume.toString().isEmpty();
+    Checks.usage(!fromOut || run.out != null, "--resume without a value continues the run in --out; give one of the two");
+    return fromOut ? run.out : run.resume;
+  }
+
+  /** The options over the defaults of the data set, or over the recorded configuration. */
+  private RunConfig configure(RunConfig recorded) {
+    String dataset = Checks.or(data.dataset, recorded == null ? "digits" : recorded.training().dataset());
+    Checks.oneOf("--dataset", dataset, DataSets.names());
+    RunConfig base = recorded == null ? RunDefaults.of(DataSets.info(dataset)) : recorded;
+    TrainingConfig training = base.training();
+    return new RunConfig(
+        model.over(base.model()),
+        optimization.over(base.optimizer()),
+        new TrainingConfig(
+            dataset,
+            Checks.or(optimization.epochs, training.epochs()),
+            Checks.or(optimization.batchSize, training.batchSize()),
+            Checks.or(optimization.lr, training.lr()),
+            Checks.or(optimization.lrDecayMilestones, training.lrDecayMilestones()),
+            Checks.or(optimization.lrDecayFact, training.lrDecayFact()),
+            training.cropPadding(),
+            training.horizontalFlip(),
+            cutout.holesOver(training.nHoles()),
+            cutout.lengthOver(training.length()),
+            Checks.or(optimization.seed, training.seed()),
+            common.deviceOr(training.device()),
+            countThreads(common.deviceOr(training.device()), common.threadsOr(training.threads()))));
+  }
+
+  /** What a number of threads means on a device: 0 stands for one per core. The number decides bits. */
+  private static int countThreads(String device, int wanted) {
+    try (NativeContext context = NativeContext.create(device, wanted, 0)) {
+      return context.threads();
+    }
+  }
+
+  private RunDirectory openDirectory(RunConfig config, Path checkpoint) {
+    if (checkpoint != null) {
+      Path home = Files.isDirectory(checkpoint) ? checkpoint : checkpoint.toAbsolutePath().getParent();
+      return RunDirectory.open(Checks.or(run.out, home));
+    }
+    RunDirectory directory = RunDirectory.open(run.out == null ? freeFolder(config) : run.out);
+    if (directory.holdsRun()) {
+      directory.close();
+      throw new LayerwiseException(
+          "the folder " + run.out + " already holds a run; continue it with --resume, or choose another --out");
+    }
+    return directory;
+  }
+
+  private static Path freeFolder(RunConfig config) {
+    ModelConfig model = config.model();
+    String name = String.join(
+        "-", config.training().dataset(), model.model(), model.backprop() ? "backprop" : model.loss());
+    Path folder = Path.of("runs", name);
+    for (int number = 2; Files.exists(folder); number++) {
+      folder = Path.of("runs", name + "-" + number);
+    }
+    return folder;
+  }
+
+  private int train(RunConfig config, Path checkpoint, DataSet images, RunDirectory directory) {
+    RunPrinter printer = new RunPrinter(spec.commandLine().getOut(), spec.commandLine().getErr(), common.json);
+    try (Trainer trainer =
+            checkpoint == null
+                ? Trainer.start(config, images, directory)
+                : Trainer.resume(checkpoint, config, images, directory)) {
+      printer.started(config, images, directory.path(), trainer.epoch());
+      TrainingResult result =
+          StopOnSignal.run(
+              trainer::requestStop,
+              () -> {
+                TrainingResult ended = trainer.run(printer);
+                if (ended.finished()) {
+                  printer.done(ended, directory.path().resolve(ModelFile.FILE_NAME));
+                } else {
+                  printer.stopped(ended, directory.path());
+                }
+                return ended;
+              });
+      return result.finished() ? 0 : StopOnSignal.EXIT_CODE;
+    }
+  }
+}

@@ -1,0 +1,16 @@
+package dev.layerwise.data;
+
+import dev.layerwise.LayerwiseException;
+
+/** A data set that is missing, damaged or not what its name says. */
+public final class DataException extends LayerwiseException {
+  private static final long serialVersionUID = 1L;
+
+  DataException(String message) {
+    super(message);
+  }
+
+  DataException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}

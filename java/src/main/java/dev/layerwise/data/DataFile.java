@@ -1,0 +1,181 @@
+package dev.layerwise.data;
+
+import dev.layerwise.FileErrors;
+import java.io.BufferedInputStream;
+import java.io.Closeable;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.zip.GZIPInputStream;
+import org.tukaani.xz.XZInputStream;
+
+/**
+ * A file of a data set, read front to back and unpacked on the way: plain, gzip (.gz) or xz (.xz). Memory is taken only
+ * for what the file really holds, whatever it claims. Every failure is a {@link DataException} that names the file.
+ */
+final class DataFile implements Closeable {
+  private static final List<String> SUFFIXES = List.of("", ".gz", ".xz");
+  /** xz -9 needs 65 MiB to unpack; a file that asks for more is damaged or hostile. */
+  private static final int XZ_MEMORY_KIB = 100 * 1024;
+  private static final int BUFFER_BYTES = 1 << 16;
+  private static final int FIRST_CAPACITY = 1 << 20;
+
+  private final String name;
+  private final InputStream in;
+  /** Size of the content where it is known for certain, which is so for plain files only; otherwise -1. */
+  private final long size;
+  private long position;
+
+  private DataFile(String name, InputStream in, long size) {
+    this.name = name;
+    this.in = in;
+    this.size = size;
+  }
+
+  /** The file of that name in a folder, whatever it is packed with. */
+  static Optional<Path> find(Path folder, String name) {
+    List<Path> present = SUFFIXES.stream().map(suffix -> folder.resolve(name + suffix)).filter(Files::exists).toList();
+    return present.stream().filter(Files::isRegularFile).findFirst().or(() -> present.stream().findFirst());
+  }
+
+  static DataFile open(Path path) {
+    String name = path.toString();
+    if (Files.isDirectory(path)) {
+      throw new DataException(name + " is a folder where a file is expected.");
+    }
+    try {
+      long size = Files.size(path);
+      if (size == 0) {
+        throw empty(name);
+      }
+      return unpack(name, Files.newInputStream(path), size);
+    } catch (IOException e) {
+      throw new DataException("Cannot open " + name + ": " + FileErrors.reason(e) + ".", e);
+    }
+  }
+
+  /** A file that comes with Layerwise. */
+  static DataFile resource(String resource) {
+    InputStream in = DataFile.class.getResourceAsStream(resource);
+    if (in == null) {
+      throw new DataException("This copy of Layerwise lacks its file " + resource + "; install it again.");
+    }
+    return unpack(resource, in, -1);
+  }
+
+  /** A member of an archive that is itself being read; closing the member leaves the archive open. */
+  static DataFile member(DataFile archive, String member, InputStream in) {
+    return new DataFile(archive.name + " (" + member + ")", in, -1);
+  }
+
+  private static DataFile unpack(String name, InputStream raw, long size) {
+    boolean gzip = name.endsWith(".gz");
+    try {
+      if (gzip) {
+        return new DataFile(name, new GZIPInputStream(raw, BUFFER_BYTES), -1);
+      }
+      if (name.endsWith(".xz")) {
+        return new DataFile(name, new XZInputStream(new BufferedInputStream(raw, BUFFER_BYTES), XZ_MEMORY_KIB), -1);
+      }
+      return new DataFile(name, new BufferedInputStream(raw, BUFFER_BYTES), size);
+    } catch (IOException e) {
+      closeAfter(e, raw);
+      if (e instanceof EOFException) {
+        throw cutOff(name, e);
+      }
+      throw new DataException(name + " is not " + (gzip ? "a gzip" : "an xz") + " file, whatever its name says; "
+          + "download it again, or rename it if it is already unpacked.", e);
+    }
+  }
+
+  private static void closeAfter(IOException failure, InputStream in) {
+    try {
+      in.close();
+    } catch (IOException e) {
+      failure.addSuppressed(e);
+    }
+  }
+
+  /** What messages call this file. */
+  String name() {
+    return name;
+  }
+
+  /** The unpacked content, for a reader of archives; its failures go through {@link #damaged}. */
+  InputStream stream() {
+    return in;
+  }
+
+  /** Fills the buffer; fewer bytes than its length are returned only at the end of the file. */
+  int read(byte[] buffer) {
+    return read(buffer, 0);
+  }
+
+  private int read(byte[] buffer, int offset) {
+    try {
+      int count = in.readNBytes(buffer, offset, buffer.length - offset);
+      position += count;
+      return count;
+    } catch (IOException e) {
+      throw damaged(e);
+    }
+  }
+
+  /**
+   * Exactly {@code count} bytes.
+   *
+   * @param what these bytes are, to follow "before the end of": "its header"
+   */
+  byte[] read(int count, String what) {
+    int capacity = size >= 0 ? (int) Math.min(count, Math.max(0, size - position)) : Math.min(count, FIRST_CAPACITY);
+    byte[] bytes = new byte[capacity];
+    int length = read(bytes, 0);
+    while (length == bytes.length && length < count && size < 0) {
+      bytes = Arrays.copyOf(bytes, (int) Math.min(count, 2L * length));
+      length += read(bytes, length);
+    }
+    if (length < count) {
+      if (position == 0) {
+        throw empty(name);
+      }
+      throw new DataException(name + " is cut off: it ends after " + position + " bytes, before the end of " + what
+          + "; copy or download it again.");
+    }
+    return bytes;
+  }
+
+  /** Whether all is read; for a packed file this includes its checksum. */
+  boolean atEnd() {
+    return read(new byte[1]) == 0;
+  }
+
+  /** What an exception thrown while unpacking means. */
+  DataException damaged(IOException e) {
+    if (e instanceof EOFException) {
+      return cutOff(name, e);
+    }
+    return new DataException(name + " is damaged (" + FileErrors.reason(e) + "); copy or download it again.", e);
+  }
+
+  private static DataException cutOff(String name, IOException e) {
+    return new DataException(name + " is cut off: its packed content ends early; copy or download it again.", e);
+  }
+
+  private static DataException empty(String name) {
+    return new DataException(name + " is empty; copy or download it again.");
+  }
+
+  @Override
+  public void close() {
+    try {
+      in.close();
+    } catch (IOException e) {
+      throw new DataException("Cannot close " + name + ": " + FileErrors.reason(e) + ".", e);
+    }
+  }
+}

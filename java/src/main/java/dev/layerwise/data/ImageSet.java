@@ -1,0 +1,46 @@
+package dev.layerwise.data;
+
+/**
+ * Labelled images as bytes. The arrays are shared with the caller, not copied: they are large, and whoever is handed an
+ * image set must leave them as they are. Two sets are equal only if they share their arrays.
+ *
+ * @param pixels unsigned grey or colour levels 0 to 255 in (N, C, H, W) order
+ * @param labels one class number per image, 0 to classes − 1
+ * @param channels C
+ * @param height H
+ * @param width W
+ * @param classes number of classes
+ */
+public record ImageSet(byte[] pixels, int[] labels, int channels, int height, int width, int classes) {
+  /**
+   * Checks that sizes and labels fit together.
+   *
+   * @throws DataException if there is no image, a dimension is not positive, the number of pixels is not
+   *     N·C·H·W, or a label is out of range
+   */
+  public ImageSet {
+    if (channels < 1 || height < 1 || width < 1 || classes < 1) {
+      throw new DataException("An image set needs positive sizes, not " + channels + " channels of " + height + "×"
+          + width + " pixels and " + classes + " classes.");
+    }
+    if (labels.length == 0) {
+      throw new DataException("An image set needs at least one image.");
+    }
+    double expected = (double) labels.length * channels * height * width;
+    if (pixels.length != expected) {
+      throw new DataException("An image set of " + labels.length + " images with " + channels + " channels of " + height
+          + "×" + width + " pixels needs " + (long) expected + " bytes, not " + pixels.length + ".");
+    }
+    for (int image = 0; image < labels.length; image++) {
+      if (labels[image] < 0 || labels[image] >= classes) {
+        throw new DataException("Label " + labels[image] + " of image " + image + " is not in 0 to " + (classes - 1)
+            + ".");
+      }
+    }
+  }
+
+  /** Number of images. */
+  public int count() {
+    return labels.length;
+  }
+}

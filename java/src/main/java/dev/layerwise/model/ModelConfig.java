@@ -1,0 +1,53 @@
+package dev.layerwise.model;
+
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+
+/**
+ * Everything that decides what a network computes, apart from its weights. It is stored with every
+ * model, so that a weights file alone can be evaluated.
+ *
+ * @param model {@code mlp} or the name of a VGG (see {@link Networks#names()})
+ * @param featMult factor of all convolution channels; the product is rounded down
+ * @param numLayers hidden linear blocks: all of an mlp, those behind a VGG's features; 0 for none
+ * @param numHidden units of each hidden linear block
+ * @param loss the local loss, {@code pred}, {@code sim} or {@code predsim}; {@code null} exactly where
+ *     {@code backprop} is true
+ * @param backprop one global loss and ordinary gradients instead of local losses
+ * @param beta weight of the similarity loss under predsim
+ * @param dimInDecoder most features a local classifier sees
+ * @param similarityStd similarity of standard deviations over positions rather than of whole maps
+ * @param nonlin {@code relu} or {@code leakyrelu}
+ * @param dropout probability of dropping a channel (convolutions) or an element (linear blocks)
+ * @param batchNorm batch normalization in every hidden block
+ * @param inputChannels channels of an image; height and width are in pixels
+ */
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+public record ModelConfig(
+    String model,
+    double featMult,
+    int numLayers,
+    int numHidden,
+    String loss,
+    boolean backprop,
+    double beta,
+    int dimInDecoder,
+    boolean similarityStd,
+    String nonlin,
+    double dropout,
+    boolean batchNorm,
+    int inputChannels,
+    int inputHeight,
+    int inputWidth,
+    int classes) {
+
+  /** Slope of the nonlinearity for negative values: LeakyReLU(0.01) or ReLU. */
+  public double negativeSlope() {
+    return nonlin.equals("leakyrelu") ? 0.01 : 0;
+  }
+
+  /** Factor of the global cross-entropy that trains the output layer. */
+  public double outputLossScale() {
+    return "predsim".equals(loss) ? 1 - beta : 1;
+  }
+}

@@ -1,0 +1,64 @@
+package dev.layerwise.model;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.layerwise.checkpoint.CheckpointException;
+import dev.layerwise.checkpoint.HostTensor;
+import dev.layerwise.checkpoint.SafeTensors;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * A trained network as a safetensors file: the weights under PyTorch's names, and in the metadata what
+ * is needed to build the network and to feed it.
+ *
+ * @param config how to build the network
+ * @param dataset name of the data set that it was trained on, whose normalization it expects
+ * @param weights parameters and running statistics
+ */
+public record ModelFile(ModelConfig config, String dataset, Map<String, HostTensor> weights) {
+  /** Value of the metadata's {@code format}. */
+  public static final String FORMAT = "layerwise-model-1";
+
+  /** Name of the file in a run's folder. */
+  public static final String FILE_NAME = "model.safetensors";
+
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  /** Writes the file, whole or not at all. */
+  public void write(Path path) {
+    Map<String, String> metadata = new LinkedHashMap<>();
+    metadata.put("format", FORMAT);
+    metadata.put("dataset", dataset);
+    try {
+      metadata.put("model", JSON.writeValueAsString(config));
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
+    new SafeTensors(metadata, weights).write(path);
+  }
+
+  /**
+   * Reads a model file, or the one in a run's folder.
+   *
+   * @throws CheckpointException if there is none, or if it is not a whole model of this program
+   */
+  public static ModelFile read(Path path) {
+    Path file = Files.isDirectory(path) ? path.resolve(FILE_NAME) : path;
+    SafeTensors contents = SafeTensors.read(file);
+    Map<String, String> metadata = contents.metadata();
+    if (!FORMAT.equals(metadata.get("format"))) {
+      throw new CheckpointException(
+          file + " is not a model of Layerwise: its metadata has no format '" + FORMAT + "'; give a run's "
+              + FILE_NAME);
+    }
+    try {
+      ModelConfig config = JSON.readValue(metadata.getOrDefault("model", ""), ModelConfig.class);
+      return new ModelFile(config, metadata.getOrDefault("dataset", ""), contents.tensors());
+    } catch (JsonProcessingException e) {
+      throw new CheckpointException(file + ": the network's description in the metadata cannot be read", e);
+    }
+  }
+}

@@ -1,0 +1,20 @@
+package dev.layerwise.model;
+
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+
+/**
+ * The rule by which every block updates its own parameters.
+ *
+ * @param optim {@code adam}, {@code amsgrad} or {@code sgd}
+ * @param momentum of sgd, in [0, 1)
+ * @param weightDecay L2 penalty, added to the gradient of every trained parameter
+ */
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+public record OptimizerConfig(String optim, double momentum, double weightDecay) {
+
+  /** For networks that are only evaluated: it keeps no state beside the parameters. */
+  public static OptimizerConfig stateless() {
+    return new OptimizerConfig("sgd", 0, 0);
+  }
+}

@@ -1,0 +1,240 @@
+package dev.layerwise.nativelib;
+
+import static dev.layerwise.nativelib.NativeLibrary.check;
+
+import dev.layerwise.nativelib.generated.BlockPointer;
+import dev.layerwise.nativelib.generated.LayerwiseApi;
+import dev.layerwise.nativelib.generated.MetricsStruct;
+import dev.layerwise.nativelib.generated.TensorInfoStruct;
+import dev.layerwise.nativelib.generated.TensorPointer;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.javacpp.PointerPointer;
+
+/**
+ * A block of a network: parameters, optimizer and the step that trains them.
+ *
+ * <p>Tensors that a call returns are the caller's to close. All calls throw {@link
+ * InvalidArgumentException} for shapes that do not fit and {@link DeviceOutOfMemoryException} where the
+ * device has no room; the messages begin with the block's name.
+ */
+public final class NativeBlock extends NativeHandle<BlockPointer> {
+  private final String name;
+  private List<TensorInfo> tensors;
+
+  NativeBlock(NativeContext context, BlockPointer pointer, String name) {
+    super(context, pointer);
+    this.name = name;
+  }
+
+  /** The name that its config gave it. */
+  public String name() {
+    return name;
+  }
+
+  /**
+   * One local training step: forward, the block's own loss, its gradients, its optimizer.
+   *
+   * @param shortcut added after batch norm; {@code null}: none
+   * @return the block's output, computed with the parameters before the update; for the output layer the
+   *     logits (N, classes)
+   */
+  public NativeTensor trainStep(NativeTensor x, NativeTensor labels, NativeTensor shortcut) {
+    synchronized (lock()) {
+      TensorPointer output = new TensorPointer();
+      check(
+          LayerwiseApi.layerwise_block_train_step(
+              pointer(), argument(x, "x"), argument(labels, "labels"), argument(shortcut, "shortcut"), output));
+      return new NativeTensor(context(), output);
+    }
+  }
+
+  /**
+   * Forward pass for backpropagation; the block keeps what {@link #backward} needs, its input included.
+   *
+   * @throws InvalidStateException if it still keeps an earlier one
+   */
+  public NativeTensor forward(NativeTensor x) {
+    synchronized (lock()) {
+      TensorPointer output = new TensorPointer();
+      check(LayerwiseApi.layerwise_block_forward(pointer(), argument(x, "x"), output));
+      return new NativeTensor(context(), output);
+    }
+  }
+
+  /**
+   * Backward pass: updates the parameters and drops what {@link #forward} kept.
+   *
+   * @param dOutput gradient at the output, in its shape
+   * @param wantInputGradient whether anyone needs the gradient at the input; the first block's nobody does
+   * @return the gradient at the input, or {@code null} where it is not wanted
+   * @throws InvalidStateException without a forward pass before it
+   */
+  public NativeTensor backward(NativeTensor dOutput, boolean wantInputGradient) {
+    synchronized (lock()) {
+      BlockPointer block = pointer();
+      TensorPointer given = argument(dOutput, "d_output");
+      if (!wantInputGradient) {
+        check(LayerwiseApi.layerwise_block_backward(block, given, (PointerPointer<?>) null));
+        return null;
+      }
+      TensorPointer dInput = new TensorPointer();
+      check(LayerwiseApi.layerwise_block_backward(block, given, dInput));
+      return new NativeTensor(context(), dInput);
+    }
+  }
+
+  /**
+   * The output layer's step under backpropagation: forward, loss, backward and update at once.
+   *
+   * @return the gradient at the input
+   */
+  public NativeTensor outputTrainStep(NativeTensor x, NativeTensor labels) {
+    synchronized (lock()) {
+      TensorPointer dInput = new TensorPointer();
+      check(
+          LayerwiseApi.layerwise_block_output_train_step(
+              pointer(), argument(x, "x"), argument(labels, "labels"), dInput));
+      return new NativeTensor(context(), dInput);
+    }
+  }
+
+  /**
+   * Forward pass in evaluation mode: running statistics, no dropout.
+   *
+   * @param labels the (local) classifier's loss and errors are added to the metrics; {@code null}: not
+   * @param shortcut as in {@link #trainStep}
+   * @return as in {@link #trainStep}
+   */
+  public NativeTensor evaluate(NativeTensor x, NativeTensor labels, NativeTensor shortcut) {
+    synchronized (lock()) {
+      TensorPointer output = new TensorPointer();
+      check(
+          LayerwiseApi.layerwise_block_evaluate(
+              pointer(), argument(x, "x"), argument(labels, "labels"), argument(shortcut, "shortcut"), output));
+      return new NativeTensor(context(), output);
+    }
+  }
+
+  /** Reads the means since the last call, and starts anew. */
+  public BlockMetrics metrics() {
+    synchronized (lock()) {
+      BlockPointer block = pointer();
+      try (MetricsStruct metrics = new MetricsStruct()) {
+        check(LayerwiseApi.layerwise_block_metrics(block, metrics));
+        return new BlockMetrics(
+            metrics.similarity_loss(), metrics.prediction_loss(), metrics.errors(), metrics.samples());
+      }
+    }
+  }
+
+  /** Everything that the block holds: parameters, buffers, optimizer state. */
+  public List<TensorInfo> tensors() {
+    synchronized (lock()) {
+      BlockPointer block = pointer();
+      if (tensors == null) {
+        tensors = readTensorInfos(block);
+      }
+      return tensors;
+    }
+  }
+
+  private static List<TensorInfo> readTensorInfos(BlockPointer block) {
+    int[] count = new int[1];
+    check(LayerwiseApi.layerwise_block_tensor_count(block, count));
+    List<TensorInfo> infos = new ArrayList<>(count[0]);
+    try (TensorInfoStruct info = new TensorInfoStruct()) {
+      for (int i = 0; i < count[0]; i++) {
+        check(LayerwiseApi.layerwise_block_tensor_info(block, i, info));
+        long[] shape = new long[info.rank()];
+        for (int dimension = 0; dimension < shape.length; dimension++) {
+          shape[dimension] = info.shape(dimension);
+        }
+        infos.add(new TensorInfo(NativeLibrary.text(info.name()), TensorRole.of(info.role()), shape));
+      }
+    }
+    return List.copyOf(infos);
+  }
+
+  /**
+   * Copies one of {@link #tensors()} to the host.
+   *
+   * @param tensor its name
+   * @throws InvalidArgumentException if there is none of that name
+   */
+  public float[] read(String tensor) {
+    synchronized (lock()) {
+      long[] shape =
+          tensors().stream().filter(info -> info.name().equals(tensor)).findFirst().map(TensorInfo::shape).orElseThrow(
+              () -> new InvalidArgumentException(name + ": there is no tensor '" + tensor + "'"));
+      float[] values = HostArrays.ofShape(shape, name + ": '" + tensor + "'");
+      check(LayerwiseApi.layerwise_block_tensor_read(pointer(), tensor, values, values.length));
+      return values;
+    }
+  }
+
+  /**
+   * Replaces one of {@link #tensors()}.
+   *
+   * @param tensor its name
+   * @throws InvalidArgumentException if there is none of that name, or it has more or fewer elements
+   */
+  public void write(String tensor, float[] values) {
+    synchronized (lock()) {
+      check(LayerwiseApi.layerwise_block_tensor_write(pointer(), tensor, values, values.length));
+    }
+  }
+
+  /**
+   * As {@link #trainStep}, but without the update: keeps copies of what the step computed, until the next
+   * inspection, to be read by {@link #inspection}.
+   */
+  public void inspect(NativeTensor x, NativeTensor labels, NativeTensor shortcut) {
+    synchronized (lock()) {
+      check(
+          LayerwiseApi.layerwise_block_inspect(
+              pointer(), argument(x, "x"), argument(labels, "labels"), argument(shortcut, "shortcut")));
+    }
+  }
+
+  /**
+   * What the last {@link #inspect} kept.
+   *
+   * @param quantity "h", "local_logits", "similarity_hidden", "similarity_target", "grad.shortcut" or
+   *     "grad." and a parameter's name
+   * @return in the order of host arrays, or {@code null} if this block computes nothing of that name
+   */
+  public float[] inspection(String quantity) {
+    synchronized (lock()) {
+      BlockPointer block = pointer();
+      long[] count = new long[1];
+      int status = LayerwiseApi.layerwise_block_inspection_count(block, quantity, count);
+      if (status == LayerwiseApi.LAYERWISE_INVALID_ARGUMENT) {
+        return null;
+      }
+      check(status);
+      float[] values = HostArrays.ofLength(count[0], name + ": '" + quantity + "'");
+      check(LayerwiseApi.layerwise_block_inspection_read(block, quantity, values, values.length));
+      return values;
+    }
+  }
+
+  private TensorPointer argument(NativeTensor tensor, String role) {
+    return argument(tensor, context(), name, role);
+  }
+
+  @Override
+  void free(BlockPointer pointer) {
+    LayerwiseApi.layerwise_block_close(pointer);
+  }
+
+  @Override
+  String description() {
+    return name + ": the block";
+  }
+
+  @Override
+  public String toString() {
+    return "block " + name;
+  }
+}

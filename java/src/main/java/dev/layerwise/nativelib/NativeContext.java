@@ -1,0 +1,209 @@
+package dev.layerwise.nativelib;
+
+import static dev.layerwise.nativelib.NativeLibrary.check;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.layerwise.nativelib.generated.BlockConfigStruct;
+import dev.layerwise.nativelib.generated.BlockPointer;
+import dev.layerwise.nativelib.generated.ContextPointer;
+import dev.layerwise.nativelib.generated.DataSetPointer;
+import dev.layerwise.nativelib.generated.LayerwiseApi;
+import dev.layerwise.nativelib.generated.MemoryStruct;
+import dev.layerwise.nativelib.generated.TensorPointer;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.bytedeco.javacpp.BytePointer;
+
+/** A device, its memory and the state of a run on it. */
+public final class NativeContext implements AutoCloseable {
+  private final Object lock = new Object();
+  private final String device;
+  private final ContextPointer pointer;
+  private final Set<NativeHandle<?>> open = new HashSet<>();
+  private boolean closed;
+
+  private NativeContext(String device, ContextPointer pointer) {
+    this.device = device;
+    this.pointer = pointer;
+  }
+
+  /**
+   * Opens a device.
+   *
+   * @param device "cpu" or "reference"
+   * @param threads computing threads; 0: one per core
+   * @param seed keys every random number: initialization, dropout, augmentation
+   * @throws DeviceUnavailableException if there is no such device here, or the library does not load
+   * @throws InvalidArgumentException if the number of threads is negative
+   */
+  public static NativeContext create(String device, int threads, long seed) {
+    NativeLibrary.load();
+    ContextPointer pointer = new ContextPointer();
+    check(LayerwiseApi.layerwise_context_create(device, threads, seed, pointer));
+    return new NativeContext(device, pointer);
+  }
+
+  /** The device's name, as it was asked for. */
+  public String device() {
+    return device;
+  }
+
+  /**
+   * Sets what changes between steps.
+   *
+   * @param step number of the step, which the caller counts: keys dropout and augmentation
+   */
+  public void setStep(long step, double learningRate) {
+    synchronized (lock) {
+      check(LayerwiseApi.layerwise_context_set_step(pointer(), step, learningRate));
+    }
+  }
+
+  /** Bytes held on the device now. */
+  public MemoryUse memory() {
+    synchronized (lock) {
+      ContextPointer of = pointer();
+      try (MemoryStruct memory = new MemoryStruct()) {
+        check(LayerwiseApi.layerwise_context_memory(of, memory));
+        return new MemoryUse(
+            memory.arena_bytes(), memory.arena_peak_bytes(), memory.parameter_bytes(), memory.dataset_bytes());
+      }
+    }
+  }
+
+  /** Computing threads in use. */
+  public int threads() {
+    synchronized (lock) {
+      int[] threads = new int[1];
+      check(LayerwiseApi.layerwise_context_threads(pointer(), threads));
+      return threads[0];
+    }
+  }
+
+  /**
+   * Copies values to the device.
+   *
+   * @param values n·c·h·w of them in (N, C, H, W) order
+   * @throws InvalidArgumentException if there are more or fewer, or the tensor would be empty
+   */
+  public NativeTensor tensor(float[] values, int n, int c, int h, int w) {
+    requireLength("values", values.length, n, c, h, w);
+    synchronized (lock) {
+      TensorPointer tensor = new TensorPointer();
+      check(LayerwiseApi.layerwise_tensor_create(pointer(), values, n, c, h, w, tensor));
+      return new NativeTensor(this, tensor);
+    }
+  }
+
+  /**
+   * Copies class numbers, one per sample, to the device.
+   *
+   * @throws InvalidArgumentException if there are none, or one is negative
+   */
+  public NativeTensor labels(int[] labels) {
+    synchronized (lock) {
+      TensorPointer tensor = new TensorPointer();
+      check(LayerwiseApi.layerwise_labels_create(pointer(), labels, labels.length, tensor));
+      return new NativeTensor(this, tensor);
+    }
+  }
+
+  /**
+   * Copies byte images and their labels to the device.
+   *
+   * @param pixels count·channels·height·width bytes in (N, C, H, W) order
+   * @param labels count class numbers below {@code classes}
+   * @param mean per channel, of pixel / 255
+   * @param deviation per channel, of pixel / 255
+   * @throws InvalidArgumentException if a length or a label does not fit
+   */
+  public NativeDataSet dataSet(
+      byte[] pixels, int[] labels, int count, int channels, int height, int width, int classes, float[] mean,
+      float[] deviation) {
+    requireLength("pixels", pixels.length, count, channels, height, width);
+    requireLength("labels", labels.length, count);
+    requireLength("means", mean.length, channels);
+    requireLength("deviations", deviation.length, channels);
+    synchronized (lock) {
+      DataSetPointer dataSet = new DataSetPointer();
+      check(
+          LayerwiseApi.layerwise_dataset_create(
+              pointer(), pixels, labels, count, channels, height, width, classes, mean, deviation, dataSet));
+      return new NativeDataSet(this, dataSet);
+    }
+  }
+
+  /**
+   * Creates a block with freshly initialized parameters, keyed by the seed and the block's index.
+   *
+   * @throws InvalidArgumentException if the config cannot work; the message begins with the block's name
+   */
+  public NativeBlock block(BlockConfig config) {
+    synchronized (lock) {
+      ContextPointer on = pointer();
+      try (BytePointer name = new BytePointer(config.name(), UTF_8);
+          BlockConfigStruct struct = config.toStruct(name)) {
+        BlockPointer block = new BlockPointer();
+        check(LayerwiseApi.layerwise_block_create(on, struct, block));
+        return new NativeBlock(this, block, config.name());
+      }
+    }
+  }
+
+  private static void requireLength(String what, int actual, int... dimensions) {
+    long expected = 1;
+    for (int dimension : dimensions) {
+      // What no array holds stays that large, so that the product cannot wrap around.
+      expected = expected > Integer.MAX_VALUE ? expected : expected * dimension;
+    }
+    if (actual != expected) {
+      String product = Arrays.stream(dimensions).mapToObj(Integer::toString).collect(Collectors.joining("×"));
+      throw new InvalidArgumentException(
+          String.format("there are %d %s where the dimensions ask for %s", actual, what, product));
+    }
+  }
+
+  Object lock() {
+    return lock;
+  }
+
+  /** Whether it is closed; the caller holds the lock. */
+  boolean isClosed() {
+    return closed;
+  }
+
+  /** Handles that are open; the caller holds the lock. */
+  int openHandles() {
+    return open.size();
+  }
+
+  void adopt(NativeHandle<?> handle) {
+    open.add(handle);
+  }
+
+  void forget(NativeHandle<?> handle) {
+    open.remove(handle);
+  }
+
+  private ContextPointer pointer() {
+    if (closed) {
+      throw new InvalidStateException("the context on device '" + device + "' is closed; create a new one");
+    }
+    return pointer;
+  }
+
+  /** Closes whatever was created on this context and is still open, then the context itself. */
+  @Override
+  public void close() {
+    synchronized (lock) {
+      if (!closed) {
+        closed = true;
+        List.copyOf(open).forEach(NativeHandle::close);
+        LayerwiseApi.layerwise_context_close(pointer);
+      }
+    }
+  }
+}

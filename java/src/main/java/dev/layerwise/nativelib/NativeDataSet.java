@@ -1,0 +1,72 @@
+package dev.layerwise.nativelib;
+
+import static dev.layerwise.nativelib.NativeLibrary.check;
+
+import dev.layerwise.nativelib.generated.AugmentationStruct;
+import dev.layerwise.nativelib.generated.DataSetPointer;
+import dev.layerwise.nativelib.generated.LayerwiseApi;
+import dev.layerwise.nativelib.generated.TensorPointer;
+import java.util.Arrays;
+
+/** Byte images and their labels, resident on a device; batches are cut, augmented and normalized there. */
+public final class NativeDataSet extends NativeHandle<DataSetPointer> {
+
+  /**
+   * A batch, to be closed after use.
+   *
+   * @param images (N, C, H, W)
+   * @param labels N class numbers
+   */
+  public record Batch(NativeTensor images, NativeTensor labels) implements AutoCloseable {
+    @Override
+    public void close() {
+      images.close();
+      labels.close();
+    }
+  }
+
+  NativeDataSet(NativeContext context, DataSetPointer pointer) {
+    super(context, pointer);
+  }
+
+  /**
+   * The images that {@code indices[from]} … {@code indices[from + count − 1]} name.
+   *
+   * @param augmentation drawn anew for the context's step; {@code null}: none, as in evaluation
+   * @throws InvalidArgumentException if an index names no image, or there are not so many indices
+   */
+  public Batch batch(int[] indices, int from, int count, Augmentation augmentation) {
+    if (from < 0 || count < 1 || count > indices.length - from) {
+      throw new InvalidArgumentException(
+          String.format("a batch of %d from position %d does not fit into %d indices", count, from, indices.length));
+    }
+    int[] chosen = Arrays.copyOfRange(indices, from, from + count);
+    synchronized (lock()) {
+      DataSetPointer dataSet = pointer();
+      TensorPointer images = new TensorPointer();
+      TensorPointer labels = new TensorPointer();
+      try (AugmentationStruct struct = augmentation == null ? null : structOf(augmentation)) {
+        check(LayerwiseApi.layerwise_dataset_batch(dataSet, chosen, count, struct, images, labels));
+      }
+      return new Batch(new NativeTensor(context(), images), new NativeTensor(context(), labels));
+    }
+  }
+
+  private static AugmentationStruct structOf(Augmentation augmentation) {
+    return new AugmentationStruct()
+        .crop_padding(augmentation.cropPadding())
+        .horizontal_flip(augmentation.horizontalFlip() ? 1 : 0)
+        .holes(augmentation.holes())
+        .hole_length(augmentation.holeLength());
+  }
+
+  @Override
+  void free(DataSetPointer pointer) {
+    LayerwiseApi.layerwise_dataset_close(pointer);
+  }
+
+  @Override
+  String description() {
+    return "the data set";
+  }
+}

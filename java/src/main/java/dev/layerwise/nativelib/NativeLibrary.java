@@ -1,0 +1,91 @@
+package dev.layerwise.nativelib;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.layerwise.LayerwiseException;
+import dev.layerwise.nativelib.generated.LayerwiseApi;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.Loader;
+
+/** The native library itself: loading it, what it says about itself, and its failures. */
+public final class NativeLibrary {
+  /** JavaCPP's limit on this process's memory, by default twice the Java heap; 0: none. */
+  private static final String MEMORY_LIMIT = "org.bytedeco.javacpp.maxphysicalbytes";
+
+  private static boolean loaded;
+
+  private NativeLibrary() {}
+
+  /**
+   * The library's version, such as "0.1.0".
+   *
+   * @throws DeviceUnavailableException if the library does not load
+   */
+  public static String version() {
+    load();
+    return text(LayerwiseApi.layerwise_version());
+  }
+
+  /**
+   * Vector extensions of this processor that the library can use, such as "avx2 avx512f avx512_bf16".
+   *
+   * @throws DeviceUnavailableException if the library does not load
+   */
+  public static String cpuFeatures() {
+    load();
+    return text(LayerwiseApi.layerwise_cpu_features());
+  }
+
+  /** Loads the library unless that has been done; every way into this package leads through here. */
+  static synchronized void load() {
+    if (loaded) {
+      return;
+    }
+    if (System.getProperty(MEMORY_LIMIT) == null) {
+      // The Java heap says nothing about how much a network may take.
+      System.setProperty(MEMORY_LIMIT, "0");
+    }
+    try {
+      Loader.load(LayerwiseApi.class);
+    } catch (LinkageError e) {
+      throw new DeviceUnavailableException(loadFailure(e), e);
+    }
+    loaded = true;
+  }
+
+  private static String loadFailure(LinkageError error) {
+    Throwable cause = error;
+    while (cause.getCause() != null) {
+      cause = cause.getCause();
+    }
+    String machine = Loader.getPlatform();
+    String advice =
+        machine.equals("linux-x86_64")
+            ? "build Layerwise on this machine, so that the library and the system fit together"
+            : "Layerwise runs on linux-x86_64, this machine is " + machine;
+    return String.format("the native library does not load (%s); %s", cause.getMessage(), advice);
+  }
+
+  /** Throws what a status other than OK stands for. */
+  static void check(int status) {
+    if (status != LayerwiseApi.LAYERWISE_OK) {
+      throw failure(status, text(LayerwiseApi.layerwise_error_message()));
+    }
+  }
+
+  private static LayerwiseException failure(int status, String message) {
+    return switch (status) {
+      case LayerwiseApi.LAYERWISE_INVALID_ARGUMENT -> new InvalidArgumentException(message);
+      case LayerwiseApi.LAYERWISE_INVALID_STATE -> new InvalidStateException(message);
+      case LayerwiseApi.LAYERWISE_OUT_OF_MEMORY -> new DeviceOutOfMemoryException(message);
+      case LayerwiseApi.LAYERWISE_DEVICE_UNAVAILABLE -> new DeviceUnavailableException(message);
+      case LayerwiseApi.LAYERWISE_INTERNAL_ERROR -> new NativeInternalException(message);
+      default -> new NativeInternalException("unknown status " + status + ": " + message);
+    };
+  }
+
+  /** The UTF-8 text at a C string, which stays the library's. */
+  static String text(BytePointer pointer) {
+    return pointer.getString(UTF_8);
+  }
+}

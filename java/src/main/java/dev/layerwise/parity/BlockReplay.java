@@ -1,0 +1,79 @@
+package dev.layerwise.parity;
+
+import dev.layerwise.checkpoint.HostTensor;
+import dev.layerwise.nativelib.BlockConfig;
+import dev.layerwise.nativelib.BlockKind;
+import dev.layerwise.nativelib.BlockMetrics;
+import dev.layerwise.nativelib.Loss;
+import dev.layerwise.nativelib.NativeBlock;
+import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.nativelib.NativeTensor;
+import java.util.Locale;
+import java.util.Map;
+
+/** One block's training-mode forward and backward, against the reference values. */
+final class BlockReplay {
+  private static final double LOSS_TOLERANCE = 1e-5;
+
+  private BlockReplay() {}
+
+  static ParityResult run(Fixture fixture, NativeContext context) {
+    Map<String, HostTensor> tensors = fixture.contents().tensors();
+    Comparison comparison = new Comparison();
+    try (NativeBlock block = context.block(config(fixture));
+        NativeTensor x = upload(context, fixture.tensor("x"));
+        NativeTensor labels = context.labels(fixture.tensor("y").toInts());
+        NativeTensor shortcut = tensors.containsKey("shortcut") ? upload(context, fixture.tensor("shortcut")) : null) {
+      tensors.forEach(
+          (name, value) -> {
+            if (name.startsWith("param.")) {
+              block.write(name.substring("param.".length()), value.toFloats());
+            }
+          });
+      block.inspect(x, labels, shortcut);
+      tensors.forEach(
+          (name, expected) -> {
+            if (name.startsWith("buffer.")) {
+              comparison.tensor(name, block.read(name.substring("buffer.".length())), expected.toFloats());
+            } else if (!name.startsWith("param.") && !name.matches("x|y|shortcut")) {
+              comparison.tensor(name, block.inspection(name), expected.toFloats());
+            }
+          });
+      BlockMetrics metrics = block.metrics();
+      double similarity = metrics.similarityLoss();
+      double prediction = metrics.predictionLoss();
+      comparison.number("loss_sim_weighted", similarity, fixture.number("loss_sim_weighted"), LOSS_TOLERANCE);
+      comparison.number("loss_pred_weighted", prediction, fixture.number("loss_pred_weighted"), LOSS_TOLERANCE);
+      comparison.number("loss_total", similarity + prediction, fixture.number("loss_total"), LOSS_TOLERANCE);
+      if (!fixture.text("loss").equals("sim")) {
+        comparison.number("correct", metrics.samples() - metrics.errors(), fixture.number("correct"), 0.5 / metrics.samples());
+      }
+    }
+    return comparison.result(fixture.name());
+  }
+
+  private static BlockConfig config(Fixture fixture) {
+    boolean convolution = fixture.text("kind").equals("conv");
+    int side = convolution ? fixture.integer("dim_in") : 1;
+    return BlockConfig.builder("block", convolution ? BlockKind.CONVOLUTION : BlockKind.LINEAR)
+        .input(fixture.integer("ch_in"), side, side)
+        .outChannels(fixture.integer("ch_out"))
+        .convolution(fixture.integer("kernel"), fixture.integer("stride"), fixture.integer("padding"))
+        .bias(fixture.flag("bias"))
+        .batchNorm(fixture.flag("batch_norm"))
+        .negativeSlope(fixture.negativeSlope())
+        .loss(Loss.valueOf(fixture.text("loss").toUpperCase(Locale.ROOT)))
+        .beta(fixture.number("beta"))
+        .similarityStd(fixture.flag("similarity_std"))
+        .dimInDecoder(fixture.integer("dim_in_decoder"))
+        .classes(fixture.integer("classes"))
+        .build();
+  }
+
+  private static NativeTensor upload(NativeContext context, HostTensor tensor) {
+    long[] shape = tensor.shape();
+    int height = shape.length == 4 ? (int) shape[2] : 1;
+    int width = shape.length == 4 ? (int) shape[3] : 1;
+    return context.tensor(tensor.toFloats(), (int) shape[0], (int) shape[1], height, width);
+  }
+}

@@ -1,0 +1,112 @@
+package dev.layerwise.parity;
+
+import dev.layerwise.checkpoint.HostTensor;
+import dev.layerwise.model.LayerSpec;
+import dev.layerwise.model.ModelConfig;
+import dev.layerwise.model.Network;
+import dev.layerwise.model.OptimizerConfig;
+import dev.layerwise.nativelib.BlockMetrics;
+import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.nativelib.NativeDataSet;
+import dev.layerwise.nativelib.NativeTensor;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+
+/** Some training steps of a whole network on real images, against the reference trajectory. */
+final class NetworkReplay {
+  // Float32 rounding alone moves the trajectories by up to a tenth of these.
+  private static final double GLOBAL_LOSS_TOLERANCE = 1e-3;
+  private static final double BACKPROP_LOSS_TOLERANCE = 2e-2;
+  private static final double BLOCK_LOSS_TOLERANCE = 2e-3;
+
+  private NetworkReplay() {}
+
+  static ParityResult run(Fixture fixture, NativeContext context) {
+    Comparison comparison = new Comparison();
+    OptimizerConfig optimizer =
+        new OptimizerConfig(
+            fixture.text("optimizer"), fixture.number("momentum"), fixture.number("weight_decay"));
+    try (Network network = new Network(context, config(fixture), optimizer)) {
+      Map<String, HostTensor> weights = new HashMap<>(network.weights()); // running statistics stay as they start
+      Map<String, HostTensor> tensors = fixture.contents().tensors();
+      tensors.forEach(
+          (name, value) -> {
+            if (name.startsWith("init.")) {
+              weights.put(name.substring("init.".length()), value);
+            }
+          });
+      network.setWeights(weights);
+      train(fixture, context, network, comparison);
+      // Adam turns rounding noise in tiny gradients into full steps; only SGD's end can be judged.
+      if (fixture.text("optimizer").equals("sgd")) {
+        Map<String, HostTensor> trained = network.weights();
+        tensors.forEach(
+            (name, value) -> {
+              if (name.startsWith("final.")) {
+                comparison.tensor(name, trained.get(name.substring("final.".length())).toFloats(), value.toFloats());
+              }
+            });
+        comparison.tensor("test.logits", testLogits(fixture, context, network), fixture.tensor("test.logits").toFloats());
+      }
+    }
+    return comparison.result(fixture.name());
+  }
+
+  private static ModelConfig config(Fixture fixture) {
+    boolean backprop = fixture.flag("backprop");
+    int side = fixture.integer("input_dim");
+    return new ModelConfig(
+        fixture.text("model"), fixture.number("feature_multiplier"), fixture.integer("num_layers"),
+        fixture.integer("num_hidden"), backprop ? null : fixture.text("loss"), backprop, fixture.number("beta"),
+        fixture.integer("dim_in_decoder"), fixture.flag("similarity_std"), fixture.text("nonlinearity"), 0, true,
+        fixture.integer("input_channels"), side, side, fixture.integer("classes"));
+  }
+
+  private static void train(Fixture fixture, NativeContext context, Network network, Comparison comparison) {
+    int batch = fixture.integer("batch");
+    float[] globalLoss = fixture.tensor("global_loss").toFloats();
+    float[] blockLosses = fixture.contents().tensors().containsKey("block_losses") ? fixture.tensor("block_losses").toFloats() : null;
+    double globalTolerance = fixture.flag("backprop") ? BACKPROP_LOSS_TOLERANCE : GLOBAL_LOSS_TOLERANCE;
+    List<LayerSpec> layers = network.layers();
+    try (NativeDataSet images = images(fixture, context, "train")) {
+      for (int step = 0; step < fixture.integer("steps"); step++) {
+        context.setStep(step, fixture.number("lr"));
+        int[] indices = IntStream.range(step * batch, (step + 1) * batch).toArray();
+        try (NativeDataSet.Batch loaded = images.batch(indices, 0, batch, null)) {
+          network.trainStep(loaded.images(), loaded.labels());
+        }
+        List<BlockMetrics> metrics = network.readMetrics();
+        for (int i = 0; i < layers.size() - 1 && !network.config().backprop(); i++) {
+          String name = "block_losses." + layers.get(i).name() + ".step" + step;
+          int at = (step * (layers.size() - 1) + i) * 2;
+          comparison.number(name + ".similarity", metrics.get(i).similarityLoss(), blockLosses[at], BLOCK_LOSS_TOLERANCE);
+          comparison.number(name + ".prediction", metrics.get(i).predictionLoss(), blockLosses[at + 1], BLOCK_LOSS_TOLERANCE);
+        }
+        comparison.number(
+            "global_loss.step" + step, metrics.get(layers.size() - 1).predictionLoss(), globalLoss[step], globalTolerance);
+      }
+    }
+  }
+
+  private static float[] testLogits(Fixture fixture, NativeContext context, Network network) {
+    int count = (int) fixture.tensor("test.images").shape()[0];
+    try (NativeDataSet images = images(fixture, context, "test");
+        NativeDataSet.Batch batch = images.batch(IntStream.range(0, count).toArray(), 0, count, null);
+        NativeTensor logits = network.evaluate(batch.images(), null)) {
+      return logits.read();
+    }
+  }
+
+  private static NativeDataSet images(Fixture fixture, NativeContext context, String part) {
+    HostTensor pixels = fixture.tensor(part + ".images");
+    byte[] labelBytes = fixture.tensor(part + ".labels").toBytes();
+    int[] labels = IntStream.range(0, labelBytes.length).map(i -> Byte.toUnsignedInt(labelBytes[i])).toArray();
+    int side = fixture.integer("input_dim");
+    return context.dataSet(
+        pixels.toBytes(), labels, (int) pixels.shape()[0],
+        fixture.integer("input_channels"), side, side, fixture.integer("classes"),
+        new float[] {(float) fixture.number("normalize_mean")}, new float[] {(float) fixture.number("normalize_std")});
+  }
+}

@@ -1,0 +1,40 @@
+package dev.layerwise.train;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import dev.layerwise.nativelib.BlockMetrics;
+
+/**
+ * One block's metrics added up over a part of an epoch, so that an epoch may be interrupted.
+ *
+ * @param similarityLoss sum over samples of the block's mean similarity loss
+ * @param predictionLoss the same of the prediction loss
+ * @param errors samples that the block's classifier got wrong
+ */
+record MetricSums(
+    @JsonProperty("similarity_loss") double similarityLoss,
+    @JsonProperty("prediction_loss") double predictionLoss,
+    @JsonProperty("errors") double errors,
+    @JsonProperty("samples") double samples) {
+
+  static final MetricSums NONE = new MetricSums(0, 0, 0, 0);
+
+  MetricSums plus(BlockMetrics metrics) {
+    return new MetricSums(
+        similarityLoss + metrics.similarityLoss() * metrics.samples(),
+        predictionLoss + metrics.predictionLoss() * metrics.samples(),
+        errors + metrics.errors(),
+        samples + metrics.samples());
+  }
+
+  double meanSimilarityLoss() {
+    return similarityLoss / samples;
+  }
+
+  double meanPredictionLoss() {
+    return predictionLoss / samples;
+  }
+
+  double errorPercent() {
+    return 100 * errors / samples;
+  }
+}

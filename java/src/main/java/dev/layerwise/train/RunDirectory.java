@@ -1,0 +1,149 @@
+package dev.layerwise.train;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import dev.layerwise.FileErrors;
+import dev.layerwise.LayerwiseException;
+import dev.layerwise.checkpoint.AtomicFiles;
+import dev.layerwise.model.ModelFile;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The folder of a run: {@code config.json}, {@code metrics.jsonl} (one {@link EpochReport} per line),
+ * {@code checkpoint.safetensors} and, at the end, {@code model.safetensors}. While it is open an
+ * operating-system lock keeps other runs out; it is gone with the process, however that ends.
+ */
+public final class RunDirectory implements AutoCloseable {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final String METRICS = "metrics.jsonl";
+
+  private final Path path;
+  private final FileChannel lockFile;
+
+  private RunDirectory(Path path, FileChannel lockFile) {
+    this.path = path;
+    this.lockFile = lockFile;
+  }
+
+  /**
+   * Makes the folder where it is missing, and locks it.
+   *
+   * @throws LayerwiseException if it cannot be written, or another run is using it
+   */
+  public static RunDirectory open(Path path) {
+    try {
+      Files.createDirectories(path);
+      FileChannel channel =
+          FileChannel.open(path.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      try {
+        FileLock lock = channel.tryLock();
+        if (lock == null) {
+          channel.close();
+          throw inUse(path);
+        }
+      } catch (OverlappingFileLockException e) {
+        channel.close();
+        throw inUse(path);
+      }
+      AtomicFiles.removeLeftovers(path);
+      return new RunDirectory(path, channel);
+    } catch (IOException e) {
+      throw new LayerwiseException(
+          "cannot write to the folder " + path + " (" + FileErrors.reason(e) + "); choose another --out", e);
+    }
+  }
+
+  private static LayerwiseException inUse(Path path) {
+    return new LayerwiseException("another run is writing to " + path + "; choose another --out, or wait for it");
+  }
+
+  /** Where it is. */
+  public Path path() {
+    return path;
+  }
+
+  /** Whether a run has left a checkpoint or a model here. */
+  public boolean holdsRun() {
+    return Files.exists(path.resolve(Checkpoint.FILE_NAME)) || Files.exists(path.resolve(ModelFile.FILE_NAME));
+  }
+
+  void writeConfig(RunConfig config) {
+    try {
+      byte[] text = JSON.writer().with(SerializationFeature.INDENT_OUTPUT).writeValueAsBytes(config);
+      AtomicFiles.write(path.resolve("config.json"), out -> out.write(text));
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  void writeCheckpoint(Checkpoint checkpoint) {
+    checkpoint.write(path.resolve(Checkpoint.FILE_NAME));
+  }
+
+  void writeModel(ModelFile model) {
+    model.write(path.resolve(ModelFile.FILE_NAME));
+  }
+
+  void appendMetrics(EpochReport report) {
+    try {
+      Files.writeString(
+          path.resolve(METRICS),
+          JSON.writeValueAsString(report) + "\n",
+          StandardOpenOption.CREATE,
+          StandardOpenOption.APPEND,
+          StandardOpenOption.SYNC);
+    } catch (IOException e) {
+      throw new LayerwiseException("cannot write " + path.resolve(METRICS) + " (" + FileErrors.reason(e) + ")", e);
+    }
+  }
+
+  /** Leaves the lines of the epochs before this one: those that a resumed run does not write again. */
+  void keepMetricsBefore(int epoch) {
+    Path file = path.resolve(METRICS);
+    if (!Files.exists(file)) {
+      return;
+    }
+    try {
+      List<String> kept = new ArrayList<>();
+      for (String line : Files.readAllLines(file, StandardCharsets.UTF_8)) {
+        if (epochOf(line) < epoch) {
+          kept.add(line + "\n");
+        }
+      }
+      byte[] text = String.join("", kept).getBytes(StandardCharsets.UTF_8);
+      AtomicFiles.write(file, out -> out.write(text));
+    } catch (IOException e) {
+      throw new LayerwiseException("cannot read " + file + " (" + FileErrors.reason(e) + ")", e);
+    }
+  }
+
+  /** The epoch that a line is about; a line cut short by a crash is about none that is kept. */
+  private static int epochOf(String line) {
+    try {
+      JsonNode node = JSON.readTree(line).get("epoch");
+      return node == null ? Integer.MAX_VALUE : node.asInt(Integer.MAX_VALUE);
+    } catch (JsonProcessingException e) {
+      return Integer.MAX_VALUE;
+    }
+  }
+
+  @Override
+  public void close() {
+    try {
+      lockFile.close();
+    } catch (IOException e) {
+      throw new LayerwiseException("cannot release the lock on " + path, e);
+    }
+  }
+}

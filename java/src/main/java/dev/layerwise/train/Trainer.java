@@ -1,0 +1,213 @@
+package dev.layerwise.train;
+
+import dev.layerwise.LayerwiseException;
+import dev.layerwise.data.DataSet;
+import dev.layerwise.data.EpochOrder;
+import dev.layerwise.data.ImageSet;
+import dev.layerwise.model.LayerSpec;
+import dev.layerwise.model.ModelConfig;
+import dev.layerwise.model.ModelFile;
+import dev.layerwise.model.Network;
+import dev.layerwise.nativelib.Augmentation;
+import dev.layerwise.nativelib.BlockMetrics;
+import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.nativelib.NativeDataSet;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Trains a network on a data set and leaves its results in a run's folder. All that happens is decided
+ * by the configuration and the progress; a run that was stopped anywhere and resumed ends with the same
+ * bits as one that was not.
+ */
+public final class Trainer implements AutoCloseable {
+  private final RunConfig config;
+  private final DataSet data;
+  private final RunDirectory directory;
+  private final NativeContext context;
+  private final Network network;
+  private final NativeDataSet trainImages;
+  private final NativeDataSet testImages;
+  private Progress progress;
+  private volatile boolean stopRequested;
+
+  private Trainer(RunConfig config, DataSet data, RunDirectory directory) {
+    this.config = config;
+    this.data = data;
+    this.directory = directory;
+    TrainingConfig training = config.training();
+    context = NativeContext.create(training.device(), training.threads(), training.seed());
+    try {
+      network = new Network(context, config.model(), config.optimizer());
+      trainImages = onDevice(data.train());
+      testImages = onDevice(data.test());
+    } catch (RuntimeException e) {
+      context.close();
+      throw e;
+    }
+    progress = Progress.start(network.layers().size());
+  }
+
+  /** A new run; the folder must not hold another. */
+  public static Trainer start(RunConfig config, DataSet data, RunDirectory directory) {
+    Trainer trainer = new Trainer(config, data, directory);
+    directory.keepMetricsBefore(0);
+    directory.writeConfig(config);
+    return trainer;
+  }
+
+  /** The configuration with which the run of a checkpoint was started; a file or a run's folder. */
+  public static RunConfig configOf(Path checkpoint) {
+    return Checkpoint.read(checkpoint).config();
+  }
+
+  /**
+   * A run that goes on from a checkpoint.
+   *
+   * @param config the checkpoint's, but perhaps for the number of epochs
+   */
+  public static Trainer resume(Path checkpoint, RunConfig config, DataSet data, RunDirectory directory) {
+    Checkpoint from = Checkpoint.read(checkpoint);
+    int finished = from.progress().epoch() - 1;
+    if (config.training().epochs() < finished) {
+      throw new LayerwiseException(
+          String.format(
+              "the run has finished %d epochs already, more than the %d asked for", finished, config.training().epochs()));
+    }
+    Trainer trainer = new Trainer(config, data, directory);
+    try {
+      trainer.network.setWeights(from.weights());
+      trainer.network.setOptimizerState(from.optimizerState());
+      trainer.progress = from.progress();
+      directory.keepMetricsBefore(trainer.progress.epoch());
+      directory.writeConfig(config);
+      return trainer;
+    } catch (RuntimeException e) {
+      trainer.close();
+      throw e;
+    }
+  }
+
+  /** The epoch that is under way or comes next, counted from 1. */
+  public int epoch() {
+    return progress.epoch();
+  }
+
+  private NativeDataSet onDevice(ImageSet images) {
+    return context.dataSet(
+        images.pixels(), images.labels(), images.count(), images.channels(), images.height(), images.width(),
+        images.classes(), data.info().mean(), data.info().deviation());
+  }
+
+  /** Asks a running {@link #run} to stop after the step in hand; from any thread. */
+  public void requestStop() {
+    stopRequested = true;
+  }
+
+  /** Trains until all epochs are done or a stop is asked for. */
+  public TrainingResult run(TrainingListener listener) {
+    int epochs = config.training().epochs();
+    while (progress.epoch() <= epochs) {
+      if (!trainEpoch()) {
+        writeCheckpoint();
+        return new TrainingResult(false, progress.epoch() - 1, progress.testError(), progress.totalSeconds());
+      }
+      endEpoch(listener);
+    }
+    directory.writeModel(new ModelFile(config.model(), config.training().dataset(), network.weights()));
+    return new TrainingResult(true, epochs, progress.testError(), progress.totalSeconds());
+  }
+
+  /** Trains the rest of the epoch under way; false if a stop was asked for before its end. */
+  private boolean trainEpoch() {
+    TrainingConfig training = config.training();
+    int[] order = EpochOrder.shuffled(data.train().count(), training.seed(), progress.epoch());
+    double learningRate = training.learningRate(progress.epoch());
+    Augmentation augmentation = training.augmentation();
+    int images = progress.images();
+    long step = progress.step();
+    long started = System.nanoTime();
+    while (images < order.length && !stopRequested) {
+      int count = Math.min(training.batchSize(), order.length - images);
+      context.setStep(step++, learningRate);
+      try (NativeDataSet.Batch batch = trainImages.batch(order, images, count, augmentation)) {
+        network.trainStep(batch.images(), batch.labels());
+      }
+      images += count;
+    }
+    List<MetricSums> sums = new ArrayList<>();
+    List<BlockMetrics> metrics = network.readMetrics();
+    for (int i = 0; i < metrics.size(); i++) {
+      sums.add(progress.sums().get(i).plus(metrics.get(i)));
+    }
+    double seconds = secondsSince(started);
+    progress =
+        new Progress(
+            progress.epoch(), images, step, progress.epochSeconds() + seconds, progress.totalSeconds() + seconds,
+            sums, progress.testError());
+    return images == order.length;
+  }
+
+  /** Evaluates, reports, and makes the next epoch's beginning the state to resume from. */
+  private void endEpoch(TrainingListener listener) {
+    long started = System.nanoTime();
+    List<BlockMetrics> test =
+        Evaluator.evaluate(network, testImages, data.test(), config.training().batchSize(), null);
+    BlockMetrics output = test.get(test.size() - 1);
+    double testError = 100 * output.errors() / output.samples();
+    double totalSeconds = progress.totalSeconds() + secondsSince(started);
+    EpochReport report = report(output.predictionLoss(), testError, totalSeconds);
+    if (!Double.isFinite(report.trainLoss()) || !Double.isFinite(report.testLoss())) {
+      throw new LayerwiseException(
+          String.format(
+              "training diverged in epoch %d: the loss is %s; start again with a smaller --lr (the last checkpoint is"
+                  + " from before)",
+              report.epoch(), Double.isFinite(report.trainLoss()) ? report.testLoss() : report.trainLoss()));
+    }
+    Progress next = Progress.start(network.layers().size());
+    progress =
+        new Progress(report.epoch() + 1, 0, progress.step(), 0, totalSeconds, next.sums(), testError);
+    directory.appendMetrics(report);
+    writeCheckpoint();
+    listener.epochEnded(report);
+  }
+
+  private EpochReport report(double testLoss, double testError, double totalSeconds) {
+    ModelConfig model = config.model();
+    boolean similarity = "sim".equals(model.loss()) || "predsim".equals(model.loss());
+    boolean prediction = "pred".equals(model.loss()) || "predsim".equals(model.loss());
+    List<EpochReport.BlockReport> blocks = new ArrayList<>();
+    List<LayerSpec> layers = network.layers();
+    for (int i = 0; i < layers.size() - 1; i++) {
+      MetricSums sums = progress.sums().get(i);
+      blocks.add(
+          new EpochReport.BlockReport(
+              layers.get(i).name(),
+              similarity ? (Double) sums.meanSimilarityLoss() : null,
+              prediction ? (Double) sums.meanPredictionLoss() : null,
+              prediction ? (Double) sums.errorPercent() : null));
+    }
+    MetricSums output = progress.sums().get(layers.size() - 1);
+    TrainingConfig training = config.training();
+    return new EpochReport(
+        progress.epoch(), training.epochs(), training.learningRate(progress.epoch()), output.meanPredictionLoss(),
+        output.errorPercent(), testLoss, testError, progress.images() / progress.epochSeconds(), totalSeconds, blocks);
+  }
+
+  private void writeCheckpoint() {
+    directory.writeCheckpoint(new Checkpoint(config, progress, network.weights(), network.optimizerState()));
+  }
+
+  private static double secondsSince(long nanoTime) {
+    return (System.nanoTime() - nanoTime) * 1e-9;
+  }
+
+  @Override
+  public void close() {
+    testImages.close();
+    trainImages.close();
+    network.close();
+    context.close();
+  }
+}

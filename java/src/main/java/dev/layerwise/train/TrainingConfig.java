@@ -1,0 +1,50 @@
+package dev.layerwise.train;
+
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import dev.layerwise.nativelib.Augmentation;
+import java.util.List;
+
+/**
+ * How a network is trained: data, schedule, seed and device. With a model's and an optimizer's
+ * configuration it decides a run's bits.
+ *
+ * @param epochs passes over the training images
+ * @param batchSize images per step; the last, smaller batch of an epoch is trained too
+ * @param lr learning rate at the start
+ * @param lrDecayMilestones epochs (counted from 1) after which the rate is multiplied by lrDecayFact
+ * @param cropPadding black pixels framing an image before a random crop of its own size; 0 for none
+ * @param nHoles squares cut out of every image; 0 for none
+ * @param length side of such a square, in pixels
+ * @param seed keys initialization, shuffling, augmentation and dropout
+ * @param device {@code cpu} or {@code reference}
+ * @param threads computing threads, resolved: never 0
+ */
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+public record TrainingConfig(
+    String dataset,
+    int epochs,
+    int batchSize,
+    double lr,
+    List<Integer> lrDecayMilestones,
+    double lrDecayFact,
+    int cropPadding,
+    boolean horizontalFlip,
+    int nHoles,
+    int length,
+    long seed,
+    String device,
+    int threads) {
+
+  /** The learning rate of an epoch (counted from 1): lr · fact^(milestones ≤ epoch − 1). */
+  public double learningRate(int epoch) {
+    long passed = lrDecayMilestones.stream().filter(milestone -> milestone <= epoch - 1).count();
+    return lr * Math.pow(lrDecayFact, passed);
+  }
+
+  /** What is done to a training image, or {@code null} where that is nothing. */
+  public Augmentation augmentation() {
+    boolean none = cropPadding == 0 && !horizontalFlip && nHoles == 0;
+    return none ? null : new Augmentation(cropPadding, horizontalFlip, nHoles, length);
+  }
+}

@@ -1,0 +1,104 @@
+package dev.layerwise.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.layerwise.checkpoint.HostTensor;
+import dev.layerwise.checkpoint.SafeTensors;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Models and checkpoints that are not whole: one sentence that names the file, and nothing else. */
+class DamagedFilesTest {
+  @TempDir private static Path folder;
+  private static Path run;
+
+  @BeforeAll
+  static void train() {
+    run = folder.resolve("run");
+    assertThat(CommandLineRunner.run("train", "--epochs", 1, "--num-hidden", 16, "--out", run).exitCode()).isZero();
+  }
+
+  @Test
+  void aMissingModel() {
+    refused(folder.resolve("none.safetensors"), "none.safetensors");
+  }
+
+  @Test
+  void aTruncatedModel() throws IOException {
+    byte[] whole = Files.readAllBytes(run.resolve("model.safetensors"));
+    refused(write("cut.safetensors", Arrays.copyOf(whole, whole.length / 2)), "cut.safetensors");
+    refused(write("cut-header.safetensors", Arrays.copyOf(whole, 100)), "cut-header.safetensors");
+    refused(write("empty.safetensors", new byte[0]), "empty.safetensors");
+  }
+
+  @Test
+  void anAbsurdHeaderLength() throws IOException {
+    byte[] bytes = Files.readAllBytes(run.resolve("model.safetensors"));
+    ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putLong(0, Long.MAX_VALUE);
+    refused(write("absurd.safetensors", bytes), "absurd.safetensors");
+  }
+
+  @Test
+  void aWrongShape() throws IOException {
+    SafeTensors model = SafeTensors.read(run.resolve("model.safetensors"));
+    Map<String, HostTensor> tensors = new LinkedHashMap<>(model.tensors());
+    tensors.put("layers.0.encoder.bias", HostTensor.of(new long[] {3}, new float[3]));
+    new SafeTensors(model.metadata(), tensors).write(folder.resolve("shape.safetensors"));
+    refused(folder.resolve("shape.safetensors"), "'layers.0.encoder.bias' has shape [3], but the network needs [16]");
+    tensors.remove("layers.0.encoder.bias");
+    new SafeTensors(model.metadata(), tensors).write(folder.resolve("missing.safetensors"));
+    refused(folder.resolve("missing.safetensors"), "no tensor 'layers.0.encoder.bias'");
+  }
+
+  @Test
+  void aFileOfAnotherKind() throws IOException {
+    refused(run.resolve("checkpoint.safetensors"), "is not a model of Layerwise");
+    refused(run.resolve("config.json"), "config.json");
+    SafeTensors model = SafeTensors.read(run.resolve("model.safetensors"));
+    Map<String, String> metadata = new LinkedHashMap<>(model.metadata());
+    metadata.put("model", "{\"model\": \"mlp\", \"feat_mult\": \"wide\"}");
+    new SafeTensors(metadata, model.tensors()).write(folder.resolve("metadata.safetensors"));
+    refused(folder.resolve("metadata.safetensors"), "description in the metadata cannot be read");
+    metadata.put("model", "{\"model\": \"mlp\"}");
+    new SafeTensors(metadata, model.tensors()).write(folder.resolve("incomplete.safetensors"));
+    refused(folder.resolve("incomplete.safetensors"), "incomplete.safetensors");
+  }
+
+  @Test
+  void aDamagedCheckpointIsNotResumed() throws IOException {
+    byte[] whole = Files.readAllBytes(run.resolve("checkpoint.safetensors"));
+    Path cut = write("checkpoint-cut.safetensors", Arrays.copyOf(whole, whole.length - 1));
+    CommandLineRunner resumed = CommandLineRunner.run("train", "--resume", cut, "--out", folder.resolve("resumed"));
+    assertThat(resumed.exitCode()).isEqualTo(1);
+    assertThat(resumed.err()).contains("checkpoint-cut.safetensors").doesNotContain("\tat ");
+    assertThat(folder.resolve("resumed")).doesNotExist();
+  }
+
+  @Test
+  void aModelOfOtherImages() {
+    CommandLineRunner evaluation =
+        CommandLineRunner.run("evaluate", run, "--dataset", "mnist", "--data-dir", folder.resolve("no-data"));
+    assertThat(evaluation.exitCode()).isEqualTo(1);
+    assertThat(evaluation.err()).contains("no-data");
+  }
+
+  private static Path write(String name, byte[] bytes) throws IOException {
+    return Files.write(folder.resolve(name), bytes);
+  }
+
+  private static void refused(Path model, String part) {
+    CommandLineRunner evaluation = CommandLineRunner.run("evaluate", model);
+    assertThat(evaluation.exitCode()).isEqualTo(1);
+    assertThat(evaluation.out()).isEmpty();
+    assertThat(evaluation.err()).contains(part).doesNotContain("\tat ").doesNotContain("internal error");
+  }
+}

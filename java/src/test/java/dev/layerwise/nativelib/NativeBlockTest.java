@@ -1,0 +1,209 @@
+package dev.layerwise.nativelib;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import java.util.stream.IntStream;
+import org.assertj.core.data.Offset;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What crosses the boundary: values, shapes, names and failures, on each device. */
+class NativeBlockTest {
+  private static final int CLASSES = 3;
+  private static final int BATCH = 6;
+
+  private NativeContext context;
+
+  @AfterEach
+  void close() {
+    if (context != null) {
+      context.close();
+    }
+  }
+
+  private NativeContext open(String device) {
+    context = NativeContext.create(device, 1, 7);
+    context.setStep(0, 0.01);
+    return context;
+  }
+
+  private static BlockConfig.Builder convolution() {
+    return BlockConfig.builder("features.0", BlockKind.CONVOLUTION).input(2, 4, 4).outChannels(8).classes(CLASSES);
+  }
+
+  private NativeTensor images() {
+    float[] values = new float[BATCH * 2 * 4 * 4];
+    IntStream.range(0, values.length).forEach(i -> values[i] = (float) Math.sin(i));
+    return context.tensor(values, BATCH, 2, 4, 4);
+  }
+
+  private NativeTensor labels() {
+    return context.labels(new int[] {0, 1, 2, 0, 1, 2});
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"reference", "cpu"})
+  void valuesComeBackInTheOrderInWhichTheyWent(String device) {
+    open(device);
+    float[] values = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    try (NativeTensor tensor = context.tensor(values, 1, 3, 2, 2)) {
+      assertThat(tensor.shape()).containsExactly(1, 3, 2, 2);
+      assertThat(tensor.read()).containsExactly(values);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"reference", "cpu"})
+  void aTrainingStepChangesParametersAndCountsSamples(String device) {
+    open(device);
+    try (NativeBlock block = context.block(convolution().maxPool(true).build());
+        NativeTensor x = images();
+        NativeTensor labels = labels()) {
+      float[] before = block.read("encoder.weight");
+      try (NativeTensor output = block.trainStep(x, labels, null)) {
+        assertThat(output.shape()).containsExactly(BATCH, 8, 2, 2);
+      }
+      assertThat(block.read("encoder.weight")).hasSize(8 * 2 * 3 * 3).isNotEqualTo(before);
+      BlockMetrics metrics = block.metrics();
+      assertThat(metrics.samples()).isEqualTo(BATCH);
+      assertThat(metrics.similarityLoss()).isPositive();
+      assertThat(metrics.predictionLoss()).isPositive();
+      assertThat(block.metrics().samples()).isZero();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"reference", "cpu"})
+  void whatABlockHoldsCanBeReadAndWritten(String device) {
+    open(device);
+    try (NativeBlock block = context.block(convolution().build())) {
+      assertThat(block.tensors())
+          .contains(
+              new TensorInfo("encoder.weight", TensorRole.PARAMETER, new long[] {8, 2, 3, 3}),
+              new TensorInfo("bn.running_mean", TensorRole.BUFFER, new long[] {8}),
+              new TensorInfo("exp_avg.encoder.weight", TensorRole.OPTIMIZER_STATE, new long[] {8, 2, 3, 3}));
+      float[] weights = new float[8 * 2 * 3 * 3];
+      IntStream.range(0, weights.length).forEach(i -> weights[i] = i);
+      block.write("encoder.weight", weights);
+      assertThat(block.read("encoder.weight")).containsExactly(weights);
+      assertThatExceptionOfType(InvalidArgumentException.class)
+          .isThrownBy(() -> block.write("encoder.weight", new float[3]))
+          .withMessageContainingAll("features.0", "encoder.weight", "144", "3");
+      assertThatExceptionOfType(InvalidArgumentException.class)
+          .isThrownBy(() -> block.read("decoder.weight"))
+          .withMessageContainingAll("features.0", "decoder.weight");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"reference", "cpu"})
+  void anInspectionLeavesTheParametersAlone(String device) {
+    open(device);
+    try (NativeBlock block = context.block(convolution().build());
+        NativeTensor x = images();
+        NativeTensor labels = labels()) {
+      float[] before = block.read("encoder.weight");
+      block.inspect(x, labels, null);
+      assertThat(block.inspection("h")).hasSize(BATCH * 8 * 4 * 4);
+      assertThat(block.inspection("grad.encoder.weight")).hasSameSizeAs(before);
+      assertThat(block.inspection("grad.shortcut")).isNull();
+      assertThat(block.read("encoder.weight")).containsExactly(before);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"reference", "cpu"})
+  void backpropagationRunsFromTheOutputLayerToTheFirstBlock(String device) {
+    open(device);
+    BlockConfig output =
+        BlockConfig.builder("layer_out", BlockKind.OUTPUT)
+            .index(1).input(8, 4, 4).outChannels(CLASSES).zeroStart(false).build();
+    try (NativeBlock block = context.block(convolution().loss(Loss.NONE).build());
+        NativeBlock last = context.block(output);
+        NativeTensor x = images();
+        NativeTensor labels = labels();
+        NativeTensor h = block.forward(x);
+        NativeTensor gradient = last.outputTrainStep(h, labels)) {
+      assertThat(gradient.shape()).isEqualTo(h.shape());
+      assertThat(block.backward(gradient, false)).isNull();
+      assertThatExceptionOfType(InvalidStateException.class)
+          .isThrownBy(() -> block.backward(gradient, false))
+          .withMessageStartingWith("features.0: ");
+      block.forward(x).close();
+      try (NativeTensor below = block.backward(gradient, true)) {
+        assertThat(below.shape()).isEqualTo(x.shape());
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"reference", "cpu"})
+  void aMisfittingShapeIsNamedWithItsBlock(String device) {
+    open(device);
+    try (NativeBlock block = context.block(convolution().build());
+        NativeTensor wrong = context.tensor(new float[BATCH * 3 * 4 * 4], BATCH, 3, 4, 4);
+        NativeTensor x = images();
+        NativeTensor tooFew = context.labels(new int[] {0, 1});
+        NativeTensor labels = labels()) {
+      assertThatExceptionOfType(InvalidArgumentException.class)
+          .isThrownBy(() -> block.trainStep(wrong, labels, null))
+          .withMessageStartingWith("features.0: ")
+          .withMessageContaining("3×4×4")
+          .withMessageContaining("2×4×4");
+      assertThatExceptionOfType(InvalidArgumentException.class)
+          .isThrownBy(() -> block.trainStep(x, tooFew, null))
+          .withMessageStartingWith("features.0: ");
+      assertThatExceptionOfType(InvalidArgumentException.class)
+          .isThrownBy(() -> block.trainStep(null, labels, null))
+          .withMessageStartingWith("features.0: ");
+    }
+  }
+
+  @Test
+  void aConfigThatCannotWorkIsNamedWithItsBlock() {
+    open("reference");
+    assertThatExceptionOfType(InvalidArgumentException.class)
+        .isThrownBy(() -> context.block(convolution().dropout(1.5).build()))
+        .withMessageStartingWith("features.0: ")
+        .withMessageContaining("1.5");
+  }
+
+  @Test
+  void lengthsMustMatchDimensions() {
+    open("reference");
+    assertThatExceptionOfType(InvalidArgumentException.class)
+        .isThrownBy(() -> context.tensor(new float[5], 1, 2, 3, 1))
+        .withMessage("there are 5 values where the dimensions ask for 1×2×3×1");
+    assertThatExceptionOfType(InvalidArgumentException.class)
+        .isThrownBy(() -> context.tensor(new float[0], 65536, 65536, 65536, 65536));
+    assertThatExceptionOfType(InvalidArgumentException.class)
+        .isThrownBy(() -> context.dataSet(new byte[8], new int[1], 2, 1, 2, 2, 10, new float[1], new float[1]))
+        .withMessageContaining("1 labels");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"reference", "cpu"})
+  void aDataSetGivesNormalizedBatches(String device) {
+    open(device);
+    byte[] pixels = {0, (byte) 255, 51, 102};
+    try (NativeDataSet dataSet =
+            context.dataSet(pixels, new int[] {4, 2}, 2, 1, 1, 2, 5, new float[] {0.5f}, new float[] {0.25f});
+        NativeDataSet.Batch batch = dataSet.batch(new int[] {9, 1, 0}, 1, 2, null)) {
+      // (byte / 255 − 0.5) / 0.25: 51/255 = 0.2, 102/255 = 0.4; float32 rounding of values up to 2
+      assertThat(batch.images().read()).containsExactly(new float[] {-1.2f, -0.4f, -2, 2}, within());
+      assertThat(batch.labels().read()).containsExactly(2, 4);
+      assertThatExceptionOfType(InvalidArgumentException.class)
+          .isThrownBy(() -> dataSet.batch(new int[] {9, 1, 0}, 0, 2, null))
+          .withMessageContaining("9");
+      assertThatExceptionOfType(InvalidArgumentException.class)
+          .isThrownBy(() -> dataSet.batch(new int[] {0, 1}, 1, 2, null));
+    }
+  }
+
+  private static Offset<Float> within() {
+    return Offset.offset(1e-6f);
+  }
+}
