@@ -18,6 +18,7 @@ struct BlockCase {
   enum class Similarity { none, deviation, flat } similarity = Similarity::none;
   int64_t similarity_kernel = 3;
   bool d_output = false;
+  bool d_h = false;  // something else depends on h as well
 };
 
 Shape output_shape(const BlockCase& block) {
@@ -76,7 +77,7 @@ void run_hidden_gradient(Operands& operands, const BlockCase& block) {
   const Shape channels = Shape::vector(map.c);
   const double count = static_cast<double>(map.n * map.positions());
   const double fan_in = static_cast<double>(block.similarity_kernel * block.similarity_kernel * map.c);
-  const double g_terms = 4 + (block.similarity == BlockCase::Similarity::none ? 0 : fan_in);
+  const double g_terms = 5 + (block.similarity == BlockCase::Similarity::none ? 0 : fan_in);
 
   HiddenGradient op;
   op.h = operands.hidden(map, block.negative_slope);
@@ -101,6 +102,7 @@ void run_hidden_gradient(Operands& operands, const BlockCase& block) {
   op.dropout = {block.dropout, 5};
   op.max_pool = block.max_pool;
   if (block.d_output) op.d_output = operands.activation(output_shape(block));
+  if (block.d_h) op.d_h = operands.activation(map);
   op.g = operands.activation_output("g", map, {g_terms, 0});
   if (block.batch_norm) {
     op.y = operands.activation(map);
@@ -159,6 +161,13 @@ std::vector<BlockCase> block_cases() {
       block_case("similarity_no_batch_norm", {2, 4, 4, 5}, [](BlockCase& b) {
         b.similarity = Similarity::deviation, b.batch_norm = false;
       }),
+      block_case("reconstruction", {2, 5, 7, 16}, [](BlockCase& b) { b.d_h = true; }),
+      block_case("reconstruction_linear", {9, 1, 1, 33}, [&](BlockCase& b) {
+        b.d_h = true, b.batch_norm = false, b.negative_slope = leaky;
+      }),
+      block_case("reconstruction_similarity", {3, 6, 5, 5}, [&](BlockCase& b) {
+        b.d_h = true, b.similarity = Similarity::deviation, b.negative_slope = leaky;
+      }),
       block_case("predsim_linear", {7, 1, 1, 33}, [&](BlockCase& b) {
         b.similarity = Similarity::flat, b.similarity_kernel = 1, b.pooled = true, b.negative_slope = leaky;
         b.dropout = 0.125;
@@ -169,7 +178,7 @@ std::vector<BlockCase> block_cases() {
       }),
       block_case("everything", {3, 7, 5, 16}, [&](BlockCase& b) {
         b.similarity = Similarity::deviation, b.pooled = true, b.pooling = {2, 2, 1, 1}, b.max_pool = true;
-        b.dropout = 0.25, b.negative_slope = leaky, b.d_output = true, b.shortcut = true;
+        b.dropout = 0.25, b.negative_slope = leaky, b.d_output = true, b.shortcut = true, b.d_h = true;
       }),
   };
 }

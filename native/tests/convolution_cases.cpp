@@ -28,7 +28,10 @@ void run_forward(Operands& operands, const Geometry& geometry, Moments moments, 
   operands.backend().convolution_forward(op);
 }
 
-void run_encoder_gradient(Operands& operands, const Geometry& geometry, bool batch_norm, bool bias, bool d_x) {
+enum class InputGradient { absent, separate, in_place };  // of batch norm: d_y, in place of g or not
+
+void run_encoder_gradient(Operands& operands, const Geometry& geometry, bool batch_norm, bool bias, bool d_x,
+                          InputGradient d_y) {
   const Shape out = geometry.out();
   const Shape channels = Shape::vector(out.c);
   const double count = static_cast<double>(out.n * out.positions());
@@ -36,7 +39,11 @@ void run_encoder_gradient(Operands& operands, const Geometry& geometry, bool bat
   op.convolution = geometry.convolution();
   op.x = operands.activation(geometry.in());
   op.weight = operands.weight(geometry.weight());
-  op.g = operands.consumed(out);
+  const Tolerance d_y_tolerance{batch_norm ? 4.0 : 0.0, 0};
+  op.g = d_y == InputGradient::in_place ? operands.updated_activation("d_y", out, d_y_tolerance)
+                                        : operands.consumed(out);
+  if (d_y == InputGradient::in_place) op.d_y = op.g;
+  if (d_y == InputGradient::separate) op.d_y = operands.activation_output("d_y", out, d_y_tolerance);
   if (batch_norm) {
     op.y = operands.activation(out);
     op.mean = operands.parameter(channels, -0.25, 0.25);
@@ -69,15 +76,20 @@ void add_convolution_cases(std::vector<OperationCase>& cases) {
     if (out.positions() > 1) forward("_sample_moments", Moments::sample_channel, false);
     if (out.positions() == 1) forward("", Moments::none, false);
 
-    const auto gradient = [&](const std::string& what, bool batch_norm, bool bias, bool d_x) {
+    const auto gradient = [&](const std::string& what, bool batch_norm, bool bias, bool d_x,
+                              InputGradient d_y = InputGradient::absent) {
       cases.push_back({"encoder_gradient_" + geometry.name + what, [=](Operands& operands) {
-        run_encoder_gradient(operands, geometry, batch_norm, bias, d_x);
+        run_encoder_gradient(operands, geometry, batch_norm, bias, d_x, d_y);
       }});
     };
     gradient("_batch_norm_bias", true, true, false);
     gradient("_batch_norm_d_x", true, false, true);
     gradient("_bias_d_x", false, true, true);
     gradient("", false, false, false);
+    gradient("_batch_norm_d_y", true, true, false, InputGradient::separate);
+    gradient("_batch_norm_d_x_d_y_in_place", true, false, true, InputGradient::in_place);
+    gradient("_bias_d_x_d_y", false, true, true, InputGradient::separate);
+    gradient("_bias_d_y_in_place", false, true, false, InputGradient::in_place);
   }
 }
 

@@ -148,8 +148,12 @@ Tensor Operands::updated(const std::string& name, const Shape& shape, double low
   return place(name, Role::output, backend_.parameter_type(), shape, draw(shape.elements(), low, high), tolerance);
 }
 
+Tensor Operands::updated_activation(const std::string& name, const Shape& shape, Tolerance tolerance) {
+  return place(name, Role::output, backend_.activation_type(), shape, draw(shape.elements(), -1, 1), tolerance);
+}
+
 Metrics* Operands::metrics(Tolerance tolerance) {
-  const Metrics start{1.5, 2.5, 3};
+  const Metrics start{1.5, 2.5, 3.5, 3};
   std::vector<char> contents(sizeof start);
   std::memcpy(contents.data(), &start, sizeof start);
   const Tensor described{nullptr, DataType::float64, Shape::vector(sizeof start / sizeof(double))};
@@ -174,8 +178,8 @@ std::vector<Operands::Result> Operands::results() const {
     const size_t count = static_cast<size_t>(operand.tensor.shape.elements());
     const std::vector<double> values = decode(operand.tensor.type, now.data() + guard_bytes, count);
     if (operand.name == "metrics") {
-      results.push_back({"metrics: losses", {values[0], values[1]}, operand.tolerance});
-      results.push_back({"metrics: errors", {values[2]}, {0, 0}});
+      results.push_back({"metrics: losses", {values[0], values[1], values[2]}, operand.tolerance});
+      results.push_back({"metrics: errors", {values[3]}, {0, 0}});
     } else {
       results.push_back({operand.name, values, operand.tolerance});
     }

@@ -61,8 +61,9 @@ class Operands {
   Tensor output(const std::string& name, DataType type, const Shape& shape, Tolerance tolerance);
   Tensor activation_output(const std::string& name, const Shape& shape, Tolerance tolerance);
   Tensor parameter_output(const std::string& name, const Shape& shape, Tolerance tolerance);
-  /// A parameter that the operation changes.
+  /// A parameter that the operation changes, and an activation, in [−1, 1], that it does.
   Tensor updated(const std::string& name, const Shape& shape, double low, double high, Tolerance tolerance);
+  Tensor updated_activation(const std::string& name, const Shape& shape, Tolerance tolerance);
   /// Metrics that already hold something; losses may differ by the tolerance, counts may not.
   Metrics* metrics(Tolerance tolerance);
   double* counter(double value);

@@ -8,6 +8,7 @@ const std::vector<OperationCase>& operation_cases() {
     add_convolution_cases(all);
     add_block_cases(all);
     add_loss_cases(all);
+    add_tensor_cases(all);
     add_training_cases(all);
     return all;
   }();

@@ -44,7 +44,8 @@ const std::vector<Geometry>& geometries();
 // The parts of the table; each appends its cases.
 void add_convolution_cases(std::vector<OperationCase>& cases);  // convolution_forward, encoder_gradient
 void add_block_cases(std::vector<OperationCase>& cases);        // normalize_activate, hidden_gradient
-void add_loss_cases(std::vector<OperationCase>& cases);         // classifier_loss, similarity_loss
+void add_loss_cases(std::vector<OperationCase>& cases);         // classifier_loss, similarity_loss, reconstruction_loss
+void add_tensor_cases(std::vector<OperationCase>& cases);       // moments_of_tensor, deviation_gradient, add_tensor
 void add_training_cases(std::vector<OperationCase>& cases);     // load_batch, optimizer_step
 
 }  // namespace layerwise::test

@@ -96,9 +96,55 @@ std::vector<BlockChainOptions> all_options() {
       options("predsim", [](O& o) {
         o.similarity = Similarity::deviation, o.classifier = true, o.pooling = {2, 2, 0, 0};
       }),
+      options("bio_pred", [](O& o) { o.classifier = true, o.code_size = 6, o.pooling = {2, 2, 0, 0}; }),
+      options("bio_sim", [](O& o) {
+        o.similarity = Similarity::pooled_deviation, o.code_size = 6, o.pooling = {2, 2, 0, 0};
+      }),
+      options("bio_predsim_flat", [](O& o) {
+        o.similarity = Similarity::pooled_flat, o.classifier = true, o.code_size = 6, o.pooling = {4, 4, 1, 1};
+      }),
+      options("bio_predsim_deviation", [](O& o) {
+        o.similarity = Similarity::pooled_deviation, o.classifier = true, o.code_size = 6;
+        o.batch_norm = false;
+      }),
+      options("bio_predsim_linear", [](O& o) {
+        o.similarity = Similarity::pooled_flat, o.classifier = true, o.code_size = 6, o.x = {6, 1, 1, 7};
+        o.convolution = {1, 1, 1, 0};
+      }),
+      options("sim_codes", [](O& o) { o.similarity = Similarity::deviation, o.code_size = 6; }),
+      options("sim_input_only", [](O& o) {
+        o.similarity = Similarity::deviation, o.supervised = false, o.input_target = true;
+      }),
+      options("sim_input_only_linear", [](O& o) {
+        o.similarity = Similarity::flat, o.supervised = false, o.input_target = true, o.x = {6, 1, 1, 7};
+        o.convolution = o.similarity_convolution = {1, 1, 1, 0};
+      }),
+      options("sim_labels_and_input", [](O& o) { o.similarity = Similarity::deviation, o.input_target = true; }),
+      options("sim_codes_and_input", [](O& o) {
+        o.similarity = Similarity::pooled_flat, o.code_size = 6, o.input_target = true, o.pooling = {2, 2, 0, 0};
+      }),
+      options("reconstruction", [](O& o) { o.reconstruction = true; }),
+      options("reconstruction_relu_no_batch_norm", [](O& o) {
+        o.reconstruction = true, o.batch_norm = false, o.negative_slope = 0;
+      }),
+      options("reconstruction_1x1_kernel", [](O& o) { o.reconstruction = true, o.convolution = {1, 1, 1, 0}; }),
+      options("reconstruction_linear", [](O& o) {
+        o.reconstruction = o.linear_decoder = true, o.x = {6, 1, 1, 7}, o.convolution = {1, 1, 1, 0};
+      }),
+      options("reconstruction_predsim", [](O& o) {
+        o.reconstruction = o.classifier = true, o.similarity = Similarity::deviation, o.pooling = {2, 2, 0, 0};
+        o.negative_slope = 0;
+      }),
+      options("residual", [](O& o) { o.probe = o.residual = true; }),
+      options("residual_in_place", [](O& o) { o.probe = o.residual = o.d_y_in_place = true; }),
+      options("residual_no_batch_norm", [](O& o) { o.probe = o.residual = true, o.batch_norm = false; }),
+      options("residual_no_batch_norm_in_place", [](O& o) {
+        o.probe = o.residual = o.d_y_in_place = true, o.batch_norm = false;
+      }),
       options("everything", [](O& o) {
         o.similarity = Similarity::deviation, o.classifier = o.probe = o.max_pool = o.shortcut = true;
         o.pooling = {2, 2, 1, 1}, o.dropout = 0.25, o.x = {3, 7, 5, 2};
+        o.input_target = o.reconstruction = o.residual = true;
       }),
   };
 }
@@ -199,6 +245,85 @@ TEST(ClassifierLoss, zero_weights_give_log_classes_and_count_the_first_class) {
   // Four sums of five equal exponentials: exact but for the rounding of log and of the additions.
   EXPECT_NEAR(metrics.prediction_loss, 4 * std::log(5.0), 1e-14);
   EXPECT_EQ(metrics.errors, 2.0);
+}
+
+namespace {
+
+/// A classifier of two samples with three features and three outputs, whose labels are columns of a code.
+struct CodeRun {
+  CodeRun() {
+    op.x = {x, DataType::float64, Shape::matrix(2, 3)};
+    op.weight = {weight, DataType::float64, Shape::matrix(3, 3)};
+    op.bias = {bias, DataType::float64, Shape::vector(3)};
+    op.labels = {labels, DataType::int32, Shape::vector(2)};
+    op.projection = {code, DataType::float64, Shape::matrix(3, 2)};
+    op.d_weight = {d_weight, DataType::float64, Shape::matrix(3, 3)};
+    op.d_bias = {d_bias, DataType::float64, Shape::vector(3)};
+    op.d_x = {d_x, DataType::float64, Shape::matrix(2, 3)};
+    op.metrics = &metrics;
+  }
+  void run() { make_reference_backend()->classifier_loss(op); }
+
+  double x[6] = {1, -2, 3, /**/ 0.5, 4, -1};
+  double weight[9] = {};
+  double bias[3] = {};
+  int32_t labels[2] = {1, 0};
+  double code[6] = {-0.5, 0.25, /**/ 0, 0.5, /**/ 0.125, -0.25};  // targets 0 0 1 of label 0, 1 1 0 of label 1
+  double d_weight[9], d_bias[3], d_x[6];
+  Metrics metrics;
+  ClassifierLoss op;
+};
+
+}  // namespace
+
+TEST(ClassifierLoss, codes_by_hand) {
+  CodeRun run;
+  run.run();
+  // Every logit is 0: each counts log 2, and sigmoid − t is ±1/2, divided by the six logits.
+  EXPECT_NEAR(run.metrics.prediction_loss, 2 * std::log(2.0), 1e-15);
+  EXPECT_EQ(run.metrics.errors, 0.0);
+  for (double d : run.d_bias) EXPECT_EQ(d, 0.0);  // one sample has the bit, the other has not
+  const double bit[2][3] = {{1, 1, 0}, {0, 0, 1}};
+  for (int k = 0; k < 3; ++k) {
+    for (int f = 0; f < 3; ++f) {
+      double wanted = 0;
+      for (int n = 0; n < 2; ++n) wanted += (0.5 - bit[n][k]) / 6 * run.x[3 * n + f];
+      EXPECT_NEAR(run.d_weight[3 * k + f], wanted, 1e-15);  // sums of two terms below 1
+    }
+  }
+  for (double d : run.d_x) EXPECT_EQ(d, 0.0);
+}
+
+TEST(ClassifierLoss, codes_stay_finite_for_large_logits) {
+  CodeRun run;
+  run.bias[0] = 1000;   // wanted 1, then 0
+  run.bias[1] = -1000;  // wanted 1, then 0
+  run.run();
+  // Each of the two is wrong by 1000 once; the third counts log 2. A sum over samples of a mean over three.
+  EXPECT_NEAR(run.metrics.prediction_loss, (2000 + 2 * std::log(2.0)) / 3, 1e-12);  // rounding of 1000
+  EXPECT_EQ(run.d_bias[0], 1.0 / 6);
+  EXPECT_EQ(run.d_bias[1], -1.0 / 6);
+}
+
+TEST(ClassifierLoss, feedback_replaces_the_weights_in_the_data_gradient_only) {
+  double identity[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
+  CodeRun plain, fed;
+  for (CodeRun* run : {&plain, &fed})
+    for (int i = 0; i < 9; ++i) run->weight[i] = 0.25 * (i % 4) - 0.5;
+  fed.op.feedback = {identity, DataType::float64, Shape::matrix(3, 3)};
+  plain.run();
+  fed.run();
+  EXPECT_EQ(plain.metrics.prediction_loss, fed.metrics.prediction_loss);
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(plain.d_weight[i], fed.d_weight[i]);
+  for (int k = 0; k < 3; ++k) EXPECT_EQ(plain.d_bias[k], fed.d_bias[k]);
+  // Through the identity d_x is d_logits, which times the weights is what the plain run has.
+  for (int n = 0; n < 2; ++n) {
+    for (int f = 0; f < 3; ++f) {
+      double wanted = 0;
+      for (int k = 0; k < 3; ++k) wanted += fed.d_x[3 * n + k] * plain.weight[3 * k + f];
+      EXPECT_NEAR(plain.d_x[3 * n + f], wanted, 1e-15);  // sums of three terms below 1
+    }
+  }
 }
 
 }  // namespace layerwise::test

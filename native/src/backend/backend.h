@@ -36,8 +36,9 @@ struct StepState {
 /// Sums over the samples seen since they were last read; in device memory. Losses are sums over
 /// samples of the unweighted mean loss of the sample's batch.
 struct Metrics {
-  double similarity_loss = 0;
+  double similarity_loss = 0;    // supervised
   double prediction_loss = 0;
+  double unsupervised_loss = 0;  // similarity to the input, or reconstruction of it
   double errors = 0;   // samples whose largest logit is not at their label (first of equals counts)
 };
 
@@ -132,13 +133,29 @@ struct NormalizeActivate {
   Tensor output;                            // out, A; absent where it is h itself (no dropout, no max-pooling)
 };
 
+/// Moments of x alone, as ConvolutionForward gives those of y.
+/// Bytes: read x.
+struct MomentsOfTensor {
+  ConvolutionForward::Moments moments = ConvolutionForward::Moments::channel;
+  Tensor x;                // A
+  Tensor mean, spread;     // out, P
+};
+
 /// logits = W·x + b; loss = mean over the batch of cross-entropy(softmax(logits), label); gradients of
 /// gradient_scale · loss.
+///
+/// With a projection Q the K outputs are trained on a fixed random code of the label instead: the target
+/// of output k is t = (Q[k, label] > 0), and loss = mean over all N·K logits of the binary cross-entropy
+/// of sigmoid(logit) and t. Errors are not counted then.
+/// With feedback B the gradient at x is d_logits · B instead of d_logits · W (feedback alignment); that
+/// of W is the ordinary one.
 struct ClassifierLoss {
   Tensor x;                // A (N, …): F features per sample, in memory order
-  Tensor weight;           // P (K, …): F per class, in the same order
+  Tensor weight;           // P (K, …): F per output, in the same order
   Tensor bias;             // P (K)
   Tensor labels;           // int32 (N); absent: logits only
+  Tensor projection;       // P (K, L): a code per label, in columns; or absent
+  Tensor feedback;         // P, as weight, or absent
   double gradient_scale = 1;
   Tensor d_weight, d_bias;  // out, P; absent: loss only
   Tensor d_x;              // out, A, as x, or absent
@@ -147,22 +164,61 @@ struct ClassifierLoss {
 };
 
 /// The similarity-matching loss. Each sample's vector is centred (its own mean subtracted) and divided
-/// by (1e-8 + its Euclidean norm); R = X·Xᵀ clamped to [−1, 1]; loss = mean over all N² entries of
-/// (R − T)², T = 1 for equal labels, −1/(K−1) otherwise. Gradients of gradient_scale · loss, those of a
-/// zero centred vector being 0.
-/// Bytes: read x, write d_x; the N×N matrix stays in cache.
+/// by (1e-8 + its Euclidean norm); R = X·Xᵀ clamped to [−1, 1]. R is drawn to one or two targets:
+///   supervised loss   = mean over all N² entries of (R − T)²,  T = 1 for equal labels, −1/(K−1) otherwise,
+///                       or, with a projection Q, the clamped similarity matrix of the codes Q[:, label];
+///   unsupervised loss = mean of (R − T_x)², T_x the clamped similarity matrix of the features `input`.
+/// Gradients of gradient_scale · supervised + input_scale · unsupervised loss, those of a zero centred
+/// vector being 0.
+/// Bytes: read x (and input), write d_x; the N×N matrices stay in cache.
 struct SimilarityLoss {
   Tensor x;                // A or P (N, …): the features per sample
-  Tensor labels;           // int32 (N)
+  Tensor labels;           // int32 (N); absent: no supervised loss
   int64_t classes = 0;     // K ≥ 2
+  Tensor projection;       // P (code size, K), or absent
   double gradient_scale = 1;
+  Tensor input;            // A or P (N, …); absent: no unsupervised loss
+  double input_scale = 0;
   Tensor d_x;              // out, type and shape of x, or absent
-  Tensor similarity, target;  // out, P (N, N), or absent: R and T, for inspection
-  Metrics* metrics = nullptr;  // device memory; similarity_loss is added to
+  Tensor similarity, target;  // out, P (N, N), or absent: R and the supervised T, for inspection
+  Metrics* metrics = nullptr;  // device memory; similarity_loss and unsupervised_loss are added to
+};
+
+/// The gradient of features that are standard deviations over positions:
+///   d_x = d_deviation · (x − mean) / ((positions − 1) · deviation), 0 where deviation is 0.
+/// Bytes: read x, write d_x.
+struct DeviationGradient {
+  Tensor x;                             // A (N, H, W, C), two or more positions
+  Tensor mean, deviation, d_deviation;  // P (N, C)
+  Tensor d_x;                           // out, A, as x
+};
+
+/// The block's input rebuilt from h: x̂ = act(decoder(h)); loss = mean over all elements of (x̂ − x)²;
+/// gradients of gradient_scale · loss. The decoder is, for maps, the transposed convolution with the
+/// block's own geometry (stride 1, same size) and a bias, x̂_pre[n, p + k − padding, i] += W[o, k, i] · h[n, p, o];
+/// for 1×1 maps the linear map x̂_pre = W·h + b.
+struct ReconstructionLoss {
+  Convolution convolution;
+  bool transposed = true;     // false: the linear map
+  double negative_slope = 0;  // of act
+  Tensor h;                   // A (N, H, W, C)
+  Tensor x;                   // A (N, H, W, I)
+  Tensor weight;              // P (C, KH, KW, I), or for the linear map (I, 1, 1, C)
+  Tensor bias;                // P (I)
+  double gradient_scale = 1;
+  Tensor d_weight, d_bias;    // out, P
+  Tensor d_h;                 // out, A, as h
+  Metrics* metrics = nullptr;  // device memory; unsupervised_loss is added to
+};
+
+/// sum ← sum + addend. Bytes: read both, write sum.
+struct AddTensor {
+  Tensor addend;              // A
+  Tensor sum;                 // in and out, A, of the same shape
 };
 
 /// The gradient at the block's pre-activation, from everything that depends on h:
-///   dh = Vᵀ ∗ dz + average-unpool(d_pooled) + dropout'(max-unpool(d_output));  g = dh · act'(h)
+///   dh = Vᵀ ∗ dz + average-unpool(d_pooled) + dropout'(max-unpool(d_output)) + d_h;  g = dh · act'(h)
 /// with dz given (d_z), or affine in z where the similarity features are standard deviations:
 ///   dz = d_deviation · (z − mean) / ((positions − 1) · deviation), 0 where deviation is 0;
 /// dV = the weight gradient of V for dz; d_shift = Σ g, d_scale = Σ g · ŷ with ŷ = (y − mean_y) / sqrt(variance_y + 1e-5).
@@ -187,6 +243,8 @@ struct HiddenGradient {
   bool max_pool = false;
   Tensor d_output;                   // A, shape of the block's output, or absent
 
+  Tensor d_h;                        // A, as h, or absent
+
   Tensor g;                          // out, A, as h
 
   Tensor y, mean_y, variance_y;      // absent without batch norm
@@ -201,12 +259,14 @@ struct EncoderGradient {
   Convolution convolution;
   Tensor x;                          // A (N, H, W, I)
   Tensor weight;                     // P (O, KH, KW, I)
-  Tensor g;                          // A (N, OH, OW, O); consumed
+  Tensor g;                          // A (N, OH, OW, O); consumed, unless d_y is given
+                                     // and lies elsewhere
   Tensor y, mean, variance, scale;   // absent without batch norm
   Tensor d_scale, d_shift;           // in, P (O)
   Tensor d_weight;                   // out, P
   Tensor d_bias;                     // out, P, or absent
   Tensor d_x;                        // out, A, or absent: the local method does not need it
+  Tensor d_y;                        // out, A, as g, or absent; may be g itself
 };
 
 /// One optimiser step over all parameters of a block, one contiguous vector each.
@@ -255,9 +315,13 @@ class Backend {
 
   virtual void load_batch(const LoadBatch& op) = 0;
   virtual void convolution_forward(const ConvolutionForward& op) = 0;
+  virtual void moments_of_tensor(const MomentsOfTensor& op) = 0;
   virtual void normalize_activate(const NormalizeActivate& op) = 0;
   virtual void classifier_loss(const ClassifierLoss& op) = 0;
   virtual void similarity_loss(const SimilarityLoss& op) = 0;
+  virtual void deviation_gradient(const DeviationGradient& op) = 0;
+  virtual void reconstruction_loss(const ReconstructionLoss& op) = 0;
+  virtual void add_tensor(const AddTensor& op) = 0;
   virtual void hidden_gradient(const HiddenGradient& op) = 0;
   virtual void encoder_gradient(const EncoderGradient& op) = 0;
   virtual void optimizer_step(const OptimizerStep& op) = 0;

@@ -1,4 +1,4 @@
-// A linear classifier's cross-entropy and its gradients.
+// A linear classifier's cross-entropy, or that with a code of the label, and its gradients.
 #include <algorithm>
 #include <cmath>
 
@@ -34,6 +34,25 @@ SampleLoss cross_entropy(const float* logits, int64_t classes, int32_t label, do
   return {loss, largest - logits == label ? 0.0 : 1.0};
 }
 
+/// The mean over the logits z of the binary cross-entropy of sigmoid(z) and t, t = 1 where the label's code is
+/// positive, else 0: max(z, 0) − z·t + log(1 + exp(−|z|)). Where d_logits is given, it becomes gradient_scale times
+/// the gradient, (sigmoid(z) − t) / K.
+SampleLoss binary_cross_entropy(const float* logits, int64_t outputs, const Tensor& projection, int32_t label,
+                                double gradient_scale, float* d_logits) {
+  const double share = 1 / static_cast<double>(outputs);
+  double sum = 0;
+  for (int64_t k = 0; k < outputs; ++k) {
+    const double z = logits[k], t = projection.as<float>()[k * projection.shape.c + label] > 0 ? 1 : 0;
+    const double exponential = std::exp(-std::abs(z));  // at most 1: nothing overflows
+    sum += std::max(z, 0.0) - z * t + std::log1p(exponential);
+    if (d_logits != nullptr) {
+      const double sigmoid = (z > 0 ? 1 : exponential) / (1 + exponential);
+      d_logits[k] = static_cast<float>(gradient_scale * share * (sigmoid - t));
+    }
+  }
+  return {sum * share, 0};
+}
+
 void bias_gradient(Device& device, const Tensor& d_logits, const Tensor& d_bias) {
   const int64_t classes = d_bias.shape.c;
   const ArenaTensor sum = take_doubles(device, 1, classes);
@@ -63,8 +82,11 @@ void classifier_loss(Device& device, const ClassifierLoss& op) {
   const double gradient_scale = op.gradient_scale / static_cast<double>(samples);
   parallel_items(samples, classes * elements_per_exponential, [&](int64_t n) {
     float* const d_row = d_logits ? d_logits.view().as<float>() + n * classes : nullptr;
-    const SampleLoss of_sample = cross_entropy(logits.as<float>() + n * classes, classes, op.labels.as<int32_t>()[n],
-                                               gradient_scale, d_row);
+    const float* const row = logits.as<float>() + n * classes;
+    const int32_t label = op.labels.as<int32_t>()[n];
+    const SampleLoss of_sample =
+        op.projection ? binary_cross_entropy(row, classes, op.projection, label, gradient_scale, d_row)
+                      : cross_entropy(row, classes, label, gradient_scale, d_row);
     loss_of(n)[0] = of_sample.loss;
     loss_of(n)[1] = of_sample.error;
   });
@@ -80,7 +102,8 @@ void classifier_loss(Device& device, const ClassifierLoss& op) {
     device.gemm.multiply(d_rows.transposed(), x, nullptr, matrix_of(op.d_weight, classes, features));
     bias_gradient(device, d_logits, op.d_bias);
   }
-  if (op.d_x) device.gemm.multiply(d_rows, weight, nullptr, matrix_of(op.d_x, samples, features));
+  const Matrix backward = op.feedback ? matrix_of(op.feedback, classes, features) : weight;
+  if (op.d_x) device.gemm.multiply(d_rows, backward, nullptr, matrix_of(op.d_x, samples, features));
 }
 
 }  // namespace layerwise::cpu

@@ -48,9 +48,13 @@ class CpuBackend final : public Backend {
 
   void load_batch(const LoadBatch& op) override { cpu::load_batch(device_, op); }
   void convolution_forward(const ConvolutionForward& op) override { cpu::convolution_forward(device_, op); }
+  void moments_of_tensor(const MomentsOfTensor& op) override { cpu::moments_of_tensor(device_, op); }
   void normalize_activate(const NormalizeActivate& op) override { cpu::normalize_activate(device_, op); }
   void classifier_loss(const ClassifierLoss& op) override { cpu::classifier_loss(device_, op); }
   void similarity_loss(const SimilarityLoss& op) override { cpu::similarity_loss(device_, op); }
+  void deviation_gradient(const DeviationGradient& op) override { cpu::deviation_gradient(device_, op); }
+  void reconstruction_loss(const ReconstructionLoss& op) override { cpu::reconstruction_loss(device_, op); }
+  void add_tensor(const AddTensor& op) override { cpu::add_tensor(device_, op); }
   void hidden_gradient(const HiddenGradient& op) override { cpu::hidden_gradient(device_, op); }
   void encoder_gradient(const EncoderGradient& op) override { cpu::encoder_gradient(device_, op); }
   void optimizer_step(const OptimizerStep& op) override { cpu::optimizer_step(device_, op); }

@@ -8,9 +8,9 @@ namespace layerwise::cpu {
 
 namespace {
 
-/// g ← dy = multiplier · (g − mean_g − (y − mean) · slope), with multiplier = scale / sqrt(variance + ε),
-/// mean_g = d_shift / M and slope = d_scale / (M · sqrt(variance + ε)).
-void batch_norm_gradient(Device& device, const EncoderGradient& op) {
+/// dy = multiplier · (g − mean_g − (y − mean) · slope), with multiplier = scale / sqrt(variance + ε),
+/// mean_g = d_shift / M and slope = d_scale / (M · sqrt(variance + ε)). d_y may be g itself.
+void batch_norm_gradient(Device& device, const EncoderGradient& op, const Tensor& d_y) {
   const int64_t channels = op.g.shape.c, rows = op.g.shape.n * op.g.shape.positions();
   const ArenaTensor coefficients = take_floats(device, 3, channels);
   float* const multiplier = coefficients.view().as<float>();
@@ -26,7 +26,7 @@ void batch_norm_gradient(Device& device, const EncoderGradient& op) {
   parallel_for(pieces.count(), [&](int64_t i) {
     const int64_t first = pieces.begin(i) * channels;
     device.loops.batch_norm_gradient(op.g.as<float>() + first, op.y.as<float>() + first, multiplier, mean_g,
-                                     op.mean.as<float>(), slope, pieces.size(i), channels);
+                                     op.mean.as<float>(), slope, pieces.size(i), channels, d_y.as<float>() + first);
   });
 }
 
@@ -51,11 +51,16 @@ void bias_gradient(Device& device, const Tensor& d_y, const Tensor& d_bias) {
 }  // namespace
 
 void encoder_gradient(Device& device, const EncoderGradient& op) {
-  if (op.y) batch_norm_gradient(device, op);
+  const Tensor& d_y = op.d_y ? op.d_y : op.g;
+  if (op.y) batch_norm_gradient(device, op, d_y);
+  if (!op.y && d_y.data != op.g.data)
+    parallel_ranges(d_y.shape.elements(), [&](int64_t begin, int64_t end) {
+      std::copy_n(op.g.as<float>() + begin, end - begin, d_y.as<float>() + begin);
+    });
   if (op.d_bias && op.y) std::fill_n(op.d_bias.as<float>(), op.d_bias.shape.elements(), 0.0f);
-  if (op.d_bias && !op.y) bias_gradient(device, op.g, op.d_bias);
-  convolve_weight_gradient(device, op.convolution, op.x, op.g, op.d_weight);
-  if (op.d_x) convolve_data_gradient(device, op.convolution, op.g, op.weight, op.d_x);
+  if (op.d_bias && !op.y) bias_gradient(device, d_y, op.d_bias);
+  convolve_weight_gradient(device, op.convolution, op.x, d_y, op.d_weight);
+  if (op.d_x) convolve_data_gradient(device, op.convolution, d_y, op.weight, op.d_x);
 }
 
 }  // namespace layerwise::cpu

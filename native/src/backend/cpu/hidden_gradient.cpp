@@ -8,26 +8,9 @@ namespace layerwise::cpu {
 
 namespace {
 
-/// z ← dz, where the similarity features are the standard deviations of z over positions.
-void deviation_gradient(Device& device, const HiddenGradient& op) {
-  const Shape& shape = op.z.shape;
-  const ArenaTensor coefficients = device.arena.take(DataType::float32, Shape::matrix(shape.n, shape.c));
-  const float count = static_cast<float>(shape.positions() - 1);
-  parallel_items(shape.n, shape.features(), [&](int64_t n) {
-    const int64_t row = n * shape.c;
-    float* const coefficient = coefficients.view().as<float>() + row;
-    const float* const deviation = op.deviation.as<float>() + row;
-    const float* const d_deviation = op.d_deviation.as<float>() + row;
-    for (int64_t c = 0; c < shape.c; ++c)
-      coefficient[c] = deviation[c] > 0 ? d_deviation[c] / (count * deviation[c]) : 0;
-    device.loops.deviation_gradient(op.z.as<float>() + n * shape.features(), op.mean.as<float>() + row, coefficient,
-                                    shape.positions(), shape.c);
-  });
-}
-
 /// dh of the similarity branch into g, and its weight gradient.
 void similarity_gradient(Device& device, const HiddenGradient& op) {
-  if (op.d_deviation) deviation_gradient(device, op);
+  if (op.d_deviation) deviation_gradient(device, {op.z, op.mean, op.deviation, op.d_deviation, op.z});
   const Tensor& d_z = op.d_deviation ? op.z : op.d_z;
   convolve_weight_gradient(device, op.similarity_convolution, op.h, d_z, op.d_similarity_weight);
   convolve_data_gradient(device, op.similarity_convolution, d_z, op.similarity_weight, op.g);
@@ -52,7 +35,7 @@ class Sample {
   void run() const {
     for (int64_t row = 0; row < shape_.h; row += 2) {
       const int64_t rows = std::min<int64_t>(2, shape_.h - row);
-      if (!op_.similarity_weight) std::fill_n(g(row), rows * row_elements(), 0.0f);
+      begin_gradient(row, rows);
       if (op_.d_pooled)
         for (int64_t r = row; r < row + rows; ++r) average_unpool(r);
       if (op_.d_output) add_output_gradient(row, rows);
@@ -66,6 +49,16 @@ class Sample {
     return tensor ? tensor.as<float>() + first_ + row * row_elements() : nullptr;
   }
   float* g(int64_t row) const { return op_.g.as<float>() + first_ + row * row_elements(); }
+
+  /// g ← [what the similarity branch left there +] d_h.
+  void begin_gradient(int64_t row, int64_t rows) const {
+    if (!op_.similarity_weight && op_.d_h)
+      std::copy_n(at(op_.d_h, row), rows * row_elements(), g(row));
+    else if (!op_.similarity_weight)
+      std::fill_n(g(row), rows * row_elements(), 0.0f);
+    else if (op_.d_h)
+      loops_.add_scaled(g(row), at(op_.d_h, row), nullptr, rows * shape_.w, shape_.c);
+  }
 
   void average_unpool(int64_t row) const {
     const AveragePooling& pooling = op_.average_pooling;

@@ -6,7 +6,7 @@
 // needs instructions this processor lacks.
 //
 // Throughout, an array of `rows` or `positions` times `channels` elements is contiguous, channels
-// innermost. Arrays never overlap.
+// innermost. Arrays never overlap, unless the comment says that one may be another.
 #pragma once
 
 #include <cstdint>
@@ -76,13 +76,20 @@ struct Loops {
 
   // ---- gradients (loops_gradient.cpp)
 
-  /// z = coefficient · (z − mean), per channel.
-  void (*deviation_gradient)(float* z, const float* mean, const float* coefficient, int64_t positions,
-                             int64_t channels);
+  /// d_z = coefficient · (z − mean), per channel; d_z may be z.
+  void (*deviation_gradient)(const float* z, const float* mean, const float* coefficient, int64_t positions,
+                             int64_t channels, float* d_z);
 
-  /// g = multiplier · (g − mean_g − (y − mean) · slope), per channel: the backward pass of batch norm.
-  void (*batch_norm_gradient)(float* g, const float* y, const float* multiplier, const float* mean_g,
-                              const float* mean, const float* slope, int64_t positions, int64_t channels);
+  /// d_y = multiplier · (g − mean_g − (y − mean) · slope), per channel: the backward pass of batch norm; d_y
+  /// may be g.
+  void (*batch_norm_gradient)(const float* g, const float* y, const float* multiplier, const float* mean_g,
+                              const float* mean, const float* slope, int64_t positions, int64_t channels, float* d_y);
+
+  /// The decoder's output before bias and activation becomes the gradient there: with v = decoded + bias and
+  /// e = act(v) − x, decoded = scale · e · act'(v). sum_gradient += that and sum_squares += e², over the positions.
+  void (*reconstruction_gradient)(float* decoded, const float* bias, const float* x, float negative_slope,
+                                  float scale, int64_t positions, int64_t channels, float* sum_gradient,
+                                  float* sum_squares);
 
   /// Adds weight · d_pooled to one row of the map: the adjoint of average_pool_row.
   void (*average_unpool_row)(float* g, int64_t width, int64_t channels, int64_t kernel, int64_t padding,

@@ -5,22 +5,39 @@ namespace layerwise::cpu::LAYERWISE_LOOPS_NAMESPACE {
 
 namespace {
 
-void deviation_gradient(float* __restrict z, const float* __restrict mean, const float* __restrict coefficient,
-                        int64_t positions, int64_t channels) {
-  for (int64_t p = 0; p < positions; ++p)
-    for (int64_t c = 0; c < channels; ++c) {
-      float& value = z[p * channels + c];
-      value = coefficient[c] * (value - mean[c]);
-    }
+void deviation_gradient(const float* z, const float* __restrict mean, const float* __restrict coefficient,
+                        int64_t positions, int64_t channels, float* d_z) {
+  for (int64_t p = 0; p < positions; ++p) {
+#pragma omp simd
+    for (int64_t c = 0; c < channels; ++c) d_z[p * channels + c] = coefficient[c] * (z[p * channels + c] - mean[c]);
+  }
 }
 
-void batch_norm_gradient(float* __restrict g, const float* __restrict y, const float* __restrict multiplier,
+void batch_norm_gradient(const float* g, const float* __restrict y, const float* __restrict multiplier,
                          const float* __restrict mean_g, const float* __restrict mean, const float* __restrict slope,
-                         int64_t positions, int64_t channels) {
+                         int64_t positions, int64_t channels, float* d_y) {
+  for (int64_t p = 0; p < positions; ++p) {
+#pragma omp simd
+    for (int64_t c = 0; c < channels; ++c) {
+      const int64_t i = p * channels + c;
+      d_y[i] = multiplier[c] * (g[i] - mean_g[c] - (y[i] - mean[c]) * slope[c]);
+    }
+  }
+}
+
+void reconstruction_gradient(float* __restrict decoded, const float* __restrict bias, const float* __restrict x,
+                             float negative_slope, float scale, int64_t positions, int64_t channels,
+                             float* __restrict sum_gradient, float* __restrict sum_squares) {
   for (int64_t p = 0; p < positions; ++p)
     for (int64_t c = 0; c < channels; ++c) {
       const int64_t i = p * channels + c;
-      g[i] = multiplier[c] * (g[i] - mean_g[c] - (y[i] - mean[c]) * slope[c]);
+      const float value = decoded[i] + bias[c];
+      const float slope = value > 0 ? 1 : negative_slope;
+      const float error = slope * value - x[i];
+      const float gradient = scale * error * slope;
+      decoded[i] = gradient;
+      sum_gradient[c] += gradient;
+      sum_squares[c] += error * error;
     }
 }
 
@@ -100,6 +117,7 @@ void activation_gradient(float* g, const float* h, float negative_slope, const f
 void set_gradient_loops(Loops& loops) {
   loops.deviation_gradient = deviation_gradient;
   loops.batch_norm_gradient = batch_norm_gradient;
+  loops.reconstruction_gradient = reconstruction_gradient;
   loops.average_unpool_row = average_unpool_row;
   loops.max_unpool_rows = max_unpool_rows;
   loops.add_scaled = add_scaled;

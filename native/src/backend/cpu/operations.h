@@ -22,9 +22,13 @@ struct Device {
 
 void load_batch(Device& device, const LoadBatch& op);
 void convolution_forward(Device& device, const ConvolutionForward& op);
+void moments_of_tensor(Device& device, const MomentsOfTensor& op);
 void normalize_activate(Device& device, const NormalizeActivate& op);
 void classifier_loss(Device& device, const ClassifierLoss& op);
 void similarity_loss(Device& device, const SimilarityLoss& op);
+void deviation_gradient(Device& device, const DeviationGradient& op);  // d_x may be x here
+void reconstruction_loss(Device& device, const ReconstructionLoss& op);
+void add_tensor(Device& device, const AddTensor& op);
 void hidden_gradient(Device& device, const HiddenGradient& op);
 void encoder_gradient(Device& device, const EncoderGradient& op);
 void optimizer_step(Device& device, const OptimizerStep& op);

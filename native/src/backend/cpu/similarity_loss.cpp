@@ -1,4 +1,4 @@
-// The similarity-matching loss and its gradient.
+// The similarity-matching losses and their gradient.
 #include <algorithm>
 
 #include "backend/cpu/operations.h"
@@ -8,65 +8,141 @@ namespace layerwise::cpu {
 
 namespace {
 
-/// One row of R and of the labels' matrix T. Returns Σ (clamp(R) − T)² and replaces R by the gradient of
-/// scale times the sum over the whole matrix, both triangles taken together since R is symmetric:
-/// 4 · scale · (R − T) inside [−1, 1], 0 outside. `similarity` and `target`, where given, receive clamp(R)
-/// and T.
-double similarity_row(float* row, const int32_t* labels, int64_t samples, int32_t label, double different,
-                      double scale, float* similarity, float* target) {
-  double sum = 0;
-  for (int64_t j = 0; j < samples; ++j) {
-    const double wanted = labels[j] == label ? 1 : different;
-    const float clamped = std::clamp(row[j], -1.0f, 1.0f);
-    const double difference = clamped - wanted;
-    sum += difference * difference;
-    if (similarity != nullptr) similarity[j] = clamped;
-    if (target != nullptr) target[j] = static_cast<float>(wanted);
-    row[j] = row[j] == clamped ? static_cast<float>(4 * scale * difference) : 0;
+/// A batch's vectors, centred and divided by ε + norm, and the norms.
+struct UnitRows {
+  UnitRows(Device& device, const Tensor& x)
+      : samples(x.shape.n), features(x.shape.features()),
+        values(device.arena.take(DataType::float32, Shape::matrix(samples, features))),
+        norms(take_doubles(device, 1, samples)) {
+    parallel_items(samples, features, [&](int64_t n) {
+      norms.view().as<double>()[n] =
+          device.loops.center_normalize(x.as<float>() + n * features, features, similarity_epsilon, row(n));
+    });
   }
-  return sum;
+
+  float* row(int64_t n) const { return values.view().as<float>() + n * features; }
+  Matrix matrix() const { return matrix_of(values, samples, features); }
+
+  int64_t samples, features;
+  ArenaTensor values, norms;
+};
+
+/// similarity = X·Xᵀ of those rows, not clamped.
+void multiply_rows(Device& device, const UnitRows& x, const Tensor& similarity) {
+  device.gemm.multiply(x.matrix(), x.matrix().transposed(), nullptr, matrix_of(similarity, x.samples, x.samples));
+}
+
+/// target = the clamped similarity matrix of the vectors x.
+void similarity_target(Device& device, const Tensor& x, const Tensor& target) {
+  multiply_rows(device, UnitRows(device, x), target);
+  float* const values = target.as<float>();
+  parallel_ranges(target.shape.elements(), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) values[i] = std::clamp(values[i], -1.0f, 1.0f);
+  });
+}
+
+/// target = the similarities of the labels: as one-hot vectors, in closed form, or by their codes.
+void label_target(Device& device, const SimilarityLoss& op, const Tensor& target) {
+  const int64_t samples = op.x.shape.n;
+  const int32_t* const labels = op.labels.as<int32_t>();
+  if (op.projection) {
+    const int64_t size = op.projection.shape.n, classes = op.projection.shape.c;
+    const ArenaTensor codes = device.arena.take(DataType::float32, Shape::matrix(samples, size));
+    for (int64_t n = 0; n < samples; ++n)
+      for (int64_t k = 0; k < size; ++k)
+        codes.view().as<float>()[n * size + k] = op.projection.as<float>()[k * classes + labels[n]];
+    return similarity_target(device, codes, target);
+  }
+  const auto different = static_cast<float>(-1.0 / static_cast<double>(op.classes - 1));
+  parallel_items(samples, samples, [&](int64_t n) {
+    float* const row = target.as<float>() + n * samples;
+    for (int64_t j = 0; j < samples; ++j) row[j] = labels[j] == labels[n] ? 1 : different;
+  });
+}
+
+/// One target's row, if it is wanted, and what its squared differences count in the gradient.
+struct Target {
+  const float* row;
+  double scale;
+};
+
+struct RowLoss {
+  double supervised = 0, unsupervised = 0;  // Σ over the row of (R − T)²
+};
+
+/// The losses of one row of R, which is replaced by the gradient of Σ scale · (R − T)² over the whole matrix, both
+/// triangles taken together since R is symmetric: 4 · scale · (R − T) inside [−1, 1], 0 outside. `similarity`, where
+/// given, receives clamp(R).
+RowLoss similarity_row(float* row, int64_t samples, const Target& supervised, const Target& unsupervised,
+                       float* similarity) {
+  RowLoss loss;
+  for (int64_t j = 0; j < samples; ++j) {
+    const float clamped = std::clamp(row[j], -1.0f, 1.0f);
+    if (similarity != nullptr) similarity[j] = clamped;
+    double gradient = 0;
+    const auto add = [&](const Target& target, double& sum) {
+      if (target.row == nullptr) return;
+      const double difference = static_cast<double>(clamped) - target.row[j];
+      sum += difference * difference;
+      gradient += 4 * target.scale * difference;
+    };
+    add(supervised, loss.supervised);
+    add(unsupervised, loss.unsupervised);
+    row[j] = row[j] == clamped ? static_cast<float>(gradient) : 0;
+  }
+  return loss;
 }
 
 }  // namespace
 
 void similarity_loss(Device& device, const SimilarityLoss& op) {
   const int64_t samples = op.x.shape.n, features = op.x.shape.features();
-  const ArenaTensor normalized = device.arena.take(DataType::float32, Shape::matrix(samples, features));
-  const ArenaTensor matrix = device.arena.take(DataType::float32, Shape::matrix(samples, samples));
-  const ArenaTensor per_sample = take_doubles(device, 2, samples);
-  double* const norms = per_sample.view().as<double>();
-  double* const losses = norms + per_sample.view().shape.c;
-  const auto sample_of = [features](const Tensor& tensor, int64_t n) { return tensor.as<float>() + n * features; };
+  const Shape pairs = Shape::matrix(samples, samples);
+  const auto take_matrix = [&] { return device.arena.take(DataType::float32, pairs); };
 
-  parallel_items(samples, features, [&](int64_t n) {
-    norms[n] =
-        device.loops.center_normalize(sample_of(op.x, n), features, similarity_epsilon, sample_of(normalized, n));
-  });
-  const Matrix x = matrix_of(normalized, samples, features), r = matrix_of(matrix, samples, samples);
-  device.gemm.multiply(x, x.transposed(), nullptr, r);
+  const UnitRows x(device, op.x);
+  const ArenaTensor matrix = take_matrix();
+  multiply_rows(device, x, matrix);
+
+  const bool own_target = op.labels && !op.target;
+  const ArenaTensor taken_target = own_target ? take_matrix() : ArenaTensor();
+  const Tensor target = own_target ? taken_target.view() : op.target;
+  if (op.labels) label_target(device, op, target);
+  const ArenaTensor input_target = op.input ? take_matrix() : ArenaTensor();
+  if (op.input) similarity_target(device, op.input, input_target);
 
   const double entries = static_cast<double>(samples) * static_cast<double>(samples);
-  const double different = -1.0 / static_cast<double>(op.classes - 1);
+  const ArenaTensor losses = take_doubles(device, 2, samples);
+  double* const supervised = losses.view().as<double>();
+  double* const unsupervised = supervised + losses.view().shape.c;
   const auto row_of = [samples](const Tensor& tensor, int64_t n) {
     return tensor ? tensor.as<float>() + n * samples : nullptr;
   };
-  const int32_t* const labels = op.labels.as<int32_t>();
   parallel_items(samples, samples, [&](int64_t n) {
-    losses[n] = similarity_row(row_of(matrix, n), labels, samples, labels[n], different, op.gradient_scale / entries,
-                               row_of(op.similarity, n), row_of(op.target, n));
+    const RowLoss of_row = similarity_row(row_of(matrix, n), samples,
+                                          {row_of(op.labels ? target : Tensor(), n), op.gradient_scale / entries},
+                                          {row_of(input_target, n), op.input_scale / entries},
+                                          row_of(op.similarity, n));
+    supervised[n] = of_row.supervised;
+    unsupervised[n] = of_row.unsupervised;
   });
   if (op.metrics != nullptr) {
-    double sum = 0;
-    for (int64_t n = 0; n < samples; ++n) sum += losses[n];
-    op.metrics->similarity_loss += sum / static_cast<double>(samples);  // samples · (sum / samples²)
+    RowLoss sum;
+    for (int64_t n = 0; n < samples; ++n) {
+      sum.supervised += supervised[n];
+      sum.unsupervised += unsupervised[n];
+    }
+    op.metrics->similarity_loss += sum.supervised / static_cast<double>(samples);  // samples · (sum / samples²)
+    op.metrics->unsupervised_loss += sum.unsupervised / static_cast<double>(samples);
   }
   if (!op.d_x) return;
 
   // d loss / d X = (G + Gᵀ) · X = 2 G X; the 2 is in the matrix already.
-  device.gemm.multiply(r, x, nullptr, matrix_of(op.d_x, samples, features));
+  device.gemm.multiply(matrix_of(matrix, samples, samples), x.matrix(), nullptr,
+                       matrix_of(op.d_x, samples, features));
   parallel_items(samples, features, [&](int64_t n) {
-    device.loops.center_normalize_gradient(sample_of(op.d_x, n), sample_of(normalized, n), features,
-                                           similarity_epsilon, norms[n]);
+    device.loops.center_normalize_gradient(op.d_x.as<float>() + n * features, x.row(n), features, similarity_epsilon,
+                                           x.norms.view().as<double>()[n]);
   });
 }
 

@@ -8,6 +8,39 @@
 namespace layerwise {
 namespace reference {
 
+namespace {
+
+/// What one sample contributes to the metrics.
+struct SampleLoss {
+  double loss, error;
+};
+
+/// Cross-entropy of softmax(logits) and the label; the logits become its gradient, softmax − one-hot.
+SampleLoss cross_entropy(double* logits, int64_t classes, int64_t label) {
+  const double* largest = std::max_element(logits, logits + classes);
+  const double maximum = *largest;
+  const double error = largest - logits == label ? 0 : 1;
+  double sum = 0;
+  for (int64_t k = 0; k < classes; ++k) sum += std::exp(logits[k] - maximum);
+  const double loss = std::log(sum) + maximum - logits[label];
+  for (int64_t k = 0; k < classes; ++k) logits[k] = std::exp(logits[k] - maximum) / sum - (k == label ? 1 : 0);
+  return {loss, error};
+}
+
+/// Mean over the logits z of the binary cross-entropy of sigmoid(z) and the label's code t > 0, without
+/// overflow: max(z, 0) − z·t + log(1 + exp(−|z|)); the logits become its gradient, (sigmoid(z) − t) / K.
+SampleLoss binary_cross_entropy(double* logits, int64_t outputs, const Elements& projection, int64_t label) {
+  double loss = 0;
+  for (int64_t k = 0; k < outputs; ++k) {
+    const double z = logits[k], t = projection(k, label) > 0 ? 1 : 0;
+    loss += (std::max(z, 0.0) - z * t + std::log1p(std::exp(-std::abs(z)))) / static_cast<double>(outputs);
+    logits[k] = (1 / (1 + std::exp(-z)) - t) / static_cast<double>(outputs);
+  }
+  return {loss, 0};
+}
+
+}  // namespace
+
 void classifier_loss(const ClassifierLoss& op) {
   const int64_t samples = op.x.shape.n, features = op.x.shape.features(), classes = op.weight.shape.n;
   const Elements x(op.x), weight(op.weight), bias(op.bias);
@@ -23,21 +56,17 @@ void classifier_loss(const ClassifierLoss& op) {
   if (op.logits) std::copy(logits.begin(), logits.end(), op.logits.as<double>());
   if (!op.labels) return;
 
-  // Loss, and d logits = gradient_scale / N · (softmax − one-hot) in the place of the logits.
+  // Loss, and d logits in the place of the logits.
+  const Elements projection(op.projection);
   double loss = 0, errors = 0;
   for (int64_t n = 0; n < samples; ++n) {
     double* row = &logits[static_cast<size_t>(n * classes)];
     const int64_t label = op.labels.as<int32_t>()[n];
-    const double* largest = std::max_element(row, row + classes);
-    const double maximum = *largest;
-    if (largest - row != label) errors += 1;
-    double sum = 0;
-    for (int64_t k = 0; k < classes; ++k) sum += std::exp(row[k] - maximum);
-    loss += std::log(sum) + maximum - row[label];
-    for (int64_t k = 0; k < classes; ++k) {
-      const double probability = std::exp(row[k] - maximum) / sum;
-      row[k] = op.gradient_scale / static_cast<double>(samples) * (probability - (k == label ? 1 : 0));
-    }
+    const SampleLoss of_sample = op.projection ? binary_cross_entropy(row, classes, projection, label)
+                                               : cross_entropy(row, classes, label);
+    loss += of_sample.loss;
+    errors += of_sample.error;
+    for (int64_t k = 0; k < classes; ++k) row[k] *= op.gradient_scale / static_cast<double>(samples);
   }
   if (op.metrics != nullptr) {
     op.metrics->prediction_loss += loss;
@@ -59,11 +88,11 @@ void classifier_loss(const ClassifierLoss& op) {
       for (int64_t k = 0; k < classes; ++k) d_bias[k] += d_logit(n, k);
   }
   if (op.d_x) {
-    const Elements d_x(op.d_x);
+    const Elements d_x(op.d_x), backward(op.feedback ? op.feedback : op.weight);
     d_x.fill(0);
     for (int64_t n = 0; n < samples; ++n)
       for (int64_t k = 0; k < classes; ++k)
-        for (int64_t f = 0; f < features; ++f) d_x(n, f) += d_logit(n, k) * weight(k, f);
+        for (int64_t f = 0; f < features; ++f) d_x(n, f) += d_logit(n, k) * backward(k, f);
   }
 }
 

@@ -1,7 +1,6 @@
 #include "backend/reference/convolution.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "backend/reference/elements.h"
 #include "backend/reference/operations.h"
@@ -53,39 +52,6 @@ void add_multiple(double factor, const double* a, double* b, int64_t length) {
   for (int64_t i = 0; i < length; ++i) b[i] += factor * a[i];
 }
 
-/// Mean and biased variance of each channel over samples and positions.
-void channel_moments(const Tensor& y_tensor, const Tensor& mean_tensor, const Tensor& variance_tensor) {
-  const Shape shape = y_tensor.shape;
-  const double count = static_cast<double>(shape.n * shape.positions());
-  const Elements y(y_tensor), mean(mean_tensor), variance(variance_tensor);
-  mean.fill(0);
-  variance.fill(0);
-  for_each_element(shape, [&](int64_t n, int64_t h, int64_t w, int64_t c) { mean[c] += y(n, h, w, c) / count; });
-  for_each_element(shape, [&](int64_t n, int64_t h, int64_t w, int64_t c) {
-    const double centred = y(n, h, w, c) - mean[c];
-    variance[c] += centred * centred / count;
-  });
-}
-
-/// Mean and unbiased standard deviation over positions of each sample and channel.
-void sample_channel_moments(const Tensor& y_tensor, const Tensor& mean_tensor, const Tensor& deviation_tensor) {
-  const Shape shape = y_tensor.shape;
-  const double positions = static_cast<double>(shape.positions());
-  const Elements y(y_tensor), mean(mean_tensor), deviation(deviation_tensor);
-  for (int64_t n = 0; n < shape.n; ++n) {
-    for (int64_t c = 0; c < shape.c; ++c) {
-      double sum = 0;
-      for (int64_t h = 0; h < shape.h; ++h)
-        for (int64_t w = 0; w < shape.w; ++w) sum += y(n, h, w, c);
-      mean(n, c) = sum / positions;
-      double squares = 0;
-      for (int64_t h = 0; h < shape.h; ++h)
-        for (int64_t w = 0; w < shape.w; ++w) squares += std::pow(y(n, h, w, c) - mean(n, c), 2);
-      deviation(n, c) = std::sqrt(squares / (positions - 1));
-    }
-  }
-}
-
 }  // namespace
 
 void convolve(const Convolution& convolution, const Tensor& x_tensor, const Tensor& weight, const Tensor& bias,
@@ -128,11 +94,7 @@ void add_convolution_data_gradient(const Convolution& convolution, const Tensor&
 
 void convolution_forward(const ConvolutionForward& op) {
   convolve(op.convolution, op.x, op.weight, op.bias, op.y);
-  switch (op.moments) {
-    case ConvolutionForward::Moments::none: break;
-    case ConvolutionForward::Moments::channel: channel_moments(op.y, op.mean, op.spread); break;
-    case ConvolutionForward::Moments::sample_channel: sample_channel_moments(op.y, op.mean, op.spread); break;
-  }
+  moments_of_tensor({op.moments, op.y, op.mean, op.spread});
 }
 
 }  // namespace reference

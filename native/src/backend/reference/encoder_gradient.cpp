@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "backend/reference/convolution.h"
@@ -9,15 +10,15 @@ namespace reference {
 
 namespace {
 
-/// g ← dy, the gradient at the input of batch norm.
-void replace_by_batch_norm_gradient(const EncoderGradient& op) {
-  const Elements g(op.g), y(op.y), mean(op.mean), variance(op.variance), scale(op.scale);
+/// dy, the gradient at the input of batch norm; d_y may be g itself.
+void batch_norm_gradient(const EncoderGradient& op, const Tensor& d_y) {
+  const Elements g(op.g), dy(d_y), y(op.y), mean(op.mean), variance(op.variance), scale(op.scale);
   const Elements d_scale(op.d_scale), d_shift(op.d_shift);
   const double count = static_cast<double>(op.g.shape.n * op.g.shape.positions());
   for_each_element(op.g.shape, [&](int64_t n, int64_t h, int64_t w, int64_t c) {
     const double deviation = std::sqrt(variance[c] + batch_norm_epsilon);
     const double normalized = (y(n, h, w, c) - mean[c]) / deviation;
-    g(n, h, w, c) =
+    dy(n, h, w, c) =
         scale[c] / deviation * (g(n, h, w, c) - d_shift[c] / count - normalized * d_scale[c] / count);
   });
 }
@@ -26,21 +27,24 @@ void replace_by_batch_norm_gradient(const EncoderGradient& op) {
 
 void encoder_gradient(const EncoderGradient& op) {
   const bool batch_norm = static_cast<bool>(op.y);
-  if (batch_norm) replace_by_batch_norm_gradient(op);
-  const Elements dy(op.g);
-  convolution_weight_gradient(op.convolution, op.x, op.g, op.d_weight);
+  const Tensor& d_y = op.d_y ? op.d_y : op.g;
+  if (batch_norm) {
+    batch_norm_gradient(op, d_y);
+  } else if (d_y.data != op.g.data) {
+    std::copy_n(op.g.as<double>(), op.g.shape.elements(), d_y.as<double>());
+  }
+  convolution_weight_gradient(op.convolution, op.x, d_y, op.d_weight);
   if (op.d_bias) {
     // Batch norm subtracts whatever a bias adds: its gradient is 0, and a sum would give rounding noise.
-    const Elements d_bias(op.d_bias);
+    const Elements d_bias(op.d_bias), dy(d_y);
     d_bias.fill(0);
     if (!batch_norm) {
-      for_each_element(op.g.shape,
-                       [&](int64_t n, int64_t h, int64_t w, int64_t c) { d_bias[c] += dy(n, h, w, c); });
+      for_each_element(d_y.shape, [&](int64_t n, int64_t h, int64_t w, int64_t c) { d_bias[c] += dy(n, h, w, c); });
     }
   }
   if (op.d_x) {
     Elements(op.d_x).fill(0);
-    add_convolution_data_gradient(op.convolution, op.g, op.weight, op.d_x);
+    add_convolution_data_gradient(op.convolution, d_y, op.weight, op.d_x);
   }
 }
 

@@ -10,17 +10,6 @@ namespace reference {
 
 namespace {
 
-/// z ← dz = d_deviation · (z − mean) / ((positions − 1) · deviation), 0 where the deviation is 0.
-void replace_by_gradient(const HiddenGradient& op) {
-  const Elements z(op.z), mean(op.mean), deviation(op.deviation), d_deviation(op.d_deviation);
-  const double freedom = static_cast<double>(op.z.shape.positions() - 1);
-  for_each_element(op.z.shape, [&](int64_t n, int64_t h, int64_t w, int64_t c) {
-    z(n, h, w, c) = deviation(n, c) == 0
-                        ? 0
-                        : d_deviation(n, c) * (z(n, h, w, c) - mean(n, c)) / (freedom * deviation(n, c));
-  });
-}
-
 /// Gradients of batch norm's scale and shift.
 void batch_norm_sums(const HiddenGradient& op) {
   const Elements g(op.g), y(op.y), mean(op.mean_y), variance(op.variance_y);
@@ -40,13 +29,15 @@ void hidden_gradient(const HiddenGradient& op, const StepState& state) {
   const Elements hidden(op.h), g(op.g);
   g.fill(0);
   if (op.similarity_weight) {
-    if (op.mean) replace_by_gradient(op);
+    // dz in the place of z, element by element.
+    if (op.mean) deviation_gradient({op.z, op.mean, op.deviation, op.d_deviation, op.z});
     const Tensor& dz = op.mean ? op.z : op.d_z;
     convolution_weight_gradient(op.similarity_convolution, op.h, dz, op.d_similarity_weight);
     add_convolution_data_gradient(op.similarity_convolution, dz, op.similarity_weight, op.g);
   }
   if (op.d_pooled) add_average_unpool(op.average_pooling, op.d_pooled, op.g);
   if (op.d_output) add_drop_and_unpool(op.dropout, state, op.max_pool, op.h, op.d_output, op.g);
+  if (op.d_h) add_tensor({op.d_h, op.g});
   for_each_element(op.h.shape, [&](int64_t n, int64_t h, int64_t w, int64_t c) {
     if (!(hidden(n, h, w, c) > 0)) g(n, h, w, c) *= op.negative_slope;
   });
