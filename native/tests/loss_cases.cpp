@@ -25,7 +25,8 @@ void run_classifier_loss(Operands& operands, const ClassifierCase& classifier) {
   op.weight = classifier.zero_weight ? operands.parameter(weight, 0, 0) : operands.weight(weight);
   const double bias = classifier.zero_weight ? 0 : classifier.bias;
   op.bias = operands.parameter(Shape::vector(classifier.classes), -bias, bias);
-  if (classifier.labels) op.labels = operands.integers(x.n, classifier.codes > 0 ? classifier.codes : classifier.classes);
+  const int64_t label_count = classifier.codes > 0 ? classifier.codes : classifier.classes;
+  if (classifier.labels) op.labels = operands.integers(x.n, label_count);
   if (classifier.codes > 0) {
     // A third of the entries are 0: bits that are not set.
     op.projection = operands.parameter_with_zeros(Shape::matrix(classifier.classes, classifier.codes), -0.25, 0.25);
