@@ -35,6 +35,10 @@ public final class Main {
   private static int wrongUsage(CommandLine.ParameterException e, String[] args) {
     CommandLine command = e.getCommandLine();
     PrintWriter err = command.getErr();
+    if (args.length == 0) {
+      command.usage(err);
+      return CommandLine.ExitCode.USAGE;
+    }
     err.println("layerwise: " + e.getMessage());
     CommandLine.UnmatchedArgumentException.printSuggestions(e, err);
     err.println("Try 'layerwise " + commandName(command) + "--help'.");

@@ -33,7 +33,11 @@ final class RunPrinter implements TrainingListener {
         "training %s with %s on %s (%d training and %d test images), %s, %d threads%n",
         model.model(), model.backprop() ? "backprop" : model.loss(), images.info().title(), images.train().count(),
         images.test().count(), training.device(), training.threads());
-    err.printf("%s in %s%n", epoch == 1 ? "writing the run" : "continuing with epoch " + epoch + " of the run", folder);
+    String what =
+        epoch == 1 ? "writing the run"
+            : epoch > training.epochs() ? "nothing is left to train of the run"
+            : "continuing with epoch " + epoch + " of the run";
+    err.printf("%s in %s%n", what, folder);
     err.flush();
   }
 

@@ -1,15 +1,11 @@
 package dev.layerwise.data;
 
-import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
-import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
-import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 
 /**
  * CIFAR's binary version: loose files (plain, .gz or .xz), or the official archive, read where it lies.
@@ -21,7 +17,8 @@ import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
  */
 record CifarLayout(List<String> trainFiles, String testFile, String archive, int coarseClasses)
     implements DataSetLayout {
-  private List<String> files() {
+  @Override
+  public List<String> files() {
     return Stream.concat(trainFiles.stream(), Stream.of(testFile)).toList();
   }
 
@@ -35,7 +32,9 @@ record CifarLayout(List<String> trainFiles, String testFile, String archive, int
   @Override
   public DataSet load(Path location, DataSetInfo info) {
     Map<String, ImageSet> parts =
-        location.endsWith(archive) ? readArchive(location, info) : readFolder(location, info);
+        location.endsWith(archive)
+            ? TarMembers.read(location, files(), info, (file, name) -> read(file, name, info))
+            : readFolder(location, info);
     ImageSet train = CifarReader.concatenate(trainFiles.stream().map(parts::get).toList());
     return new DataSet(info, train, parts.get(testFile));
   }
@@ -46,31 +45,6 @@ record CifarLayout(List<String> trainFiles, String testFile, String archive, int
       try (DataFile file = DataFile.open(DataFile.find(folder, name).orElse(folder.resolve(name)))) {
         parts.put(name, read(file, name, info));
       }
-    }
-    return parts;
-  }
-
-  private Map<String, ImageSet> readArchive(Path path, DataSetInfo info) {
-    Map<String, ImageSet> parts = new HashMap<>();
-    try (DataFile packed = DataFile.open(path)) {
-      try {
-        TarArchiveInputStream tar = new TarArchiveInputStream(packed.stream());
-        for (TarArchiveEntry entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
-          String name = entry.getName().substring(entry.getName().lastIndexOf('/') + 1);
-          if (entry.isFile() && files().contains(name)) {
-            parts.put(name, read(DataFile.member(packed, name, tar), name, info));
-          }
-        }
-        // Only at its end does gzip compare its checksum.
-        packed.stream().transferTo(OutputStream.nullOutputStream());
-      } catch (IOException e) {
-        throw packed.damaged(e);
-      }
-    }
-    List<String> missing = files().stream().filter(name -> !parts.containsKey(name)).toList();
-    if (!missing.isEmpty()) {
-      throw new DataException(path + " lacks " + String.join(", ", missing) + ", so it is not the binary version of "
-          + info.title() + "; download it again.");
     }
     return parts;
   }

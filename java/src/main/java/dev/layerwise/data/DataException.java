@@ -6,11 +6,13 @@ import dev.layerwise.LayerwiseException;
 public final class DataException extends LayerwiseException {
   private static final long serialVersionUID = 1L;
 
-  DataException(String message) {
+  /** A failure that Layerwise found itself. */
+  public DataException(String message) {
     super(message);
   }
 
-  DataException(String message, Throwable cause) {
+  /** A failure that something below reported. */
+  public DataException(String message, Throwable cause) {
     super(message, cause);
   }
 }

@@ -132,14 +132,8 @@ final class DataFile implements Closeable {
    * @param what these bytes are, to follow "before the end of": "its header"
    */
   byte[] read(int count, String what) {
-    int capacity = size >= 0 ? (int) Math.min(count, Math.max(0, size - position)) : Math.min(count, FIRST_CAPACITY);
-    byte[] bytes = new byte[capacity];
-    int length = read(bytes, 0);
-    while (length == bytes.length && length < count && size < 0) {
-      bytes = Arrays.copyOf(bytes, (int) Math.min(count, 2L * length));
-      length += read(bytes, length);
-    }
-    if (length < count) {
+    byte[] bytes = readAtMost(count);
+    if (bytes.length < count) {
       if (position == 0) {
         throw empty(name);
       }
@@ -147,6 +141,18 @@ final class DataFile implements Closeable {
           + "; copy or download it again.");
     }
     return bytes;
+  }
+
+  /** The next {@code most} bytes, or all that are left if those are fewer. */
+  byte[] readAtMost(int most) {
+    int capacity = size >= 0 ? (int) Math.min(most, Math.max(0, size - position)) : Math.min(most, FIRST_CAPACITY);
+    byte[] bytes = new byte[capacity];
+    int length = read(bytes, 0);
+    while (length == bytes.length && length < most && size < 0) {
+      bytes = Arrays.copyOf(bytes, (int) Math.min(most, 2L * length));
+      length += read(bytes, length);
+    }
+    return length == bytes.length ? bytes : Arrays.copyOf(bytes, length);
   }
 
   /** Whether all is read; for a packed file this includes its checksum. */

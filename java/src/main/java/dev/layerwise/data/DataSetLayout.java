@@ -18,6 +18,9 @@ interface DataSetLayout {
     }
   }
 
+  /** Names of the files that make a complete copy, as they are when unpacked. */
+  List<String> files();
+
   /** Looks only whether files are there, not into them. */
   Presence inspect(Path folder);
 

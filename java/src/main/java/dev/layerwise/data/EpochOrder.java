@@ -4,8 +4,6 @@ import java.util.Random;
 
 /** The order in which an epoch visits the training images. */
 public final class EpochOrder {
-  private static final long GOLDEN_GAMMA = 0x9E3779B97F4A7C15L;
-
   private EpochOrder() {}
 
   /**
@@ -22,7 +20,7 @@ public final class EpochOrder {
     for (int i = 0; i < count; i++) {
       order[i] = i;
     }
-    Random random = new Random(mix(seed + GOLDEN_GAMMA * epoch));
+    Random random = new Random(Seeds.derive(seed, epoch));
     for (int last = count - 1; last > 0; last--) {
       int chosen = random.nextInt(last + 1);
       int image = order[chosen];
@@ -30,12 +28,5 @@ public final class EpochOrder {
       order[last] = image;
     }
     return order;
-  }
-
-  /** SplitMix64's finaliser: neighbouring seeds and epochs must not start the generator in related states. */
-  private static long mix(long z) {
-    z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
-    z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
-    return z ^ (z >>> 31);
   }
 }

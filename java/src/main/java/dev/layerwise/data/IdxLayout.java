@@ -12,8 +12,13 @@ final class IdxLayout implements DataSetLayout {
   private static final String TEST_LABELS = "t10k-labels-idx1-ubyte";
 
   @Override
+  public List<String> files() {
+    return List.of(TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS);
+  }
+
+  @Override
   public Presence inspect(Path folder) {
-    return DataSetLayout.inspectFiles(folder, List.of(TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS));
+    return DataSetLayout.inspectFiles(folder, files());
   }
 
   @Override

@@ -112,11 +112,14 @@ class ResumeTest {
         Stream.concat(Stream.of("train", "--out", out), Stream.of(OPTIONS)).toArray());
   }
 
-  /** The same run in a process of its own, with JSON lines on its stdout and stderr in a file. */
+  /**
+   * The same run in a process of its own, with JSON lines on its stdout and stderr in a file. SIGINT is set to its
+   * default there: a shell's background jobs, which this test may be one of, ignore it.
+   */
   private Process start(Path out) throws IOException {
     ProcessBuilder builder =
         new ProcessBuilder(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-cp",
+            "env", "--default-signal=INT", Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-cp",
             System.getProperty("java.class.path"), "dev.layerwise.cli.Main", "train", "--json", "--out", out.toString());
     builder.command().addAll(List.of(OPTIONS));
     builder.redirectError(folder.resolve(out.getFileName() + ".err").toFile());

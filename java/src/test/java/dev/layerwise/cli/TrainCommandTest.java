@@ -146,6 +146,13 @@ class TrainCommandTest {
   }
 
   @Test
+  void withoutACommandTheHelpIsShown() {
+    CommandLineRunner run = CommandLineRunner.run();
+    assertThat(run.exitCode()).isEqualTo(2);
+    assertThat(run.err()).contains("Usage: layerwise").contains("train").contains("doctor");
+  }
+
+  @Test
   void everyCommandHelps() {
     for (String command : List.of("train", "evaluate", "parity", "doctor")) {
       CommandLineRunner help = CommandLineRunner.run(command, "--help");
