@@ -88,6 +88,8 @@ LAYERWISE_API layerwise_status layerwise_labels_create(layerwise_context* contex
 LAYERWISE_API layerwise_status layerwise_tensor_shape(const layerwise_tensor* tensor, int64_t* shape);
 /* Copies all elements into values, which holds `count` of them, in (N, C, H, W) order. */
 LAYERWISE_API layerwise_status layerwise_tensor_read(const layerwise_tensor* tensor, float* values, int64_t count);
+/* sum ← sum + addend, for the gradients that meet where a shortcut branches off. */
+LAYERWISE_API layerwise_status layerwise_tensor_add(layerwise_tensor* sum, const layerwise_tensor* addend);
 LAYERWISE_API void layerwise_tensor_close(layerwise_tensor* tensor);
 
 /* ---- data set: byte images resident on the device ----------------------------------------------- */
@@ -134,6 +136,12 @@ typedef enum layerwise_loss {
   LAYERWISE_LOSS_PREDSIM = 3 /* beta · sim + (1 − beta) · pred */
 } layerwise_loss;
 
+typedef enum layerwise_unsupervised_loss {
+  LAYERWISE_UNSUPERVISED_NONE = 0,
+  LAYERWISE_UNSUPERVISED_SIM = 1,  /* similarity matching of the block's input */
+  LAYERWISE_UNSUPERVISED_RECON = 2 /* reconstruction of the block's input */
+} layerwise_unsupervised_loss;
+
 typedef enum layerwise_optimizer {
   LAYERWISE_SGD = 0,
   LAYERWISE_ADAM = 1,
@@ -157,6 +165,10 @@ typedef struct layerwise_block_config {
   int32_t similarity_std; /* 1: standard deviation over positions; 0: flattened maps */
   int32_t dim_in_decoder; /* most features the local classifier sees */
   int32_t classes;
+  int32_t unsupervised; /* layerwise_unsupervised_loss */
+  double alpha;         /* total: alpha · unsupervised + (1 − alpha) · supervised loss */
+  int32_t bio;          /* 1: feedback alignment, projected binary targets, similarity of pooled maps */
+  int32_t target_proj_size; /* bio: bits of a target */
   double loss_scale;    /* output layer: factor of the global loss */
   int32_t zero_start;   /* output layer: weights start at zero */
   int32_t optimizer;    /* layerwise_optimizer */
@@ -165,7 +177,7 @@ typedef struct layerwise_block_config {
 } layerwise_block_config;
 
 /* Fills a config with the published defaults: a 3×3 convolution block, stride 1, padding 1, bias, batch
- * norm, ReLU, predsim with beta 0.99, dim_in_decoder 4096, Adam. Sizes are left 0. */
+ * norm, ReLU, predsim with beta 0.99, dim_in_decoder 4096, target_proj_size 128, Adam. Sizes are left 0. */
 LAYERWISE_API void layerwise_block_config_defaults(layerwise_block_config* config);
 
 /* Parameters start from PyTorch's default initialisation, keyed by the context's seed. */
@@ -175,19 +187,22 @@ LAYERWISE_API void layerwise_block_close(layerwise_block* block);
 
 /* One local training step: forward, the block's own loss, its gradients, its optimiser. output is
  * computed with the parameters before the update and is detached; for the output layer it is the logits
- * (N, classes). shortcut (NULL: none) is added after batch norm. */
+ * (N, classes). shortcut (NULL: none) is added after batch norm; d_shortcut (NULL: not wanted) receives
+ * the gradient at it. */
 LAYERWISE_API layerwise_status layerwise_block_train_step(layerwise_block* block, const layerwise_tensor* x,
                                                           const layerwise_tensor* labels,
                                                           const layerwise_tensor* shortcut,
-                                                          layerwise_tensor** output);
+                                                          layerwise_tensor** output, layerwise_tensor** d_shortcut);
 
-/* Backpropagation: forward keeps what backward needs; backward gives the gradient at the input (d_input
- * NULL: not wanted), updates the parameters and drops what was kept. The output layer has only
- * output_train_step, which does both. */
+/* Gradients that travel on: forward keeps what backward needs, the block's local losses included if it
+ * has any (labels, otherwise NULL, are needed then); backward takes the gradient at the output, gives
+ * those at the input and the shortcut (d_input, d_shortcut NULL: not wanted), updates the parameters and
+ * drops what was kept. The output layer has only output_train_step, which does both. */
 LAYERWISE_API layerwise_status layerwise_block_forward(layerwise_block* block, const layerwise_tensor* x,
-                                                       layerwise_tensor** output);
+                                                       const layerwise_tensor* labels,
+                                                       const layerwise_tensor* shortcut, layerwise_tensor** output);
 LAYERWISE_API layerwise_status layerwise_block_backward(layerwise_block* block, const layerwise_tensor* d_output,
-                                                        layerwise_tensor** d_input);
+                                                        layerwise_tensor** d_input, layerwise_tensor** d_shortcut);
 LAYERWISE_API layerwise_status layerwise_block_output_train_step(layerwise_block* block, const layerwise_tensor* x,
                                                                  const layerwise_tensor* labels,
                                                                  layerwise_tensor** d_input);
@@ -201,6 +216,7 @@ LAYERWISE_API layerwise_status layerwise_block_evaluate(layerwise_block* block, 
 typedef struct layerwise_metrics {
   double similarity_loss; /* mean over samples, as weighted in the block's total: times beta under predsim */
   double prediction_loss; /* the same, times (1 − beta) under predsim; the output layer's is unweighted */
+  double unsupervised_loss; /* the same, unweighted */
   double errors;          /* samples that the (local) classifier got wrong */
   double samples;         /* seen by the block */
 } layerwise_metrics;

@@ -125,6 +125,19 @@ layerwise_status layerwise_tensor_read(const layerwise_tensor* tensor, float* va
   });
 }
 
+layerwise_status layerwise_tensor_add(layerwise_tensor* sum, const layerwise_tensor* addend) {
+  return guarded([&] {
+    const Tensor& to = given(sum, "sum").view();
+    const Tensor& from = given(addend, "addend").view();
+    require(sum->context == addend->context, "the tensors belong to different contexts");
+    Backend& backend = sum->context->backend();
+    require(to.shape == from.shape && to.type == from.type && to.type == backend.activation_type(), "a tensor of ",
+            from.shape.to_string(), " cannot be added to one of ", to.shape.to_string());
+    backend.enter();
+    backend.add_tensor({from, to});
+  });
+}
+
 void layerwise_tensor_close(layerwise_tensor* tensor) { delete tensor; }
 
 // ---- data set -------------------------------------------------------------------------------------

@@ -26,6 +26,15 @@ LocalLoss loss_of(int32_t value) {
   return LocalLoss::predsim;
 }
 
+UnsupervisedLoss unsupervised_of(int32_t value) {
+  switch (checked_enum<layerwise_unsupervised_loss>(value, LAYERWISE_UNSUPERVISED_RECON, "unsupervised loss")) {
+    case LAYERWISE_UNSUPERVISED_NONE: return UnsupervisedLoss::none;
+    case LAYERWISE_UNSUPERVISED_SIM: return UnsupervisedLoss::sim;
+    case LAYERWISE_UNSUPERVISED_RECON: break;
+  }
+  return UnsupervisedLoss::recon;
+}
+
 OptimizerStep::Rule rule_of(int32_t value) {
   switch (checked_enum<layerwise_optimizer>(value, LAYERWISE_AMSGRAD, "optimizer")) {
     case LAYERWISE_SGD: return OptimizerStep::Rule::sgd;
@@ -69,11 +78,15 @@ std::unique_ptr<Block> make_block(const std::shared_ptr<Context>& context, const
   local.negative_slope = config.negative_slope;
   local.dropout = config.dropout;
   local.max_pool = config.max_pool != 0;
-  local.loss = loss_of(config.loss);
-  local.beta = config.beta;
-  local.similarity_std = config.similarity_std != 0;
-  local.dim_in_decoder = config.dim_in_decoder;
-  local.classes = config.classes;
+  local.loss.loss = loss_of(config.loss);
+  local.loss.beta = config.beta;
+  local.loss.similarity_std = config.similarity_std != 0;
+  local.loss.dim_in_decoder = config.dim_in_decoder;
+  local.loss.classes = config.classes;
+  local.loss.unsupervised = unsupervised_of(config.unsupervised);
+  local.loss.alpha = config.alpha;
+  local.loss.bio = config.bio != 0;
+  local.loss.target_proj_size = config.target_proj_size;
   local.optimizer = optimizer;
   return std::make_unique<LocalBlock>(context, local);
 }
@@ -94,10 +107,9 @@ void check_context(const layerwise_block& block, std::initializer_list<const lay
     require(tensor == nullptr || tensor->context == block.context, "a tensor belongs to another context");
 }
 
-LocalBlock& local_block(layerwise_block* block) {
-  auto* local = dynamic_cast<LocalBlock*>(given(block, "block").block.get());
-  require(local != nullptr, "an output layer has no forward and backward; use output_train_step");
-  return *local;
+// Makes a handle of a result that was wanted.
+void hand_over(const std::shared_ptr<Context>& context, ArenaTensor&& tensor, layerwise_tensor** handle) {
+  if (handle != nullptr) *handle = make_handle(context, std::move(tensor));
 }
 
 const std::vector<float>& inspected(const layerwise_block* block, const char* name) {
@@ -124,6 +136,7 @@ void layerwise_block_config_defaults(layerwise_block_config* config) {
   config->beta = 0.99;
   config->similarity_std = 1;
   config->dim_in_decoder = 4096;
+  config->target_proj_size = 128;
   config->loss_scale = 1;
   config->zero_start = 1;
   config->optimizer = LAYERWISE_ADAM;
@@ -146,34 +159,44 @@ void layerwise_block_close(layerwise_block* block) { delete block; }
 
 layerwise_status layerwise_block_train_step(layerwise_block* block, const layerwise_tensor* x,
                                             const layerwise_tensor* labels, const layerwise_tensor* shortcut,
-                                            layerwise_tensor** output) {
+                                            layerwise_tensor** output, layerwise_tensor** d_shortcut) {
   return guarded(name_of(block), [&] {
     check_context(given(block, "block"), {x, labels, shortcut});
     given(output, "output") = nullptr;
+    require(d_shortcut == nullptr || shortcut != nullptr, "there is no gradient at a shortcut that is not there");
+    if (d_shortcut != nullptr) *d_shortcut = nullptr;
     block->context->backend().enter();
-    *output = make_handle(block->context, block->block->train_step(given(x, "x").view(), labels_of(labels),
-                                                                   optional_view(shortcut)));
+    ArenaTensor gradient;
+    ArenaTensor result = block->block->train_step(given(x, "x").view(), labels_of(labels), optional_view(shortcut),
+                                                  d_shortcut == nullptr ? nullptr : &gradient);
+    hand_over(block->context, std::move(gradient), d_shortcut);
+    hand_over(block->context, std::move(result), output);
   });
 }
 
 layerwise_status layerwise_block_forward(layerwise_block* block, const layerwise_tensor* x,
+                                         const layerwise_tensor* labels, const layerwise_tensor* shortcut,
                                          layerwise_tensor** output) {
   return guarded(name_of(block), [&] {
-    check_context(given(block, "block"), {x});
+    check_context(given(block, "block"), {x, labels, shortcut});
     given(output, "output") = nullptr;
     block->context->backend().enter();
-    *output = make_handle(block->context, local_block(block).forward(given(x, "x").activation));
+    *output = make_handle(block->context, block->block->forward(given(x, "x").activation, labels_of(labels),
+                                                                optional_view(shortcut)));
   });
 }
 
 layerwise_status layerwise_block_backward(layerwise_block* block, const layerwise_tensor* d_output,
-                                          layerwise_tensor** d_input) {
+                                          layerwise_tensor** d_input, layerwise_tensor** d_shortcut) {
   return guarded(name_of(block), [&] {
     check_context(given(block, "block"), {d_output});
     if (d_input != nullptr) *d_input = nullptr;
+    if (d_shortcut != nullptr) *d_shortcut = nullptr;
     block->context->backend().enter();
-    ArenaTensor gradient = local_block(block).backward(given(d_output, "d_output").view(), d_input != nullptr);
-    if (d_input != nullptr) *d_input = make_handle(block->context, std::move(gradient));
+    PassedOn passed_on =
+        block->block->backward(given(d_output, "d_output").view(), d_input != nullptr, d_shortcut != nullptr);
+    hand_over(block->context, std::move(passed_on.d_input), d_input);
+    hand_over(block->context, std::move(passed_on.d_shortcut), d_shortcut);
   });
 }
 
@@ -207,7 +230,7 @@ layerwise_status layerwise_block_metrics(layerwise_block* block, layerwise_metri
     given(metrics, "metrics");
     block->context->backend().enter();
     const BlockMetrics read = block->block->read_metrics();
-    *metrics = {read.similarity_loss, read.prediction_loss, read.errors, read.samples};
+    *metrics = {read.similarity_loss, read.prediction_loss, read.unsupervised_loss, read.errors, read.samples};
   });
 }
 

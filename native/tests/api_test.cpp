@@ -70,7 +70,7 @@ TEST(Api, survives_null_everywhere) {
   EXPECT_EQ(layerwise_context_set_step(nullptr, 0, 0), LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(layerwise_tensor_read(nullptr, nullptr, 0), LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(layerwise_block_create(nullptr, nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
-  EXPECT_EQ(layerwise_block_train_step(nullptr, nullptr, nullptr, nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(layerwise_block_train_step(nullptr, nullptr, nullptr, nullptr, nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(layerwise_block_metrics(nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(layerwise_block_tensor_read(nullptr, nullptr, nullptr, 0), LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(layerwise_dataset_batch(nullptr, nullptr, 0, nullptr, nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
@@ -88,7 +88,7 @@ TEST(Api, messages_name_the_block_and_the_shapes) {
   const auto images = make_images(context.get(), 4, 3, 7);
   const auto labels = make_labels(context.get(), {0, 1, 2, 3});
   layerwise_tensor* output = nullptr;
-  EXPECT_EQ(layerwise_block_train_step(block.get(), images.get(), labels.get(), nullptr, &output),
+  EXPECT_EQ(layerwise_block_train_step(block.get(), images.get(), labels.get(), nullptr, &output, nullptr),
             LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(output, nullptr);
   EXPECT_EQ(message(), "features.0: the input is 4×3×7×7, but the block takes 4×3×8×8");
@@ -129,14 +129,14 @@ TEST(Api, labels_that_the_block_has_no_class_for_are_refused) {
   const auto labels = make_labels(context.get(), {0, 4});
   const auto too_few = make_labels(context.get(), {0});
   layerwise_tensor* output = nullptr;
-  EXPECT_EQ(layerwise_block_train_step(block.get(), images.get(), labels.get(), nullptr, &output),
+  EXPECT_EQ(layerwise_block_train_step(block.get(), images.get(), labels.get(), nullptr, &output, nullptr),
             LAYERWISE_INVALID_ARGUMENT);
   EXPECT_NE(message().find("4 classes"), std::string::npos) << message();
-  EXPECT_EQ(layerwise_block_train_step(block.get(), images.get(), too_few.get(), nullptr, &output),
+  EXPECT_EQ(layerwise_block_train_step(block.get(), images.get(), too_few.get(), nullptr, &output, nullptr),
             LAYERWISE_INVALID_ARGUMENT);
-  EXPECT_EQ(layerwise_block_train_step(block.get(), images.get(), images.get(), nullptr, &output),
+  EXPECT_EQ(layerwise_block_train_step(block.get(), images.get(), images.get(), nullptr, &output, nullptr),
             LAYERWISE_INVALID_ARGUMENT);
-  EXPECT_EQ(layerwise_block_train_step(block.get(), images.get(), nullptr, nullptr, &output),
+  EXPECT_EQ(layerwise_block_train_step(block.get(), images.get(), nullptr, nullptr, &output, nullptr),
             LAYERWISE_INVALID_ARGUMENT);
   const int32_t negative[] = {0, -1};
   layerwise_tensor* tensor = nullptr;
@@ -149,7 +149,7 @@ TEST(Api, tensors_of_another_context_are_refused) {
   const auto images = make_images(other.get(), 2, 3, 8);
   const auto labels = make_labels(context.get(), {0, 1});
   layerwise_tensor* output = nullptr;
-  EXPECT_EQ(layerwise_block_train_step(block.get(), images.get(), labels.get(), nullptr, &output),
+  EXPECT_EQ(layerwise_block_train_step(block.get(), images.get(), labels.get(), nullptr, &output, nullptr),
             LAYERWISE_INVALID_ARGUMENT);
   EXPECT_NE(message().find("another context"), std::string::npos);
 }
@@ -161,11 +161,12 @@ TEST(Api, backward_needs_a_forward) {
   const auto block = make_block(context.get(), config);
   const auto gradient = make_images(context.get(), 2, 6, 8);
   layerwise_tensor* d_input = nullptr;
-  EXPECT_EQ(layerwise_block_backward(block.get(), gradient.get(), &d_input), LAYERWISE_INVALID_STATE);
+  EXPECT_EQ(layerwise_block_backward(block.get(), gradient.get(), &d_input, nullptr), LAYERWISE_INVALID_STATE);
   const auto local = make_block(context.get(), convolution_config());
   const auto images = make_images(context.get(), 2, 3, 8);
   layerwise_tensor* output = nullptr;
-  EXPECT_EQ(layerwise_block_forward(local.get(), images.get(), &output), LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(layerwise_block_forward(local.get(), images.get(), nullptr, nullptr, &output), LAYERWISE_INVALID_ARGUMENT)
+      << "a local loss needs labels";
 }
 
 TEST(Api, handles_close_in_any_order) {
@@ -174,7 +175,7 @@ TEST(Api, handles_close_in_any_order) {
   auto images = make_images(context.get(), 2, 3, 8);
   auto labels = make_labels(context.get(), {0, 1});
   layerwise_tensor* output = nullptr;
-  ASSERT_EQ(layerwise_block_train_step(block.get(), images.get(), labels.get(), nullptr, &output), LAYERWISE_OK)
+  ASSERT_EQ(layerwise_block_train_step(block.get(), images.get(), labels.get(), nullptr, &output, nullptr), LAYERWISE_OK)
       << message();
   Handle<layerwise_tensor> owned(output);
   context.reset();

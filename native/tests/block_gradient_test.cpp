@@ -20,11 +20,11 @@ std::vector<GradientCase> gradient_cases() {
   const auto add = [&](const char* name, LocalBlockConfig config) { cases.push_back({name, std::move(config)}); };
   LocalBlockConfig config = small_convolution_block();
   add("conv_predsim", config);
-  config.loss = LocalLoss::pred;
+  config.loss.loss = LocalLoss::pred;
   add("conv_pred", config);
-  config.loss = LocalLoss::sim;
+  config.loss.loss = LocalLoss::sim;
   add("conv_sim", config);
-  config.similarity_std = false;
+  config.loss.similarity_std = false;
   add("conv_sim_flat", config);
   config = small_convolution_block();
   config.batch_norm = false;
@@ -37,17 +37,36 @@ std::vector<GradientCase> gradient_cases() {
   config = small_linear_block({1, 8, 8, 2});
   add("linear_predsim_over_map", config);
   config.batch_norm = false;
-  config.loss = LocalLoss::sim;
+  config.loss.loss = LocalLoss::sim;
   add("linear_sim_no_batch_norm", config);
+  config = small_convolution_block();
+  config.loss.unsupervised = UnsupervisedLoss::sim;
+  config.loss.alpha = 0.3;
+  add("conv_predsim_and_similarity_to_input", config);
+  config.loss.loss = LocalLoss::pred;
+  add("conv_pred_and_similarity_to_input", config);
+  config.loss.unsupervised = UnsupervisedLoss::recon;
+  add("conv_pred_and_reconstruction", config);
+  config = small_linear_block({1, 1, 1, 9});
+  config.loss.unsupervised = UnsupervisedLoss::recon;
+  config.loss.alpha = 0.6;
+  add("linear_predsim_and_reconstruction", config);
+  config = small_convolution_block();
+  config.loss.loss = LocalLoss::sim;  // feedback alignment, under bio pred, is no gradient of a loss
+  config.loss.bio = true;
+  config.loss.target_proj_size = 6;
+  add("conv_bio_sim", config);
+  config.loss.similarity_std = false;
+  add("conv_bio_sim_flat", config);
   return cases;
 }
 
-// The block's weighted loss for its present parameters.
-double loss_of(LocalBlock& block, const Batch& batch) {
+// The block's total loss for its present parameters.
+double loss_of(LocalBlock& block, const Batch& batch, const LocalLossConfig& loss, const Tensor& shortcut) {
   block.read_metrics();
-  block.inspect(*batch.x, batch.labels, {});
+  block.inspect(*batch.x, batch.labels, shortcut);
   const BlockMetrics metrics = block.read_metrics();
-  return metrics.similarity_loss + metrics.prediction_loss;
+  return loss.alpha * metrics.unsupervised_loss + (1 - loss.alpha) * (metrics.similarity_loss + metrics.prediction_loss);
 }
 
 class BlockGradient : public ::testing::TestWithParam<GradientCase> {};
@@ -87,11 +106,11 @@ TEST_P(BlockGradient, agrees_with_central_differences) {
       values[i] = original + step;
       const double above = values[i];
       block.parameters().write(name, values.data(), count);
-      const double loss_above = loss_of(block, batch);
+      const double loss_above = loss_of(block, batch, GetParam().config.loss, {});
       values[i] = original - step;
       const double below = values[i];
       block.parameters().write(name, values.data(), count);
-      const double loss_below = loss_of(block, batch);
+      const double loss_below = loss_of(block, batch, GetParam().config.loss, {});
       values[i] = original;
       const double quotient = (loss_above - loss_below) / (above - below);
       const double error = std::fabs(quotient - gradient[i]);
@@ -105,15 +124,91 @@ TEST_P(BlockGradient, agrees_with_central_differences) {
 INSTANTIATE_TEST_SUITE_P(cases, BlockGradient, ::testing::ValuesIn(gradient_cases()),
                          [](const auto& info) { return std::string(info.param.name); });
 
+// The gradient at a shortcut: the loss as a function of one of its elements.
+TEST(Shortcut, agrees_with_central_differences) {
+  const auto context = std::make_shared<Context>("reference", 0, 7);
+  const LocalBlockConfig config = small_convolution_block();
+  LocalBlock block(context, config);
+  const Batch batch(context, {6, 8, 8, 2}, 3);
+  const Shape shape{6, 8, 8, 5};
+  const ArenaTensor shortcut = context->backend().arena().take(DataType::float64, shape);
+  std::vector<float> values = random_values(shape.elements(), 5);
+  upload(context->backend(), values.data(), shortcut);
+  const std::vector<float> gradient = block.inspect(*batch.x, batch.labels, shortcut).at("grad.shortcut");
+  const float step = 1.0f / (1 << 20);
+  for (size_t i = 0; i < values.size(); i += 97) {
+    const float original = values[i];
+    values[i] = original + step;
+    upload(context->backend(), values.data(), shortcut);
+    const double above = loss_of(block, batch, config.loss, shortcut);
+    values[i] = original - step;
+    upload(context->backend(), values.data(), shortcut);
+    const double below = loss_of(block, batch, config.loss, shortcut);
+    values[i] = original;
+    // Rounding of values near 1 to float32 moves the two points by up to 6e-8 of a distance of 2e-6.
+    const double distance = static_cast<double>(original + step) - static_cast<double>(original - step);
+    EXPECT_TRUE(std::fabs((above - below) / distance - gradient[i]) <= 1e-8) << i;
+  }
+}
+
+// Local losses whose gradients flow back (no_detach): block 1 learns from its own loss and from block 2's.
+TEST(NoDetach, agrees_with_central_differences) {
+  const auto context = std::make_shared<Context>("reference", 0, 7);
+  LocalBlockConfig first = small_convolution_block();
+  first.optimizer.rule = OptimizerStep::Rule::sgd;
+  LocalBlockConfig second = small_linear_block({1, 4, 4, 5});
+  second.optimizer.rule = OptimizerStep::Rule::sgd;
+  LocalBlock block1(context, first), block2(context, second);
+  const Batch batch(context, {6, 8, 8, 2}, 3);
+  const ArenaTensor nothing = context->backend().arena().take(DataType::float64, {6, 1, 1, 7});
+  context->backend().fill_zero(nothing.view().data, nothing.view().bytes());
+
+  // With learning rate 0 nothing changes: only the losses are wanted.
+  const auto step_both = [&](double learning_rate) {
+    context->set_step(0, learning_rate);
+    block1.read_metrics();
+    block2.read_metrics();
+    const Activation h1 = block1.forward(batch.x, batch.labels, {});
+    const Activation h2 = block2.forward(h1, batch.labels, {});
+    const PassedOn back = block2.backward(nothing, true, false);
+    block1.backward(back.d_input, false, false);
+    const BlockMetrics m1 = block1.read_metrics(), m2 = block2.read_metrics();
+    return m1.similarity_loss + m1.prediction_loss + m2.similarity_loss + m2.prediction_loss;
+  };
+  std::vector<float> values = tensors_of(block1)["encoder.weight"];
+  const int64_t count = static_cast<int64_t>(values.size());
+  const float step = 1.0f / (1 << 20);
+  std::vector<double> quotients;
+  for (size_t i = 0; i < values.size(); i += 7) {
+    const float original = values[i];
+    values[i] = original + step;
+    block1.parameters().write("encoder.weight", values.data(), count);
+    const double above = step_both(0);
+    values[i] = original - step;
+    block1.parameters().write("encoder.weight", values.data(), count);
+    const double below = step_both(0);
+    quotients.push_back((above - below) / (static_cast<double>(original + step) - (original - step)));
+    values[i] = original;
+  }
+  block1.parameters().write("encoder.weight", values.data(), count);
+  step_both(1);
+  const std::vector<float> updated = tensors_of(block1)["encoder.weight"];
+  for (size_t i = 0, k = 0; i < values.size(); i += 7, ++k) {
+    const double gradient = static_cast<double>(values[i]) - updated[i];
+    // The updated weight is read as float32, of order 1: 6e-8.
+    EXPECT_TRUE(std::fabs(gradient - quotients[k]) <= 2e-7) << i << ": " << gradient << " " << quotients[k];
+  }
+}
+
 // Backpropagation through a convolution block, a linear block and the output layer: with SGD at learning
 // rate 1 and no momentum the update is the gradient.
 TEST(Backpropagation, agrees_with_central_differences) {
   const auto context = std::make_shared<Context>("reference", 0, 7);
   LocalBlockConfig first = small_convolution_block();
-  first.loss = LocalLoss::none;
+  first.loss.loss = LocalLoss::none;
   first.optimizer.rule = OptimizerStep::Rule::sgd;
   LocalBlockConfig second = small_linear_block({1, 4, 4, 5});
-  second.loss = LocalLoss::none;
+  second.loss.loss = LocalLoss::none;
   second.optimizer.rule = OptimizerStep::Rule::sgd;
   OutputLayerConfig last;
   last.name = "output";
@@ -128,8 +223,8 @@ TEST(Backpropagation, agrees_with_central_differences) {
 
   const auto loss = [&] {
     output.read_metrics();
-    const Activation h1 = block1.forward(batch.x);
-    const Activation h2 = block2.forward(h1);
+    const Activation h1 = block1.forward(batch.x, {}, {});
+    const Activation h2 = block2.forward(h1, {}, {});
     context->set_step(0, 0);  // no update: only the loss is wanted
     output.backpropagate(*h2, batch.labels);
     return output.read_metrics().prediction_loss;
@@ -154,12 +249,12 @@ TEST(Backpropagation, agrees_with_central_differences) {
   }
   block1.parameters().write("encoder.weight", values.data(), count);
 
-  const Activation h1 = block1.forward(batch.x);
-  const Activation h2 = block2.forward(h1);
+  const Activation h1 = block1.forward(batch.x, {}, {});
+  const Activation h2 = block2.forward(h1, {}, {});
   context->set_step(0, 1);
   const ArenaTensor d2 = output.backpropagate(*h2, batch.labels);
-  const ArenaTensor d1 = block2.backward(d2, true);
-  block1.backward(d1, false);
+  const PassedOn d1 = block2.backward(d2, true, false);
+  block1.backward(d1.d_input, false, false);
   const std::vector<float> updated = tensors_of(block1)["encoder.weight"];
   for (size_t i = 0, k = 0; i < values.size(); i += 7, ++k) {
     const double gradient = static_cast<double>(values[i]) - updated[i];

@@ -49,8 +49,8 @@ inline LocalBlockConfig small_convolution_block(const std::string& name = "block
   config.negative_slope = 0.01;
   config.dropout = 0.25;
   config.max_pool = true;
-  config.dim_in_decoder = 20;
-  config.classes = 3;
+  config.loss.dim_in_decoder = 20;
+  config.loss.classes = 3;
   return config;
 }
 
@@ -63,7 +63,7 @@ inline LocalBlockConfig small_linear_block(const Shape& input, const std::string
   config.input = input;
   config.out_channels = 7;
   config.negative_slope = 0.01;
-  config.classes = 3;
+  config.loss.classes = 3;
   return config;
 }
 

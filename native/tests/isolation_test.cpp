@@ -21,8 +21,8 @@ TEST_P(Isolation, the_next_loss_leaves_this_block_alone) {
     for (uint64_t step = 0; step < 4; ++step) {
       context->set_step(step, 1e-2);
       const Batch batch(context, {12, 8, 8, 2}, 3);
-      const ArenaTensor output = block.train_step(*batch.x, batch.labels, {});
-      if (with_next) next.train_step(output, batch.labels, {});
+      const ArenaTensor output = block.train_step(*batch.x, batch.labels, {}, nullptr);
+      if (with_next) next.train_step(output, batch.labels, {}, nullptr);
     }
     *next_loss = next.read_metrics().similarity_loss;
     return tensors_of(block);
@@ -43,7 +43,7 @@ TEST_P(Isolation, same_seed_same_bits) {
     for (uint64_t step = 0; step < 3; ++step) {
       context->set_step(step, 1e-2);
       const Batch batch(context, {33, 8, 8, 2}, 3);
-      block.train_step(*batch.x, batch.labels, {});
+      block.train_step(*batch.x, batch.labels, {}, nullptr);
     }
     return tensors_of(block);
   };
@@ -66,7 +66,7 @@ size_t arena_bytes_of_chain(const char* device, int depth) {
     ArenaTensor held;
     const Tensor* x = &batch.x->view();
     for (const auto& block : blocks) {
-      ArenaTensor output = block->train_step(*x, batch.labels, {});
+      ArenaTensor output = block->train_step(*x, batch.labels, {}, nullptr);
       held = std::move(output);
       x = &held.view();
     }

@@ -22,7 +22,15 @@ BlockMetrics Block::read_metrics() {
   const double samples = std::exchange(samples_, 0);
   const double divisor = samples > 0 ? samples : 1;
   return {similarity_weight() * sums.similarity_loss / divisor, prediction_weight() * sums.prediction_loss / divisor,
-          sums.errors, samples};
+          sums.unsupervised_loss / divisor, sums.errors, samples};
+}
+
+Activation Block::forward(const Activation&, const Labels&, const Tensor&) {
+  fail(ErrorKind::invalid_argument, "the block has no forward and backward; use output_train_step");
+}
+
+PassedOn Block::backward(const Tensor&, bool, bool) {
+  fail(ErrorKind::invalid_argument, "the block has no forward and backward; use output_train_step");
 }
 
 void Block::check_input(const Tensor& x) const {

@@ -31,6 +31,7 @@ struct OptimizerSettings {
 struct BlockMetrics {
   double similarity_loss = 0;
   double prediction_loss = 0;
+  double unsupervised_loss = 0;
   double errors = 0;
   double samples = 0;
 };
@@ -38,13 +39,28 @@ struct BlockMetrics {
 /// Host copies of what one step computed, by name.
 using Inspection = std::map<std::string, std::vector<float>>;
 
+/// What a backward pass passes on; each is absent where it was not wanted.
+struct PassedOn {
+  ArenaTensor d_input;
+  ArenaTensor d_shortcut;
+};
+
 class Block {
  public:
   virtual ~Block() = default;
 
   /// One local step: forward, own loss, gradients, optimiser. The output is computed with the
-  /// parameters before the update. `shortcut` may be absent.
-  virtual ArenaTensor train_step(const Tensor& x, const Labels& labels, const Tensor& shortcut) = 0;
+  /// parameters before the update. `shortcut` may be absent; the gradient at it goes to `d_shortcut`
+  /// unless that is null.
+  virtual ArenaTensor train_step(const Tensor& x, const Labels& labels, const Tensor& shortcut,
+                                 ArenaTensor* d_shortcut) = 0;
+
+  /// The first half of a step whose gradient travels on: keeps what backward needs, local losses
+  /// included where the block has any (labels are needed then).
+  virtual Activation forward(const Activation& x, const Labels& labels, const Tensor& shortcut);
+
+  /// The second half: takes the gradient at the output, updates the parameters.
+  virtual PassedOn backward(const Tensor& d_output, bool want_d_input, bool want_d_shortcut);
 
   /// Evaluation mode; with labels, the classifier's loss and errors go to the metrics.
   virtual ArenaTensor evaluate(const Tensor& x, const Labels& labels, const Tensor& shortcut) = 0;

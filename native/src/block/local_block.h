@@ -2,14 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
-#include "block/block.h"
+#include "block/local_losses.h"
 
 namespace layerwise {
-
-/// Which local loss trains the block.
-enum class LocalLoss { none, pred, sim, predsim };
 
 /// A convolution block or a linear block. A linear layer is the convolution whose kernel covers the
 /// whole map: its output is a 1×1 map, on which dropping channels is dropping elements and a 1×1
@@ -23,33 +21,27 @@ struct LocalBlockConfig {
   Convolution convolution;
   bool bias = true;
   bool batch_norm = true;
-  double negative_slope = 0;  // 0: ReLU, 0.01: LeakyReLU
+  double negative_slope = 0;  // 0: ReLU, 0.01: LeakyReLU, 1: none
   double dropout = 0;
   bool max_pool = false;
-  LocalLoss loss = LocalLoss::predsim;
-  double beta = 0.99;  // predsim: beta · sim + (1 − beta) · pred
-  bool similarity_std = true;
-  int64_t dim_in_decoder = 4096;
-  int64_t classes = 0;
+  LocalLossConfig loss;
   OptimizerSettings optimizer;
 };
 
 /// Nøkland & Eidnes 2019, section 2:
 ///   h = act(batch_norm(W ∗ x + b) [+ shortcut]);  output = max_pool(dropout(h)), detached;
-///   loss(h) = pred, sim or both.
+///   the local losses see h.
 class LocalBlock : public Block {
  public:
   /// Throws Error(invalid_argument) that says what of the config cannot work.
   LocalBlock(std::shared_ptr<Context> context, const LocalBlockConfig& config);
 
-  ArenaTensor train_step(const Tensor& x, const Labels& labels, const Tensor& shortcut) override;
+  ArenaTensor train_step(const Tensor& x, const Labels& labels, const Tensor& shortcut,
+                         ArenaTensor* d_shortcut) override;
+  Activation forward(const Activation& x, const Labels& labels, const Tensor& shortcut) override;
+  PassedOn backward(const Tensor& d_output, bool want_d_input, bool want_d_shortcut) override;
   ArenaTensor evaluate(const Tensor& x, const Labels& labels, const Tensor& shortcut) override;
   Inspection inspect(const Tensor& x, const Labels& labels, const Tensor& shortcut) override;
-
-  /// Backpropagation: forward keeps its activations until backward, which takes the gradient at the
-  /// output, updates the parameters and, where wanted, returns the gradient at the input.
-  Activation forward(const Activation& x);
-  ArenaTensor backward(const Tensor& d_output, bool want_d_input);
 
  private:
   enum class Mode { training, evaluation };
@@ -57,59 +49,47 @@ class LocalBlock : public Block {
   // Everything that the forward pass leaves for the losses and the backward pass.
   struct Forward {
     ArenaTensor y, mean, variance;  // convolution output and its batch statistics
-    ArenaTensor h;                  // after the nonlinearity: what the loss sees
+    ArenaTensor h;                  // after the nonlinearity: what the losses see
     ArenaTensor pooled;             // h average-pooled for the local classifier; absent where that is h itself
     ArenaTensor next;               // after dropout and max-pooling; absent where that is h itself
 
     ArenaTensor& output() { return next ? next : h; }
-    const Tensor& classifier_input() const { return pooled ? pooled : h; }
+    const Tensor& pooled_or_h() const { return pooled ? pooled : h; }
   };
 
-  // What the similarity branch leaves for the backward pass.
-  struct SimilarityBranch {
-    ArenaTensor z;                             // V ∗ h
-    ArenaTensor mean, deviation, d_deviation;  // of z over positions; absent where maps are flattened
-    ArenaTensor d_z;                           // where they are
+  // A step between its two halves.
+  struct Step {
+    Forward forward;
+    ArenaTensor gradients;  // of all parameters
+    LocalLosses::Branches branches;
   };
 
   Forward forward_pass(const Tensor& x, const Tensor& shortcut, Mode mode);
-  ClassifierLoss local_classifier(const Forward& forward, const Labels& labels) const;
-  ArenaTensor prediction_loss(const Forward& forward, const Labels& labels, const ArenaTensor& gradients,
-                              Inspection* inspection);
-  SimilarityBranch similarity_loss(const Tensor& h, const Labels& labels, Inspection* inspection);
-  ArenaTensor hidden_gradient(const Forward& forward, const SimilarityBranch& similarity, const Tensor& d_pooled,
-                              const Tensor& d_output, const ArenaTensor& gradients);
-  ArenaTensor encoder_gradient(const Tensor& x, const Forward& forward, const ArenaTensor& g,
-                               const ArenaTensor& gradients, bool want_d_input);
-  ArenaTensor local_gradients(const Tensor& x, const Labels& labels, const Tensor& shortcut, Forward& forward,
-                              Inspection* inspection);
+  Step begin_step(const Tensor& x, const Labels& labels, const Tensor& shortcut, Inspection* inspection);
+  PassedOn end_step(const Tensor& x, Step& step, const Tensor& d_output, bool want_d_input, bool want_d_shortcut);
+  ArenaTensor hidden_gradient(const Step& step, const Tensor& d_output);
+  ArenaTensor encoder_gradient(const Tensor& x, const Step& step, const Tensor& g, const Tensor& d_y,
+                               bool want_d_input);
 
   void add_parameters();
-  bool learns_prediction() const { return config_.loss == LocalLoss::pred || config_.loss == LocalLoss::predsim; }
-  bool learns_similarity() const { return config_.loss == LocalLoss::sim || config_.loss == LocalLoss::predsim; }
-  bool uses_deviations() const;
-  double similarity_weight() const override { return config_.loss == LocalLoss::predsim ? config_.beta : 1; }
-  double prediction_weight() const override { return config_.loss == LocalLoss::predsim ? 1 - config_.beta : 1; }
-  void check_shortcut(const Tensor& x, const Tensor& shortcut) const;
+  double similarity_weight() const override { return losses_ ? losses_->similarity_weight() : 1; }
+  double prediction_weight() const override { return losses_ ? losses_->prediction_weight() : 1; }
+  void check_operands(const Tensor& x, const Labels& labels, const Tensor& shortcut) const;
   Shape hidden_shape(int64_t samples) const;
   Shape output_shape(int64_t samples) const;
-  Shape pooled_shape(int64_t samples) const;
   Dropout dropout() const { return {config_.dropout, config_.index}; }
 
   LocalBlockConfig config_;
-  Shape hidden_;                        // of one sample
-  AveragePooling classifier_pooling_;   // before the local classifier
-  Convolution similarity_convolution_;  // 3×3 same-size for maps, 1×1 for linear blocks
+  Shape hidden_;                       // of one sample
+  std::optional<LocalLosses> losses_;  // absent: the block learns only from what flows back to it
 
   // Numbers of the tensors in parameters_.
   size_t encoder_weight_ = 0, encoder_bias_ = 0;
   size_t norm_scale_ = 0, norm_shift_ = 0, running_mean_ = 0, running_variance_ = 0;
-  size_t decoder_weight_ = 0, decoder_bias_ = 0;
-  size_t similarity_kernel_ = 0;
 
   // Between forward and backward.
   Activation kept_input_;
-  std::shared_ptr<Forward> kept_forward_;
+  std::shared_ptr<Step> kept_step_;
 };
 
 }  // namespace layerwise

@@ -43,7 +43,7 @@ void OutputLayer::gradients_of_loss(const Tensor& x, const Labels& labels, const
   count_samples(x.shape.n);
 }
 
-ArenaTensor OutputLayer::train_step(const Tensor& x, const Labels& labels, const Tensor& shortcut) {
+ArenaTensor OutputLayer::train_step(const Tensor& x, const Labels& labels, const Tensor& shortcut, ArenaTensor*) {
   require(!shortcut, "an output layer takes no shortcut");
   ArenaTensor logits = take_logits(x);
   const ArenaTensor gradients = parameters_.take_gradients();

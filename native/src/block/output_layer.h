@@ -24,7 +24,8 @@ class OutputLayer : public Block {
   OutputLayer(std::shared_ptr<Context> context, const OutputLayerConfig& config);
 
   /// The outputs are the logits, (N, classes) in the parameters' type.
-  ArenaTensor train_step(const Tensor& x, const Labels& labels, const Tensor& shortcut) override;
+  ArenaTensor train_step(const Tensor& x, const Labels& labels, const Tensor& shortcut,
+                         ArenaTensor* d_shortcut) override;
   ArenaTensor evaluate(const Tensor& x, const Labels& labels, const Tensor& shortcut) override;
   Inspection inspect(const Tensor& x, const Labels& labels, const Tensor& shortcut) override;
 

@@ -13,6 +13,7 @@ namespace {
 // Parameters start on multiples of 16 elements, so that every one of them is aligned for vector loads.
 constexpr int64_t alignment = 16;
 constexpr uint32_t sequences_per_block = 64;
+constexpr uint32_t first_buffer_sequence = 32;
 
 int64_t round_up(int64_t elements) { return (elements + alignment - 1) / alignment * alignment; }
 
@@ -34,10 +35,11 @@ size_t Parameters::add_parameter(const std::string& name, std::vector<int64_t> d
   return trained_.size() - 1;
 }
 
-size_t Parameters::add_buffer(const std::string& name, int64_t elements, Initialization initialization) {
-  infos_.push_back({name, Role::buffer, {elements}});
-  kept_.push_back({name, {elements}, Shape::vector(elements), initialization, 1, kept_elements_});
-  kept_elements_ += round_up(elements);
+size_t Parameters::add_buffer(const std::string& name, std::vector<int64_t> dimensions, const Shape& shape,
+                              Initialization initialization, int64_t fan_in) {
+  infos_.push_back({name, Role::buffer, dimensions});
+  kept_.push_back({name, std::move(dimensions), shape, initialization, fan_in, kept_elements_});
+  kept_elements_ += round_up(shape.elements());
   return kept_.size() - 1;
 }
 
@@ -62,7 +64,8 @@ void Parameters::allocate() {
   infos_.push_back({"step", Role::optimizer_state, {}});
 
   for (size_t i = 0; i < trained_.size(); ++i) initialize(trained_[i], parameter(i), static_cast<uint32_t>(i));
-  for (size_t i = 0; i < kept_.size(); ++i) initialize(kept_[i], buffer(i), 0);
+  for (size_t i = 0; i < kept_.size(); ++i)
+    initialize(kept_[i], buffer(i), first_buffer_sequence + static_cast<uint32_t>(i));
 }
 
 void Parameters::initialize(const Entry& entry, const Tensor& tensor, uint32_t number) {

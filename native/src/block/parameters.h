@@ -40,7 +40,8 @@ class Parameters {
   /// last. Returns the number by which the tensor is asked for.
   size_t add_parameter(const std::string& name, std::vector<int64_t> dimensions, const Shape& shape,
                        Initialization initialization, int64_t fan_in);
-  size_t add_buffer(const std::string& name, int64_t elements, Initialization initialization);
+  size_t add_buffer(const std::string& name, std::vector<int64_t> dimensions, const Shape& shape,
+                    Initialization initialization, int64_t fan_in = 1);
   void allocate();
 
   Tensor parameter(size_t number) const;
