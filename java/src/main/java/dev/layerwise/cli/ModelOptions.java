@@ -27,6 +27,15 @@ final class ModelOptions {
     }
   }
 
+  /** The unsupervised losses. */
+  static final class UnsupervisedLosses extends ArrayList<String> {
+    private static final long serialVersionUID = 1L;
+
+    UnsupervisedLosses() {
+      super(List.of("none", "sim", "recon"));
+    }
+  }
+
   /** The nonlinearities. */
   static final class Nonlinearities extends ArrayList<String> {
     private static final long serialVersionUID = 1L;
@@ -60,6 +69,35 @@ final class ModelOptions {
       paramLabel = "B",
       description = "predsim = B · sim + (1 - B) · pred. Default: 0.99.")
   Double beta;
+
+  @Option(
+      names = "--alpha",
+      paramLabel = "A",
+      description = "Local loss = A · unsupervised + (1 - A) · supervised; with --loss-unsup. Default: 0.")
+  Double alpha;
+
+  @Option(
+      names = "--loss-unsup",
+      paramLabel = "LOSS",
+      completionCandidates = UnsupervisedLosses.class,
+      description = "Unsupervised local loss: one of ${COMPLETION-CANDIDATES}; with --alpha. Default: none.")
+  String lossUnsup;
+
+  @Option(
+      names = "--bio",
+      description = "Backprop-free local losses: feedback alignment and projected binary targets. Default: off.")
+  boolean bio;
+
+  @Option(
+      names = "--target-proj-size",
+      paramLabel = "N",
+      description = "Bits of a projected target, with --bio. Default: 128.")
+  Integer targetProjSize;
+
+  @Option(
+      names = "--no-detach",
+      description = "Let the local losses' gradients flow back to earlier blocks. Default: off.")
+  boolean noDetach;
 
   @Option(
       names = "--feat-mult",
@@ -126,6 +164,19 @@ final class ModelOptions {
     Checks.usage(
         featMult == null || featMult == 1 || !effectiveModel.equals("mlp"),
         "--feat-mult scales convolutions; an mlp has none (its width is --num-hidden)");
+    String effectiveUnsup = Checks.or(lower(lossUnsup), base.lossUnsup());
+    double effectiveAlpha = Checks.or(alpha, base.alpha());
+    Checks.oneOf("--loss-unsup", effectiveUnsup, new UnsupervisedLosses());
+    Checks.range("--alpha", alpha, 0, 1);
+    Checks.usage(
+        effectiveUnsup.equals("none") == (effectiveAlpha == 0),
+        "--alpha and --loss-unsup go together: the one is the weight of the other");
+    Checks.usage(
+        !global || (effectiveAlpha == 0 && !bio && !noDetach),
+        "--alpha, --bio and --no-detach are about local losses; with --backprop there are none");
+    boolean effectiveBio = bio || base.bio();
+    Checks.usage(targetProjSize == null || effectiveBio, "--target-proj-size goes with --bio");
+    Checks.range("--target-proj-size", targetProjSize, 2, 1_000_000);
     Checks.range("--beta", beta, 0, 1);
     Checks.usage(dropout == null || (dropout >= 0 && dropout < 1), "--dropout must be at least 0 and below 1, not " + dropout);
     Checks.usage(
@@ -141,6 +192,11 @@ final class ModelOptions {
         effectiveLoss,
         global,
         Checks.or(beta, base.beta()),
+        effectiveAlpha,
+        effectiveUnsup,
+        effectiveBio,
+        Checks.or(targetProjSize, base.targetProjSize()),
+        noDetach || base.noDetach(),
         Checks.or(dimInDecoder, base.dimInDecoder()),
         !noSimilarityStd && base.similarityStd(),
         Checks.or(lower(nonlin), base.nonlin()),

@@ -16,7 +16,8 @@ final class RunDefaults {
     boolean digits = data.name().equals("digits");
     ModelConfig model =
         new ModelConfig(
-            digits ? "mlp" : "vgg8b", 1, digits ? 3 : 1, digits ? 256 : 1024, "predsim", false, 0.99, 4096, true,
+            digits ? "mlp" : "vgg8b", 1, digits ? 3 : 1, digits ? 256 : 1024, "predsim", false, 0.99, 0, "none", false, 128,
+            false, 4096, true,
             digits ? "leakyrelu" : "relu", digits ? 0.1 : 0, true, data.channels(), data.height(), data.width(),
             data.classes());
     OptimizerConfig optimizer = new OptimizerConfig("adam", 0, 0);

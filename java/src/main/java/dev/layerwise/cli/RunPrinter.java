@@ -57,7 +57,13 @@ final class RunPrinter implements TrainingListener {
         line.append(String.format("  sim %.5f", block.similarityLoss()));
       }
       if (block.predictionLoss() != null) {
-        line.append(String.format("  pred %.5f  local error %.2f %%", block.predictionLoss(), block.localError()));
+        line.append(String.format("  pred %.5f", block.predictionLoss()));
+      }
+      if (block.unsupervisedLoss() != null) {
+        line.append(String.format("  unsup %.5f", block.unsupervisedLoss()));
+      }
+      if (block.localError() != null) {
+        line.append(String.format("  local error %.2f %%", block.localError()));
       }
       if (block.similarityLoss() != null || block.predictionLoss() != null) {
         out.println(line);

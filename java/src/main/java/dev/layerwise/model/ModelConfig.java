@@ -15,6 +15,11 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
  *     {@code backprop} is true
  * @param backprop one global loss and ordinary gradients instead of local losses
  * @param beta weight of the similarity loss under predsim
+ * @param alpha total local loss = alpha · unsupervised + (1 − alpha) · supervised
+ * @param lossUnsup the unsupervised local loss, {@code none}, {@code sim} or {@code recon}
+ * @param bio feedback alignment and projected binary targets instead of the labels' own classifier
+ * @param targetProjSize bits of a projected target, under bio
+ * @param noDetach let the local losses' gradients flow back to earlier blocks
  * @param dimInDecoder most features a local classifier sees
  * @param similarityStd similarity of standard deviations over positions rather than of whole maps
  * @param nonlin {@code relu} or {@code leakyrelu}
@@ -31,6 +36,11 @@ public record ModelConfig(
     String loss,
     boolean backprop,
     double beta,
+    double alpha,
+    String lossUnsup,
+    boolean bio,
+    int targetProjSize,
+    boolean noDetach,
     int dimInDecoder,
     boolean similarityStd,
     String nonlin,

@@ -11,6 +11,7 @@ import dev.layerwise.nativelib.NativeTensor;
 import dev.layerwise.nativelib.Optimizer;
 import dev.layerwise.nativelib.TensorInfo;
 import dev.layerwise.nativelib.TensorRole;
+import dev.layerwise.nativelib.UnsupervisedLoss;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -64,11 +65,22 @@ public final class Network implements AutoCloseable {
         .dimInDecoder(config.dimInDecoder())
         .classes(config.classes())
         .lossScale(config.outputLossScale())
+        .unsupervised(unsupervised(index), config.alpha())
+        .bio(config.bio(), config.targetProjSize())
         .zeroStart(!config.backprop() && config.numLayers() > 0)
         .optimizer(Optimizer.valueOf(optimizer.optim().toUpperCase(Locale.ROOT)))
         .momentum(optimizer.momentum())
         .weightDecay(optimizer.weightDecay())
         .build();
+  }
+
+  /** The reconstruction loss spares the first block, and the first linear one behind a feature map. */
+  private UnsupervisedLoss unsupervised(int index) {
+    UnsupervisedLoss loss = UnsupervisedLoss.valueOf(config.lossUnsup().toUpperCase(Locale.ROOT));
+    boolean spared =
+        index == 0
+            || (layers.get(index).kind() == LayerSpec.Kind.LINEAR && layers.get(index - 1).kind() != LayerSpec.Kind.LINEAR);
+    return loss == UnsupervisedLoss.RECON && spared ? UnsupervisedLoss.NONE : loss;
   }
 
   public ModelConfig config() {
@@ -87,10 +99,10 @@ public final class Network implements AutoCloseable {
     return blocks;
   }
 
-  /** One step on one batch: block by block with local losses, or forward and back under backprop. */
+  /** One step on one batch: block by block, or forward and back where gradients travel between blocks. */
   public void trainStep(NativeTensor images, NativeTensor labels) {
-    if (config.backprop()) {
-      backpropagationStep(images, labels);
+    if (config.backprop() || config.noDetach()) {
+      connectedStep(images, labels);
     } else {
       localStep(images, labels);
     }
@@ -108,12 +120,13 @@ public final class Network implements AutoCloseable {
     }
   }
 
-  private void backpropagationStep(NativeTensor images, NativeTensor labels) {
+  private void connectedStep(NativeTensor images, NativeTensor labels) {
+    NativeTensor localLabels = config.backprop() ? null : labels;
     NativeTensor x = images;
     NativeTensor gradient;
     try {
       for (NativeBlock block : hidden) {
-        x = advance(images, x, block.forward(x)); // the block keeps what it needs of its input
+        x = advance(images, x, block.forward(x, localLabels, null)); // it keeps what it needs of its input
       }
       gradient = output.outputTrainStep(x, labels);
     } finally {

@@ -20,6 +20,10 @@ import org.bytedeco.javacpp.BytePointer;
  *     otherwise the map is flattened
  * @param dimInDecoder most features that the local classifier sees
  * @param classes that the local losses know
+ * @param unsupervised the unsupervised local loss
+ * @param alpha total loss = alpha · unsupervised + (1 − alpha) · supervised
+ * @param bio feedback alignment, projected binary targets, similarity of pooled maps
+ * @param targetProjSize bits of a target under bio
  * @param lossScale factor of the global loss; output layer only
  * @param zeroStart whether weights start at zero; output layer only
  * @param momentum of sgd, in [0, 1)
@@ -46,6 +50,10 @@ public record BlockConfig(
     boolean similarityStd,
     int dimInDecoder,
     int classes,
+    UnsupervisedLoss unsupervised,
+    double alpha,
+    boolean bio,
+    int targetProjSize,
     double lossScale,
     boolean zeroStart,
     Optimizer optimizer,
@@ -89,6 +97,10 @@ public record BlockConfig(
         .similarity_std(similarityStd ? 1 : 0)
         .dim_in_decoder(dimInDecoder)
         .classes(classes)
+        .unsupervised(unsupervised.code)
+        .alpha(alpha)
+        .bio(bio ? 1 : 0)
+        .target_proj_size(targetProjSize)
         .loss_scale(lossScale)
         .zero_start(zeroStart ? 1 : 0)
         .optimizer(optimizer.code)
@@ -118,6 +130,10 @@ public record BlockConfig(
     private boolean similarityStd;
     private int dimInDecoder;
     private int classes;
+    private UnsupervisedLoss unsupervised;
+    private double alpha;
+    private boolean bio;
+    private int targetProjSize;
     private double lossScale;
     private boolean zeroStart;
     private Optimizer optimizer;
@@ -145,6 +161,10 @@ public record BlockConfig(
       similarityStd = defaults.similarity_std() != 0;
       dimInDecoder = defaults.dim_in_decoder();
       classes = defaults.classes();
+      unsupervised = UnsupervisedLoss.of(defaults.unsupervised());
+      alpha = defaults.alpha();
+      bio = defaults.bio() != 0;
+      targetProjSize = defaults.target_proj_size();
       lossScale = defaults.loss_scale();
       zeroStart = defaults.zero_start() != 0;
       optimizer = Optimizer.of(defaults.optimizer());
@@ -226,6 +246,18 @@ public record BlockConfig(
       return this;
     }
 
+    public Builder unsupervised(UnsupervisedLoss unsupervised, double alpha) {
+      this.unsupervised = unsupervised;
+      this.alpha = alpha;
+      return this;
+    }
+
+    public Builder bio(boolean bio, int targetProjSize) {
+      this.bio = bio;
+      this.targetProjSize = targetProjSize;
+      return this;
+    }
+
     public Builder lossScale(double lossScale) {
       this.lossScale = lossScale;
       return this;
@@ -255,7 +287,7 @@ public record BlockConfig(
       return new BlockConfig(
           name, kind, index, inChannels, inHeight, inWidth, outChannels, kernel, stride, padding,
           bias, batchNorm, negativeSlope, dropout, maxPool, loss, beta, similarityStd, dimInDecoder,
-          classes, lossScale, zeroStart, optimizer, momentum, weightDecay);
+          classes, unsupervised, alpha, bio, targetProjSize, lossScale, zeroStart, optimizer, momentum, weightDecay);
     }
   }
 }

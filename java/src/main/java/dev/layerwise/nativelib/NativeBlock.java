@@ -44,20 +44,25 @@ public final class NativeBlock extends NativeHandle<BlockPointer> {
       TensorPointer output = new TensorPointer();
       check(
           LayerwiseApi.layerwise_block_train_step(
-              pointer(), argument(x, "x"), argument(labels, "labels"), argument(shortcut, "shortcut"), output));
+              pointer(), argument(x, "x"), argument(labels, "labels"), argument(shortcut, "shortcut"), output,
+              null));
       return new NativeTensor(context(), output);
     }
   }
 
   /**
-   * Forward pass for backpropagation; the block keeps what {@link #backward} needs, its input included.
+   * Forward pass whose gradient travels on; the block keeps what {@link #backward} needs, its input
+   * included.
    *
-   * @throws InvalidStateException if it still keeps an earlier one
+   * @param labels for the block's local losses; {@code null} where it has none
+   * @param shortcut as in {@link #trainStep}
    */
-  public NativeTensor forward(NativeTensor x) {
+  public NativeTensor forward(NativeTensor x, NativeTensor labels, NativeTensor shortcut) {
     synchronized (lock()) {
       TensorPointer output = new TensorPointer();
-      check(LayerwiseApi.layerwise_block_forward(pointer(), argument(x, "x"), output));
+      check(
+          LayerwiseApi.layerwise_block_forward(
+              pointer(), argument(x, "x"), argument(labels, "labels"), argument(shortcut, "shortcut"), output));
       return new NativeTensor(context(), output);
     }
   }
@@ -74,13 +79,9 @@ public final class NativeBlock extends NativeHandle<BlockPointer> {
     synchronized (lock()) {
       BlockPointer block = pointer();
       TensorPointer given = argument(dOutput, "d_output");
-      if (!wantInputGradient) {
-        check(LayerwiseApi.layerwise_block_backward(block, given, (PointerPointer<?>) null));
-        return null;
-      }
-      TensorPointer dInput = new TensorPointer();
-      check(LayerwiseApi.layerwise_block_backward(block, given, dInput));
-      return new NativeTensor(context(), dInput);
+      TensorPointer dInput = wantInputGradient ? new TensorPointer() : null;
+      check(LayerwiseApi.layerwise_block_backward(block, given, dInput, null));
+      return wantInputGradient ? new NativeTensor(context(), dInput) : null;
     }
   }
 
@@ -123,7 +124,8 @@ public final class NativeBlock extends NativeHandle<BlockPointer> {
       try (MetricsStruct metrics = new MetricsStruct()) {
         check(LayerwiseApi.layerwise_block_metrics(block, metrics));
         return new BlockMetrics(
-            metrics.similarity_loss(), metrics.prediction_loss(), metrics.errors(), metrics.samples());
+            metrics.similarity_loss(), metrics.prediction_loss(), metrics.unsupervised_loss(), metrics.errors(),
+            metrics.samples());
       }
     }
   }

@@ -8,6 +8,7 @@ import dev.layerwise.nativelib.Loss;
 import dev.layerwise.nativelib.NativeBlock;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeTensor;
+import dev.layerwise.nativelib.UnsupervisedLoss;
 import java.util.Locale;
 import java.util.Map;
 
@@ -26,7 +27,7 @@ final class BlockReplay {
         NativeTensor shortcut = tensors.containsKey("shortcut") ? upload(context, fixture.tensor("shortcut")) : null) {
       tensors.forEach(
           (name, value) -> {
-            if (name.startsWith("param.")) {
+            if (name.startsWith("param.") && !isUnused(fixture, name)) {
               block.write(name.substring("param.".length()), value.toFloats());
             }
           });
@@ -44,12 +45,19 @@ final class BlockReplay {
       double prediction = metrics.predictionLoss();
       comparison.number("loss_sim_weighted", similarity, fixture.number("loss_sim_weighted"), LOSS_TOLERANCE);
       comparison.number("loss_pred_weighted", prediction, fixture.number("loss_pred_weighted"), LOSS_TOLERANCE);
-      comparison.number("loss_total", similarity + prediction, fixture.number("loss_total"), LOSS_TOLERANCE);
-      if (!fixture.text("loss").equals("sim")) {
+      double alpha = fixture.number("alpha");
+      double total = alpha * metrics.unsupervisedLoss() + (1 - alpha) * (similarity + prediction);
+      comparison.number("loss_total", total, fixture.number("loss_total"), LOSS_TOLERANCE);
+      if (!fixture.text("loss").equals("sim") && !fixture.flag("bio")) {
         comparison.number("correct", metrics.samples() - metrics.errors(), fixture.number("correct"), 0.5 / metrics.samples());
       }
     }
     return comparison.result(fixture.name());
+  }
+
+  /** The authors' modules make the similarity convolution under bio too, and never use it. */
+  private static boolean isUnused(Fixture fixture, String name) {
+    return fixture.flag("bio") && name.matches("param\\.(conv|linear)_loss\\.weight");
   }
 
   private static BlockConfig config(Fixture fixture) {
@@ -67,6 +75,9 @@ final class BlockReplay {
         .similarityStd(fixture.flag("similarity_std"))
         .dimInDecoder(fixture.integer("dim_in_decoder"))
         .classes(fixture.integer("classes"))
+        .unsupervised(
+            UnsupervisedLoss.valueOf(fixture.text("unsupervised").toUpperCase(Locale.ROOT)), fixture.number("alpha"))
+        .bio(fixture.flag("bio"), fixture.integer("target_proj_size"))
         .build();
   }
 

@@ -4,6 +4,7 @@ import dev.layerwise.LayerwiseException;
 import dev.layerwise.checkpoint.CheckpointException;
 import dev.layerwise.checkpoint.HostTensor;
 import dev.layerwise.checkpoint.SafeTensors;
+import dev.layerwise.model.Networks;
 import dev.layerwise.nativelib.NativeContext;
 import java.nio.file.Path;
 
@@ -45,11 +46,14 @@ final class Fixture {
     if (!format.equals(BLOCK) && !format.equals(NETWORK)) {
       throw new CheckpointException("its format is '" + format + "', not a parity file's");
     }
-    if (flag("bio")) {
-      return "backprop-free (bio) losses are not built yet";
+    if (!text("loss").matches("pred|sim|predsim")) {
+      return "there is no loss '" + text("loss") + "'";
     }
-    if (!text("unsupervised").equals("none")) {
-      return "unsupervised losses are not built yet";
+    if (!text("unsupervised").matches("none|sim|recon")) {
+      return "there is no unsupervised loss '" + text("unsupervised") + "'";
+    }
+    if (format.equals(BLOCK) ? !text("kind").matches("conv|linear") : !Networks.names().contains(text("model"))) {
+      return "there is no such kind of block or network";
     }
     return null;
   }

@@ -21,6 +21,9 @@ final class NetworkReplay {
   private static final double BACKPROP_LOSS_TOLERANCE = 2e-2;
   private static final double BLOCK_LOSS_TOLERANCE = 2e-3;
 
+  /** The published size of projected targets, which the files do not say. */
+  private static final int TARGET_BITS = 128;
+
   private NetworkReplay() {}
 
   static ParityResult run(Fixture fixture, NativeContext context) {
@@ -60,6 +63,7 @@ final class NetworkReplay {
     return new ModelConfig(
         fixture.text("model"), fixture.number("feature_multiplier"), fixture.integer("num_layers"),
         fixture.integer("num_hidden"), backprop ? null : fixture.text("loss"), backprop, fixture.number("beta"),
+        fixture.number("alpha"), fixture.text("unsupervised"), fixture.flag("bio"), TARGET_BITS, false,
         fixture.integer("dim_in_decoder"), fixture.flag("similarity_std"), fixture.text("nonlinearity"), 0, true,
         fixture.integer("input_channels"), side, side, fixture.integer("classes"));
   }

@@ -33,9 +33,11 @@ public record EpochReport(
    *
    * @param similarityLoss as weighted in the block's loss (times β under predsim)
    * @param predictionLoss as weighted in the block's loss (times 1 − β under predsim)
+   * @param unsupervisedLoss unweighted
    * @param localError error of the local classifier, in percent
    */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   @JsonInclude(JsonInclude.Include.NON_NULL)
-  public record BlockReport(String name, Double similarityLoss, Double predictionLoss, Double localError) {}
+  public record BlockReport(
+      String name, Double similarityLoss, Double predictionLoss, Double unsupervisedLoss, Double localError) {}
 }

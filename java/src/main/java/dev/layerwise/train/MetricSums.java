@@ -8,20 +8,23 @@ import dev.layerwise.nativelib.BlockMetrics;
  *
  * @param similarityLoss sum over samples of the block's mean similarity loss
  * @param predictionLoss the same of the prediction loss
+ * @param unsupervisedLoss the same of the unsupervised loss
  * @param errors samples that the block's classifier got wrong
  */
 record MetricSums(
     @JsonProperty("similarity_loss") double similarityLoss,
     @JsonProperty("prediction_loss") double predictionLoss,
+    @JsonProperty("unsupervised_loss") double unsupervisedLoss,
     @JsonProperty("errors") double errors,
     @JsonProperty("samples") double samples) {
 
-  static final MetricSums NONE = new MetricSums(0, 0, 0, 0);
+  static final MetricSums NONE = new MetricSums(0, 0, 0, 0, 0);
 
   MetricSums plus(BlockMetrics metrics) {
     return new MetricSums(
         similarityLoss + metrics.similarityLoss() * metrics.samples(),
         predictionLoss + metrics.predictionLoss() * metrics.samples(),
+        unsupervisedLoss + metrics.unsupervisedLoss() * metrics.samples(),
         errors + metrics.errors(),
         samples + metrics.samples());
   }
@@ -32,6 +35,10 @@ record MetricSums(
 
   double meanPredictionLoss() {
     return predictionLoss / samples;
+  }
+
+  double meanUnsupervisedLoss() {
+    return unsupervisedLoss / samples;
   }
 
   double errorPercent() {

@@ -186,7 +186,8 @@ public final class Trainer implements AutoCloseable {
               layers.get(i).name(),
               similarity ? (Double) sums.meanSimilarityLoss() : null,
               prediction ? (Double) sums.meanPredictionLoss() : null,
-              prediction ? (Double) sums.errorPercent() : null));
+              model.alpha() > 0 ? (Double) sums.meanUnsupervisedLoss() : null,
+              prediction && !model.bio() ? (Double) sums.errorPercent() : null));
     }
     MetricSums output = progress.sums().get(layers.size() - 1);
     TrainingConfig training = config.training();

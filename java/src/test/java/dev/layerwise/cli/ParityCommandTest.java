@@ -44,8 +44,11 @@ class ParityCommandTest {
 
   @Test
   void whatIsNotBuiltIsSkippedAndNeverPassed() {
-    CommandLineRunner run =
-        CommandLineRunner.run("parity", "--json", SharedFolder.require("parity/conv_bio_pred.safetensors"));
+    SafeTensors fixture = SafeTensors.read(SharedFolder.require("parity/conv_predsim.safetensors"));
+    Map<String, String> metadata = new LinkedHashMap<>(fixture.metadata());
+    metadata.put("loss", "contrastive");
+    new SafeTensors(metadata, fixture.tensors()).write(folder.resolve("new.safetensors"));
+    CommandLineRunner run = CommandLineRunner.run("parity", "--json", folder);
     assertThat(run.exitCode()).isZero();
     assertThat(run.events().get(0).has("passed")).isFalse();
     assertThat(run.lastEvent().get("passed").asInt()).isZero();

@@ -62,7 +62,8 @@ class TrainCommandTest {
   @ParameterizedTest
   @ValueSource(strings = {"--loss pred", "--loss sim", "--backprop", "--optim sgd --momentum 0.9 --lr 0.05",
     "--optim amsgrad --weight-decay 1e-4", "--no-batch-norm", "--num-layers 0 --lr 0.01", "--cutout --length 3 --n_holes 2",
-    "--loss-sup sim --no-similarity-std --nonlin relu", "--device reference --num-layers 1 --num-hidden 32"})
+    "--loss-sup sim --no-similarity-std --nonlin relu", "--alpha 0.3 --loss-unsup sim", "--alpha 0.3 --loss-unsup recon", "--bio --target-proj-size 32", "--bio --loss pred",
+    "--no-detach", "--device reference --num-layers 1 --num-hidden 32"})
   void everyWayOfTrainingRuns(String options) {
     CommandLineRunner run = train("--epochs 2 --json " + options);
     assertThat(run.exitCode()).as(run.err()).isZero();
@@ -97,6 +98,10 @@ class TrainCommandTest {
     "--lr -1                           | --lr must be positive",
     "--lr NaN                          | --lr must be positive",
     "--batch-size 1                    | --batch-size 1",
+    "--alpha 0.5                       | --alpha and --loss-unsup go together",
+    "--loss-unsup recon                | --alpha and --loss-unsup go together",
+    "--backprop --bio                  | are about local losses",
+    "--target-proj-size 64             | --target-proj-size goes with --bio",
     "--feat-mult 2                     | --feat-mult scales convolutions",
   })
   void wrongUsageExitsWith2(String options, String message) {

@@ -12,7 +12,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class NetworksTest {
   private static ModelConfig config(String model, double featMult, int numLayers, int channels, int side) {
     return new ModelConfig(
-        model, featMult, numLayers, 1024, "predsim", false, 0.99, 4096, true, "relu", 0, true, channels, side, side, 10);
+        model, featMult, numLayers, 1024, "predsim", false, 0.99, 0, "none", false, 128, false, 4096, true, "relu", 0, true, channels, side, side, 10);
   }
 
   @Test

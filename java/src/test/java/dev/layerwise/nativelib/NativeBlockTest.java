@@ -125,14 +125,14 @@ class NativeBlockTest {
         NativeBlock last = context.block(output);
         NativeTensor x = images();
         NativeTensor labels = labels();
-        NativeTensor h = block.forward(x);
+        NativeTensor h = block.forward(x, null, null);
         NativeTensor gradient = last.outputTrainStep(h, labels)) {
       assertThat(gradient.shape()).isEqualTo(h.shape());
       assertThat(block.backward(gradient, false)).isNull();
       assertThatExceptionOfType(InvalidStateException.class)
           .isThrownBy(() -> block.backward(gradient, false))
           .withMessageStartingWith("features.0: ");
-      block.forward(x).close();
+      block.forward(x, null, null).close();
       try (NativeTensor below = block.backward(gradient, true)) {
         assertThat(below.shape()).isEqualTo(x.shape());
       }
