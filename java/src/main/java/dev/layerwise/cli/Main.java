@@ -12,7 +12,8 @@ import picocli.CommandLine.ParseResult;
     description = "Trains deep networks block by block with local error signals (Nøkland & Eidnes 2019).",
     mixinStandardHelpOptions = true,
     versionProvider = VersionProvider.class,
-    subcommands = {TrainCommand.class, EvaluateCommand.class, ParityCommand.class, DoctorCommand.class},
+    subcommands = {TrainCommand.class, EvaluateCommand.class, ParityCommand.class, DataCommand.class,
+      DoctorCommand.class},
     footerHeading = "%nExit codes:%n",
     footer = {"  0    success", "  1    failure, said in one sentence on stderr", "  2    wrong usage", "  130  stopped by Ctrl-C"})
 public final class Main {
@@ -46,7 +47,7 @@ public final class Main {
   }
 
   private static String commandName(CommandLine command) {
-    return command.getParent() == null ? "" : command.getCommandName() + " ";
+    return command.getParent() == null ? "" : commandName(command.getParent()) + command.getCommandName() + " ";
   }
 
   private static int failure(Exception e, CommandLine command, ParseResult parsed) {
@@ -56,8 +57,8 @@ public final class Main {
     }
     boolean expected = e instanceof LayerwiseException;
     err.println("layerwise: " + (expected ? e.getMessage() : "internal error: " + e));
-    CommonOptions common = (CommonOptions) command.getMixins().get(CommonOptions.NAME);
-    if (common != null && common.verbose) {
+    OutputOptions output = (OutputOptions) command.getMixins().get(OutputOptions.NAME);
+    if (output != null && output.verbose) {
       e.printStackTrace(err);
     } else if (!expected) {
       err.println("Run the command again with --verbose to see where it happened.");

@@ -77,11 +77,16 @@ final class DataSetLocator {
     return candidates;
   }
 
+  /** The folder of data sets that downloads go to. */
+  Path cache() {
+    return variable("XDG_CACHE_HOME").map(Path::of).orElse(home.resolve(".cache")).resolve("layerwise");
+  }
+
   private Set<Path> roots() {
     Set<Path> roots = new LinkedHashSet<>();
     variable("LAYERWISE_DATA").map(Path::of).ifPresent(roots::add);
     roots.add(workingFolder.resolve("data"));
-    roots.add(variable("XDG_CACHE_HOME").map(Path::of).orElse(home.resolve(".cache")).resolve("layerwise"));
+    roots.add(cache());
     Stream.of(variable("XDG_DATA_DIRS").orElse(""), SYSTEM_DATA_FOLDERS)
         .flatMap(folders -> Stream.of(folders.split(":")))
         .filter(folder -> !folder.isEmpty())

@@ -6,7 +6,7 @@ import java.util.Optional;
 
 /** The data sets that Layerwise can train on: what they are, where they lie, and their images. */
 public final class DataSets {
-  private static final DataSetLocator LOCATOR =
+  static final DataSetLocator LOCATOR =
       new DataSetLocator(System.getenv(), Path.of(System.getProperty("user.home")), Path.of(""));
 
   private DataSets() {}
@@ -52,7 +52,7 @@ public final class DataSets {
     return usesEmbedded(entry, dataDir) ? Optional.empty() : LOCATOR.locate(entry, dataDir);
   }
 
-  private static boolean usesEmbedded(Catalog.Entry entry, Path dataDir) {
+  static boolean usesEmbedded(Catalog.Entry entry, Path dataDir) {
     return dataDir == null && entry.info().embedded();
   }
 }

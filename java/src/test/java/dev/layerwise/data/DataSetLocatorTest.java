@@ -34,6 +34,14 @@ class DataSetLocatorTest {
   }
 
   @Test
+  void kuzushijiMnistHasTheFileNamesOfMnist() {
+    SyntheticFiles.writeMnist(temporary.resolve("a/KMNIST/raw"));
+    assertFound("kuzushiji-mnist", "a", "a/KMNIST/raw");
+    assertThat(DataSets.load("kuzushiji-mnist", temporary.resolve("a")).train().labels()).containsExactly(5, 0, 9);
+    assertThat(DataSets.info("kuzushiji-mnist").cropPadding()).isZero();
+  }
+
+  @Test
   void usualPlacesInTheirOrder() {
     DataSetLocator locator = locator(Map.of("LAYERWISE_DATA", path("own"), "XDG_CACHE_HOME", path("cache"),
         "XDG_DATA_DIRS", path("opt/share") + ":" + path("usr/share")));
@@ -43,6 +51,12 @@ class DataSetLocatorTest {
       SyntheticFiles.writeMnist(temporary.resolve(place));
       assertThat(locator.locate(Catalog.entry("fashion-mnist"), null)).contains(temporary.resolve(place));
     }
+  }
+
+  @Test
+  void downloadsGoToTheCache() {
+    assertThat(locator(Map.of("XDG_CACHE_HOME", path("cache"))).cache()).isEqualTo(temporary.resolve("cache/layerwise"));
+    assertThat(locator(Map.of()).cache()).isEqualTo(temporary.resolve("home/.cache/layerwise"));
   }
 
   @Test

@@ -11,7 +11,8 @@ import org.junit.jupiter.api.io.TempDir;
 class DataSetsTest {
   @Test
   void knownNames() {
-    assertThat(DataSets.names()).containsExactly("digits", "mnist", "fashion-mnist", "cifar-10", "cifar-100");
+    assertThat(DataSets.names()).containsExactly("digits", "mnist", "fashion-mnist", "kuzushiji-mnist", "cifar-10",
+        "cifar-100", "svhn", "stl-10");
     for (String name : DataSets.names()) {
       DataSetInfo info = DataSets.info(name);
       assertThat(info.name()).isEqualTo(name);
@@ -24,7 +25,8 @@ class DataSetsTest {
   @Test
   void unknownName() {
     assertThatThrownBy(() -> DataSets.load("minst", null)).isInstanceOf(LayerwiseException.class).hasMessage(
-        "There is no data set named 'minst'; known are digits, mnist, fashion-mnist, cifar-10, cifar-100.");
+        "There is no data set named 'minst'; known are digits, mnist, fashion-mnist, kuzushiji-mnist, cifar-10, "
+            + "cifar-100, svhn, stl-10.");
   }
 
   @Test

@@ -1,0 +1,96 @@
+package dev.layerwise.data;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * STL-10's binary version: loose files (plain, .gz or .xz), or the official archive, read where it lies. Images are
+ * planes of red, green and blue, column by column; labels are bytes 1 to 10 for the classes 0 to 9. There are no
+ * headers. The unlabelled images are left alone.
+ */
+final class Stl10Layout implements DataSetLayout {
+  private static final String ARCHIVE = "stl10_binary.tar.gz";
+  private static final String TRAIN_IMAGES = "train_X.bin";
+  private static final String TRAIN_LABELS = "train_y.bin";
+  private static final String TEST_IMAGES = "test_X.bin";
+  private static final String TEST_LABELS = "test_y.bin";
+
+  @Override
+  public List<String> files() {
+    return List.of(TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS);
+  }
+
+  @Override
+  public Presence inspect(Path folder) {
+    Presence loose = DataSetLayout.inspectFiles(folder, files());
+    Path packed = folder.resolve(ARCHIVE);
+    return !loose.complete() && Files.exists(packed) ? new Presence(packed, true, List.of()) : loose;
+  }
+
+  @Override
+  public DataSet load(Path location, DataSetInfo info) {
+    Map<String, byte[]> contents = location.endsWith(ARCHIVE)
+        ? TarMembers.read(location, files(), info, (file, name) -> content(file, name, info))
+        : readFolder(location, info);
+    String prefix = location.endsWith(ARCHIVE) ? location + " (%s)" : location + "/%s";
+    return new DataSet(info, images(contents, TRAIN_IMAGES, TRAIN_LABELS, prefix, info),
+        images(contents, TEST_IMAGES, TEST_LABELS, prefix, info));
+  }
+
+  private Map<String, byte[]> readFolder(Path folder, DataSetInfo info) {
+    Map<String, byte[]> contents = new HashMap<>();
+    for (String name : files()) {
+      try (DataFile file = DataFile.open(DataFile.find(folder, name).orElse(folder.resolve(name)))) {
+        contents.put(name, content(file, name, info));
+      }
+    }
+    return contents;
+  }
+
+  private static byte[] content(DataFile file, String name, DataSetInfo info) {
+    int most = name.equals(TRAIN_IMAGES) || name.equals(TRAIN_LABELS) ? info.trainCount() : info.testCount();
+    boolean labels = name.equals(TRAIN_LABELS) || name.equals(TEST_LABELS);
+    byte[] bytes = file.readAtMost(labels ? most : most * info.pixelsPerImage());
+    if (!file.atEnd()) {
+      throw new DataException(file.name() + " holds more than the " + most + (labels ? " labels" : " images")
+          + " that this file of " + info.title() + " has; check that it is the right file.");
+    }
+    return bytes;
+  }
+
+  private static ImageSet images(Map<String, byte[]> contents, String imageFile, String labelFile, String prefix,
+      DataSetInfo info) {
+    byte[] pixels = contents.get(imageFile);
+    byte[] bytes = contents.get(labelFile);
+    String images = String.format(prefix, imageFile);
+    int imageBytes = info.pixelsPerImage();
+    if (pixels.length == 0 || pixels.length % imageBytes != 0) {
+      throw new DataException(images + " is cut off or not a file of " + info.title() + ": it has " + pixels.length
+          + " bytes, which is not a number of whole images of " + imageBytes + " bytes; copy or download it again.");
+    }
+    if (pixels.length / imageBytes != bytes.length) {
+      throw new DataException(images + " holds " + pixels.length / imageBytes + " images but " + labelFile + " "
+          + bytes.length + " labels; check that the two belong together.");
+    }
+    int[] labels = new int[bytes.length];
+    for (int image = 0; image < labels.length; image++) {
+      labels[image] = (bytes[image] & 0xff) - 1;
+      if (labels[image] < 0 || labels[image] >= info.classes()) {
+        throw new DataException(String.format(prefix, labelFile) + " gives image " + image + " the label "
+            + (labels[image] + 1) + ", where " + info.title() + " has 1 to " + info.classes()
+            + "; check that it is the right file.");
+      }
+    }
+    SquarePlanes.transpose(pixels, 0, info.height());
+    return new ImageSet(pixels, labels, info.channels(), info.height(), info.width(), info.classes());
+  }
+
+  @Override
+  public String describe() {
+    return String.join(", ", TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES) + " and " + TEST_LABELS
+        + " (plain, .gz or .xz) or " + ARCHIVE;
+  }
+}

@@ -1,0 +1,14 @@
+package dev.layerwise.data.stream;
+
+/**
+ * Some images. Two batches are equal only if they share their arrays.
+ *
+ * @param pixels unsigned levels 0 to 255 in (N, C, H, W) order, as long as it must be
+ * @param labels one class number per image
+ */
+public record Batch(byte[] pixels, int[] labels) {
+  /** Number of images, at least 1. */
+  public int count() {
+    return labels.length;
+  }
+}

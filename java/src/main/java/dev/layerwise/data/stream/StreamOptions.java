@@ -1,0 +1,40 @@
+package dev.layerwise.data.stream;
+
+import dev.layerwise.data.DataException;
+import java.util.function.Consumer;
+
+/**
+ * How a folder of images is read.
+ *
+ * @param size height and width that the network sees
+ * @param testResize what the shorter side of a test image is made, before its centre is cut out; at least {@code size}
+ * @param threads that decode images
+ * @param prefetch batches that are being made or are ready, beside the one that the caller has
+ * @param strict whether an image that cannot be used ends the run; otherwise it is left out
+ * @param skipped is told of every image that is left out, once, in a sentence; called by the thread that takes batches
+ */
+public record StreamOptions(
+    int size, int testResize, int threads, int prefetch, boolean strict, Consumer<String> skipped) {
+  private static final int LARGEST_SIZE = 4096;
+
+  /** ImageNet's sizes, one thread per core, three batches ahead; images that cannot be used are left out. */
+  public static StreamOptions imageNet(Consumer<String> skipped) {
+    return new StreamOptions(224, 256, Runtime.getRuntime().availableProcessors(), 3, false, skipped);
+  }
+
+  /**
+   * Checks the numbers.
+   *
+   * @throws DataException if one is out of range
+   */
+  public StreamOptions {
+    if (size < 1 || testResize < size || testResize > LARGEST_SIZE) {
+      throw new DataException("Images can be cut to 1 to " + LARGEST_SIZE + " pixels, and test images are made no"
+          + " smaller than that before; " + size + " and " + testResize + " do not fit.");
+    }
+    if (threads < 1 || prefetch < 1) {
+      throw new DataException("Reading images needs at least one thread and one batch ahead, not " + threads + " and "
+          + prefetch + ".");
+    }
+  }
+}

@@ -1,0 +1,129 @@
+package dev.layerwise.data.stream;
+
+import dev.layerwise.data.DataException;
+import dev.layerwise.data.Seeds;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Random;
+import java.util.function.Consumer;
+
+/**
+ * Labelled images that stay on disk and are read batch by batch. An image, as it is seen in an epoch, depends on the
+ * seed, the epoch and its number alone: not on the threads, the batches or the order. Safe for use by several threads.
+ */
+public final class StreamedImages {
+  private static final int CHANNELS = 3;
+  private static final float[] MEAN = {0.485f, 0.456f, 0.406f};
+  private static final float[] DEVIATION = {0.229f, 0.224f, 0.225f};
+
+  private final ImageFiles files;
+  private final List<String> classNames;
+  private final boolean augmented;
+  private final StreamOptions options;
+  private final BitSet skipped = new BitSet();
+
+  StreamedImages(ImageFiles files, List<String> classNames, boolean augmented, StreamOptions options) {
+    this.files = files;
+    this.classNames = List.copyOf(classNames);
+    this.augmented = augmented;
+    this.options = options;
+  }
+
+  /** Number of files, those included that turn out not to be usable. */
+  public int count() {
+    return files.count();
+  }
+
+  /** Number of classes. */
+  public int classes() {
+    return classNames.size();
+  }
+
+  /** Names of the classes' folders, in the order of the labels. */
+  public List<String> classNames() {
+    return classNames;
+  }
+
+  /** Always 3: red, green, blue. */
+  public int channels() {
+    return CHANNELS;
+  }
+
+  /** Height and width of the images as they are handed out. */
+  public int size() {
+    return options.size();
+  }
+
+  /** ImageNet's, per channel, of pixel / 255. */
+  public float[] mean() {
+    return MEAN.clone();
+  }
+
+  /** ImageNet's standard deviations, per channel, of pixel / 255. */
+  public float[] deviation() {
+    return DEVIATION.clone();
+  }
+
+  /** Class of an image, 0 to {@link #classes} − 1. */
+  public int label(int index) {
+    return files.label(index);
+  }
+
+  /** Number of different images that were left out so far, because they could not be used. */
+  public int skipped() {
+    synchronized (skipped) {
+      return skipped.cardinality();
+    }
+  }
+
+  /**
+   * Begins to read images; close what it returns.
+   *
+   * @param order numbers of the images, in the order in which they are wanted; not copied, leave it as it is
+   * @param batchSize images per batch; the last one has what is left. A batch is smaller by the images in it that
+   *     cannot be used
+   * @param seed of the run
+   * @param epoch as for {@link dev.layerwise.data.EpochOrder}; test images are the same in each
+   */
+  public BatchSource open(int[] order, int batchSize, long seed, int epoch) {
+    if (batchSize < 1 || (long) batchSize * imageBytes() > Integer.MAX_VALUE - 8) {
+      throw new DataException("A batch of " + batchSize + " images of " + size() + "×" + size()
+          + " pixels cannot be made; choose another batch size.");
+    }
+    return new BatchSource(this, options, order, batchSize, index -> Seeds.derive(seed, epoch, index));
+  }
+
+  int imageBytes() {
+    return CHANNELS * options.size() * options.size();
+  }
+
+  /** Writes an image into a batch. */
+  void render(int index, long imageSeed, byte[] target, int offset) throws ImageDecoder.UnusableException {
+    RgbImage image = ImageDecoder.read(files.path(index));
+    int size = options.size();
+    if (augmented) {
+      Random random = new Random(imageSeed);
+      Resampler.Box box = Crops.random(image.height(), image.width(), random);
+      Resampler.resize(image, box, size, random.nextBoolean(), target, offset);
+    } else {
+      Resampler.Box box = Crops.center(image.height(), image.width(), size, options.testResize());
+      Resampler.resize(image, box, size, false, target, offset);
+    }
+  }
+
+  /** Leaves an image out, or ends the run. */
+  void refuse(int index, ImageDecoder.UnusableException reason) {
+    String sentence = files.path(index) + " " + reason.getMessage();
+    if (options.strict()) {
+      throw new DataException(sentence + "; repair or remove it, or let such images be left out.", reason);
+    }
+    synchronized (skipped) {
+      if (skipped.get(index)) {
+        return;
+      }
+      skipped.set(index);
+    }
+    Consumer<String> listener = options.skipped();
+    listener.accept(sentence + "; it is left out.");
+  }
+}

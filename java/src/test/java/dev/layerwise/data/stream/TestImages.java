@@ -1,0 +1,73 @@
+package dev.layerwise.data.stream;
+
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import javax.imageio.ImageIO;
+
+/** Small images and folders of them. */
+final class TestImages {
+  private TestImages() {}
+
+  /** An image of one colour, 0xRRGGBB. */
+  static BufferedImage plain(int width, int height, int color) {
+    BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
+    for (int y = 0; y < height; y++) {
+      for (int x = 0; x < width; x++) {
+        image.setRGB(x, y, color);
+      }
+    }
+    return image;
+  }
+
+  /** Red grows to the right, green downwards; no two places are alike. */
+  static BufferedImage gradient(int width, int height) {
+    BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
+    for (int y = 0; y < height; y++) {
+      for (int x = 0; x < width; x++) {
+        image.setRGB(x, y, 255 * x / width << 16 | 255 * y / height << 8 | 80);
+      }
+    }
+    return image;
+  }
+
+  static byte[] bytes(BufferedImage image, String format) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try {
+      if (!ImageIO.write(image, format, out)) {
+        throw new AssertionError("cannot write " + format);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return out.toByteArray();
+  }
+
+  static Path write(Path file, byte[] content) {
+    try {
+      Files.createDirectories(file.getParent());
+      return Files.write(file, content);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  static Path write(Path file, BufferedImage image) {
+    String name = file.toString();
+    return write(file, bytes(image, name.endsWith("png") ? "png" : "jpg"));
+  }
+
+  /** Training images: cat has {@code count}, dog has 2; one test image each. */
+  static void writeFolder(Path folder, int count) {
+    for (int i = 0; i < count; i++) {
+      write(folder.resolve(String.format("train/cat/%03d.png", i)), gradient(40 + i % 5, 30 + i % 7));
+    }
+    write(folder.resolve("train/dog/a.JPEG"), bytes(plain(20, 50, 0x00ff00), "jpg"));
+    write(folder.resolve("train/dog/b.jpg"), plain(50, 20, 0x0000ff));
+    write(folder.resolve("val/cat/1.png"), gradient(64, 48));
+    write(folder.resolve("val/dog/1.png"), plain(30, 60, 0xff0000));
+  }
+}
