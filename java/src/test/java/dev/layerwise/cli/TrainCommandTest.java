@@ -62,7 +62,8 @@ class TrainCommandTest {
   @ParameterizedTest
   @ValueSource(strings = {"--loss pred", "--loss sim", "--backprop", "--optim sgd --momentum 0.9 --lr 0.05",
     "--optim amsgrad --weight-decay 1e-4", "--no-batch-norm", "--num-layers 0 --lr 0.01", "--cutout --length 3 --n_holes 2",
-    "--loss-sup sim --no-similarity-std --nonlin relu", "--device reference --num-layers 1 --num-hidden 32"})
+    "--loss-sup sim --no-similarity-std --nonlin relu", "--device reference --num-layers 1 --num-hidden 32",
+    "--classes-per-batch 8 --classes-per-batch-until-epoch 1"})
   void everyWayOfTrainingRuns(String options) {
     CommandLineRunner run = train("--epochs 2 --json " + options);
     assertThat(run.exitCode()).as(run.err()).isZero();
@@ -98,6 +99,11 @@ class TrainCommandTest {
     "--lr NaN                          | --lr must be positive",
     "--batch-size 1                    | --batch-size 1",
     "--feat-mult 2                     | --feat-mult scales convolutions",
+    "--classes-per-batch -1            | --classes-per-batch must be in 0",
+    "--classes-per-batch 65            | --classes-per-batch 65 is more than a batch holds, which is 64 images",
+    "--classes-per-batch-until-epoch 2 | it goes with it",
+    "--preset mnist-vgg9-sim           | --preset knows no 'mnist-vgg9-sim'; 'layerwise presets' lists them",
+    "--preset mnist-mlp-pred --beta 1  | --beta weighs",
   })
   void wrongUsageExitsWith2(String options, String message) {
     CommandLineRunner run = train(options);
@@ -147,7 +153,7 @@ class TrainCommandTest {
 
   @Test
   void everyCommandHelps() {
-    for (String command : List.of("train", "evaluate", "parity", "doctor")) {
+    for (String command : List.of("train", "reproduce", "presets", "evaluate", "parity", "doctor")) {
       CommandLineRunner help = CommandLineRunner.run(command, "--help");
       assertThat(help.exitCode()).isZero();
       assertThat(help.out()).contains("--device", "--threads", "--json");
