@@ -115,7 +115,8 @@ final class OptimizationOptions {
     int images = Checks.or(classesPerBatch, base.classesPerBatch());
     int batch = Checks.or(batchSize, base.batchSize());
     Checks.usage(
-        images <= batch, "--classes-per-batch " + images + " is more than a batch holds, which is " + batch + " images");
+        images <= batch,
+        "--classes-per-batch " + images + " is more than a batch holds, which is " + batch + " images");
     return images;
   }
 

@@ -20,7 +20,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "reproduce",
     description = {
-      "Trains a network by its published recipes, once per loss and seed, and tabulates our errors beside the published ones.",
+      "Trains a network by its published recipes, once per loss and seed, and tabulates our errors beside the published"
+          + " ones.",
       "Run the same command again to continue: finished runs are kept, a stopped one goes on."
     })
 final class ReproduceCommand implements Callable<Integer> {
@@ -119,7 +120,8 @@ final class ReproduceCommand implements Callable<Integer> {
             .toList();
     List<Preset> presets = withLoss(related);
     Checks.range("--seeds", seeds, 1, 1000);
-    Checks.usage(epochsScale > 0 && epochsScale <= 1000, "--epochs-scale must be positive (at most 1000), not " + epochsScale);
+    Checks.usage(
+        epochsScale > 0 && epochsScale <= 1000, "--epochs-scale must be positive (at most 1000), not " + epochsScale);
     presets.forEach(PresetNames::requireTrainable);
     DataSet images = DataSets.load(dataset, dataDir);
     Path folder = Checks.or(out, defaultFolder());

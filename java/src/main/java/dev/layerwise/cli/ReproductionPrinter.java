@@ -39,7 +39,8 @@ final class ReproductionPrinter {
     return new TrainingSession.Reporter() {
       @Override
       public void started(RunConfig config, DataSet images, Path folder, int epoch) {
-        say("%s, seed %d: %s in %s", preset.name(), seed, epoch == 1 ? "training" : "continuing with epoch " + epoch, folder);
+        String how = epoch == 1 ? "training" : "continuing with epoch " + epoch;
+        say("%s, seed %d: %s in %s", preset.name(), seed, how, folder);
       }
 
       @Override

@@ -165,7 +165,8 @@ final class TrainCommand implements Callable<Integer> {
     String name =
         presetName != null
             ? presetName
-            : String.join("-", config.training().dataset(), model.model(), model.backprop() ? "backprop" : model.loss());
+            : String.join(
+                "-", config.training().dataset(), model.model(), model.backprop() ? "backprop" : model.loss());
     Path folder = Path.of("runs", name);
     for (int number = 2; Files.exists(folder); number++) {
       folder = Path.of("runs", name + "-" + number);

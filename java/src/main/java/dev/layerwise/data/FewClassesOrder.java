@@ -12,7 +12,7 @@ import java.util.Arrays;
  * that it has, until it is full; and if the line has no more of those, any, from the front.
  *
  * <p>Whatever a batch takes of a class is the first of that class in the line. So the line is a linked list over all
- * classes with a list per class inside it, nothing is ever searched, and an epoch costs O(images · classes in a batch).
+ * classes with a list per class inside it, and an epoch costs O(images · classes of a batch) and the walks.
  */
 public final class FewClassesOrder {
   private static final int SUFFICIENT_CLASSES = 10;

@@ -45,7 +45,11 @@ public final class Presets {
     return ALL.stream().map(Preset::dataset).distinct().toList();
   }
 
-  /** The networks (see {@link Preset#network()}) that there are published runs of; on one data set, or {@code null}: on any. */
+  /**
+   * The networks (see {@link Preset#network()}) that there are published runs of.
+   *
+   * @param dataset on this one only; {@code null}: on any
+   */
   public static List<String> networks(String dataset) {
     return ALL.stream()
         .filter(preset -> dataset == null || preset.dataset().equals(dataset))

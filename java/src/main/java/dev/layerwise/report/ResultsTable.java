@@ -59,7 +59,7 @@ public record ResultsTable(
     String scaled =
         epochsScale == 1
             ? ""
-            : String.format(Locale.ROOT, " Epochs times %s: the published numbers are of longer or shorter runs.", epochsScale);
+            : " Epochs times " + epochsScale + ": the published numbers are of longer or shorter runs.";
     return String.format(
         "Mean ± standard deviation over seeds of the test error after the last epoch; time of all runs together."
             + " Layerwise %s, %s, threads: %d, processor: %s.%s",

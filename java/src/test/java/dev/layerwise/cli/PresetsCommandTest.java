@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine.Model.OptionSpec;
 
 /** {@code presets} and {@code train --preset}. */
 class PresetsCommandTest {
@@ -24,7 +25,9 @@ class PresetsCommandTest {
     CommandLineRunner run = CommandLineRunner.run("presets");
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(run.out().lines()).hasSize(87);
-    assertThat(run.out()).containsPattern("cifar100-vgg11b-3x-predsim +20\\.13 % +400").containsPattern("vgg8b-bio-sim +– ");
+    assertThat(run.out())
+        .containsPattern("cifar100-vgg11b-3x-predsim +20\\.13 % +400")
+        .containsPattern("vgg8b-bio-sim +– ");
   }
 
   @Test
@@ -32,7 +35,10 @@ class PresetsCommandTest {
     List<JsonNode> events = CommandLineRunner.run("presets", "--json").events();
     assertThat(events).hasSize(86);
     JsonNode preset =
-        events.stream().filter(event -> event.get("name").asText().equals("fashion-vgg8b-2x-cutout14-predsim")).findFirst().orElseThrow();
+        events.stream()
+            .filter(event -> event.get("name").asText().equals("fashion-vgg8b-2x-cutout14-predsim"))
+            .findFirst()
+            .orElseThrow();
     assertThat(preset.get("event").asText()).isEqualTo("preset");
     assertThat(preset.get("network").asText()).isEqualTo("vgg8b-2x-cutout14");
     assertThat(preset.get("published_error").asDouble()).isEqualTo(4.14);
@@ -82,8 +88,8 @@ class PresetsCommandTest {
     JsonNode config =
         train(
             "mnist-vgg8b-cutout14-predsim",
-            "--epochs 1 --threads 1 --model mlp --num-hidden 16 --loss pred --nonlin relu --lr 0.01 --cutout --n-holes 2"
-                + " --batch-size 8 --classes-per-batch 4 --lr-decay-milestones 9 --seed 3");
+            "--epochs 1 --threads 1 --model mlp --num-hidden 16 --loss pred --nonlin relu --lr 0.01 --cutout"
+                + " --n-holes 2 --batch-size 8 --classes-per-batch 4 --lr-decay-milestones 9 --seed 3");
     assertThat(config.get("model").get("model").asText()).isEqualTo("mlp");
     assertThat(config.get("model").get("num_hidden").asInt()).isEqualTo(16);
     assertThat(config.get("model").get("num_layers").asInt()).isEqualTo(1);
@@ -107,7 +113,8 @@ class PresetsCommandTest {
     train("mnist-mlp-pred", "--epochs 1 --threads 1 --seed 4 --num-hidden 16");
     Path run = folder.resolve("mnist-mlp-pred");
     Object[] again = {
-      "train", "--resume", run, "--preset", "mnist-mlp-pred", "--num-hidden", 16, "--epochs", 2, "--data-dir", folder.resolve("data")
+      "train", "--resume", run, "--preset", "mnist-mlp-pred", "--num-hidden", 16, "--epochs", 2, "--data-dir",
+      folder.resolve("data")
     };
     CommandLineRunner resumed = CommandLineRunner.run(again);
     assertThat(resumed.exitCode()).as(resumed.err()).isZero();
@@ -115,14 +122,16 @@ class PresetsCommandTest {
         CommandLineRunner.run("train", "--resume", run, "--epochs", 3, "--data-dir", folder.resolve("data"));
     assertThat(plain.exitCode()).as(plain.err()).isZero();
     CommandLineRunner other =
-        CommandLineRunner.run("train", "--resume", run, "--preset", "mnist-mlp-pred", "--data-dir", folder.resolve("data"));
+        CommandLineRunner.run(
+            "train", "--resume", run, "--preset", "mnist-mlp-pred", "--data-dir", folder.resolve("data"));
     assertThat(other.exitCode()).isEqualTo(2);
     assertThat(other.err()).contains("num_hidden from 16 to 1024");
   }
 
   @Test
   void theOptionCompletes() {
-    assertThat(Main.commandLine().getSubcommands().get("train").getCommandSpec().findOption("--preset").completionCandidates())
+    OptionSpec option = Main.commandLine().getSubcommands().get("train").getCommandSpec().findOption("--preset");
+    assertThat(option.completionCandidates())
         .hasSize(86)
         .contains("cifar100-vgg11b-3x-predsim");
   }
@@ -131,7 +140,8 @@ class PresetsCommandTest {
   private JsonNode train(String preset, String options) throws IOException {
     Path out = folder.resolve(preset);
     Stream<Object> fixed = Stream.of("train", "--preset", preset, "--data-dir", folder.resolve("data"), "--out", out);
-    CommandLineRunner run = CommandLineRunner.run(Stream.concat(fixed, Stream.of((Object[]) options.split(" "))).toArray());
+    Stream<Object> more = Stream.of((Object[]) options.split(" "));
+    CommandLineRunner run = CommandLineRunner.run(Stream.concat(fixed, more).toArray());
     assertThat(run.exitCode()).as(run.err()).isZero();
     return new ObjectMapper().readTree(Files.readAllBytes(out.resolve("config.json")));
   }

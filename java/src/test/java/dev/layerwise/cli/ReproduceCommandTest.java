@@ -86,8 +86,8 @@ class ReproduceCommandTest {
         List.of(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-cp",
             System.getProperty("java.class.path"), "dev.layerwise.cli.Main");
-    ProcessBuilder builder =
-        new ProcessBuilder(Stream.concat(command.stream(), Arrays.stream(arguments(options, "out")).map(Object::toString)).toList());
+    Stream<String> arguments = Arrays.stream(arguments(options, "out")).map(Object::toString);
+    ProcessBuilder builder = new ProcessBuilder(Stream.concat(command.stream(), arguments).toList());
     Process process = builder.redirectError(folder.resolve("err").toFile()).start();
     try (BufferedReader lines =
         new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
@@ -114,7 +114,8 @@ class ReproduceCommandTest {
     assertThat(reproduce(options + "0.01").exitCode()).isZero();
     CommandLineRunner run = reproduce(options + "0.02");
     assertThat(run.exitCode()).isEqualTo(2);
-    assertThat(run.err()).contains("seed-1 holds a run of another configuration", "epochs from 1 to 2", "choose another --out");
+    assertThat(run.err())
+        .contains("seed-1 holds a run of another configuration", "epochs from 1 to 2", "choose another --out");
   }
 
   @Test
@@ -131,7 +132,7 @@ class ReproduceCommandTest {
   @CsvSource(delimiter = '|', value = {
     "--model mlp                                             | 2 | Missing required option: '--dataset=NAME'",
     "--dataset mnist                                         | 2 | Missing required option: '--model=NAME'",
-    "--dataset digits --model mlp                            | 2 | --dataset knows no 'digits'; it takes one of mnist, fashion-mnist",
+    "--dataset digits --model mlp                            | 2 | --dataset knows no 'digits'; it takes one of mnist",
     "--dataset mnist --model vgg11b                          | 2 | --model takes one of mlp, vgg8b, vgg8b-cutout14",
     "--dataset mnist --model mlp --loss cosine               | 2 | --loss knows no 'cosine'",
     "--dataset mnist --model vgg8b-cutout14 --loss sim       | 2 | was not trained with --loss sim, but with predsim",

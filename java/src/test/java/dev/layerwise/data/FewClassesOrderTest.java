@@ -46,7 +46,7 @@ class FewClassesOrderTest {
     }
   }
 
-  /** RECIPES' sentences one after the other, on a list that images are removed from. */
+  /** The definition sentence by sentence, on a list that images are removed from. */
   private static int[] byDefinition(int[] labels, int batchSize, int first, int[] shuffled) {
     List<Integer> line = new ArrayList<>(Arrays.stream(shuffled).boxed().toList());
     List<Integer> order = new ArrayList<>();

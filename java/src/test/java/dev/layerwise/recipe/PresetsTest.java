@@ -29,7 +29,8 @@ class PresetsTest {
     for (Preset preset : Presets.all()) {
       String name = preset.name();
       String[] words = preset.network().split("-");
-      assertThat(name).startsWith(preset.dataset().replace("-mnist", "").replace("-", "") + "-").endsWith("-" + preset.loss());
+      String dataset = preset.dataset().replace("-mnist", "").replace("-", "");
+      assertThat(name).startsWith(dataset + "-").endsWith("-" + preset.loss());
       assertThat(preset.model()).as(name).isEqualTo(words[0]).isIn(Networks.names());
       assertThat(preset.bio()).as(name).isEqualTo(List.of(words).contains("bio"));
       assertThat(preset.targetProjSize()).as(name).isEqualTo(preset.bio() ? 128 : 0);

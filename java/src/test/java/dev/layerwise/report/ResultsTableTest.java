@@ -10,7 +10,8 @@ import org.junit.jupiter.api.Test;
 
 class ResultsTableTest {
   private static final Measurement THREE =
-      new Measurement("mnist-mlp-sim", 0.8, List.of(1L, 2L, 3L), List.of(0.7, 0.8, 1.2), List.of(1800.0, 1900.0, 2000.0), 100);
+      new Measurement(
+          "mnist-mlp-sim", 0.8, List.of(1L, 2L, 3L), List.of(0.7, 0.8, 1.2), List.of(1800.0, 1900.0, 2000.0), 100);
   private static final Measurement ONE =
       new Measurement("x-bio-pred", null, List.of(1L), List.of(12.3456), List.of(1.04), 1);
 
@@ -37,12 +38,14 @@ class ResultsTableTest {
         .contains("\n| mnist-mlp-sim | 0.90 ± 0.26 | 0.80 | 3 | 100 | 1 h 35 min |\n")
         .contains("cpu, threads: 2, processor: avx2.")
         .doesNotContain("Epochs times");
-    assertThat(new ResultsTable("t", "1.0", "cpu", 2, "avx2", 0.1, List.of(ONE)).toMarkdown()).contains("Epochs times 0.1");
+    ResultsTable tenth = new ResultsTable("t", "1.0", "cpu", 2, "avx2", 0.1, List.of(ONE));
+    assertThat(tenth.toMarkdown()).contains("Epochs times 0.1");
   }
 
   @Test
   void isWholeAsJson() {
-    JsonNode row = new ObjectMapper().valueToTree(new ResultsTable("t", "1", "cpu", 2, "", 1, List.of(THREE))).get("rows").get(0);
+    ResultsTable table = new ResultsTable("t", "1", "cpu", 2, "", 1, List.of(THREE));
+    JsonNode row = new ObjectMapper().valueToTree(table).get("rows").get(0);
     assertThat(row.get("preset").asText()).isEqualTo("mnist-mlp-sim");
     assertThat(row.get("mean").asDouble()).isCloseTo(0.9, within(1e-12));
     assertThat(row.get("standard_deviation").asDouble()).isPositive();
