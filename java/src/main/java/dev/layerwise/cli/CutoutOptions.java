@@ -24,10 +24,10 @@ final class CutoutOptions {
   }
 
   int holesOver(int base) {
-    return cutout ? Checks.or(holes, 1) : base;
+    return cutout ? Checks.or(holes, base > 0 ? base : 1) : base;
   }
 
   int lengthOver(int base) {
-    return cutout ? Checks.or(length, 16) : base;
+    return cutout ? Checks.or(length, base > 0 ? base : 16) : base;
   }
 }

@@ -12,8 +12,10 @@ import picocli.CommandLine.ParseResult;
     description = "Trains deep networks block by block with local error signals (Nøkland & Eidnes 2019).",
     mixinStandardHelpOptions = true,
     versionProvider = VersionProvider.class,
-    subcommands = {TrainCommand.class, EvaluateCommand.class, ParityCommand.class, DataCommand.class,
-      DoctorCommand.class},
+    subcommands = {
+      TrainCommand.class, ReproduceCommand.class, PresetsCommand.class, EvaluateCommand.class, ParityCommand.class,
+      DataCommand.class, DoctorCommand.class
+    },
     footerHeading = "%nExit codes:%n",
     footer = {"  0    success", "  1    failure, said in one sentence on stderr", "  2    wrong usage", "  130  stopped by Ctrl-C"})
 public final class Main {

@@ -1,6 +1,7 @@
 package dev.layerwise.cli;
 
 import dev.layerwise.model.OptimizerConfig;
+import dev.layerwise.train.TrainingConfig;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -28,6 +29,19 @@ final class OptimizationOptions {
       paramLabel = "N",
       description = "Images per step. Default: 64 for digits, else 128.")
   Integer batchSize;
+
+  @Option(
+      names = "--classes-per-batch",
+      paramLabel = "N",
+      description = "Start every batch with N images and fill it with others of their classes; 0: batches of any"
+          + " classes. Default: 0.")
+  Integer classesPerBatch;
+
+  @Option(
+      names = "--classes-per-batch-until-epoch",
+      paramLabel = "EPOCH",
+      description = "Last epoch with such batches; 0: to the end. Default: 0.")
+  Integer classesPerBatchUntilEpoch;
 
   @Option(names = "--lr", paramLabel = "RATE", description = "Learning rate at the start. Default: 5e-4.")
   Double lr;
@@ -88,10 +102,29 @@ final class OptimizationOptions {
     Checks.usage(
         batchSize == null || batchSize > 1 || !batchNorm,
         "--batch-size 1 leaves batch normalization nothing to normalize; take at least 2, or --no-batch-norm");
+    Checks.range("--classes-per-batch", classesPerBatch, 0, 1_000_000);
+    Checks.range("--classes-per-batch-until-epoch", classesPerBatchUntilEpoch, 0, 1_000_000);
     Checks.usage(lr == null || (lr > 0 && lr <= 1e6), "--lr must be positive, not " + lr);
     Checks.usage(lrDecayFact == null || (lrDecayFact > 0 && lrDecayFact <= 1e6), "--lr-decay-fact must be positive, not " + lrDecayFact);
     if (lrDecayMilestones != null) {
       lrDecayMilestones.forEach(milestone -> Checks.range("--lr-decay-milestones", milestone, 1, 1_000_000));
     }
+  }
+
+  int classesPerBatchOver(TrainingConfig base) {
+    int images = Checks.or(classesPerBatch, base.classesPerBatch());
+    int batch = Checks.or(batchSize, base.batchSize());
+    Checks.usage(
+        images <= batch,
+        "--classes-per-batch " + images + " is more than a batch holds, which is " + batch + " images");
+    return images;
+  }
+
+  int classesPerBatchUntilEpochOver(TrainingConfig base) {
+    boolean fewClasses = classesPerBatchOver(base) > 0;
+    Checks.usage(
+        fewClasses || classesPerBatchUntilEpoch == null,
+        "--classes-per-batch-until-epoch says how long --classes-per-batch holds; it goes with it");
+    return fewClasses ? Checks.or(classesPerBatchUntilEpoch, base.classesPerBatchUntilEpoch()) : 0;
   }
 }

@@ -14,6 +14,15 @@ final class ResumeRules {
 
   /** Throws a usage error that names what the options would change; only more epochs are allowed. */
   static void check(RunConfig recorded, RunConfig wanted) {
+    List<String> changed = changes(recorded, wanted);
+    changed.removeIf(change -> change.startsWith("epochs "));
+    Checks.usage(
+        changed.isEmpty(),
+        "a resumed run keeps its configuration; the options would change " + String.join(", ", changed));
+  }
+
+  /** How two configurations differ, each entry of the form "NAME from VALUE to VALUE". */
+  static List<String> changes(RunConfig recorded, RunConfig wanted) {
     List<String> changed = new ArrayList<>();
     JsonNode before = JSON.valueToTree(recorded);
     JsonNode after = JSON.valueToTree(wanted);
@@ -21,13 +30,11 @@ final class ResumeRules {
       before.get(part).fieldNames().forEachRemaining(name -> {
         JsonNode old = before.get(part).get(name);
         JsonNode now = after.get(part).get(name);
-        if (!old.equals(now) && !name.equals("epochs")) {
+        if (!old.equals(now)) {
           changed.add(name + " from " + old + " to " + now);
         }
       });
     });
-    Checks.usage(
-        changed.isEmpty(),
-        "a resumed run keeps its configuration; the options would change " + String.join(", ", changed));
+    return changed;
   }
 }

@@ -23,7 +23,7 @@ final class RunDefaults {
     OptimizerConfig optimizer = new OptimizerConfig("adam", 0, 0);
     TrainingConfig training =
         new TrainingConfig(
-            data.name(), digits ? 30 : 400, digits ? 64 : 128, 5e-4,
+            data.name(), digits ? 30 : 400, digits ? 64 : 128, 0, 0, 5e-4,
             digits ? List.of(15, 22, 27) : List.of(200, 300, 350, 375), 0.25, data.cropPadding(),
             data.horizontalFlip(), 0, 0, 1, "cpu", 0);
     return new RunConfig(model, optimizer, training);

@@ -3,16 +3,16 @@ package dev.layerwise.cli;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.model.ModelConfig;
+import dev.layerwise.model.ModelFile;
 import dev.layerwise.train.EpochReport;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.TrainingConfig;
-import dev.layerwise.train.TrainingListener;
 import dev.layerwise.train.TrainingResult;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 
 /** Prints how a run goes: results to stdout as text or JSON lines, the rest to stderr. */
-final class RunPrinter implements TrainingListener {
+final class RunPrinter implements TrainingSession.Reporter {
   private final PrintWriter out;
   private final PrintWriter err;
   private final boolean json;
@@ -26,7 +26,8 @@ final class RunPrinter implements TrainingListener {
   private record Done(
       @JsonProperty("test_error") Double testError, int epochs, double seconds, String model) {}
 
-  void started(RunConfig config, DataSet images, Path folder, int epoch) {
+  @Override
+  public void started(RunConfig config, DataSet images, Path folder, int epoch) {
     ModelConfig model = config.model();
     TrainingConfig training = config.training();
     err.printf(
@@ -72,14 +73,23 @@ final class RunPrinter implements TrainingListener {
     out.flush();
   }
 
-  void stopped(TrainingResult result, Path folder) {
+  @Override
+  public void ended(TrainingResult result, Path folder) {
+    if (result.finished()) {
+      done(result, folder.resolve(ModelFile.FILE_NAME));
+    } else {
+      stopped(result, folder);
+    }
+  }
+
+  private void stopped(TrainingResult result, Path folder) {
     err.printf(
         "stopped in epoch %d; everything is saved. Continue with: layerwise train --resume %s%n",
         result.epochs() + 1, folder);
     err.flush();
   }
 
-  void done(TrainingResult result, Path model) {
+  private void done(TrainingResult result, Path model) {
     if (json) {
       JsonLines.print(out, "done", new Done(result.testError(), result.epochs(), result.seconds(), model.toString()));
     } else {

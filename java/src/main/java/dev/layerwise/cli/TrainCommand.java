@@ -2,11 +2,11 @@ package dev.layerwise.cli;
 
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSet;
+import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.DataSets;
 import dev.layerwise.model.ModelConfig;
-import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.Networks;
-import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.recipe.Preset;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.RunDirectory;
 import dev.layerwise.train.Trainer;
@@ -33,6 +33,14 @@ final class TrainCommand implements Callable<Integer> {
   @Mixin(name = CommonOptions.NAME)
   private CommonOptions common;
 
+  @Option(
+      names = "--preset",
+      paramLabel = "NAME",
+      completionCandidates = PresetNames.class,
+      description = "Train as one of the published runs that 'layerwise presets' lists; other options change what it"
+          + " says. Default: none.")
+  private String presetName;
+
   @ArgGroup(validate = false, heading = "%nData%n")
   private DataOptions data = new DataOptions();
 
@@ -56,7 +64,7 @@ final class TrainCommand implements Callable<Integer> {
         names = {"--out", "--save-dir"},
         paramLabel = "DIR",
         description = "Folder for config.json, metrics.jsonl, checkpoint.safetensors and model.safetensors."
-            + " Default: runs/DATASET-MODEL-LOSS, with a number if that is taken.")
+            + " Default: runs/DATASET-MODEL-LOSS or runs/PRESET, with a number if that is taken.")
     Path out;
 
     @Option(
@@ -95,11 +103,13 @@ final class TrainCommand implements Callable<Integer> {
     return fromOut ? run.out : run.resume;
   }
 
-  /** The options over the defaults of the data set, or over the recorded configuration. */
+  /** The options over the preset, the defaults of the data set, or the recorded configuration. */
   private RunConfig configure(RunConfig recorded) {
-    String dataset = Checks.or(data.dataset, recorded == null ? "digits" : recorded.training().dataset());
+    Preset preset = presetName == null ? null : PresetNames.require(presetName);
+    String usual = recorded != null ? recorded.training().dataset() : preset != null ? preset.dataset() : "digits";
+    String dataset = Checks.or(data.dataset, usual);
     Checks.oneOf("--dataset", dataset, DataSets.names());
-    RunConfig base = recorded == null ? RunDefaults.of(DataSets.info(dataset)) : recorded;
+    RunConfig base = base(recorded, preset, DataSets.info(dataset));
     TrainingConfig training = base.training();
     return new RunConfig(
         model.over(base.model()),
@@ -108,6 +118,8 @@ final class TrainCommand implements Callable<Integer> {
             dataset,
             Checks.or(optimization.epochs, training.epochs()),
             Checks.or(optimization.batchSize, training.batchSize()),
+            optimization.classesPerBatchOver(training),
+            optimization.classesPerBatchUntilEpochOver(training),
             Checks.or(optimization.lr, training.lr()),
             Checks.or(optimization.lrDecayMilestones, training.lrDecayMilestones()),
             Checks.or(optimization.lrDecayFact, training.lrDecayFact()),
@@ -117,14 +129,21 @@ final class TrainCommand implements Callable<Integer> {
             cutout.lengthOver(training.length()),
             Checks.or(optimization.seed, training.seed()),
             common.deviceOr(training.device()),
-            countThreads(common.deviceOr(training.device()), common.threadsOr(training.threads()))));
+            TrainingSession.countThreads(common.deviceOr(training.device()), common.threadsOr(training.threads()))));
   }
 
-  /** What a number of threads means on a device: 0 stands for one per core. The number decides bits. */
-  private static int countThreads(String device, int wanted) {
-    try (NativeContext context = NativeContext.create(device, wanted, 0)) {
-      return context.threads();
+  /** What the options change. A preset that is resumed keeps the seed and the device that it was started with. */
+  private static RunConfig base(RunConfig recorded, Preset preset, DataSetInfo data) {
+    if (preset == null) {
+      return recorded == null ? RunDefaults.of(data) : recorded;
     }
+    RunConfig base = preset.runConfig(data);
+    if (recorded == null) {
+      return base;
+    }
+    TrainingConfig before = recorded.training();
+    return new RunConfig(
+        base.model(), base.optimizer(), base.training().with(before.device(), before.threads(), before.seed()));
   }
 
   private RunDirectory openDirectory(RunConfig config, Path checkpoint) {
@@ -141,10 +160,13 @@ final class TrainCommand implements Callable<Integer> {
     return directory;
   }
 
-  private static Path freeFolder(RunConfig config) {
+  private Path freeFolder(RunConfig config) {
     ModelConfig model = config.model();
-    String name = String.join(
-        "-", config.training().dataset(), model.model(), model.backprop() ? "backprop" : model.loss());
+    String name =
+        presetName != null
+            ? presetName
+            : String.join(
+                "-", config.training().dataset(), model.model(), model.backprop() ? "backprop" : model.loss());
     Path folder = Path.of("runs", name);
     for (int number = 2; Files.exists(folder); number++) {
       folder = Path.of("runs", name + "-" + number);
@@ -154,24 +176,10 @@ final class TrainCommand implements Callable<Integer> {
 
   private int train(RunConfig config, Path checkpoint, DataSet images, RunDirectory directory) {
     RunPrinter printer = new RunPrinter(spec.commandLine().getOut(), spec.commandLine().getErr(), common.json);
-    try (Trainer trainer =
-            checkpoint == null
-                ? Trainer.start(config, images, directory)
-                : Trainer.resume(checkpoint, config, images, directory)) {
-      printer.started(config, images, directory.path(), trainer.epoch());
-      TrainingResult result =
-          StopOnSignal.run(
-              trainer::requestStop,
-              () -> {
-                TrainingResult ended = trainer.run(printer);
-                if (ended.finished()) {
-                  printer.done(ended, directory.path().resolve(ModelFile.FILE_NAME));
-                } else {
-                  printer.stopped(ended, directory.path());
-                }
-                return ended;
-              });
-      return result.finished() ? 0 : StopOnSignal.EXIT_CODE;
-    }
+    TrainingSession session = new TrainingSession();
+    TrainingResult result =
+        StopOnSignal.run(
+            session::requestStop, () -> session.train(config, checkpoint, images, directory, printer));
+    return result.finished() ? 0 : StopOnSignal.EXIT_CODE;
   }
 }

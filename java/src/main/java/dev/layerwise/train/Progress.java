@@ -27,4 +27,9 @@ record Progress(
   static Progress start(int blocks) {
     return new Progress(1, 0, 0, 0, 0, Collections.nCopies(blocks, MetricSums.NONE), null);
   }
+
+  /** What the run has given so far, if it is to have so many epochs. */
+  TrainingResult result(int epochs) {
+    return new TrainingResult(epoch > epochs, epoch - 1, testError, totalSeconds);
+  }
 }

@@ -75,7 +75,17 @@ public final class RunDirectory implements AutoCloseable {
 
   /** Whether a run has left a checkpoint or a model here. */
   public boolean holdsRun() {
-    return Files.exists(path.resolve(Checkpoint.FILE_NAME)) || Files.exists(path.resolve(ModelFile.FILE_NAME));
+    return holdsCheckpoint(path) || holdsModel(path);
+  }
+
+  /** Whether a folder holds a state to resume from. */
+  public static boolean holdsCheckpoint(Path folder) {
+    return Files.exists(folder.resolve(Checkpoint.FILE_NAME));
+  }
+
+  /** Whether a folder holds the model that a finished run leaves. */
+  public static boolean holdsModel(Path folder) {
+    return Files.exists(folder.resolve(ModelFile.FILE_NAME));
   }
 
   void writeConfig(RunConfig config) {

@@ -2,7 +2,6 @@ package dev.layerwise.train;
 
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSet;
-import dev.layerwise.data.EpochOrder;
 import dev.layerwise.data.ImageSet;
 import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
@@ -62,6 +61,12 @@ public final class Trainer implements AutoCloseable {
     return Checkpoint.read(checkpoint).config();
   }
 
+  /** What a run is and how far it had come, from its checkpoint; a file or a run's folder. */
+  public static RecordedRun recorded(Path checkpoint) {
+    Checkpoint at = Checkpoint.read(checkpoint);
+    return new RecordedRun(at.config(), at.progress().result(at.config().training().epochs()));
+  }
+
   /**
    * A run that goes on from a checkpoint.
    *
@@ -111,18 +116,18 @@ public final class Trainer implements AutoCloseable {
     while (progress.epoch() <= epochs) {
       if (!trainEpoch()) {
         writeCheckpoint();
-        return new TrainingResult(false, progress.epoch() - 1, progress.testError(), progress.totalSeconds());
+        return progress.result(epochs);
       }
       endEpoch(listener);
     }
     directory.writeModel(new ModelFile(config.model(), config.training().dataset(), network.weights()));
-    return new TrainingResult(true, epochs, progress.testError(), progress.totalSeconds());
+    return progress.result(epochs);
   }
 
   /** Trains the rest of the epoch under way; false if a stop was asked for before its end. */
   private boolean trainEpoch() {
     TrainingConfig training = config.training();
-    int[] order = EpochOrder.shuffled(data.train().count(), training.seed(), progress.epoch());
+    int[] order = training.order(data.train(), progress.epoch());
     double learningRate = training.learningRate(progress.epoch());
     Augmentation augmentation = training.augmentation();
     int images = progress.images();

@@ -2,6 +2,9 @@ package dev.layerwise.train;
 
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import dev.layerwise.data.EpochOrder;
+import dev.layerwise.data.FewClassesOrder;
+import dev.layerwise.data.ImageSet;
 import dev.layerwise.nativelib.Augmentation;
 import java.util.List;
 
@@ -11,6 +14,9 @@ import java.util.List;
  *
  * @param epochs passes over the training images
  * @param batchSize images per step; the last, smaller batch of an epoch is trained too
+ * @param classesPerBatch images that a batch starts with before it is filled with others of their classes
+ *     ({@link FewClassesOrder}); 0: batches are drawn without regard to classes
+ * @param classesPerBatchUntilEpoch last epoch (counted from 1) of such batches; 0: all epochs have them
  * @param lr learning rate at the start
  * @param lrDecayMilestones epochs (counted from 1) after which the rate is multiplied by lrDecayFact
  * @param cropPadding black pixels framing an image before a random crop of its own size; 0 for none
@@ -25,6 +31,8 @@ public record TrainingConfig(
     String dataset,
     int epochs,
     int batchSize,
+    int classesPerBatch,
+    int classesPerBatchUntilEpoch,
     double lr,
     List<Integer> lrDecayMilestones,
     double lrDecayFact,
@@ -46,5 +54,33 @@ public record TrainingConfig(
   public Augmentation augmentation() {
     boolean none = cropPadding == 0 && !horizontalFlip && nHoles == 0;
     return none ? null : new Augmentation(cropPadding, horizontalFlip, nHoles, length);
+  }
+
+  /** The order in which an epoch (counted from 1) visits the training images. */
+  public int[] order(ImageSet images, int epoch) {
+    boolean fewClasses = classesPerBatch > 0 && (classesPerBatchUntilEpoch == 0 || epoch <= classesPerBatchUntilEpoch);
+    return fewClasses
+        ? FewClassesOrder.shuffled(images.labels(), images.classes(), batchSize, classesPerBatch, seed, epoch)
+        : EpochOrder.shuffled(images.count(), seed, epoch);
+  }
+
+  /** The same on another device, with another number of threads and another seed. */
+  public TrainingConfig with(String otherDevice, int otherThreads, long otherSeed) {
+    return new TrainingConfig(
+        dataset, epochs, batchSize, classesPerBatch, classesPerBatchUntilEpoch, lr, lrDecayMilestones, lrDecayFact,
+        cropPadding, horizontalFlip, nHoles, length, otherSeed, otherDevice, otherThreads);
+  }
+
+  /** The same schedule over more or fewer epochs: all its epoch numbers times a factor, rounded, but at least 1. */
+  public TrainingConfig stretched(double factor) {
+    return new TrainingConfig(
+        dataset, stretch(epochs, factor), batchSize, classesPerBatch,
+        classesPerBatchUntilEpoch == 0 ? 0 : stretch(classesPerBatchUntilEpoch, factor), lr,
+        lrDecayMilestones.stream().map(milestone -> stretch(milestone, factor)).toList(), lrDecayFact,
+        cropPadding, horizontalFlip, nHoles, length, seed, device, threads);
+  }
+
+  private static int stretch(int epoch, double factor) {
+    return (int) Math.max(1, Math.round(epoch * factor));
   }
 }

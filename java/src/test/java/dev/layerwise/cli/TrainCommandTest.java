@@ -62,8 +62,10 @@ class TrainCommandTest {
   @ParameterizedTest
   @ValueSource(strings = {"--loss pred", "--loss sim", "--backprop", "--optim sgd --momentum 0.9 --lr 0.05",
     "--optim amsgrad --weight-decay 1e-4", "--no-batch-norm", "--num-layers 0 --lr 0.01", "--cutout --length 3 --n_holes 2",
-    "--loss-sup sim --no-similarity-std --nonlin relu", "--alpha 0.3 --loss-unsup sim", "--alpha 0.3 --loss-unsup recon", "--bio --target-proj-size 32", "--bio --loss pred",
-    "--no-detach", "--device reference --num-layers 1 --num-hidden 32"})
+    "--loss-sup sim --no-similarity-std --nonlin relu", "--alpha 0.3 --loss-unsup sim",
+    "--alpha 0.3 --loss-unsup recon", "--bio --target-proj-size 32", "--bio --loss pred",
+    "--no-detach", "--device reference --num-layers 1 --num-hidden 32",
+    "--classes-per-batch 8 --classes-per-batch-until-epoch 1"})
   void everyWayOfTrainingRuns(String options) {
     CommandLineRunner run = train("--epochs 2 --json " + options);
     assertThat(run.exitCode()).as(run.err()).isZero();
@@ -103,6 +105,11 @@ class TrainCommandTest {
     "--backprop --bio                  | are about local losses",
     "--target-proj-size 64             | --target-proj-size goes with --bio",
     "--feat-mult 2                     | --feat-mult scales convolutions",
+    "--classes-per-batch -1            | --classes-per-batch must be in 0",
+    "--classes-per-batch 65            | --classes-per-batch 65 is more than a batch holds, which is 64 images",
+    "--classes-per-batch-until-epoch 2 | it goes with it",
+    "--preset mnist-vgg9-sim           | --preset knows no 'mnist-vgg9-sim'; 'layerwise presets' lists them",
+    "--preset mnist-mlp-pred --beta 1  | --beta weighs",
   })
   void wrongUsageExitsWith2(String options, String message) {
     CommandLineRunner run = train(options);
@@ -159,7 +166,7 @@ class TrainCommandTest {
 
   @Test
   void everyCommandHelps() {
-    for (String command : List.of("train", "evaluate", "parity", "doctor")) {
+    for (String command : List.of("train", "reproduce", "evaluate", "parity", "doctor")) {
       CommandLineRunner help = CommandLineRunner.run(command, "--help");
       assertThat(help.exitCode()).isZero();
       assertThat(help.out()).contains("--device", "--threads", "--json");

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.stream.IntStream;
 import java.util.zip.GZIPOutputStream;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
@@ -16,7 +17,7 @@ import org.tukaani.xz.LZMA2Options;
 import org.tukaani.xz.XZOutputStream;
 
 /** Small files in the original formats. */
-final class SyntheticFiles {
+public final class SyntheticFiles {
   static final String TRAIN_IMAGES = "train-images-idx3-ubyte";
   static final String TRAIN_LABELS = "train-labels-idx1-ubyte";
   static final String TEST_IMAGES = "t10k-images-idx3-ubyte";
@@ -52,6 +53,14 @@ final class SyntheticFiles {
     write(folder.resolve(TRAIN_LABELS), idxLabels(5, 0, 9));
     write(folder.resolve(TEST_IMAGES), idxImages(2, 28, 28));
     write(folder.resolve(TEST_LABELS), idxLabels(1, 2));
+  }
+
+  /** A data set of 28×28 images in the files of MNIST, labels 0, 1, …, 9, 0, …. */
+  public static void writeMnist(Path folder, int trainCount, int testCount) {
+    write(folder.resolve(TRAIN_IMAGES), idxImages(trainCount, 28, 28));
+    write(folder.resolve(TRAIN_LABELS), idxLabels(IntStream.range(0, trainCount).map(i -> i % 10).toArray()));
+    write(folder.resolve(TEST_IMAGES), idxImages(testCount, 28, 28));
+    write(folder.resolve(TEST_LABELS), idxLabels(IntStream.range(0, testCount).map(i -> i % 10).toArray()));
   }
 
   /** CIFAR records with the given label bytes per record; pixel p of record r is (11·r + p) mod 256. */

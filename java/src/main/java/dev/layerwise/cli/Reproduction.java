@@ -1,0 +1,170 @@
+package dev.layerwise.cli;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import dev.layerwise.LayerwiseException;
+import dev.layerwise.checkpoint.AtomicFiles;
+import dev.layerwise.data.DataSet;
+import dev.layerwise.nativelib.NativeLibrary;
+import dev.layerwise.recipe.Preset;
+import dev.layerwise.report.Measurement;
+import dev.layerwise.report.ResultsTable;
+import dev.layerwise.train.RecordedRun;
+import dev.layerwise.train.RunConfig;
+import dev.layerwise.train.RunDirectory;
+import dev.layerwise.train.Trainer;
+import dev.layerwise.train.TrainingResult;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** Runs of several recipes with several seeds, each in a folder of its own, and the table of what they gave. */
+final class Reproduction {
+  private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+
+  private final DataSet images;
+  private final Path folder;
+  private final double epochsScale;
+  private final String device;
+  private final int threads;
+  private final TrainingSession session;
+  private final ReproductionPrinter printer;
+  /** The finished runs of each recipe, by seed. */
+  private final Map<Preset, Map<Long, TrainingResult>> finished = new LinkedHashMap<>();
+
+  /**
+   * @param related all recipes that the table may show
+   * @param folder of the table and, below it, of the runs
+   * @param epochsScale factor of all epoch numbers
+   */
+  Reproduction(
+      List<Preset> related, DataSet images, Path folder, double epochsScale, String device, int threads,
+      TrainingSession session, ReproductionPrinter printer) {
+    this.images = images;
+    this.folder = folder;
+    this.epochsScale = epochsScale;
+    this.device = device;
+    this.threads = threads;
+    this.session = session;
+    this.printer = printer;
+    related.forEach(preset -> finished.put(preset, earlierRuns(preset)));
+  }
+
+  private Path home(Preset preset, long seed) {
+    return folder.resolve(preset.name()).resolve("seed-" + seed);
+  }
+
+  /** What earlier commands have finished in the same configuration, with seeds 1, 2, … */
+  private Map<Long, TrainingResult> earlierRuns(Preset preset) {
+    Map<Long, TrainingResult> runs = new TreeMap<>();
+    for (long seed = 1; Files.exists(home(preset, seed)); seed++) {
+      Path home = home(preset, seed);
+      if (RunDirectory.holdsModel(home) && RunDirectory.holdsCheckpoint(home)) {
+        RecordedRun run = Trainer.recorded(home);
+        if (run.result().finished() && run.config().equals(config(preset, seed))) {
+          runs.put(seed, run.result());
+        }
+      }
+    }
+    return runs;
+  }
+
+  /**
+   * Finishes what is not yet finished, all recipes with one seed before any with the next, so that an early look sees
+   * all of them. Writes the table after each run.
+   *
+   * @param presets some of those that the table may show
+   * @return whether all is finished; otherwise it was stopped
+   */
+  boolean run(List<Preset> presets, int seeds) {
+    for (long seed = 1; seed <= seeds; seed++) {
+      for (Preset preset : presets) {
+        TrainingResult earlier = finished.get(preset).get(seed);
+        if (earlier != null) {
+          printer.kept(preset, seed, earlier);
+          continue;
+        }
+        TrainingResult result = train(preset, seed);
+        if (!result.finished()) {
+          printer.stopped(folder);
+          return false;
+        }
+        finished.get(preset).put(seed, result);
+        writeTable();
+      }
+    }
+    writeTable();
+    printer.done(table(), folder);
+    return true;
+  }
+
+  private TrainingResult train(Preset preset, long seed) {
+    Path home = home(preset, seed);
+    RunConfig config = config(preset, seed);
+    try (RunDirectory directory = RunDirectory.open(home)) {
+      if (!directory.holdsRun()) {
+        return session.train(config, null, images, directory, printer.of(preset, seed));
+      }
+      if (!RunDirectory.holdsCheckpoint(home)) {
+        throw new LayerwiseException(
+            home + " holds a model without its checkpoint, which says how it was trained; remove that folder, or choose"
+                + " another --out");
+      }
+      checkSame(home, config);
+      return session.train(config, home, images, directory, printer.of(preset, seed));
+    }
+  }
+
+  private RunConfig config(Preset preset, long seed) {
+    RunConfig config = preset.runConfig(images.info());
+    return new RunConfig(
+        config.model(), config.optimizer(), config.training().stretched(epochsScale).with(device, threads, seed));
+  }
+
+  /** Results of different configurations must not get into one table. */
+  private static void checkSame(Path home, RunConfig wanted) {
+    List<String> changes = ResumeRules.changes(Trainer.configOf(home), wanted);
+    Checks.usage(
+        changes.isEmpty(),
+        home + " holds a run of another configuration; this command would change " + String.join(", ", changes)
+            + "; give the options that it was started with, or choose another --out");
+  }
+
+  private void writeTable() {
+    ResultsTable table = table();
+    try {
+      byte[] json = JSON.writeValueAsBytes(table);
+      AtomicFiles.write(folder.resolve("table.json"), out -> out.write(json));
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
+    byte[] markdown = table.toMarkdown().getBytes(StandardCharsets.UTF_8);
+    AtomicFiles.write(folder.resolve("table.md"), out -> out.write(markdown));
+  }
+
+  /** One row for each recipe with a finished run. */
+  private ResultsTable table() {
+    List<Measurement> rows = new ArrayList<>();
+    finished.forEach(
+        (preset, runs) -> {
+          if (!runs.isEmpty()) {
+            rows.add(
+                new Measurement(
+                    preset.name(), preset.publishedError(), List.copyOf(runs.keySet()),
+                    runs.values().stream().map(TrainingResult::testError).toList(),
+                    runs.values().stream().map(TrainingResult::seconds).toList(),
+                    config(preset, 1).training().epochs()));
+          }
+        });
+    String network = finished.keySet().iterator().next().network();
+    return new ResultsTable(
+        images.info().title() + ", " + network, NativeLibrary.version(), device, threads, NativeLibrary.cpuFeatures(),
+        epochsScale, rows);
+  }
+}

@@ -1,0 +1,99 @@
+package dev.layerwise.cli;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonUnwrapped;
+import dev.layerwise.data.DataSet;
+import dev.layerwise.recipe.Preset;
+import dev.layerwise.report.ResultsTable;
+import dev.layerwise.train.EpochReport;
+import dev.layerwise.train.RunConfig;
+import dev.layerwise.train.TrainingResult;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+
+/** Prints how a reproduction goes: the table to stdout, or JSON lines; how single runs go to stderr. */
+final class ReproductionPrinter {
+  private final PrintWriter out;
+  private final PrintWriter err;
+  private final boolean json;
+
+  ReproductionPrinter(PrintWriter out, PrintWriter err, boolean json) {
+    this.out = out;
+    this.err = err;
+    this.json = json;
+  }
+
+  private record Epoch(
+      @JsonProperty("preset") String preset, @JsonProperty("seed") long seed, @JsonUnwrapped EpochReport report) {}
+
+  private record Run(
+      @JsonProperty("preset") String preset,
+      @JsonProperty("seed") long seed,
+      @JsonProperty("test_error") Double testError,
+      @JsonProperty("published_error") Double publishedError,
+      @JsonProperty("epochs") int epochs,
+      @JsonProperty("seconds") double seconds) {}
+
+  /** What prints one run. */
+  TrainingSession.Reporter of(Preset preset, long seed) {
+    return new TrainingSession.Reporter() {
+      @Override
+      public void started(RunConfig config, DataSet images, Path folder, int epoch) {
+        String how = epoch == 1 ? "training" : "continuing with epoch " + epoch;
+        say("%s, seed %d: %s in %s", preset.name(), seed, how, folder);
+      }
+
+      @Override
+      public void epochEnded(EpochReport report) {
+        if (json) {
+          JsonLines.print(out, "epoch", new Epoch(preset.name(), seed, report));
+        } else {
+          say("  epoch %d/%d: test error %.2f %%, %.0f images/s", report.epoch(), report.epochs(), report.testError(),
+              report.imagesPerSecond());
+        }
+      }
+
+      @Override
+      public void ended(TrainingResult result, Path folder) {
+        if (result.finished()) {
+          finished(preset, seed, result);
+        }
+      }
+    };
+  }
+
+  /** A run had been finished before. */
+  void kept(Preset preset, long seed, TrainingResult result) {
+    say("%s, seed %d: was finished before, with test error %.2f %%", preset.name(), seed, result.testError());
+    finished(preset, seed, result);
+  }
+
+  private void finished(Preset preset, long seed, TrainingResult result) {
+    if (json) {
+      JsonLines.print(
+          out, "run",
+          new Run(preset.name(), seed, result.testError(), preset.publishedError(), result.epochs(), result.seconds()));
+    }
+  }
+
+  /** All runs are finished. */
+  void done(ResultsTable table, Path folder) {
+    if (json) {
+      JsonLines.print(out, "table", table);
+    } else {
+      out.print(table.toText());
+      out.flush();
+    }
+    say("the table is in %s and table.json beside it", folder.resolve("table.md"));
+  }
+
+  /** A stop was asked for. */
+  void stopped(Path folder) {
+    say("stopped; everything is saved in %s. Run the same command again to continue.", folder);
+  }
+
+  private void say(String format, Object... values) {
+    err.printf(format + "%n", values);
+    err.flush();
+  }
+}

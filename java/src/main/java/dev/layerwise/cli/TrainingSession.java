@@ -1,0 +1,66 @@
+package dev.layerwise.cli;
+
+import dev.layerwise.data.DataSet;
+import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.train.RunConfig;
+import dev.layerwise.train.RunDirectory;
+import dev.layerwise.train.Trainer;
+import dev.layerwise.train.TrainingListener;
+import dev.layerwise.train.TrainingResult;
+import java.nio.file.Path;
+
+/** Runs, one after the other, that can be stopped from another thread. */
+final class TrainingSession {
+  private Trainer trainer;
+  private boolean stopRequested;
+
+  /** Is told how a run begins, goes and ends. */
+  interface Reporter extends TrainingListener {
+    /** Training is about to begin with an epoch, counted from 1. */
+    void started(RunConfig config, DataSet images, Path folder, int epoch);
+
+    /** The run is finished, or was stopped and can be resumed. */
+    void ended(TrainingResult result, Path folder);
+  }
+
+  /** Asks the run under way, and every later one, to stop after the step in hand. */
+  synchronized void requestStop() {
+    stopRequested = true;
+    if (trainer != null) {
+      trainer.requestStop();
+    }
+  }
+
+  private synchronized void entrust(Trainer next) {
+    trainer = next;
+    if (stopRequested) {
+      trainer.requestStop();
+    }
+  }
+
+  /**
+   * Trains until the run is finished or a stop is asked for.
+   *
+   * @param checkpoint where the run goes on from: a file or a run's folder; {@code null}: a new run
+   */
+  TrainingResult train(
+      RunConfig config, Path checkpoint, DataSet images, RunDirectory directory, Reporter reporter) {
+    try (Trainer run =
+        checkpoint == null
+            ? Trainer.start(config, images, directory)
+            : Trainer.resume(checkpoint, config, images, directory)) {
+      entrust(run);
+      reporter.started(config, images, directory.path(), run.epoch());
+      TrainingResult result = run.run(reporter);
+      reporter.ended(result, directory.path());
+      return result;
+    }
+  }
+
+  /** What a number of threads means on a device: 0 stands for one per core. The number decides bits. */
+  static int countThreads(String device, int wanted) {
+    try (NativeContext context = NativeContext.create(device, wanted, 0)) {
+      return context.threads();
+    }
+  }
+}
