@@ -1,18 +1,32 @@
 package dev.layerwise.cli;
 
+import dev.layerwise.data.DataSet;
+import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.DataSets;
+import dev.layerwise.data.stream.ImageFolder;
+import dev.layerwise.data.stream.StreamOptions;
+import dev.layerwise.data.stream.StreamedImages;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.List;
 import picocli.CommandLine.Option;
 
 /** Which images, and where they are. */
 final class DataOptions {
+  /** The data set that is a folder of the user's own images. */
+  static final String IMAGE_FOLDER = "image-folder";
+
+  private static final int USUAL_SIZE = 224;
+  private static final int BATCHES_AHEAD = 3;
+
   /** Candidates for completion and help. */
   static final class Names extends ArrayList<String> {
     private static final long serialVersionUID = 1L;
 
     Names() {
       super(DataSets.names());
+      add(IMAGE_FOLDER);
     }
   }
 
@@ -26,6 +40,67 @@ final class DataOptions {
   @Option(
       names = "--data-dir",
       paramLabel = "DIR",
-      description = "Folder with the data set's files in their original format. Default: the usual places ('layerwise doctor' shows them).")
+      description = "Folder with the data set's files in their original format; for image-folder the one with"
+          + " train/CLASS/*.jpg and val/CLASS/*.jpg. Default: the usual places ('layerwise doctor' shows them).")
   Path dataDir;
+
+  @Option(
+      names = "--image-size",
+      paramLabel = "PIXELS",
+      description = "Side to which the images of an image-folder are cut. Default: 224.")
+  Integer imageSize;
+
+  @Option(
+      names = "--strict",
+      description = "Stop at an image that cannot be used instead of leaving it out; for image-folder. Default: off.")
+  boolean strict;
+
+  private ImageFolder folder;
+
+  /**
+   * What is known about a data set before its images are loaded.
+   *
+   * @param trainedSize side of the images that a model was made for; {@code null}: there is none yet
+   * @param err told of images that are left out
+   */
+  DataSetInfo info(String name, Integer trainedSize, PrintWriter err) {
+    Checks.oneOf("--dataset", name, new Names());
+    if (!name.equals(IMAGE_FOLDER)) {
+      Checks.usage(imageSize == null && !strict, "--image-size and --strict go with --dataset " + IMAGE_FOLDER);
+      return DataSets.info(name);
+    }
+    Checks.usage(dataDir != null, "--dataset " + IMAGE_FOLDER + " needs --data-dir, the folder with train/ and val/");
+    Checks.range("--image-size", imageSize, 1, 4096);
+    int size = Checks.or(imageSize, trainedSize == null ? USUAL_SIZE : trainedSize);
+    int threads = Runtime.getRuntime().availableProcessors();
+    int resize = Math.round(size * 256f / 224); // the published sizes' ratio
+    folder =
+        ImageFolder.open(
+            dataDir, new StreamOptions(size, resize, threads, BATCHES_AHEAD, strict, line -> say(err, line)));
+    StreamedImages train = folder.train();
+    List<String> classes = train.classNames();
+    return new DataSetInfo(
+        IMAGE_FOLDER, "the images in " + dataDir, train.channels(), size, size, train.count(), folder.test().count(),
+        classes, train.mean(), train.deviation(), 0, false, false);
+  }
+
+  private static void say(PrintWriter err, String line) {
+    err.println("layerwise: " + line);
+    err.flush();
+  }
+
+  /** The images of what {@link #info} told about. */
+  DataSet<?> load(DataSetInfo info) {
+    return folder == null
+        ? DataSets.load(info.name(), dataDir)
+        : new DataSet<>(info, folder.train(), folder.test());
+  }
+
+  /** Says how many images were left out, if any were. */
+  void printSkipped(PrintWriter err) {
+    int skipped = folder == null ? 0 : folder.train().skipped() + folder.test().skipped();
+    if (skipped > 0) {
+      say(err, skipped + " images could not be used and were left out");
+    }
+  }
 }

@@ -4,8 +4,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import dev.layerwise.data.DataSet;
-import dev.layerwise.data.DataSets;
-import dev.layerwise.data.ImageSet;
+import dev.layerwise.data.Images;
 import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelException;
@@ -14,8 +13,8 @@ import dev.layerwise.model.Network;
 import dev.layerwise.model.OptimizerConfig;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeContext;
-import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.train.Evaluator;
+import dev.layerwise.train.ImageFeed;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -69,10 +68,10 @@ final class EvaluateCommand implements Callable<Integer> {
     Checks.range("--batch-size", batchSize, 1, 1_000_000);
     ModelFile file = ModelFile.read(model);
     String name = Checks.or(data.dataset, file.dataset());
-    Checks.oneOf("--dataset", name, DataSets.names());
-    DataSet images = DataSets.load(name, data.dataDir);
+    DataSet<?> images = data.load(data.info(name, file.config().inputHeight(), spec.commandLine().getErr()));
     checkFits(file.config(), images);
     Result result = evaluate(file, images);
+    data.printSkipped(spec.commandLine().getErr());
     PrintWriter out = spec.commandLine().getOut();
     if (common.json) {
       JsonLines.print(out, "done", result);
@@ -82,8 +81,8 @@ final class EvaluateCommand implements Callable<Integer> {
     return 0;
   }
 
-  private void checkFits(ModelConfig config, DataSet data) {
-    ImageSet test = data.test();
+  private void checkFits(ModelConfig config, DataSet<?> data) {
+    Images test = data.test();
     boolean fits =
         config.inputChannels() == test.channels()
             && config.inputHeight() == test.height()
@@ -98,30 +97,27 @@ final class EvaluateCommand implements Callable<Integer> {
     }
   }
 
-  private Result evaluate(ModelFile file, DataSet data) {
-    ImageSet test = data.test();
+  private Result evaluate(ModelFile file, DataSet<?> data) {
+    Images test = data.test();
     int classes = test.classes();
     int[][] confusion = new int[classes][classes];
     try (NativeContext context = NativeContext.create(common.deviceOr("cpu"), common.threadsOr(0), 0);
         Network network = new Network(context, file.config(), OptimizerConfig.stateless());
-        NativeDataSet onDevice =
-            context.dataSet(
-                test.pixels(), test.labels(), test.count(), test.channels(), test.height(), test.width(), classes,
-                data.info().mean(), data.info().deviation())) {
+        ImageFeed feed = ImageFeed.of(context, test, data.info(), 0)) {
       network.setWeights(file.weights());
       long started = System.nanoTime();
       List<BlockMetrics> metrics =
           Evaluator.evaluate(
-              network, onDevice, test, batchSize,
-              (from, count, logits) -> {
-                for (int i = 0; i < count; i++) {
-                  confusion[test.labels()[from + i]][largest(logits, i * classes, classes)]++;
+              network, feed, test.count(), batchSize,
+              (labels, logits) -> {
+                for (int i = 0; i < labels.length; i++) {
+                  confusion[labels[i]][largest(logits, i * classes, classes)]++;
                 }
               });
       double seconds = (System.nanoTime() - started) * 1e-9;
       BlockMetrics output = metrics.get(metrics.size() - 1);
       return new Result(
-          100 * output.errors() / output.samples(), output.predictionLoss(), test.count(), seconds,
+          100 * output.errors() / output.samples(), output.predictionLoss(), (int) output.samples(), seconds,
           layers(network, metrics), confusion);
     }
   }
@@ -149,7 +145,7 @@ final class EvaluateCommand implements Callable<Integer> {
     return best;
   }
 
-  private static void print(PrintWriter out, Result result, DataSet data) {
+  private static void print(PrintWriter out, Result result, DataSet<?> data) {
     out.printf(
         "test error %.2f %% (loss %.4f) on %d images of %s%n",
         result.testError(), result.testLoss(), result.images(), data.info().title());

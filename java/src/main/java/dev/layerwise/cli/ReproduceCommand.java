@@ -122,7 +122,7 @@ final class ReproduceCommand implements Callable<Integer> {
     Checks.range("--seeds", seeds, 1, 1000);
     Checks.usage(
         epochsScale > 0 && epochsScale <= 1000, "--epochs-scale must be positive (at most 1000), not " + epochsScale);
-    DataSet images = DataSets.load(dataset, dataDir);
+    DataSet<?> images = DataSets.load(dataset, dataDir);
     Path folder = Checks.or(out, defaultFolder());
     PrintWriter results = spec.commandLine().getOut();
     String device = common.deviceOr("cpu");

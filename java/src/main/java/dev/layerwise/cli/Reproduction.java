@@ -28,7 +28,7 @@ import java.util.TreeMap;
 final class Reproduction {
   private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
-  private final DataSet images;
+  private final DataSet<?> images;
   private final Path folder;
   private final double epochsScale;
   private final String device;
@@ -44,7 +44,7 @@ final class Reproduction {
    * @param epochsScale factor of all epoch numbers
    */
   Reproduction(
-      List<Preset> related, DataSet images, Path folder, double epochsScale, String device, int threads,
+      List<Preset> related, DataSet<?> images, Path folder, double epochsScale, String device, int threads,
       TrainingSession session, ReproductionPrinter printer) {
     this.images = images;
     this.folder = folder;

@@ -38,7 +38,7 @@ final class ReproductionPrinter {
   TrainingSession.Reporter of(Preset preset, long seed) {
     return new TrainingSession.Reporter() {
       @Override
-      public void started(RunConfig config, DataSet images, Path folder, int epoch) {
+      public void started(RunConfig config, DataSet<?> images, Path folder, int epoch) {
         String how = epoch == 1 ? "training" : "continuing with epoch " + epoch;
         say("%s, seed %d: %s in %s", preset.name(), seed, how, folder);
       }

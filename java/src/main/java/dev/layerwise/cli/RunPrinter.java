@@ -27,7 +27,7 @@ final class RunPrinter implements TrainingSession.Reporter {
       @JsonProperty("test_error") Double testError, int epochs, double seconds, String model) {}
 
   @Override
-  public void started(RunConfig config, DataSet images, Path folder, int epoch) {
+  public void started(RunConfig config, DataSet<?> images, Path folder, int epoch) {
     ModelConfig model = config.model();
     TrainingConfig training = config.training();
     err.printf(

@@ -3,7 +3,6 @@ package dev.layerwise.cli;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSetInfo;
-import dev.layerwise.data.DataSets;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.Networks;
 import dev.layerwise.recipe.Preset;
@@ -83,12 +82,13 @@ final class TrainCommand implements Callable<Integer> {
     cutout.check();
     Path checkpoint = checkpointToResume();
     RunConfig recorded = checkpoint == null ? null : Trainer.configOf(checkpoint);
-    RunConfig config = configure(recorded);
+    DataSetInfo info = datasetInfo(recorded);
+    RunConfig config = configure(recorded, info);
     if (recorded != null) {
       ResumeRules.check(recorded, config);
     }
     Networks.layers(config.model()); // says what cannot work before data is loaded and folders are made
-    DataSet images = DataSets.load(config.training().dataset(), data.dataDir);
+    DataSet<?> images = data.load(info);
     try (RunDirectory directory = openDirectory(config, checkpoint)) {
       return train(config, checkpoint, images, directory);
     }
@@ -103,19 +103,27 @@ final class TrainCommand implements Callable<Integer> {
     return fromOut ? run.out : run.resume;
   }
 
-  /** The options over the preset, the defaults of the data set, or the recorded configuration. */
-  private RunConfig configure(RunConfig recorded) {
-    Preset preset = presetName == null ? null : PresetNames.require(presetName);
+  private Preset preset() {
+    return presetName == null ? null : PresetNames.require(presetName);
+  }
+
+  /** The data set that was asked for, or that of the recorded run or the preset, or the digits. */
+  private DataSetInfo datasetInfo(RunConfig recorded) {
+    Preset preset = preset();
     String usual = recorded != null ? recorded.training().dataset() : preset != null ? preset.dataset() : "digits";
-    String dataset = Checks.or(data.dataset, usual);
-    Checks.oneOf("--dataset", dataset, DataSets.names());
-    RunConfig base = base(recorded, preset, DataSets.info(dataset));
+    Integer size = recorded == null ? null : recorded.model().inputHeight();
+    return data.info(Checks.or(data.dataset, usual), size, spec.commandLine().getErr());
+  }
+
+  /** The options over the preset, the defaults of the data set, or the recorded configuration. */
+  private RunConfig configure(RunConfig recorded, DataSetInfo info) {
+    RunConfig base = base(recorded, preset(), info);
     TrainingConfig training = base.training();
     return new RunConfig(
         model.over(base.model()),
         optimization.over(base.optimizer()),
         new TrainingConfig(
-            dataset,
+            info.name(),
             Checks.or(optimization.epochs, training.epochs()),
             Checks.or(optimization.batchSize, training.batchSize()),
             optimization.classesPerBatchOver(training),
@@ -174,12 +182,13 @@ final class TrainCommand implements Callable<Integer> {
     return folder;
   }
 
-  private int train(RunConfig config, Path checkpoint, DataSet images, RunDirectory directory) {
+  private int train(RunConfig config, Path checkpoint, DataSet<?> images, RunDirectory directory) {
     RunPrinter printer = new RunPrinter(spec.commandLine().getOut(), spec.commandLine().getErr(), common.json);
     TrainingSession session = new TrainingSession();
     TrainingResult result =
         StopOnSignal.run(
             session::requestStop, () -> session.train(config, checkpoint, images, directory, printer));
+    data.printSkipped(spec.commandLine().getErr());
     return result.finished() ? 0 : StopOnSignal.EXIT_CODE;
   }
 }

@@ -17,7 +17,7 @@ final class TrainingSession {
   /** Is told how a run begins, goes and ends. */
   interface Reporter extends TrainingListener {
     /** Training is about to begin with an epoch, counted from 1. */
-    void started(RunConfig config, DataSet images, Path folder, int epoch);
+    void started(RunConfig config, DataSet<?> images, Path folder, int epoch);
 
     /** The run is finished, or was stopped and can be resumed. */
     void ended(TrainingResult result, Path folder);
@@ -44,7 +44,7 @@ final class TrainingSession {
    * @param checkpoint where the run goes on from: a file or a run's folder; {@code null}: a new run
    */
   TrainingResult train(
-      RunConfig config, Path checkpoint, DataSet images, RunDirectory directory, Reporter reporter) {
+      RunConfig config, Path checkpoint, DataSet<?> images, RunDirectory directory, Reporter reporter) {
     try (Trainer run =
         checkpoint == null
             ? Trainer.start(config, images, directory)

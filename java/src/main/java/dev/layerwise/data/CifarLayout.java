@@ -30,13 +30,13 @@ record CifarLayout(List<String> trainFiles, String testFile, String archive, int
   }
 
   @Override
-  public DataSet load(Path location, DataSetInfo info) {
+  public DataSet<ImageSet> load(Path location, DataSetInfo info) {
     Map<String, ImageSet> parts =
         location.endsWith(archive)
             ? TarMembers.read(location, files(), info, (file, name) -> read(file, name, info))
             : readFolder(location, info);
     ImageSet train = CifarReader.concatenate(trainFiles.stream().map(parts::get).toList());
-    return new DataSet(info, train, parts.get(testFile));
+    return new DataSet<>(info, train, parts.get(testFile));
   }
 
   private Map<String, ImageSet> readFolder(Path folder, DataSetInfo info) {

@@ -25,7 +25,7 @@ interface DataSetLayout {
   Presence inspect(Path folder);
 
   /** Reads the data set from where {@link #inspect} found it complete. */
-  DataSet load(Path location, DataSetInfo info);
+  DataSet<ImageSet> load(Path location, DataSetInfo info);
 
   /** What is looked for, in words. */
   String describe();

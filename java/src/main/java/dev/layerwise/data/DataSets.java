@@ -32,7 +32,7 @@ public final class DataSets {
    *     copy that comes with Layerwise where there is one, otherwise the usual places
    * @throws DataException if the name is not known, or the files are missing, damaged or not of this data set
    */
-  public static DataSet load(String name, Path dataDir) {
+  public static DataSet<ImageSet> load(String name, Path dataDir) {
     Catalog.Entry entry = Catalog.entry(name);
     if (usesEmbedded(entry, dataDir)) {
       return IdxLayout.loadEmbedded(entry.info());

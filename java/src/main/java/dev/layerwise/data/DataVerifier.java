@@ -61,7 +61,7 @@ final class DataVerifier {
     }
   }
 
-  private static void checkCounts(DataSet data, String where) {
+  private static void checkCounts(DataSet<ImageSet> data, String where) {
     DataSetInfo info = data.info();
     if (data.train().count() != info.trainCount() || data.test().count() != info.testCount()) {
       throw new DataException(where + " holds " + data.train().count() + " training and " + data.test().count()

@@ -22,17 +22,17 @@ final class IdxLayout implements DataSetLayout {
   }
 
   @Override
-  public DataSet load(Path location, DataSetInfo info) {
+  public DataSet<ImageSet> load(Path location, DataSetInfo info) {
     return load(name -> DataFile.open(DataFile.find(location, name).orElse(location.resolve(name))), info);
   }
 
   /** The copy that comes with Layerwise, in a resource folder named after the data set. */
-  static DataSet loadEmbedded(DataSetInfo info) {
+  static DataSet<ImageSet> loadEmbedded(DataSetInfo info) {
     return load(name -> DataFile.resource(info.name() + "/" + name + ".gz"), info);
   }
 
-  private static DataSet load(Function<String, DataFile> open, DataSetInfo info) {
-    return new DataSet(info, read(open, TRAIN_IMAGES, TRAIN_LABELS, info), read(open, TEST_IMAGES, TEST_LABELS, info));
+  private static DataSet<ImageSet> load(Function<String, DataFile> open, DataSetInfo info) {
+    return new DataSet<>(info, read(open, TRAIN_IMAGES, TRAIN_LABELS, info), read(open, TEST_IMAGES, TEST_LABELS, info));
   }
 
   private static ImageSet read(Function<String, DataFile> open, String images, String labels, DataSetInfo info) {

@@ -11,7 +11,8 @@ package dev.layerwise.data;
  * @param width W
  * @param classes number of classes
  */
-public record ImageSet(byte[] pixels, int[] labels, int channels, int height, int width, int classes) {
+public record ImageSet(byte[] pixels, int[] labels, int channels, int height, int width, int classes)
+    implements Images {
   /**
    * Checks that sizes and labels fit together.
    *
@@ -39,7 +40,7 @@ public record ImageSet(byte[] pixels, int[] labels, int channels, int height, in
     }
   }
 
-  /** Number of images. */
+  @Override
   public int count() {
     return labels.length;
   }

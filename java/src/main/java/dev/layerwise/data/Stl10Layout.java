@@ -31,12 +31,12 @@ final class Stl10Layout implements DataSetLayout {
   }
 
   @Override
-  public DataSet load(Path location, DataSetInfo info) {
+  public DataSet<ImageSet> load(Path location, DataSetInfo info) {
     Map<String, byte[]> contents = location.endsWith(ARCHIVE)
         ? TarMembers.read(location, files(), info, (file, name) -> content(file, name, info))
         : readFolder(location, info);
     String prefix = location.endsWith(ARCHIVE) ? location + " (%s)" : location + "/%s";
-    return new DataSet(info, images(contents, TRAIN_IMAGES, TRAIN_LABELS, prefix, info),
+    return new DataSet<>(info, images(contents, TRAIN_IMAGES, TRAIN_LABELS, prefix, info),
         images(contents, TEST_IMAGES, TEST_LABELS, prefix, info));
   }
 

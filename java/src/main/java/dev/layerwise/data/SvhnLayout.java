@@ -25,10 +25,10 @@ final class SvhnLayout implements DataSetLayout {
   }
 
   @Override
-  public DataSet load(Path location, DataSetInfo info) {
+  public DataSet<ImageSet> load(Path location, DataSetInfo info) {
     ImageSet train = read(location, TRAIN, info, TRAIN_COUNT, null);
     ImageSet all = read(location, EXTRA, info, EXTRA_COUNT, train);
-    return new DataSet(info, all, read(location, TEST, info, info.testCount(), null));
+    return new DataSet<>(info, all, read(location, TEST, info, info.testCount(), null));
   }
 
   private static ImageSet read(Path folder, String name, DataSetInfo info, int most, ImageSet before) {

@@ -1,6 +1,5 @@
 package dev.layerwise.train;
 
-import dev.layerwise.data.ImageSet;
 import dev.layerwise.model.Network;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeDataSet;
@@ -12,32 +11,37 @@ import java.util.stream.IntStream;
 public final class Evaluator {
   private Evaluator() {}
 
-  /** Is shown the logits of each batch: {@code classes} values per image, the first image at {@code from}. */
+  /** Is shown each batch's labels and logits, {@code classes} values per image. */
   @FunctionalInterface
   public interface LogitsConsumer {
-    void accept(int from, int count, float[] logits);
+    void accept(int[] labels, float[] logits);
   }
 
   /**
-   * Evaluates the network on all images.
+   * Evaluates the network on the first {@code count} images.
    *
-   * @param onDevice the images on the network's device
    * @param consumer shown every batch's logits; {@code null}: they stay on the device
-   * @return each block's metrics over the set, the output layer's last
+   * @return each block's metrics over the images, the output layer's last
    */
   public static List<BlockMetrics> evaluate(
-      Network network, NativeDataSet onDevice, ImageSet images, int batchSize, LogitsConsumer consumer) {
-    int[] order = IntStream.range(0, images.count()).toArray();
+      Network network, ImageFeed images, int count, int batchSize, LogitsConsumer consumer) {
+    int[] order = IntStream.range(0, count).toArray();
     network.readMetrics(); // starts them anew
-    for (int from = 0; from < order.length; from += batchSize) {
-      int count = Math.min(batchSize, order.length - from);
-      try (NativeDataSet.Batch batch = onDevice.batch(order, from, count, null);
-          NativeTensor logits = network.evaluate(batch.images(), batch.labels())) {
-        if (consumer != null) {
-          consumer.accept(from, count, logits.read());
+    try (ImageFeed.Pass pass = images.pass(order, 0, batchSize, 0, null)) {
+      for (NativeDataSet.Batch next = pass.next(); next != null; next = pass.next()) {
+        try (NativeDataSet.Batch batch = next;
+            NativeTensor logits = network.evaluate(batch.images(), batch.labels())) {
+          if (consumer != null) {
+            consumer.accept(labelsOf(batch), logits.read());
+          }
         }
       }
     }
     return network.readMetrics();
+  }
+
+  private static int[] labelsOf(NativeDataSet.Batch batch) {
+    float[] values = batch.labels().read(); // whole numbers, which floats hold exactly
+    return IntStream.range(0, values.length).map(i -> (int) values[i]).toArray();
   }
 }

@@ -2,7 +2,6 @@ package dev.layerwise.train;
 
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSet;
-import dev.layerwise.data.ImageSet;
 import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelFile;
@@ -22,16 +21,16 @@ import java.util.List;
  */
 public final class Trainer implements AutoCloseable {
   private final RunConfig config;
-  private final DataSet data;
+  private final DataSet<?> data;
   private final RunDirectory directory;
   private final NativeContext context;
   private final Network network;
-  private final NativeDataSet trainImages;
-  private final NativeDataSet testImages;
+  private final ImageFeed trainImages;
+  private final ImageFeed testImages;
   private Progress progress;
   private volatile boolean stopRequested;
 
-  private Trainer(RunConfig config, DataSet data, RunDirectory directory) {
+  private Trainer(RunConfig config, DataSet<?> data, RunDirectory directory) {
     this.config = config;
     this.data = data;
     this.directory = directory;
@@ -39,8 +38,8 @@ public final class Trainer implements AutoCloseable {
     context = NativeContext.create(training.device(), training.threads(), training.seed());
     try {
       network = new Network(context, config.model(), config.optimizer());
-      trainImages = onDevice(data.train());
-      testImages = onDevice(data.test());
+      trainImages = ImageFeed.of(context, data.train(), data.info(), training.seed());
+      testImages = ImageFeed.of(context, data.test(), data.info(), training.seed());
     } catch (RuntimeException e) {
       context.close();
       throw e;
@@ -49,7 +48,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   /** A new run; the folder must not hold another. */
-  public static Trainer start(RunConfig config, DataSet data, RunDirectory directory) {
+  public static Trainer start(RunConfig config, DataSet<?> data, RunDirectory directory) {
     Trainer trainer = new Trainer(config, data, directory);
     directory.keepMetricsBefore(0);
     directory.writeConfig(config);
@@ -72,7 +71,7 @@ public final class Trainer implements AutoCloseable {
    *
    * @param config the checkpoint's, but perhaps for the number of epochs
    */
-  public static Trainer resume(Path checkpoint, RunConfig config, DataSet data, RunDirectory directory) {
+  public static Trainer resume(Path checkpoint, RunConfig config, DataSet<?> data, RunDirectory directory) {
     Checkpoint from = Checkpoint.read(checkpoint);
     int finished = from.progress().epoch() - 1;
     if (config.training().epochs() < finished) {
@@ -97,12 +96,6 @@ public final class Trainer implements AutoCloseable {
   /** The epoch that is under way or comes next, counted from 1. */
   public int epoch() {
     return progress.epoch();
-  }
-
-  private NativeDataSet onDevice(ImageSet images) {
-    return context.dataSet(
-        images.pixels(), images.labels(), images.count(), images.channels(), images.height(), images.width(),
-        images.classes(), data.info().mean(), data.info().deviation());
   }
 
   /** Asks a running {@link #run} to stop after the step in hand; from any thread. */
@@ -133,13 +126,21 @@ public final class Trainer implements AutoCloseable {
     int images = progress.images();
     long step = progress.step();
     long started = System.nanoTime();
-    while (images < order.length && !stopRequested) {
-      int count = Math.min(training.batchSize(), order.length - images);
-      context.setStep(step++, learningRate);
-      try (NativeDataSet.Batch batch = trainImages.batch(order, images, count, augmentation)) {
-        network.trainStep(batch.images(), batch.labels());
+    try (ImageFeed.Pass pass =
+        trainImages.pass(order, images, training.batchSize(), progress.epoch(), augmentation)) {
+      while (images < order.length && !stopRequested) {
+        context.setStep(step, learningRate);
+        NativeDataSet.Batch next = pass.next();
+        if (next == null) { // what was left could not be used
+          images = order.length;
+          break;
+        }
+        try (NativeDataSet.Batch batch = next) {
+          network.trainStep(batch.images(), batch.labels());
+        }
+        images = pass.position();
+        step++;
       }
-      images += count;
     }
     List<MetricSums> sums = new ArrayList<>();
     List<BlockMetrics> metrics = network.readMetrics();
@@ -158,7 +159,7 @@ public final class Trainer implements AutoCloseable {
   private void endEpoch(TrainingListener listener) {
     long started = System.nanoTime();
     List<BlockMetrics> test =
-        Evaluator.evaluate(network, testImages, data.test(), config.training().batchSize(), null);
+        Evaluator.evaluate(network, testImages, data.test().count(), config.training().batchSize(), null);
     BlockMetrics output = test.get(test.size() - 1);
     double testError = 100 * output.errors() / output.samples();
     double totalSeconds = progress.totalSeconds() + secondsSince(started);

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import dev.layerwise.data.EpochOrder;
 import dev.layerwise.data.FewClassesOrder;
-import dev.layerwise.data.ImageSet;
+import dev.layerwise.data.Images;
 import dev.layerwise.nativelib.Augmentation;
 import java.util.List;
 
@@ -57,7 +57,7 @@ public record TrainingConfig(
   }
 
   /** The order in which an epoch (counted from 1) visits the training images. */
-  public int[] order(ImageSet images, int epoch) {
+  public int[] order(Images images, int epoch) {
     boolean fewClasses = classesPerBatch > 0 && (classesPerBatchUntilEpoch == 0 || epoch <= classesPerBatchUntilEpoch);
     return fewClasses
         ? FewClassesOrder.shuffled(images.labels(), images.classes(), batchSize, classesPerBatch, seed, epoch)

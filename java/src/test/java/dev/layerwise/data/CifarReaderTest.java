@@ -33,7 +33,7 @@ class CifarReaderTest {
   @Test
   void cifar10BatchesAreReadInOrder() {
     writeCifar10();
-    DataSet set = DataSets.load("cifar-10", folder);
+    DataSet<ImageSet> set = DataSets.load("cifar-10", folder);
     assertThat(set.train().labels()).containsExactly(1, 2, 3, 4, 5, 9);
     assertThat(set.test().labels()).containsExactly(0);
     assertThat(set.train().channels()).isEqualTo(3);
@@ -48,7 +48,7 @@ class CifarReaderTest {
   void cifar100KeepsTheFineLabel() {
     write(folder.resolve("train.bin"), TRAIN_100);
     write(folder.resolve("test.bin.xz"), xz(TEST_100));
-    DataSet set = DataSets.load("cifar-100", folder);
+    DataSet<ImageSet> set = DataSets.load("cifar-100", folder);
     assertThat(set.train().labels()).containsExactly(42, 99, 0);
     assertThat(set.test().labels()).containsExactly(7, 8);
     assertThat(set.train().pixels()[CIFAR_IMAGE_BYTES]).isEqualTo((byte) 11);
@@ -57,10 +57,10 @@ class CifarReaderTest {
   @Test
   void archiveIsReadWhereItLies() {
     writeCifar10();
-    DataSet loose = DataSets.load("cifar-10", folder);
+    DataSet<ImageSet> loose = DataSets.load("cifar-10", folder);
     Path other = folder.resolve("archive");
     write(other.resolve("cifar-10-binary.tar.gz"), gzip(tar(cifar10Archive())));
-    DataSet packed = DataSets.load("cifar-10", other);
+    DataSet<ImageSet> packed = DataSets.load("cifar-10", other);
     assertThat(DataSets.locate("cifar-10", other)).contains(other.resolve("cifar-10-binary.tar.gz"));
     assertThat(packed.train().labels()).isEqualTo(loose.train().labels());
     assertThat(packed.train().pixels()).isEqualTo(loose.train().pixels());

@@ -47,7 +47,7 @@ class DataSetsTest {
 
   @Test
   void digitsComeWithLayerwise(@TempDir Path empty) {
-    DataSet digits = DataSets.load("digits", null);
+    DataSet<ImageSet> digits = DataSets.load("digits", null);
     assertThat(digits.train().count()).isEqualTo(1437);
     assertThat(digits.test().count()).isEqualTo(360);
     assertThat(digits.train().height()).isEqualTo(8);

@@ -32,7 +32,7 @@ class IdxReaderTest {
 
   @Test
   void readsPlainFiles() {
-    DataSet set = DataSets.load("mnist", folder);
+    DataSet<ImageSet> set = DataSets.load("mnist", folder);
     assertThat(set.train().labels()).containsExactly(5, 0, 9);
     assertThat(set.test().labels()).containsExactly(1, 2);
     assertThat(set.train().count()).isEqualTo(3);
@@ -45,10 +45,10 @@ class IdxReaderTest {
 
   @Test
   void readsPackedFiles() throws IOException {
-    DataSet plain = DataSets.load("mnist", folder);
+    DataSet<ImageSet> plain = DataSets.load("mnist", folder);
     replacePacked(TRAIN_IMAGES, ".gz", gzip(Files.readAllBytes(folder.resolve(TRAIN_IMAGES))));
     replacePacked(TRAIN_LABELS, ".xz", xz(Files.readAllBytes(folder.resolve(TRAIN_LABELS))));
-    DataSet packed = DataSets.load("mnist", folder);
+    DataSet<ImageSet> packed = DataSets.load("mnist", folder);
     assertThat(packed.train().pixels()).isEqualTo(plain.train().pixels());
     assertThat(packed.train().labels()).isEqualTo(plain.train().labels());
   }

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 class RealDataTest {
   @Test
   void mnist() {
-    DataSet set = DataSets.load("mnist", SharedFolder.require("data/mnist"));
+    DataSet<ImageSet> set = DataSets.load("mnist", SharedFolder.require("data/mnist"));
     assertComplete(set);
     assertThat(countPerClass(set.train())).containsExactly(
         5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949);
@@ -23,7 +23,7 @@ class RealDataTest {
   @Test
   void cifar100() throws IOException {
     Path folder = SharedFolder.require("data/cifar-100-binary");
-    DataSet set = DataSets.load("cifar-100", folder.getParent());
+    DataSet<ImageSet> set = DataSets.load("cifar-100", folder.getParent());
     assertComplete(set);
     assertThat(countPerClass(set.train())).containsOnly(500);
     assertThat(countPerClass(set.test())).containsOnly(100);
@@ -34,8 +34,8 @@ class RealDataTest {
 
   @Test
   void digitsFromTheirFiles() {
-    DataSet files = DataSets.load("digits", SharedFolder.require("data/digits"));
-    DataSet embedded = DataSets.load("digits", null);
+    DataSet<ImageSet> files = DataSets.load("digits", SharedFolder.require("data/digits"));
+    DataSet<ImageSet> embedded = DataSets.load("digits", null);
     assertThat(files.train().pixels()).isEqualTo(embedded.train().pixels());
     assertThat(files.test().labels()).isEqualTo(embedded.test().labels());
   }
@@ -43,13 +43,13 @@ class RealDataTest {
   @Test
   void fashionMnistWhereInstalled() {
     assumeTrue(DataSets.locate("fashion-mnist", null).isPresent(), "needs apt-get install dataset-fashion-mnist");
-    DataSet set = DataSets.load("fashion-mnist", null);
+    DataSet<ImageSet> set = DataSets.load("fashion-mnist", null);
     assertComplete(set);
     assertThat(countPerClass(set.train())).containsOnly(6000);
     PixelStatistics.of(set.train(), 0).assertAgree(set.info());
   }
 
-  private static void assertComplete(DataSet set) {
+  private static void assertComplete(DataSet<ImageSet> set) {
     assertThat(set.train().count()).isEqualTo(set.info().trainCount());
     assertThat(set.test().count()).isEqualTo(set.info().testCount());
   }

@@ -31,7 +31,7 @@ class Stl10LayoutTest {
 
   @Test
   void columnsAndLabels() {
-    DataSet set = DataSets.load("stl-10", folder);
+    DataSet<ImageSet> set = DataSets.load("stl-10", folder);
     assertThat(set.train().labels()).containsExactly(0, 9, 2);
     assertThat(set.test().labels()).containsExactly(4);
     assertThat(set.train().count()).isEqualTo(3);
@@ -61,13 +61,13 @@ class Stl10LayoutTest {
 
   @Test
   void archiveIsReadWhereItLies() {
-    DataSet loose = DataSets.load("stl-10", folder);
+    DataSet<ImageSet> loose = DataSets.load("stl-10", folder);
     Map<String, byte[]> members = new LinkedHashMap<>();
     members.put("stl10_binary/unlabeled_X.bin", new byte[7]);
     files().forEach((name, content) -> members.put("stl10_binary/" + name, content));
     Path other = folder.resolve("packed");
     write(other.resolve("stl10_binary.tar.gz"), gzip(tar(members)));
-    DataSet packed = DataSets.load("stl-10", other);
+    DataSet<ImageSet> packed = DataSets.load("stl-10", other);
     assertThat(packed.train().pixels()).isEqualTo(loose.train().pixels());
     assertThat(packed.test().labels()).isEqualTo(loose.test().labels());
     members.remove("stl10_binary/test_y.bin");

@@ -37,7 +37,7 @@ class SvhnReaderTest {
 
   @Test
   void trainAndExtraInThisOrder() {
-    DataSet set = DataSets.load("svhn", folder);
+    DataSet<ImageSet> set = DataSets.load("svhn", folder);
     assertThat(set.train().labels()).containsExactly(1, 0, 9, 2, 3);
     assertThat(set.test().labels()).containsExactly(5);
     assertThat(set.train().pixels()).hasSize(5 * IMAGE_BYTES);
@@ -52,7 +52,7 @@ class SvhnReaderTest {
   void uncompressedVariables() throws IOException {
     write(folder.resolve("test_32x32.mat"), mat(Deflater.NO_COMPRESSION, "y", labels(4), "X", images(7, 1)));
     assertThat(Files.size(folder.resolve("test_32x32.mat"))).isGreaterThan(IMAGE_BYTES);
-    DataSet set = DataSets.load("svhn", folder);
+    DataSet<ImageSet> set = DataSets.load("svhn", folder);
     assertThat(set.test().labels()).containsExactly(4);
     assertPixels(set.test(), 0, 7);
   }

@@ -26,6 +26,7 @@ public final class BatchSource implements AutoCloseable {
   private final ExecutorService threads;
   private final Deque<PendingBatch> pending = new ArrayDeque<>();
   private int begun;
+  private int taken;
 
   /**
    * A batch in the making.
@@ -60,12 +61,18 @@ public final class BatchSource implements AutoCloseable {
     while (!pending.isEmpty()) {
       PendingBatch batch = pending.remove();
       Batch finished = finish(batch);
+      taken = batch.start() + batch.images().size();
       beginBatches();
       if (finished.count() > 0) {
         return finished;
       }
     }
     return null;
+  }
+
+  /** How much of the order lies behind the caller, images that could not be used included. */
+  public int taken() {
+    return taken;
   }
 
   /** Batches that are being made or are ready. */

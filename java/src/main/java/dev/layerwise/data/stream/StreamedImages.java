@@ -1,17 +1,19 @@
 package dev.layerwise.data.stream;
 
 import dev.layerwise.data.DataException;
+import dev.layerwise.data.Images;
 import dev.layerwise.data.Seeds;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Random;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 
 /**
  * Labelled images that stay on disk and are read batch by batch. An image, as it is seen in an epoch, depends on the
  * seed, the epoch and its number alone: not on the threads, the batches or the order. Safe for use by several threads.
  */
-public final class StreamedImages {
+public final class StreamedImages implements Images {
   private static final int CHANNELS = 3;
   private static final float[] MEAN = {0.485f, 0.456f, 0.406f};
   private static final float[] DEVIATION = {0.229f, 0.224f, 0.225f};
@@ -30,11 +32,13 @@ public final class StreamedImages {
   }
 
   /** Number of files, those included that turn out not to be usable. */
+  @Override
   public int count() {
     return files.count();
   }
 
   /** Number of classes. */
+  @Override
   public int classes() {
     return classNames.size();
   }
@@ -45,6 +49,7 @@ public final class StreamedImages {
   }
 
   /** Always 3: red, green, blue. */
+  @Override
   public int channels() {
     return CHANNELS;
   }
@@ -52,6 +57,21 @@ public final class StreamedImages {
   /** Height and width of the images as they are handed out. */
   public int size() {
     return options.size();
+  }
+
+  @Override
+  public int height() {
+    return options.size();
+  }
+
+  @Override
+  public int width() {
+    return options.size();
+  }
+
+  @Override
+  public int[] labels() {
+    return IntStream.range(0, count()).map(this::label).toArray();
   }
 
   /** ImageNet's, per channel, of pixel / 255. */

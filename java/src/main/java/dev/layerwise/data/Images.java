@@ -1,0 +1,22 @@
+package dev.layerwise.data;
+
+/** Labelled images of one size, in memory or on disk. */
+public interface Images {
+  /** Number of images. */
+  int count();
+
+  /** Channels of an image. */
+  int channels();
+
+  /** Height in pixels. */
+  int height();
+
+  /** Width in pixels. */
+  int width();
+
+  /** Number of classes. */
+  int classes();
+
+  /** One class number per image, 0 to classes − 1; leave the array as it is. */
+  int[] labels();
+}

@@ -1,0 +1,49 @@
+package dev.layerwise.train;
+
+import dev.layerwise.data.DataSetInfo;
+import dev.layerwise.data.ImageSet;
+import dev.layerwise.data.Images;
+import dev.layerwise.data.stream.StreamedImages;
+import dev.layerwise.nativelib.Augmentation;
+import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.nativelib.NativeDataSet;
+
+/** Images that come to a network's device batch by batch. Belongs to the context's thread. */
+public interface ImageFeed extends AutoCloseable {
+  /**
+   * Begins to pass images by; close what it returns.
+   *
+   * @param order numbers of the images, in the order in which they are wanted
+   * @param from position in the order at which to begin
+   * @param epoch what the images look like may depend on it
+   * @param augmentation done on the device; {@code null}: nothing
+   */
+  Pass pass(int[] order, int from, int batchSize, int epoch, Augmentation augmentation);
+
+  @Override
+  void close();
+
+  /** One pass over images. */
+  interface Pass extends AutoCloseable {
+    /** The next batch, which is the caller's to close; {@code null} after the last. */
+    NativeDataSet.Batch next();
+
+    /** Position in the order behind the last batch. */
+    int position();
+
+    @Override
+    void close();
+  }
+
+  /**
+   * A feed of images in memory, which are copied to the device once, or of images on disk, which are read ahead.
+   *
+   * @param seed of the run: with the epoch it decides how images on disk are cropped
+   */
+  static ImageFeed of(NativeContext context, Images images, DataSetInfo info, long seed) {
+    if (images instanceof ImageSet inMemory) {
+      return new ResidentFeed(context, inMemory, info);
+    }
+    return new StreamedFeed(context, (StreamedImages) images, seed);
+  }
+}

@@ -1,0 +1,62 @@
+package dev.layerwise.train;
+
+import dev.layerwise.data.stream.Batch;
+import dev.layerwise.data.stream.BatchSource;
+import dev.layerwise.data.stream.StreamedImages;
+import dev.layerwise.nativelib.Augmentation;
+import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.nativelib.NativeDataSet;
+import java.util.Arrays;
+import java.util.stream.IntStream;
+
+/** Images that are read from disk, a few batches ahead, and copied to the device batch by batch. */
+final class StreamedFeed implements ImageFeed {
+  private final NativeContext context;
+  private final StreamedImages images;
+  private final long seed;
+
+  StreamedFeed(NativeContext context, StreamedImages images, long seed) {
+    this.context = context;
+    this.images = images;
+    this.seed = seed;
+  }
+
+  @Override
+  public Pass pass(int[] order, int from, int batchSize, int epoch, Augmentation augmentation) {
+    int[] rest = Arrays.copyOfRange(order, from, order.length);
+    BatchSource source = images.open(rest, batchSize, seed, epoch);
+    return new Pass() {
+      @Override
+      public NativeDataSet.Batch next() {
+        Batch batch = source.next();
+        return batch == null ? null : onDevice(batch, augmentation);
+      }
+
+      @Override
+      public int position() {
+        return from + source.taken();
+      }
+
+      @Override
+      public void close() {
+        source.close();
+      }
+    };
+  }
+
+  /** Normalization and cutout are the device's, as for images that lie there. */
+  private NativeDataSet.Batch onDevice(Batch batch, Augmentation augmentation) {
+    int count = batch.labels().length;
+    try (NativeDataSet bytes =
+        context.dataSet(
+            batch.pixels(), batch.labels(), count, images.channels(), images.height(), images.width(),
+            images.classes(), images.mean(), images.deviation())) {
+      return bytes.batch(IntStream.range(0, count).toArray(), 0, count, augmentation);
+    }
+  }
+
+  @Override
+  public void close() {
+    // Each pass closes what it has opened.
+  }
+}
