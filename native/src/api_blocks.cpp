@@ -137,6 +137,10 @@ void layerwise_block_config_defaults(layerwise_block_config* config) {
   config->similarity_std = 1;
   config->dim_in_decoder = 4096;
   config->target_proj_size = 128;
+  config->normalize_input = 1;
+  config->average_pool = 1;
+  config->affine = 1;
+  config->norm_momentum = 0.1;
   config->loss_scale = 1;
   config->zero_start = 1;
   config->optimizer = LAYERWISE_ADAM;

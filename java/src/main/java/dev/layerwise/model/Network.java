@@ -134,7 +134,7 @@ public final class Network implements AutoCloseable {
     }
     try {
       for (int i = hidden.size() - 1; i >= 0; i--) {
-        NativeTensor below = hidden.get(i).backward(gradient, i > 0);
+        NativeTensor below = hidden.get(i).backward(gradient, i > 0, false).dInput();
         gradient.close();
         gradient = below;
       }
