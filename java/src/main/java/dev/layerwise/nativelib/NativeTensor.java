@@ -39,7 +39,7 @@ public final class NativeTensor extends NativeHandle<TensorPointer> {
    */
   public void add(NativeTensor addend) {
     synchronized (lock()) {
-      check(LayerwiseApi.layerwise_tensor_add(pointer(), argument(addend, "addend")));
+      check(LayerwiseApi.layerwise_tensor_add(pointer(), argument(addend, context(), "sum of tensors", "addend")));
     }
   }
 
