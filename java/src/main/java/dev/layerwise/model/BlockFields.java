@@ -52,12 +52,7 @@ final class BlockFields {
   /** The block with the defaults of its kind where it says nothing; channels and units have none. */
   static BlockSpec complete(BlockSpec block) {
     BlockSpec.Builder whole = BlockSpec.builder(block.kind(), block.name());
-    if (block.input() != null) {
-      whole.input(block.input());
-    }
-    if (block.shortcut() != null) {
-      whole.shortcut(block.shortcut());
-    }
+    whole.input(block.input()).shortcut(block.shortcut());
     switch (block.kind()) {
       case CONVOLUTION -> {
         convolution(whole, block, 3);

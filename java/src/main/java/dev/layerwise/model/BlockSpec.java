@@ -93,22 +93,24 @@ public record BlockSpec(
       this.name = name;
     }
 
+    /** {@code null}: the usual one. */
     Builder input(String block) {
       input = block;
       return this;
     }
 
+    /** {@code null}: none. */
     Builder shortcut(String block) {
       shortcut = block;
       return this;
     }
 
-    Builder channels(int count) {
+    Builder channels(Integer count) {
       channels = count;
       return this;
     }
 
-    Builder units(int count) {
+    Builder units(Integer count) {
       units = count;
       return this;
     }
