@@ -126,7 +126,12 @@ typedef struct layerwise_block layerwise_block;
 typedef enum layerwise_block_kind {
   LAYERWISE_CONVOLUTION = 0, /* conv → batch norm → [+ shortcut] → activation → channel dropout → [2×2 max-pool] */
   LAYERWISE_LINEAR = 1,      /* the same with a linear layer over the flattened input and element dropout */
-  LAYERWISE_OUTPUT = 2       /* a linear layer that ends in the global cross-entropy */
+  LAYERWISE_OUTPUT = 2,      /* a linear layer that ends in the global cross-entropy */
+  LAYERWISE_PREACTIVATION = 3, /* [element dropout →] batch norm → activation → channel dropout → conv → [+ shortcut];
+                                  the local losses see another batch norm → activation of the sum */
+  LAYERWISE_SHORTCUT = 4,    /* conv → [batch norm], without loss or activation: the projection on a shortcut, driven by
+                                forward and backward */
+  LAYERWISE_HEAD = 5         /* [batch norm → activation →] pooling of the last maps; no loss of its own */
 } layerwise_block_kind;
 
 typedef enum layerwise_loss {
@@ -160,6 +165,11 @@ typedef struct layerwise_block_config {
   double negative_slope; /* 0: ReLU; 0.01: the LeakyReLU of the published method */
   double dropout;       /* in [0, 1) */
   int32_t max_pool;     /* 0 or 1 */
+  int32_t normalize_input; /* preactivation: 0 leaves out what comes before the convolution (a network's first block) */
+  double input_dropout; /* preactivation: dropout of the input's elements, in [0, 1) */
+  int32_t average_pool; /* head: side of the average pooling's window; 1: none */
+  int32_t affine;       /* head: 1: batch norm's scale and shift are trained; 0: they stay 1 and 0 */
+  double norm_momentum; /* head: part of the new batch in its running statistics */
   int32_t loss;         /* layerwise_loss */
   double beta;
   int32_t similarity_std; /* 1: standard deviation over positions; 0: flattened maps */
@@ -177,7 +187,8 @@ typedef struct layerwise_block_config {
 } layerwise_block_config;
 
 /* Fills a config with the published defaults: a 3×3 convolution block, stride 1, padding 1, bias, batch
- * norm, ReLU, predsim with beta 0.99, dim_in_decoder 4096, target_proj_size 128, Adam. Sizes are left 0. */
+ * norm (momentum 0.1, affine), normalized input, no pooling, ReLU, predsim with beta 0.99, dim_in_decoder
+ * 4096, target_proj_size 128, Adam. Sizes are left 0. */
 LAYERWISE_API void layerwise_block_config_defaults(layerwise_block_config* config);
 
 /* Parameters start from PyTorch's default initialisation, keyed by the context's seed. */

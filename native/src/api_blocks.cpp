@@ -3,8 +3,10 @@
 #include <initializer_list>
 
 #include "api_handles.h"
+#include "block/head.h"
 #include "block/local_block.h"
 #include "block/output_layer.h"
+#include "block/preactivation_block.h"
 
 using namespace layerwise;
 
@@ -44,51 +46,115 @@ OptimizerStep::Rule rule_of(int32_t value) {
   return OptimizerStep::Rule::amsgrad;
 }
 
+OptimizerSettings optimizer_of(const layerwise_block_config& config) {
+  require(config.weight_decay >= 0, "weight decay must not be negative, but is ", config.weight_decay);
+  require(config.momentum >= 0 && config.momentum < 1, "momentum must be in [0, 1), not ", config.momentum);
+  return {rule_of(config.optimizer), config.momentum, config.weight_decay};
+}
+
+LocalLossConfig local_losses_of(const layerwise_block_config& config) {
+  LocalLossConfig losses;
+  losses.loss = loss_of(config.loss);
+  losses.beta = config.beta;
+  losses.similarity_std = config.similarity_std != 0;
+  losses.dim_in_decoder = config.dim_in_decoder;
+  losses.classes = config.classes;
+  losses.unsupervised = unsupervised_of(config.unsupervised);
+  losses.alpha = config.alpha;
+  losses.bio = config.bio != 0;
+  losses.target_proj_size = config.target_proj_size;
+  return losses;
+}
+
+Convolution convolution_of(const layerwise_block_config& config) {
+  return {config.kernel, config.kernel, config.stride, config.padding};
+}
+
+// What every kind of block's config has.
+template <class Config>
+Config common_config(const layerwise_block_config& from) {
+  Config config;
+  config.name = from.name;
+  config.index = static_cast<uint32_t>(from.index);
+  config.input = {1, from.in_height, from.in_width, from.in_channels};
+  config.optimizer = optimizer_of(from);
+  return config;
+}
+
+LocalBlockConfig local_config(const layerwise_block_config& from) {
+  auto config = common_config<LocalBlockConfig>(from);
+  config.linear = from.kind == LAYERWISE_LINEAR;
+  config.out_channels = from.out_channels;
+  config.convolution = convolution_of(from);
+  config.bias = from.bias != 0;
+  config.batch_norm = from.batch_norm != 0;
+  config.negative_slope = from.negative_slope;
+  config.dropout = from.dropout;
+  config.max_pool = from.max_pool != 0;
+  config.loss = local_losses_of(from);
+  return config;
+}
+
+// A convolution block without nonlinearity and losses, under PyTorch's names for a sequence of two layers.
+LocalBlockConfig shortcut_config(const layerwise_block_config& from) {
+  auto config = common_config<LocalBlockConfig>(from);
+  config.out_channels = from.out_channels;
+  config.convolution = convolution_of(from);
+  config.bias = from.bias != 0;
+  config.batch_norm = from.batch_norm != 0;
+  config.negative_slope = 1;
+  config.loss.loss = LocalLoss::none;
+  config.encoder_name = "0.";
+  config.norm_name = "1.";
+  return config;
+}
+
+PreactivationBlockConfig preactivation_config(const layerwise_block_config& from) {
+  auto config = common_config<PreactivationBlockConfig>(from);
+  config.out_channels = from.out_channels;
+  config.convolution = convolution_of(from);
+  config.bias = from.bias != 0;
+  config.normalize_input = from.normalize_input != 0;
+  config.negative_slope = from.negative_slope;
+  config.input_dropout = from.input_dropout;
+  config.dropout = from.dropout;
+  config.loss = local_losses_of(from);
+  return config;
+}
+
+HeadConfig head_config(const layerwise_block_config& from) {
+  auto config = common_config<HeadConfig>(from);
+  config.batch_norm = from.batch_norm != 0;
+  config.affine = from.affine != 0;
+  config.norm_momentum = from.norm_momentum;
+  config.negative_slope = from.negative_slope;
+  config.average_pool = from.average_pool;
+  config.max_pool = from.max_pool != 0;
+  return config;
+}
+
+OutputLayerConfig output_config(const layerwise_block_config& from) {
+  auto config = common_config<OutputLayerConfig>(from);
+  config.classes = from.out_channels;
+  config.loss_scale = from.loss_scale;
+  config.zero_start = from.zero_start != 0;
+  return config;
+}
+
 std::unique_ptr<Block> make_block(const std::shared_ptr<Context>& context, const layerwise_block_config& config) {
   require(config.index >= 0 && config.index < (1 << 25), "the block's index must be in 0 … 2²⁵ − 1, not ",
           config.index);
   require(config.in_channels > 0 && config.in_height > 0 && config.in_width > 0, "the input is ", config.in_channels,
           "×", config.in_height, "×", config.in_width, "; every dimension must be positive");
-  require(config.weight_decay >= 0, "weight decay must not be negative, but is ", config.weight_decay);
-  require(config.momentum >= 0 && config.momentum < 1, "momentum must be in [0, 1), not ", config.momentum);
-  const Shape input{1, config.in_height, config.in_width, config.in_channels};
-  const OptimizerSettings optimizer{rule_of(config.optimizer), config.momentum, config.weight_decay};
-  const uint32_t index = static_cast<uint32_t>(config.index);
-  const auto kind = checked_enum<layerwise_block_kind>(config.kind, LAYERWISE_OUTPUT, "kind of block");
-  if (kind == LAYERWISE_OUTPUT) {
-    OutputLayerConfig output;
-    output.name = config.name;
-    output.index = index;
-    output.input = input;
-    output.classes = config.out_channels;
-    output.loss_scale = config.loss_scale;
-    output.zero_start = config.zero_start != 0;
-    output.optimizer = optimizer;
-    return std::make_unique<OutputLayer>(context, output);
+  switch (checked_enum<layerwise_block_kind>(config.kind, LAYERWISE_HEAD, "kind of block")) {
+    case LAYERWISE_OUTPUT: return std::make_unique<OutputLayer>(context, output_config(config));
+    case LAYERWISE_PREACTIVATION: return std::make_unique<PreactivationBlock>(context, preactivation_config(config));
+    case LAYERWISE_SHORTCUT: return std::make_unique<LocalBlock>(context, shortcut_config(config));
+    case LAYERWISE_HEAD: return std::make_unique<Head>(context, head_config(config));
+    case LAYERWISE_CONVOLUTION:
+    case LAYERWISE_LINEAR: break;
   }
-  LocalBlockConfig local;
-  local.name = config.name;
-  local.index = index;
-  local.linear = kind == LAYERWISE_LINEAR;
-  local.input = input;
-  local.out_channels = config.out_channels;
-  local.convolution = {config.kernel, config.kernel, config.stride, config.padding};
-  local.bias = config.bias != 0;
-  local.batch_norm = config.batch_norm != 0;
-  local.negative_slope = config.negative_slope;
-  local.dropout = config.dropout;
-  local.max_pool = config.max_pool != 0;
-  local.loss.loss = loss_of(config.loss);
-  local.loss.beta = config.beta;
-  local.loss.similarity_std = config.similarity_std != 0;
-  local.loss.dim_in_decoder = config.dim_in_decoder;
-  local.loss.classes = config.classes;
-  local.loss.unsupervised = unsupervised_of(config.unsupervised);
-  local.loss.alpha = config.alpha;
-  local.loss.bio = config.bio != 0;
-  local.loss.target_proj_size = config.target_proj_size;
-  local.optimizer = optimizer;
-  return std::make_unique<LocalBlock>(context, local);
+  return std::make_unique<LocalBlock>(context, local_config(config));
 }
 
 const char* name_of(const layerwise_block* block) { return block == nullptr ? nullptr : block->block->name().c_str(); }
@@ -137,6 +203,10 @@ void layerwise_block_config_defaults(layerwise_block_config* config) {
   config->similarity_std = 1;
   config->dim_in_decoder = 4096;
   config->target_proj_size = 128;
+  config->normalize_input = 1;
+  config->average_pool = 1;
+  config->affine = 1;
+  config->norm_momentum = 0.1;
   config->loss_scale = 1;
   config->zero_start = 1;
   config->optimizer = LAYERWISE_ADAM;

@@ -36,6 +36,30 @@ void run_add_tensor(Operands& operands, const Shape& shape) {
   operands.backend().add_tensor(op);
 }
 
+void run_batch_norm_gradient(Operands& operands, const Shape& shape, bool with_addend) {
+  const Shape vector = Shape::vector(shape.c);
+  BatchNormGradient op;
+  op.g = operands.activation(shape);
+  op.y = operands.activation(shape);
+  op.mean = operands.parameter(vector, -0.25, 0.25);
+  op.variance = operands.parameter(vector, 0.5, 1.5);
+  op.scale = operands.parameter(vector, 0.5, 1.5);
+  op.d_scale = operands.parameter(vector, -1, 1);
+  op.d_shift = operands.parameter(vector, -1, 1);
+  if (with_addend) op.addend = operands.activation(shape);
+  op.d_y = operands.activation_output("d_y", shape, {8, 1});
+  operands.backend().batch_norm_gradient(op);
+}
+
+void run_drop_elements(Operands& operands, const Shape& shape) {
+  operands.backend().set_step_state({11, 5, 0});
+  DropElements op;
+  op.x = operands.activation(shape);
+  op.dropout = {0.3, 7};
+  op.output = operands.activation_output("output", shape, {1, 0});
+  operands.backend().drop_elements(op);
+}
+
 }  // namespace
 
 void add_tensor_cases(std::vector<OperationCase>& cases) {
@@ -60,6 +84,10 @@ void add_tensor_cases(std::vector<OperationCase>& cases) {
     add_case("moments_of_tensor_sample_", one, sample_moments);
     add_case("deviation_gradient_", one, run_deviation_gradient);
     add_case("add_tensor_", one, run_add_tensor);
+    add_case("batch_norm_gradient_", one, [](Operands& o, const Shape& s) { run_batch_norm_gradient(o, s, false); });
+    add_case("batch_norm_gradient_added_", one,
+             [](Operands& o, const Shape& s) { run_batch_norm_gradient(o, s, true); });
+    add_case("drop_elements_", one, run_drop_elements);
   }
   for (const Sizes& one : vectors) add_case("add_tensor_", one, run_add_tensor);
   add_case("moments_of_tensor_channel_", vectors.back(), channel_moments);

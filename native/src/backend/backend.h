@@ -269,6 +269,26 @@ struct EncoderGradient {
   Tensor d_y;                        // out, A, as g, or absent; may be g itself
 };
 
+/// Batch-norm backward alone, as EncoderGradient does it on its way, plus what else arrives at y:
+///   d_y = scale / sqrt(variance + 1e-5) · (g − d_shift / M − ŷ · d_scale / M) (+ addend), M = N·positions.
+/// Bytes: read g, y (and addend), write d_y.
+struct BatchNormGradient {
+  Tensor g;                          // A (N, H, W, C)
+  Tensor y, mean, variance, scale;
+  Tensor d_scale, d_shift;           // in, P (C)
+  Tensor addend;                     // A, as g, or absent
+  Tensor d_y;                        // out, A, as g; may be g itself
+};
+
+/// Dropout of single elements: output = x · (0 or 1 / (1 − probability)). Element i in memory order has
+/// index i in the sequence {seed, dropout, stream, step}. The backward pass is the same with gradients.
+/// Bytes: read x, write output.
+struct DropElements {
+  Tensor x;                          // A
+  Dropout dropout;
+  Tensor output;                     // out, A, as x
+};
+
 /// One optimiser step over all parameters of a block, one contiguous vector each.
 /// g ← gradient + weight_decay · w, then
 /// - sgd:     v ← momentum · v + g;  w ← w − lr · v
@@ -324,6 +344,8 @@ class Backend {
   virtual void add_tensor(const AddTensor& op) = 0;
   virtual void hidden_gradient(const HiddenGradient& op) = 0;
   virtual void encoder_gradient(const EncoderGradient& op) = 0;
+  virtual void batch_norm_gradient(const BatchNormGradient& op) = 0;
+  virtual void drop_elements(const DropElements& op) = 0;
   virtual void optimizer_step(const OptimizerStep& op) = 0;
 };
 

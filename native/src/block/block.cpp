@@ -33,6 +33,15 @@ PassedOn Block::backward(const Tensor&, bool, bool) {
   fail(ErrorKind::invalid_argument, "the block has no forward and backward; use output_train_step");
 }
 
+void Block::check_convolution(const Convolution& convolution, const Shape& input) {
+  require(convolution.kernel_height > 0 && convolution.stride > 0 && convolution.padding >= 0,
+          "kernel and stride must be positive and padding not negative");
+  require(input.h + 2 * convolution.padding >= convolution.kernel_height &&
+              input.w + 2 * convolution.padding >= convolution.kernel_width,
+          "a ", convolution.kernel_height, "×", convolution.kernel_width, " convolution does not fit a ", input.h, "×",
+          input.w, " map with padding ", convolution.padding);
+}
+
 void Block::check_input(const Tensor& x) const {
   Shape expected = input_;
   expected.n = x.shape.n;

@@ -75,6 +75,9 @@ class Block {
   /// Reads and resets. Losses are weighted by what similarity_weight() and prediction_weight() say.
   BlockMetrics read_metrics();
 
+  /// Throws Error(invalid_argument) unless the convolution fits maps of one sample's shape.
+  static void check_convolution(const Convolution& convolution, const Shape& input);
+
   /// Throws Error(invalid_argument) unless a batch of this shape is one that the block takes.
   void check_input(const Tensor& x) const;
   void check_labels(const Tensor& x, const Labels& labels, int64_t classes) const;

@@ -14,12 +14,7 @@ LocalBlock::LocalBlock(std::shared_ptr<Context> context, const LocalBlockConfig&
   if (config_.linear) config_.convolution = {input_.h, input_.w, 1, 0};
   const Convolution& convolution = config_.convolution;
   require(config_.out_channels > 0, "the number of output channels must be positive, not ", config_.out_channels);
-  require(convolution.kernel_height > 0 && convolution.stride > 0 && convolution.padding >= 0,
-          "kernel and stride must be positive and padding not negative");
-  require(input_.h + 2 * convolution.padding >= convolution.kernel_height &&
-              input_.w + 2 * convolution.padding >= convolution.kernel_width,
-          "a ", convolution.kernel_height, "×", convolution.kernel_width, " convolution does not fit a ", input_.h, "×",
-          input_.w, " map with padding ", convolution.padding);
+  check_convolution(convolution, input_);
   require(config_.dropout >= 0 && config_.dropout < 1, "dropout must be in [0, 1), not ", config_.dropout);
   hidden_ = {1, convolution.out_height(input_.h), convolution.out_width(input_.w), config_.out_channels};
   require(!config_.max_pool || (hidden_.h >= 2 && hidden_.w >= 2), "2×2 max-pooling of a ", hidden_.h, "×", hidden_.w,
@@ -33,18 +28,13 @@ void LocalBlock::add_parameters() {
   const int64_t fan_in = in * convolution.kernel_height * convolution.kernel_width;
   std::vector<int64_t> dimensions{out, fan_in};
   if (!config_.linear) dimensions = {out, in, convolution.kernel_height, convolution.kernel_width};
-  encoder_weight_ = parameters_.add_parameter("encoder.weight", std::move(dimensions),
+  encoder_weight_ = parameters_.add_parameter(config_.encoder_name + "weight", std::move(dimensions),
                                               {out, convolution.kernel_height, convolution.kernel_width, in},
                                               Initialization::uniform, fan_in);
   if (config_.bias)
     encoder_bias_ =
-        parameters_.add_parameter("encoder.bias", {out}, Shape::vector(out), Initialization::uniform, fan_in);
-  if (config_.batch_norm) {
-    norm_scale_ = parameters_.add_parameter("bn.weight", {out}, Shape::vector(out), Initialization::one, 1);
-    norm_shift_ = parameters_.add_parameter("bn.bias", {out}, Shape::vector(out), Initialization::zero, 1);
-    running_mean_ = parameters_.add_buffer("bn.running_mean", {out}, Shape::vector(out), Initialization::zero);
-    running_variance_ = parameters_.add_buffer("bn.running_var", {out}, Shape::vector(out), Initialization::one);
-  }
+        parameters_.add_parameter(config_.encoder_name + "bias", {out}, Shape::vector(out), Initialization::uniform, fan_in);
+  if (config_.batch_norm) norm_.emplace(parameters_, config_.norm_name, out);
   if (config_.loss.loss != LocalLoss::none)
     losses_.emplace(context_, config_.loss,
                     LossSurroundings{config_.linear, input_, hidden_, convolution, config_.negative_slope},
@@ -89,7 +79,7 @@ LocalBlock::Forward LocalBlock::forward_pass(const Tensor& x, const Tensor& shor
   convolve.weight = parameters_.parameter(encoder_weight_);
   if (config_.bias) convolve.bias = parameters_.parameter(encoder_bias_);
   convolve.y = forward.y;
-  if (config_.batch_norm && training) {
+  if (norm_ && training) {
     forward.mean = arena().take(statistic, Shape::vector(hidden_.c));
     forward.variance = arena().take(statistic, Shape::vector(hidden_.c));
     convolve.moments = ConvolutionForward::Moments::channel;
@@ -100,17 +90,11 @@ LocalBlock::Forward LocalBlock::forward_pass(const Tensor& x, const Tensor& shor
 
   NormalizeActivate activate;
   activate.y = forward.y;
-  if (config_.batch_norm) {
-    const Tensor running_mean = parameters_.buffer(running_mean_);
-    const Tensor running_variance = parameters_.buffer(running_variance_);
-    activate.mean = training ? forward.mean.view() : running_mean;
-    activate.variance = training ? forward.variance.view() : running_variance;
-    activate.scale = parameters_.parameter(norm_scale_);
-    activate.shift = parameters_.parameter(norm_shift_);
-    if (training) {
-      activate.running_mean = running_mean;
-      activate.running_variance = running_variance;
-    }
+  if (norm_) {
+    if (training)
+      norm_->connect_training(forward.mean, forward.variance, activate);
+    else
+      norm_->connect_evaluation(activate);
   }
   activate.shortcut = shortcut;
   activate.negative_slope = config_.negative_slope;
@@ -138,12 +122,13 @@ ArenaTensor LocalBlock::hidden_gradient(const Step& step, const Tensor& d_output
   op.max_pool = config_.max_pool;
   op.d_output = d_output;
   op.g = g;
-  if (config_.batch_norm) {
+  if (norm_) {
     op.y = step.forward.y;
     op.mean_y = step.forward.mean;
     op.variance_y = step.forward.variance;
-    op.d_scale = parameters_.gradient(step.gradients, norm_scale_);
-    op.d_shift = parameters_.gradient(step.gradients, norm_shift_);
+    const BatchNorm::Gradients of_norm = norm_->gradients(step.gradients, arena());
+    op.d_scale = of_norm.d_scale;
+    op.d_shift = of_norm.d_shift;
   }
   backend().hidden_gradient(op);
   return g;
@@ -159,13 +144,14 @@ ArenaTensor LocalBlock::encoder_gradient(const Tensor& x, const Step& step, cons
   op.x = x;
   op.weight = parameters_.parameter(encoder_weight_);
   op.g = g;
-  if (config_.batch_norm) {
+  if (norm_) {
     op.y = step.forward.y;
     op.mean = step.forward.mean;
     op.variance = step.forward.variance;
-    op.scale = parameters_.parameter(norm_scale_);
-    op.d_scale = parameters_.gradient(step.gradients, norm_scale_);
-    op.d_shift = parameters_.gradient(step.gradients, norm_shift_);
+    op.scale = norm_->scale();
+    const BatchNorm::Gradients of_norm = norm_->gradients(step.gradients, arena());
+    op.d_scale = of_norm.d_scale;
+    op.d_shift = of_norm.d_shift;
   }
   op.d_weight = parameters_.gradient(step.gradients, encoder_weight_);
   if (config_.bias) op.d_bias = parameters_.gradient(step.gradients, encoder_bias_);

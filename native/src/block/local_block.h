@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "block/batch_norm.h"
 #include "block/local_losses.h"
 
 namespace layerwise {
@@ -25,6 +26,8 @@ struct LocalBlockConfig {
   double dropout = 0;
   bool max_pool = false;
   LocalLossConfig loss;
+  std::string encoder_name = "encoder.";  // begins the names of the convolution's tensors
+  std::string norm_name = "bn.";          // and of the batch norm's
   OptimizerSettings optimizer;
 };
 
@@ -81,11 +84,11 @@ class LocalBlock : public Block {
 
   LocalBlockConfig config_;
   Shape hidden_;                       // of one sample
+  std::optional<BatchNorm> norm_;
   std::optional<LocalLosses> losses_;  // absent: the block learns only from what flows back to it
 
   // Numbers of the tensors in parameters_.
   size_t encoder_weight_ = 0, encoder_bias_ = 0;
-  size_t norm_scale_ = 0, norm_shift_ = 0, running_mean_ = 0, running_variance_ = 0;
 
   // Between forward and backward.
   Activation kept_input_;

@@ -114,6 +114,7 @@ Tensor Parameters::moment(const std::string& prefix) const {
 }
 
 void Parameters::update(const ArenaTensor& gradients) {
+  if (trained_.empty()) return;
   OptimizerStep op;
   op.rule = rule_;
   op.momentum = momentum_;

@@ -56,6 +56,8 @@ class CpuBackend final : public Backend {
   void reconstruction_loss(const ReconstructionLoss& op) override { cpu::reconstruction_loss(device_, op); }
   void add_tensor(const AddTensor& op) override { cpu::add_tensor(device_, op); }
   void hidden_gradient(const HiddenGradient& op) override { cpu::hidden_gradient(device_, op); }
+  void batch_norm_gradient(const BatchNormGradient& op) override { cpu::batch_norm_gradient(device_, op); }
+  void drop_elements(const DropElements& op) override { cpu::drop_elements(device_, op); }
   void encoder_gradient(const EncoderGradient& op) override { cpu::encoder_gradient(device_, op); }
   void optimizer_step(const OptimizerStep& op) override { cpu::optimizer_step(device_, op); }
 

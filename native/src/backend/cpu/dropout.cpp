@@ -1,4 +1,4 @@
-// The factors of dropout.
+// Dropout: the factors of channels, and of elements.
 #include "backend/cpu/operations.h"
 #include "backend/cpu/parallel.h"
 #include "core/philox.h"
@@ -28,6 +28,16 @@ ArenaTensor dropout_factors(Device& device, const Dropout& dropout, int64_t samp
     device.loops.dropout_factors(sequence, begin, end - begin, values + begin);
   });
   return factors;
+}
+
+void drop_elements(Device& device, const DropElements& op) {
+  const DropoutSequence sequence = sequence_of(device.step, op.dropout);
+  const float* const x = op.x.as<float>();
+  float* const output = op.output.as<float>();
+  parallel_ranges(op.x.shape.elements(), [&](int64_t begin, int64_t end) {
+    device.loops.dropout_factors(sequence, begin, end - begin, output + begin);
+    for (int64_t i = begin; i < end; ++i) output[i] *= x[i];
+  });
 }
 
 }  // namespace layerwise::cpu

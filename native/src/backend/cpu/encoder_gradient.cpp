@@ -1,4 +1,4 @@
-// Batch-norm backward, and the gradients of the block's own convolution.
+// The gradients of the block's own convolution.
 #include <algorithm>
 
 #include "backend/cpu/operations.h"
@@ -7,28 +7,6 @@
 namespace layerwise::cpu {
 
 namespace {
-
-/// dy = multiplier · (g − mean_g − (y − mean) · slope), with multiplier = scale / sqrt(variance + ε),
-/// mean_g = d_shift / M and slope = d_scale / (M · sqrt(variance + ε)). d_y may be g itself.
-void batch_norm_gradient(Device& device, const EncoderGradient& op, const Tensor& d_y) {
-  const int64_t channels = op.g.shape.c, rows = op.g.shape.n * op.g.shape.positions();
-  const ArenaTensor coefficients = take_floats(device, 3, channels);
-  float* const multiplier = coefficients.view().as<float>();
-  float* const mean_g = multiplier + coefficients.view().shape.c;
-  float* const slope = mean_g + coefficients.view().shape.c;
-  for (int64_t c = 0; c < channels; ++c) {
-    const double inverse = inverse_deviation(op.variance.as<float>()[c]);
-    multiplier[c] = static_cast<float>(op.scale.as<float>()[c] * inverse);
-    mean_g[c] = static_cast<float>(op.d_shift.as<float>()[c] / static_cast<double>(rows));
-    slope[c] = static_cast<float>(op.d_scale.as<float>()[c] * inverse / static_cast<double>(rows));
-  }
-  const Partition pieces = partition_items(rows, channels);
-  parallel_for(pieces.count(), [&](int64_t i) {
-    const int64_t first = pieces.begin(i) * channels;
-    device.loops.batch_norm_gradient(op.g.as<float>() + first, op.y.as<float>() + first, multiplier, mean_g,
-                                     op.mean.as<float>(), slope, pieces.size(i), channels, d_y.as<float>() + first);
-  });
-}
 
 /// d_bias = Σ dy over samples and positions.
 void bias_gradient(Device& device, const Tensor& d_y, const Tensor& d_bias) {
@@ -52,7 +30,7 @@ void bias_gradient(Device& device, const Tensor& d_y, const Tensor& d_bias) {
 
 void encoder_gradient(Device& device, const EncoderGradient& op) {
   const Tensor& d_y = op.d_y ? op.d_y : op.g;
-  if (op.y) batch_norm_gradient(device, op, d_y);
+  if (op.y) batch_norm_gradient(device, {op.g, op.y, op.mean, op.variance, op.scale, op.d_scale, op.d_shift, {}, d_y});
   if (!op.y && d_y.data != op.g.data)
     parallel_ranges(d_y.shape.elements(), [&](int64_t begin, int64_t end) {
       std::copy_n(op.g.as<float>() + begin, end - begin, d_y.as<float>() + begin);

@@ -31,6 +31,8 @@ void reconstruction_loss(Device& device, const ReconstructionLoss& op);
 void add_tensor(Device& device, const AddTensor& op);
 void hidden_gradient(Device& device, const HiddenGradient& op);
 void encoder_gradient(Device& device, const EncoderGradient& op);
+void batch_norm_gradient(Device& device, const BatchNormGradient& op);
+void drop_elements(Device& device, const DropElements& op);
 void optimizer_step(Device& device, const OptimizerStep& op);
 
 // Parts of operations that several of them need.

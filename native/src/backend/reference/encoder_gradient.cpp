@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 
 #include "backend/reference/convolution.h"
 #include "backend/reference/elements.h"
@@ -8,28 +7,11 @@
 namespace layerwise {
 namespace reference {
 
-namespace {
-
-/// dy, the gradient at the input of batch norm; d_y may be g itself.
-void batch_norm_gradient(const EncoderGradient& op, const Tensor& d_y) {
-  const Elements g(op.g), dy(d_y), y(op.y), mean(op.mean), variance(op.variance), scale(op.scale);
-  const Elements d_scale(op.d_scale), d_shift(op.d_shift);
-  const double count = static_cast<double>(op.g.shape.n * op.g.shape.positions());
-  for_each_element(op.g.shape, [&](int64_t n, int64_t h, int64_t w, int64_t c) {
-    const double deviation = std::sqrt(variance[c] + batch_norm_epsilon);
-    const double normalized = (y(n, h, w, c) - mean[c]) / deviation;
-    dy(n, h, w, c) =
-        scale[c] / deviation * (g(n, h, w, c) - d_shift[c] / count - normalized * d_scale[c] / count);
-  });
-}
-
-}  // namespace
-
 void encoder_gradient(const EncoderGradient& op) {
   const bool batch_norm = static_cast<bool>(op.y);
   const Tensor& d_y = op.d_y ? op.d_y : op.g;
   if (batch_norm) {
-    batch_norm_gradient(op, d_y);
+    batch_norm_gradient({op.g, op.y, op.mean, op.variance, op.scale, op.d_scale, op.d_shift, {}, d_y});
   } else if (d_y.data != op.g.data) {
     std::copy_n(op.g.as<double>(), op.g.shape.elements(), d_y.as<double>());
   }

@@ -17,6 +17,8 @@ void reconstruction_loss(const ReconstructionLoss& op);
 void add_tensor(const AddTensor& op);
 void hidden_gradient(const HiddenGradient& op, const StepState& state);
 void encoder_gradient(const EncoderGradient& op);
+void batch_norm_gradient(const BatchNormGradient& op);
+void drop_elements(const DropElements& op, const StepState& state);
 void optimizer_step(const OptimizerStep& op, double learning_rate);
 
 }  // namespace reference

@@ -48,6 +48,8 @@ class ReferenceBackend final : public Backend {
   void reconstruction_loss(const ReconstructionLoss& op) override { reference::reconstruction_loss(op); }
   void add_tensor(const AddTensor& op) override { reference::add_tensor(op); }
   void hidden_gradient(const HiddenGradient& op) override { reference::hidden_gradient(op, state_); }
+  void batch_norm_gradient(const BatchNormGradient& op) override { reference::batch_norm_gradient(op); }
+  void drop_elements(const DropElements& op) override { reference::drop_elements(op, state_); }
   void encoder_gradient(const EncoderGradient& op) override { reference::encoder_gradient(op); }
   void optimizer_step(const OptimizerStep& op) override {
     reference::optimizer_step(op, state_.learning_rate);

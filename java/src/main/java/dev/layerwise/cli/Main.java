@@ -13,8 +13,8 @@ import picocli.CommandLine.ParseResult;
     mixinStandardHelpOptions = true,
     versionProvider = VersionProvider.class,
     subcommands = {
-      TrainCommand.class, ReproduceCommand.class, PresetsCommand.class, EvaluateCommand.class, ParityCommand.class,
-      DataCommand.class, DoctorCommand.class
+      TrainCommand.class, ReproduceCommand.class, PresetsCommand.class, NetworksCommand.class, EvaluateCommand.class,
+      ParityCommand.class, DataCommand.class, DoctorCommand.class
     },
     footerHeading = "%nExit codes:%n",
     footer = {"  0    success", "  1    failure, said in one sentence on stderr", "  2    wrong usage", "  130  stopped by Ctrl-C"})

@@ -1,23 +1,12 @@
 package dev.layerwise.cli;
 
 import dev.layerwise.model.ModelConfig;
-import dev.layerwise.model.Networks;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import picocli.CommandLine.Option;
 
 /** The network and its losses. An option that is absent ({@code null}) leaves the default. */
-final class ModelOptions {
-  /** Candidates for completion and help. */
-  static final class Models extends ArrayList<String> {
-    private static final long serialVersionUID = 1L;
-
-    Models() {
-      super(Networks.names());
-    }
-  }
-
+final class ModelOptions extends NetworkOptions {
   /** The local losses. */
   static final class Losses extends ArrayList<String> {
     private static final long serialVersionUID = 1L;
@@ -44,13 +33,6 @@ final class ModelOptions {
       super(List.of("relu", "leakyrelu"));
     }
   }
-
-  @Option(
-      names = "--model",
-      paramLabel = "NAME",
-      completionCandidates = Models.class,
-      description = "One of ${COMPLETION-CANDIDATES}. Default: mlp for digits, else vgg8b.")
-  String model;
 
   @Option(
       names = {"--loss", "--loss-sup"},
@@ -100,25 +82,6 @@ final class ModelOptions {
   boolean noDetach;
 
   @Option(
-      names = "--feat-mult",
-      paramLabel = "X",
-      description = "Factor of a VGG's convolution channels. Default: 1.")
-  Double featMult;
-
-  @Option(
-      names = "--num-layers",
-      paramLabel = "N",
-      description = "Hidden linear blocks: all of an mlp's, or those behind a VGG's features; 0 for none."
-          + " Default: 3 for digits, else 1.")
-  Integer numLayers;
-
-  @Option(
-      names = "--num-hidden",
-      paramLabel = "N",
-      description = "Units of a hidden linear block. Default: 256 for digits, else 1024.")
-  Integer numHidden;
-
-  @Option(
       names = "--dim-in-decoder",
       paramLabel = "N",
       description = "Most features that a local classifier sees; larger maps are average-pooled. Default: 4096.")
@@ -151,7 +114,6 @@ final class ModelOptions {
     String chosenLoss = lower(loss);
     Checks.oneOf("--loss", chosenLoss, new Losses());
     Checks.oneOf("--nonlin", lower(nonlin), new Nonlinearities());
-    Checks.oneOf("--model", lower(model), new Models());
     Checks.usage(!(backprop && loss != null), "--loss is for local losses; with --backprop there is one global loss");
     boolean global = backprop || (base.backprop() && loss == null);
     String effectiveLoss = global ? null : Checks.or(chosenLoss, base.loss() == null ? "predsim" : base.loss());
@@ -160,10 +122,7 @@ final class ModelOptions {
     Checks.usage(
         !noSimilarityStd || (effectiveLoss != null && !effectiveLoss.equals("pred")),
         "--no-similarity-std is about the similarity loss; it goes with --loss sim or predsim");
-    String effectiveModel = Checks.or(lower(model), base.model());
-    Checks.usage(
-        featMult == null || featMult == 1 || !effectiveModel.equals("mlp"),
-        "--feat-mult scales convolutions; an mlp has none (its width is --num-hidden)");
+    ModelConfig structure = structureOver(base);
     String effectiveUnsup = Checks.or(lower(lossUnsup), base.lossUnsup());
     double effectiveAlpha = Checks.or(alpha, base.alpha());
     Checks.oneOf("--loss-unsup", effectiveUnsup, new UnsupervisedLosses());
@@ -179,16 +138,12 @@ final class ModelOptions {
     Checks.range("--target-proj-size", targetProjSize, 2, 1_000_000);
     Checks.range("--beta", beta, 0, 1);
     Checks.usage(dropout == null || (dropout >= 0 && dropout < 1), "--dropout must be at least 0 and below 1, not " + dropout);
-    Checks.usage(
-        featMult == null || (featMult > 0 && featMult <= 1000), "--feat-mult must be positive (at most 1000), not " + featMult);
-    Checks.range("--num-layers", numLayers, 0, 1000);
-    Checks.range("--num-hidden", numHidden, 1, 1_000_000);
     Checks.range("--dim-in-decoder", dimInDecoder, 1, 100_000_000);
     return new ModelConfig(
-        effectiveModel,
-        Checks.or(featMult, base.featMult()),
-        Checks.or(numLayers, base.numLayers()),
-        Checks.or(numHidden, base.numHidden()),
+        structure.model(),
+        structure.featMult(),
+        structure.numLayers(),
+        structure.numHidden(),
         effectiveLoss,
         global,
         Checks.or(beta, base.beta()),
@@ -205,10 +160,8 @@ final class ModelOptions {
         base.inputChannels(),
         base.inputHeight(),
         base.inputWidth(),
-        base.classes());
-  }
-
-  private static String lower(String name) {
-    return name == null ? null : name.toLowerCase(Locale.ROOT);
+        base.classes(),
+        structure.preAct(),
+        structure.network());
   }
 }

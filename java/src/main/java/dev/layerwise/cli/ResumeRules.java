@@ -21,7 +21,7 @@ final class ResumeRules {
         "a resumed run keeps its configuration; the options would change " + String.join(", ", changed));
   }
 
-  /** How two configurations differ, each entry of the form "NAME from VALUE to VALUE". */
+  /** How two configurations differ, each entry of the form "NAME from VALUE to VALUE", but for long values. */
   static List<String> changes(RunConfig recorded, RunConfig wanted) {
     List<String> changed = new ArrayList<>();
     JsonNode before = JSON.valueToTree(recorded);
@@ -31,7 +31,7 @@ final class ResumeRules {
         JsonNode old = before.get(part).get(name);
         JsonNode now = after.get(part).get(name);
         if (!old.equals(now)) {
-          changed.add(name + " from " + old + " to " + now);
+          changed.add(old.isContainerNode() && !old.isArray() ? "the network's blocks" : name + " from " + old + " to " + now);
         }
       });
     });

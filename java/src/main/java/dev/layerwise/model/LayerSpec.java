@@ -1,29 +1,99 @@
 package dev.layerwise.model;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
+
 /**
  * One block of a network with all its sizes.
  *
- * @param name as PyTorch users know it: {@code features.0}, {@code classifier.layers.0}, …
+ * @param block its description, with every field that its kind has
+ * @param input position in the network of the block that it reads; {@link #IMAGES} for the network's input
+ * @param shortcut position of the block whose output is added, likewise; {@code null} for none
  * @param outChannels output channels, units or classes
- * @param kernel side of the convolution's kernel; convolutions only, as are stride and padding
- * @param maxPool whether 2×2 max-pooling follows
  */
 public record LayerSpec(
-    String name,
-    Kind kind,
+    BlockSpec block,
+    int input,
+    Integer shortcut,
     int inChannels,
     int inHeight,
     int inWidth,
     int outChannels,
-    int kernel,
-    int stride,
-    int padding,
-    boolean maxPool) {
+    int outHeight,
+    int outWidth) {
+
+  /** The "position" of the network's input. */
+  public static final int IMAGES = -1;
 
   /** What kind of block it is. */
   public enum Kind {
-    CONVOLUTION,
-    LINEAR,
-    OUTPUT
+    /** Convolution → batch norm → [+ shortcut] → nonlinearity → dropout → [2×2 max-pooling]. */
+    @JsonProperty("conv")
+    CONVOLUTION("conv"),
+    /** The same with a linear layer over the flattened input. */
+    @JsonProperty("linear")
+    LINEAR("linear"),
+    /** Batch norm → nonlinearity → dropout → convolution → [+ shortcut]. */
+    @JsonProperty("preactivation")
+    PREACTIVATION("preactivation"),
+    /** Convolution → [batch norm], on a shortcut and trained by the loss of the block that it joins. */
+    @JsonProperty("shortcut")
+    SHORTCUT("shortcut"),
+    /** [Batch norm → ReLU →] pooling, without a loss. */
+    @JsonProperty("head")
+    HEAD("head"),
+    /** The linear layer of the global cross-entropy. */
+    @JsonProperty("output")
+    OUTPUT("output");
+
+    private final String text;
+
+    Kind(String text) {
+      this.text = text;
+    }
+
+    /** As descriptions write it. */
+    @Override
+    public String toString() {
+      return text;
+    }
+  }
+
+  /** As PyTorch users know it: {@code features.0}, {@code classifier.layers.0}, … */
+  public String name() {
+    return block.name();
+  }
+
+  public Kind kind() {
+    return block.kind();
+  }
+
+  /** Side of the kernel; 1 where there is no convolution. */
+  public int kernel() {
+    return block.kernel() == null ? 1 : block.kernel();
+  }
+
+  /** Stride of the convolution; 1 where there is none. */
+  public int stride() {
+    return block.stride() == null ? 1 : block.stride();
+  }
+
+  /** Padding of the convolution; 0 where there is none. */
+  public int padding() {
+    return block.padding() == null ? 0 : block.padding();
+  }
+
+  /** Whether 2×2 max-pooling follows. */
+  public boolean maxPool() {
+    return Boolean.TRUE.equals(block.pool());
+  }
+
+  /** Whether it adds another block's output. */
+  public boolean joinsShortcut() {
+    return shortcut != null;
+  }
+
+  /** Whether it has a loss of its own: a local one where the network has them, the output layer the global. */
+  public boolean hasLoss() {
+    return kind() != Kind.SHORTCUT && kind() != Kind.HEAD;
   }
 }

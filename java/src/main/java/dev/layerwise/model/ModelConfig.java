@@ -1,5 +1,6 @@
 package dev.layerwise.model;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
@@ -7,9 +8,10 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
  * Everything that decides what a network computes, apart from its weights. It is stored with every
  * model, so that a weights file alone can be evaluated.
  *
- * @param model {@code mlp} or the name of a VGG (see {@link Networks#names()})
+ * @param model name of a published network (see {@link Networks#names()}), or of the file that describes it
  * @param featMult factor of all convolution channels; the product is rounded down
- * @param numLayers hidden linear blocks: all of an mlp, those behind a VGG's features; 0 for none
+ * @param numLayers hidden linear blocks: all of an mlp, those behind a VGG's features; 0 for none. Other
+ *     networks have none
  * @param numHidden units of each hidden linear block
  * @param loss the local loss, {@code pred}, {@code sim} or {@code predsim}; {@code null} exactly where
  *     {@code backprop} is true
@@ -26,6 +28,8 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
  * @param dropout probability of dropping a channel (convolutions) or an element (linear blocks)
  * @param batchNorm batch normalization in every hidden block
  * @param inputChannels channels of an image; height and width are in pixels
+ * @param preAct whether a ResNet is made of preactivation blocks
+ * @param network the description of a network that a user wrote; {@code null}: the published one of that name
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record ModelConfig(
@@ -49,7 +53,31 @@ public record ModelConfig(
     int inputChannels,
     int inputHeight,
     int inputWidth,
-    int classes) {
+    int classes,
+    boolean preAct,
+    @JsonInclude(JsonInclude.Include.NON_NULL) NetworkSpec network) {
+
+  /** A published network in its ordinary form. */
+  public ModelConfig(
+      String model, double featMult, int numLayers, int numHidden, String loss, boolean backprop, double beta,
+      double alpha, String lossUnsup, boolean bio, int targetProjSize, boolean noDetach, int dimInDecoder,
+      boolean similarityStd, String nonlin, double dropout, boolean batchNorm, int inputChannels, int inputHeight,
+      int inputWidth, int classes) {
+    this(
+        model, featMult, numLayers, numHidden, loss, backprop, beta, alpha, lossUnsup, bio, targetProjSize, noDetach,
+        dimInDecoder, similarityStd, nonlin, dropout, batchNorm, inputChannels, inputHeight, inputWidth, classes, false,
+        null);
+  }
+
+  /** The same losses and images with another network. */
+  public ModelConfig withStructure(
+      String otherModel, double otherFeatMult, int otherNumLayers, int otherNumHidden, boolean otherPreAct,
+      NetworkSpec otherNetwork) {
+    return new ModelConfig(
+        otherModel, otherFeatMult, otherNumLayers, otherNumHidden, loss, backprop, beta, alpha, lossUnsup, bio,
+        targetProjSize, noDetach, dimInDecoder, similarityStd, nonlin, dropout, batchNorm, inputChannels, inputHeight,
+        inputWidth, classes, otherPreAct, otherNetwork);
+  }
 
   /** Slope of the nonlinearity for negative values: LeakyReLU(0.01) or ReLU. */
   public double negativeSlope() {

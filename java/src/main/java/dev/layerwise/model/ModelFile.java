@@ -12,7 +12,8 @@ import java.util.Map;
 
 /**
  * A trained network as a safetensors file: the weights under PyTorch's names, and in the metadata what
- * is needed to build the network and to feed it.
+ * is needed to build the network and to feed it: {@code model} is all that this program reads, {@code
+ * network} shows any reader the blocks, in the form in which users describe networks.
  *
  * @param config how to build the network
  * @param dataset name of the data set that it was trained on, whose normalization it expects
@@ -34,6 +35,7 @@ public record ModelFile(ModelConfig config, String dataset, Map<String, HostTens
     metadata.put("dataset", dataset);
     try {
       metadata.put("model", JSON.writeValueAsString(config));
+      metadata.put("network", JSON.writeValueAsString(Networks.spec(config)));
     } catch (JsonProcessingException e) {
       throw new IllegalStateException(e);
     }

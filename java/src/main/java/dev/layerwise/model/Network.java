@@ -1,33 +1,29 @@
 package dev.layerwise.model;
 
 import dev.layerwise.checkpoint.HostTensor;
-import dev.layerwise.nativelib.BlockConfig;
-import dev.layerwise.nativelib.BlockKind;
 import dev.layerwise.nativelib.BlockMetrics;
-import dev.layerwise.nativelib.Loss;
 import dev.layerwise.nativelib.NativeBlock;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeTensor;
-import dev.layerwise.nativelib.Optimizer;
 import dev.layerwise.nativelib.TensorInfo;
 import dev.layerwise.nativelib.TensorRole;
-import dev.layerwise.nativelib.UnsupervisedLoss;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
 /**
- * A network on a device: its blocks, driven one after the other. It belongs to its context's thread.
+ * A network on a device: the blocks of its description, driven in order. It belongs to its context's
+ * thread.
  */
 public final class Network implements AutoCloseable {
   private final ModelConfig config;
   private final List<LayerSpec> layers;
-  private final List<NativeBlock> hidden = new ArrayList<>();
-  private final NativeBlock output;
+  private final int[] lastReader;
+  /** As the layers: the last is the output layer. */
+  private final List<NativeBlock> blocks = new ArrayList<>();
 
   /**
    * Builds the network with freshly initialized parameters, keyed by the context's seed.
@@ -37,50 +33,16 @@ public final class Network implements AutoCloseable {
   public Network(NativeContext context, ModelConfig config, OptimizerConfig optimizer) {
     this.config = config;
     layers = Networks.layers(config);
+    lastReader = Activations.lastReaders(layers);
+    BlockConfigs configs = new BlockConfigs(config, layers, optimizer);
     try {
-      for (int i = 0; i < layers.size() - 1; i++) {
-        hidden.add(context.block(blockConfig(i, optimizer)));
+      for (int i = 0; i < layers.size(); i++) {
+        blocks.add(context.block(configs.of(i)));
       }
-      output = context.block(blockConfig(layers.size() - 1, optimizer));
     } catch (RuntimeException e) {
-      hidden.forEach(NativeBlock::close);
+      close();
       throw e;
     }
-  }
-
-  private BlockConfig blockConfig(int index, OptimizerConfig optimizer) {
-    LayerSpec layer = layers.get(index);
-    return BlockConfig.builder(layer.name(), BlockKind.valueOf(layer.kind().name()))
-        .index(index)
-        .input(layer.inChannels(), layer.inHeight(), layer.inWidth())
-        .outChannels(layer.outChannels())
-        .convolution(layer.kernel(), layer.stride(), layer.padding())
-        .batchNorm(config.batchNorm())
-        .negativeSlope(config.negativeSlope())
-        .dropout(config.dropout())
-        .maxPool(layer.maxPool())
-        .loss(config.backprop() ? Loss.NONE : Loss.valueOf(config.loss().toUpperCase(Locale.ROOT)))
-        .beta(config.beta())
-        .similarityStd(config.similarityStd())
-        .dimInDecoder(config.dimInDecoder())
-        .classes(config.classes())
-        .lossScale(config.outputLossScale())
-        .unsupervised(unsupervised(index), config.alpha())
-        .bio(config.bio(), config.targetProjSize())
-        .zeroStart(!config.backprop() && config.numLayers() > 0)
-        .optimizer(Optimizer.valueOf(optimizer.optim().toUpperCase(Locale.ROOT)))
-        .momentum(optimizer.momentum())
-        .weightDecay(optimizer.weightDecay())
-        .build();
-  }
-
-  /** The reconstruction loss spares the first block, and the first linear one behind a feature map. */
-  private UnsupervisedLoss unsupervised(int index) {
-    UnsupervisedLoss loss = UnsupervisedLoss.valueOf(config.lossUnsup().toUpperCase(Locale.ROOT));
-    boolean spared =
-        index == 0
-            || (layers.get(index).kind() == LayerSpec.Kind.LINEAR && layers.get(index - 1).kind() != LayerSpec.Kind.LINEAR);
-    return loss == UnsupervisedLoss.RECON && spared ? UnsupervisedLoss.NONE : loss;
   }
 
   public ModelConfig config() {
@@ -92,11 +54,13 @@ public final class Network implements AutoCloseable {
     return layers;
   }
 
-  /** The hidden blocks and, last, the output layer. */
-  public List<NativeBlock> blocks() {
-    List<NativeBlock> blocks = new ArrayList<>(hidden);
-    blocks.add(output);
-    return blocks;
+  /** Those of {@link #layers()} that have a loss and so metrics; the last is the output layer. */
+  public List<LayerSpec> measuredLayers() {
+    return layers.stream().filter(LayerSpec::hasLoss).toList();
+  }
+
+  private NativeBlock output() {
+    return blocks.get(blocks.size() - 1);
   }
 
   /** One step on one batch: block by block, or forward and back where gradients travel between blocks. */
@@ -109,39 +73,75 @@ public final class Network implements AutoCloseable {
   }
 
   private void localStep(NativeTensor images, NativeTensor labels) {
-    NativeTensor x = images;
-    try {
-      for (NativeBlock block : hidden) {
-        x = advance(images, x, block.trainStep(x, labels, null));
+    try (Activations passed = new Activations(layers, lastReader, images)) {
+      for (int i = 0; i < layers.size(); i++) {
+        passed.put(i, localStep(i, passed, labels));
       }
-      output.trainStep(x, labels, null).close();
-    } finally {
-      release(images, x);
     }
   }
 
-  private void connectedStep(NativeTensor images, NativeTensor labels) {
-    NativeTensor localLabels = config.backprop() ? null : labels;
-    NativeTensor x = images;
-    NativeTensor gradient;
-    try {
-      for (NativeBlock block : hidden) {
-        x = advance(images, x, block.forward(x, localLabels, null)); // it keeps what it needs of its input
-      }
-      gradient = output.outputTrainStep(x, labels);
-    } finally {
-      release(images, x);
+  /** Trains a block on what it reads and gives its output. */
+  private NativeTensor localStep(int index, Activations passed, NativeTensor labels) {
+    NativeBlock block = blocks.get(index);
+    LayerSpec layer = layers.get(index);
+    NativeTensor x = passed.input(index);
+    if (!layer.hasLoss()) {
+      // A shortcut waits for the gradient of the block that it joins; a head gets none and only follows its statistics.
+      return block.forward(x, null, null);
     }
-    try {
-      for (int i = hidden.size() - 1; i >= 0; i--) {
-        NativeTensor below = hidden.get(i).backward(gradient, i > 0);
-        gradient.close();
-        gradient = below;
+    if (!joinsProjection(layer)) {
+      return block.trainStep(x, labels, passed.shortcut(index));
+    }
+    NativeBlock.StepResult step = block.trainStep(x, labels, passed.shortcut(index), true);
+    try (NativeTensor gradient = step.dShortcut()) {
+      blocks.get(layer.shortcut()).backward(gradient, false, false);
+      return step.output();
+    } catch (RuntimeException e) {
+      step.output().close();
+      throw e;
+    }
+  }
+
+  private boolean joinsProjection(LayerSpec layer) {
+    return layer.joinsShortcut()
+        && layer.shortcut() != LayerSpec.IMAGES
+        && layers.get(layer.shortcut()).kind() == LayerSpec.Kind.SHORTCUT;
+  }
+
+  private void connectedStep(NativeTensor images, NativeTensor labels) {
+    int outputAt = layers.size() - 1;
+    try (Gradients gradients = new Gradients(layers.size())) {
+      try (Activations passed = new Activations(layers, lastReader, images)) {
+        for (int i = 0; i < outputAt; i++) {
+          // A block keeps what it needs of its input.
+          NativeTensor localLabels = config.backprop() || !layers.get(i).hasLoss() ? null : labels;
+          passed.put(i, blocks.get(i).forward(passed.input(i), localLabels, passed.shortcut(i)));
+        }
+        NativeTensor gradient = output().outputTrainStep(passed.input(outputAt), labels);
+        passOn(layers.get(outputAt).input(), gradient, gradients);
       }
-    } finally {
-      if (gradient != null) {
-        gradient.close();
+      for (int i = outputAt - 1; i >= 0; i--) {
+        LayerSpec layer = layers.get(i);
+        boolean addsBlock = layer.joinsShortcut() && layer.shortcut() != LayerSpec.IMAGES;
+        try (NativeTensor gradient = gradients.take(i)) {
+          NativeBlock.PassedOn below =
+              blocks.get(i).backward(gradient, layer.input() != LayerSpec.IMAGES, addsBlock);
+          passOn(layer.input(), below.dInput(), gradients);
+          passOn(addsBlock ? layer.shortcut() : LayerSpec.IMAGES, below.dShortcut(), gradients);
+        }
       }
+    }
+  }
+
+  /** Gives a gradient, if there is one, to the block whose output it belongs to. */
+  private static void passOn(int to, NativeTensor gradient, Gradients gradients) {
+    if (gradient == null) {
+      return;
+    }
+    if (to == LayerSpec.IMAGES) {
+      gradient.close(); // nobody learns from the gradient at the images
+    } else {
+      gradients.add(to, gradient);
     }
   }
 
@@ -152,32 +152,25 @@ public final class Network implements AutoCloseable {
    * @return the output layer's logits, (N, classes) in rows
    */
   public NativeTensor evaluate(NativeTensor images, NativeTensor labels) {
-    NativeTensor x = images;
-    try {
-      for (NativeBlock block : hidden) {
-        x = advance(images, x, block.evaluate(x, labels, null));
+    int outputAt = layers.size() - 1;
+    try (Activations passed = new Activations(layers, lastReader, images)) {
+      for (int i = 0; i < outputAt; i++) {
+        NativeTensor measured = layers.get(i).hasLoss() ? labels : null;
+        passed.put(i, blocks.get(i).evaluate(passed.input(i), measured, passed.shortcut(i)));
       }
-      return output.evaluate(x, labels, null);
-    } finally {
-      release(images, x);
+      return output().evaluate(passed.input(outputAt), labels, null);
     }
   }
 
-  private static NativeTensor advance(NativeTensor images, NativeTensor done, NativeTensor next) {
-    release(images, done);
-    return next;
-  }
-
-  /** The images belong to the caller; everything behind them is ours. */
-  private static void release(NativeTensor images, NativeTensor x) {
-    if (x != images) {
-      x.close();
-    }
-  }
-
-  /** Every block's means since the last call, in the order of {@link #layers()}. */
+  /** The means since the last call, in the order of {@link #measuredLayers()}. */
   public List<BlockMetrics> readMetrics() {
-    return blocks().stream().map(NativeBlock::metrics).toList();
+    List<BlockMetrics> metrics = new ArrayList<>();
+    for (int i = 0; i < blocks.size(); i++) {
+      if (layers.get(i).hasLoss()) {
+        metrics.add(blocks.get(i).metrics());
+      }
+    }
+    return metrics;
   }
 
   /** Parameters and running statistics, named as PyTorch's state_dict names them. */
@@ -192,7 +185,6 @@ public final class Network implements AutoCloseable {
 
   private Map<String, HostTensor> tensors(Set<TensorRole> roles) {
     Map<String, HostTensor> tensors = new LinkedHashMap<>();
-    List<NativeBlock> blocks = blocks();
     for (int i = 0; i < blocks.size(); i++) {
       for (TensorInfo info : blocks.get(i).tensors()) {
         if (roles.contains(info.role())) {
@@ -221,7 +213,6 @@ public final class Network implements AutoCloseable {
 
   private void setTensors(Map<String, HostTensor> values, Set<TensorRole> roles) {
     List<Runnable> writes = new ArrayList<>();
-    List<NativeBlock> blocks = blocks();
     for (int i = 0; i < blocks.size(); i++) {
       NativeBlock block = blocks.get(i);
       for (TensorInfo info : block.tensors()) {
@@ -247,7 +238,6 @@ public final class Network implements AutoCloseable {
 
   @Override
   public void close() {
-    hidden.forEach(NativeBlock::close);
-    output.close();
+    blocks.forEach(NativeBlock::close);
   }
 }

@@ -15,6 +15,11 @@ import org.bytedeco.javacpp.BytePointer;
  * @param negativeSlope 0: ReLU; 0.01: the LeakyReLU of the published method
  * @param dropout probability, in [0, 1)
  * @param maxPool whether 2×2 max-pooling ends the block
+ * @param normalizeInput whether batch norm and activation come before a preactivation block's convolution
+ * @param inputDropout dropout of a preactivation block's input, element by element
+ * @param averagePool side of a head's average pooling window, 1 for none
+ * @param affine whether a head's batch norm trains scale and shift
+ * @param normMomentum part of the new batch in a head's running statistics
  * @param beta weight of sim in predsim
  * @param similarityStd whether the similarity features of a map are standard deviations over positions;
  *     otherwise the map is flattened
@@ -45,6 +50,11 @@ public record BlockConfig(
     double negativeSlope,
     double dropout,
     boolean maxPool,
+    boolean normalizeInput,
+    double inputDropout,
+    int averagePool,
+    boolean affine,
+    double normMomentum,
     Loss loss,
     double beta,
     boolean similarityStd,
@@ -92,6 +102,11 @@ public record BlockConfig(
         .negative_slope(negativeSlope)
         .dropout(dropout)
         .max_pool(maxPool ? 1 : 0)
+        .normalize_input(normalizeInput ? 1 : 0)
+        .input_dropout(inputDropout)
+        .average_pool(averagePool)
+        .affine(affine ? 1 : 0)
+        .norm_momentum(normMomentum)
         .loss(loss.code)
         .beta(beta)
         .similarity_std(similarityStd ? 1 : 0)
@@ -125,6 +140,11 @@ public record BlockConfig(
     private double negativeSlope;
     private double dropout;
     private boolean maxPool;
+    private boolean normalizeInput;
+    private double inputDropout;
+    private int averagePool;
+    private boolean affine;
+    private double normMomentum;
     private Loss loss;
     private double beta;
     private boolean similarityStd;
@@ -156,6 +176,11 @@ public record BlockConfig(
       negativeSlope = defaults.negative_slope();
       dropout = defaults.dropout();
       maxPool = defaults.max_pool() != 0;
+      normalizeInput = defaults.normalize_input() != 0;
+      inputDropout = defaults.input_dropout();
+      averagePool = defaults.average_pool();
+      affine = defaults.affine() != 0;
+      normMomentum = defaults.norm_momentum();
       loss = Loss.of(defaults.loss());
       beta = defaults.beta();
       similarityStd = defaults.similarity_std() != 0;
@@ -218,6 +243,31 @@ public record BlockConfig(
 
     public Builder maxPool(boolean maxPool) {
       this.maxPool = maxPool;
+      return this;
+    }
+
+    public Builder normalizeInput(boolean normalizeInput) {
+      this.normalizeInput = normalizeInput;
+      return this;
+    }
+
+    public Builder inputDropout(double inputDropout) {
+      this.inputDropout = inputDropout;
+      return this;
+    }
+
+    public Builder averagePool(int averagePool) {
+      this.averagePool = averagePool;
+      return this;
+    }
+
+    public Builder affine(boolean affine) {
+      this.affine = affine;
+      return this;
+    }
+
+    public Builder normMomentum(double normMomentum) {
+      this.normMomentum = normMomentum;
       return this;
     }
 
@@ -286,7 +336,8 @@ public record BlockConfig(
     public BlockConfig build() {
       return new BlockConfig(
           name, kind, index, inChannels, inHeight, inWidth, outChannels, kernel, stride, padding,
-          bias, batchNorm, negativeSlope, dropout, maxPool, loss, beta, similarityStd, dimInDecoder,
+          bias, batchNorm, negativeSlope, dropout, maxPool, normalizeInput, inputDropout, averagePool, affine,
+          normMomentum, loss, beta, similarityStd, dimInDecoder,
           classes, unsupervised, alpha, bio, targetProjSize, lossScale, zeroStart, optimizer, momentum, weightDecay);
     }
   }

@@ -40,13 +40,29 @@ public final class NativeBlock extends NativeHandle<BlockPointer> {
    *     logits (N, classes)
    */
   public NativeTensor trainStep(NativeTensor x, NativeTensor labels, NativeTensor shortcut) {
+    return trainStep(x, labels, shortcut, false).output();
+  }
+
+  /**
+   * What a local step gives; both tensors are the caller's to close.
+   *
+   * @param dShortcut gradient at the shortcut, or {@code null} where it is not wanted
+   */
+  public record StepResult(NativeTensor output, NativeTensor dShortcut) {}
+
+  /** As {@link #trainStep(NativeTensor, NativeTensor, NativeTensor)}, with the gradient at the shortcut. */
+  public StepResult trainStep(
+      NativeTensor x, NativeTensor labels, NativeTensor shortcut, boolean wantShortcutGradient) {
     synchronized (lock()) {
       TensorPointer output = new TensorPointer();
+      TensorPointer dShortcut = wantShortcutGradient ? new TensorPointer() : null;
       check(
           LayerwiseApi.layerwise_block_train_step(
               pointer(), argument(x, "x"), argument(labels, "labels"), argument(shortcut, "shortcut"), output,
-              null));
-      return new NativeTensor(context(), output);
+              dShortcut));
+      return new StepResult(
+          new NativeTensor(context(), output),
+          wantShortcutGradient ? new NativeTensor(context(), dShortcut) : null);
     }
   }
 
@@ -68,20 +84,28 @@ public final class NativeBlock extends NativeHandle<BlockPointer> {
   }
 
   /**
+   * What a backward pass passes on; the tensors are the caller's to close, {@code null} where not wanted.
+   */
+  public record PassedOn(NativeTensor dInput, NativeTensor dShortcut) {}
+
+  /**
    * Backward pass: updates the parameters and drops what {@link #forward} kept.
    *
    * @param dOutput gradient at the output, in its shape
    * @param wantInputGradient whether anyone needs the gradient at the input; the first block's nobody does
-   * @return the gradient at the input, or {@code null} where it is not wanted
+   * @param wantShortcutGradient whether anyone needs the gradient at the shortcut
    * @throws InvalidStateException without a forward pass before it
    */
-  public NativeTensor backward(NativeTensor dOutput, boolean wantInputGradient) {
+  public PassedOn backward(NativeTensor dOutput, boolean wantInputGradient, boolean wantShortcutGradient) {
     synchronized (lock()) {
       BlockPointer block = pointer();
       TensorPointer given = argument(dOutput, "d_output");
       TensorPointer dInput = wantInputGradient ? new TensorPointer() : null;
-      check(LayerwiseApi.layerwise_block_backward(block, given, dInput, null));
-      return wantInputGradient ? new NativeTensor(context(), dInput) : null;
+      TensorPointer dShortcut = wantShortcutGradient ? new TensorPointer() : null;
+      check(LayerwiseApi.layerwise_block_backward(block, given, dInput, dShortcut));
+      return new PassedOn(
+          wantInputGradient ? new NativeTensor(context(), dInput) : null,
+          wantShortcutGradient ? new NativeTensor(context(), dShortcut) : null);
     }
   }
 

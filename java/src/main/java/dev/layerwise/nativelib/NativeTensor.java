@@ -31,6 +31,18 @@ public final class NativeTensor extends NativeHandle<TensorPointer> {
     }
   }
 
+  /**
+   * Adds another tensor of the same shape to this one, on the device: gradients that meet where a shortcut
+   * branches off.
+   *
+   * @throws InvalidArgumentException if the shapes differ
+   */
+  public void add(NativeTensor addend) {
+    synchronized (lock()) {
+      check(LayerwiseApi.layerwise_tensor_add(pointer(), argument(addend, context(), "sum of tensors", "addend")));
+    }
+  }
+
   @Override
   void free(TensorPointer pointer) {
     LayerwiseApi.layerwise_tensor_close(pointer);

@@ -78,6 +78,11 @@ final class Fixture {
     return text(key).equals("1");
   }
 
+  /** A setting that older files do not have. */
+  boolean flagOr(String key, boolean usual) {
+    return contents.metadata().containsKey(key) ? flag(key) : usual;
+  }
+
   int integer(String key) {
     return (int) number(key);
   }

@@ -1,5 +1,6 @@
 package dev.layerwise.parity;
 
+import dev.layerwise.checkpoint.CheckpointException;
 import dev.layerwise.checkpoint.HostTensor;
 import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
@@ -9,6 +10,7 @@ import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.nativelib.NativeTensor;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -48,7 +50,7 @@ final class NetworkReplay {
         tensors.forEach(
             (name, value) -> {
               if (name.startsWith("final.")) {
-                comparison.tensor(name, trained.get(name.substring("final.".length())).toFloats(), value.toFloats());
+                comparison.tensor(name, required(trained, name.substring("final.".length())), value.toFloats());
               }
             });
         comparison.tensor("test.logits", testLogits(fixture, context, network), fixture.tensor("test.logits").toFloats());
@@ -65,7 +67,8 @@ final class NetworkReplay {
         fixture.integer("num_hidden"), backprop ? null : fixture.text("loss"), backprop, fixture.number("beta"),
         fixture.number("alpha"), fixture.text("unsupervised"), fixture.flag("bio"), TARGET_BITS, false,
         fixture.integer("dim_in_decoder"), fixture.flag("similarity_std"), fixture.text("nonlinearity"), 0, true,
-        fixture.integer("input_channels"), side, side, fixture.integer("classes"));
+        fixture.integer("input_channels"), side, side, fixture.integer("classes"), fixture.flagOr("pre_act", false),
+        null);
   }
 
   private static void train(Fixture fixture, NativeContext context, Network network, Comparison comparison) {
@@ -73,7 +76,7 @@ final class NetworkReplay {
     float[] globalLoss = fixture.tensor("global_loss").toFloats();
     float[] blockLosses = fixture.contents().tensors().containsKey("block_losses") ? fixture.tensor("block_losses").toFloats() : null;
     double globalTolerance = fixture.flag("backprop") ? BACKPROP_LOSS_TOLERANCE : GLOBAL_LOSS_TOLERANCE;
-    List<LayerSpec> layers = network.layers();
+    List<LayerSpec> layers = network.measuredLayers();
     try (NativeDataSet images = images(fixture, context, "train")) {
       for (int step = 0; step < fixture.integer("steps"); step++) {
         context.setStep(step, fixture.number("lr"));
@@ -108,9 +111,21 @@ final class NetworkReplay {
     byte[] labelBytes = fixture.tensor(part + ".labels").toBytes();
     int[] labels = IntStream.range(0, labelBytes.length).map(i -> Byte.toUnsignedInt(labelBytes[i])).toArray();
     int side = fixture.integer("input_dim");
+    int channels = fixture.integer("input_channels");
+    float[] mean = new float[channels]; // the files give all channels the same
+    float[] deviation = new float[channels];
+    Arrays.fill(mean, (float) fixture.number("normalize_mean"));
+    Arrays.fill(deviation, (float) fixture.number("normalize_std"));
     return context.dataSet(
-        pixels.toBytes(), labels, (int) pixels.shape()[0],
-        fixture.integer("input_channels"), side, side, fixture.integer("classes"),
-        new float[] {(float) fixture.number("normalize_mean")}, new float[] {(float) fixture.number("normalize_std")});
+        pixels.toBytes(), labels, (int) pixels.shape()[0], channels, side, side, fixture.integer("classes"), mean,
+        deviation);
+  }
+
+  private static float[] required(Map<String, HostTensor> trained, String name) {
+    HostTensor tensor = trained.get(name);
+    if (tensor == null) {
+      throw new CheckpointException("its tensor 'final." + name + "' is none of this network's");
+    }
+    return tensor.toFloats();
   }
 }

@@ -44,7 +44,7 @@ public final class Trainer implements AutoCloseable {
       context.close();
       throw e;
     }
-    progress = Progress.start(network.layers().size());
+    progress = Progress.start(network.measuredLayers().size());
   }
 
   /** A new run; the folder must not hold another. */
@@ -171,7 +171,7 @@ public final class Trainer implements AutoCloseable {
                   + " from before)",
               report.epoch(), Double.isFinite(report.trainLoss()) ? report.testLoss() : report.trainLoss()));
     }
-    Progress next = Progress.start(network.layers().size());
+    Progress next = Progress.start(network.measuredLayers().size());
     progress =
         new Progress(report.epoch() + 1, 0, progress.step(), 0, totalSeconds, next.sums(), testError);
     directory.appendMetrics(report);
@@ -184,7 +184,7 @@ public final class Trainer implements AutoCloseable {
     boolean similarity = "sim".equals(model.loss()) || "predsim".equals(model.loss());
     boolean prediction = "pred".equals(model.loss()) || "predsim".equals(model.loss());
     List<EpochReport.BlockReport> blocks = new ArrayList<>();
-    List<LayerSpec> layers = network.layers();
+    List<LayerSpec> layers = network.measuredLayers();
     for (int i = 0; i < layers.size() - 1; i++) {
       MetricSums sums = progress.sums().get(i);
       blocks.add(

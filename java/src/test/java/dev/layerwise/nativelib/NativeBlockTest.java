@@ -128,12 +128,12 @@ class NativeBlockTest {
         NativeTensor h = block.forward(x, null, null);
         NativeTensor gradient = last.outputTrainStep(h, labels)) {
       assertThat(gradient.shape()).isEqualTo(h.shape());
-      assertThat(block.backward(gradient, false)).isNull();
+      assertThat(block.backward(gradient, false, false).dInput()).isNull();
       assertThatExceptionOfType(InvalidStateException.class)
-          .isThrownBy(() -> block.backward(gradient, false))
+          .isThrownBy(() -> block.backward(gradient, false, false))
           .withMessageStartingWith("features.0: ");
       block.forward(x, null, null).close();
-      try (NativeTensor below = block.backward(gradient, true)) {
+      try (NativeTensor below = block.backward(gradient, true, false).dInput()) {
         assertThat(below.shape()).isEqualTo(x.shape());
       }
     }

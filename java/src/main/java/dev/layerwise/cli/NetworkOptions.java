@@ -1,0 +1,112 @@
+package dev.layerwise.cli;
+
+import dev.layerwise.model.ModelConfig;
+import dev.layerwise.model.NetworkSpec;
+import dev.layerwise.model.Networks;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Locale;
+import picocli.CommandLine.Option;
+
+/** What a network is made of. An option that is absent ({@code null}) leaves the default. */
+class NetworkOptions {
+  /** Candidates for completion and help. */
+  static final class Models extends ArrayList<String> {
+    private static final long serialVersionUID = 1L;
+
+    Models() {
+      super(Networks.names());
+    }
+  }
+
+  @Option(
+      names = "--model",
+      paramLabel = "NAME",
+      completionCandidates = Models.class,
+      description = "One of ${COMPLETION-CANDIDATES}, or a .json file that describes a network"
+          + " ('layerwise networks' shows how). Default: mlp for digits, else vgg8b.")
+  String model;
+
+  @Option(
+      names = "--pre-act",
+      description = "A ResNet's blocks with batch norm and nonlinearity before the convolution. Default: off.")
+  boolean preAct;
+
+  @Option(
+      names = "--feat-mult",
+      paramLabel = "X",
+      description = "Factor of the convolutions' channels: of a VGG, a ResNet, or a network from a file. Default: 1.")
+  Double featMult;
+
+  @Option(
+      names = "--num-layers",
+      paramLabel = "N",
+      description = "Hidden linear blocks: all of an mlp's, or those behind a VGG's features; 0 for none."
+          + " Default: 3 for digits, else 1.")
+  Integer numLayers;
+
+  @Option(
+      names = "--num-hidden",
+      paramLabel = "N",
+      description = "Units of a hidden linear block. Default: 256 for digits, else 1024.")
+  Integer numHidden;
+
+  /** A base's losses and images with the network that these options give it. */
+  final ModelConfig structureOver(ModelConfig base) {
+    Checks.usage(
+        featMult == null || (featMult > 0 && featMult <= 1000), "--feat-mult must be positive (at most 1000), not " + featMult);
+    Checks.range("--num-layers", numLayers, 0, 1000);
+    Checks.range("--num-hidden", numHidden, 1, 1_000_000);
+    NetworkSpec network = network(base);
+    String name = model == null ? base.model() : namesFile() ? fileName() : lower(model);
+    checkStructure(name, network == null);
+    return base.withStructure(
+        name,
+        Checks.or(featMult, base.featMult()),
+        Checks.or(numLayers, base.numLayers()),
+        Checks.or(numHidden, base.numHidden()),
+        preAct || (base.preAct() && name.equals(base.model())),
+        network);
+  }
+
+  private boolean namesFile() {
+    return model.toLowerCase(Locale.ROOT).endsWith(".json");
+  }
+
+  private String fileName() {
+    return Path.of(model).getFileName().toString();
+  }
+
+  /** What the file says, or what was recorded of it; {@code null} for a published network. */
+  private NetworkSpec network(ModelConfig base) {
+    if (model == null) {
+      return base.network();
+    }
+    if (namesFile()) {
+      return NetworkSpec.read(Path.of(model));
+    }
+    Checks.usage(
+        Networks.names().contains(lower(model)),
+        "--model knows no '" + model + "'; it takes a .json file or one of " + String.join(", ", Networks.names()));
+    return null;
+  }
+
+  /** Options that change a published network go with those that they are about. */
+  private void checkStructure(String name, boolean published) {
+    Checks.usage(
+        featMult == null || featMult == 1 || !published || Networks.hasWidth(name),
+        name.equals("mlp")
+            ? "--feat-mult scales convolutions; an mlp has none (its width is --num-hidden)"
+            : "--feat-mult does not go with " + name + "; a Wide ResNet has its width in its name");
+    Checks.usage(
+        (numLayers == null && numHidden == null) || (published && Networks.hasLinearBlocks(name)),
+        "--num-layers and --num-hidden are about an mlp's or a VGG's linear blocks; " + name + " has none of those");
+    Checks.usage(
+        !preAct || (published && Networks.hasPreactivationVariant(name)),
+        "--pre-act chooses the blocks of a ResNet; it does not go with " + name);
+  }
+
+  static String lower(String name) {
+    return name == null ? null : name.toLowerCase(Locale.ROOT);
+  }
+}

@@ -1,0 +1,134 @@
+package dev.layerwise.cli;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.util.DefaultIndenter;
+import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
+import com.fasterxml.jackson.core.util.Separators;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.layerwise.data.DataSetInfo;
+import dev.layerwise.data.DataSets;
+import dev.layerwise.model.LayerSpec;
+import dev.layerwise.model.ModelConfig;
+import dev.layerwise.model.NetworkSpec;
+import dev.layerwise.model.Networks;
+import java.io.PrintWriter;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Shows networks: their names, the blocks of one, or its description. */
+@Command(
+    name = "networks",
+    description = {
+      "Lists the published networks, or, with --model, the blocks of one and what passes between them.",
+      "A network of one's own: 'networks --model NAME --description > my-net.json', change the file, and train with"
+          + " --model my-net.json."
+    })
+final class NetworksCommand implements Callable<Integer> {
+  @Mixin(name = OutputOptions.NAME)
+  private OutputOptions output;
+
+  @Option(
+      names = "--dataset",
+      paramLabel = "NAME",
+      defaultValue = "cifar-10",
+      description = "The data set whose images the network is for. Default: ${DEFAULT-VALUE}.")
+  private String dataset;
+
+  @Option(
+      names = "--description",
+      description = "Print the network as a file for --model describes it. Default: off.")
+  private boolean description;
+
+  @ArgGroup(validate = false, heading = "%nNetwork%n")
+  private NetworkOptions network = new NetworkOptions();
+
+  @Spec private CommandSpec spec;
+
+  /**
+   * A block as it is listed.
+   *
+   * @param output channels, height, width
+   */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  private record Block(String name, String kind, String input, String shortcut, int[] output) {}
+
+  @Override
+  public Integer call() {
+    Checks.usage(!description || network.model != null, "--description is of one network; give its --model");
+    PrintWriter out = spec.commandLine().getOut();
+    if (network.model == null) {
+      Networks.names().forEach(name -> printName(out, name));
+    } else {
+      Checks.oneOf("--dataset", dataset, DataSets.names());
+      DataSetInfo data = DataSets.info(dataset);
+      ModelConfig config = network.structureOver(RunDefaults.of(data).model());
+      List<Block> blocks = blocks(Networks.layers(config));
+      if (description) {
+        out.println(text(Networks.spec(config)));
+      } else {
+        print(out, blocks);
+      }
+    }
+    out.flush();
+    return 0;
+  }
+
+  private void printName(PrintWriter out, String name) {
+    if (output.json) {
+      JsonLines.print(out, "network", Map.of("name", name));
+    } else {
+      out.println(name);
+    }
+  }
+
+  /** One block per line. */
+  private static String text(NetworkSpec described) {
+    Separators separators = Separators.createDefaultInstance().withObjectEntrySpacing(Separators.Spacing.NONE);
+    DefaultPrettyPrinter printer = new DefaultPrettyPrinter(separators.withObjectFieldValueSpacing(Separators.Spacing.AFTER));
+    printer.indentObjectsWith(new DefaultPrettyPrinter.FixedSpaceIndenter());
+    printer.indentArraysWith(DefaultIndenter.SYSTEM_LINEFEED_INSTANCE);
+    try {
+      return new ObjectMapper().writer(printer).writeValueAsString(described);
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static List<Block> blocks(List<LayerSpec> layers) {
+    return layers.stream()
+        .map(
+            layer ->
+                new Block(
+                    layer.name(), layer.kind().toString(), name(layers, layer.input()),
+                    layer.joinsShortcut() ? name(layers, layer.shortcut()) : null,
+                    new int[] {layer.outChannels(), layer.outHeight(), layer.outWidth()}))
+        .toList();
+  }
+
+  private static String name(List<LayerSpec> layers, int position) {
+    return position == LayerSpec.IMAGES ? NetworkSpec.IMAGES : layers.get(position).name();
+  }
+
+  private void print(PrintWriter out, List<Block> blocks) {
+    if (output.json) {
+      blocks.forEach(block -> JsonLines.print(out, "block", block));
+      return;
+    }
+    out.printf("%-22s  %-13s  %-22s  %-12s  %s%n", "block", "kind", "input", "output", "shortcut");
+    for (Block block : blocks) {
+      String size = block.output()[0] + "×" + block.output()[1] + "×" + block.output()[2];
+      String shortcut = block.shortcut() == null ? "" : block.shortcut();
+      String line =
+          String.format("%-22s  %-13s  %-22s  %-12s  %s", block.name(), block.kind(), block.input(), size, shortcut);
+      out.println(line.stripTrailing());
+    }
+  }
+}

@@ -1,0 +1,196 @@
+// Blocks of residual networks: preactivation, projections on shortcuts and heads, against central differences
+// on the reference backend in double.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+
+#include "block/head.h"
+#include "block/preactivation_block.h"
+#include "block_support.h"
+
+namespace layerwise::testing {
+namespace {
+
+PreactivationBlockConfig preactivation(uint32_t index, const Shape& input) {
+  PreactivationBlockConfig config;
+  config.name = "block";
+  config.index = index;
+  config.input = input;
+  config.out_channels = 5;
+  config.convolution = {3, 3, 1, 1};
+  config.negative_slope = 0.01;
+  config.input_dropout = 0.2;
+  config.dropout = 0.25;
+  config.loss.dim_in_decoder = 20;
+  config.loss.classes = 3;
+  config.optimizer.rule = OptimizerStep::Rule::sgd;
+  return config;
+}
+
+// Compares difference quotients of `loss` in some elements of a parameter with `gradient`. The step and the
+// bound are those of block_gradient_test: rounding of the gradient to float32, and a kink would be far above.
+void expect_gradient(Block& block, const std::string& name, const std::vector<float>& gradient,
+                     const std::function<double()>& loss) {
+  std::vector<float> values = tensors_of(block)[name];
+  ASSERT_EQ(values.size(), gradient.size()) << name;
+  const int64_t count = static_cast<int64_t>(values.size());
+  double largest = 1e-2;
+  for (const float g : gradient) largest = std::max(largest, static_cast<double>(std::fabs(g)));
+  const float step = 1.0f / (1 << 20);
+  for (size_t i = 0; i < values.size(); i += values.size() > 40 ? values.size() / 19 : 1) {
+    const float original = values[i];
+    values[i] = original + step;
+    const double above = values[i];
+    block.parameters().write(name, values.data(), count);
+    const double loss_above = loss();
+    values[i] = original - step;
+    const double below = values[i];
+    block.parameters().write(name, values.data(), count);
+    const double loss_below = loss();
+    values[i] = original;
+    const double quotient = (loss_above - loss_below) / (above - below);
+    EXPECT_TRUE(std::fabs(quotient - gradient[i]) <= 2e-6 * largest)
+        << name << "[" << i << "]: gradient " << gradient[i] << ", difference quotient " << quotient;
+  }
+  block.parameters().write(name, values.data(), count);
+}
+
+TEST(Preactivation, local_gradients_agree_with_central_differences) {
+  const auto context = std::make_shared<Context>("reference", 0, 7);
+  for (const bool first : {false, true}) {
+    PreactivationBlockConfig config = preactivation(0, {1, 8, 8, 4});
+    config.normalize_input = !first;
+    if (first) config.input_dropout = config.dropout = 0;
+    PreactivationBlock block(context, config);
+    const std::vector<float> decoder = random_values(3 * 5 * 4, 21);
+    block.parameters().write("decoder_y.weight", decoder.data(), 3 * 5 * 4);
+    const Batch batch(context, {6, 8, 8, 4}, 3);
+    const ArenaTensor shortcut = context->backend().arena().take(DataType::float64, {6, 8, 8, 5});
+    upload(context->backend(), random_values(6 * 8 * 8 * 5, 5).data(), shortcut);
+    const Inspection inspection = block.inspect(*batch.x, batch.labels, shortcut);
+    const auto loss = [&] {
+      block.read_metrics();
+      block.inspect(*batch.x, batch.labels, shortcut);
+      const BlockMetrics metrics = block.read_metrics();
+      return metrics.similarity_loss + metrics.prediction_loss;
+    };
+    for (size_t i = 0; i < block.parameters().parameter_count(); ++i) {
+      const std::string& name = block.parameters().parameter_name(i);
+      expect_gradient(block, name, inspection.at("grad." + name), loss);
+    }
+  }
+}
+
+// A residual block of two preactivation blocks with a projected shortcut and a head behind it, trained by
+// backpropagation or, with local losses, by all of them (no_detach). With SGD at learning rate 1 the update is
+// the gradient.
+void expect_connected_gradients(bool local_losses, bool max_pool) {
+  const auto context = std::make_shared<Context>("reference", 0, 7);
+  PreactivationBlockConfig first = preactivation(0, {1, 8, 8, 4}), second = preactivation(1, {1, 8, 8, 5});
+  second.convolution.stride = 2;
+  if (!local_losses) first.loss.loss = second.loss.loss = LocalLoss::none;
+  LocalBlockConfig projection;
+  projection.name = "shortcut";
+  projection.index = 2;
+  projection.input = {1, 8, 8, 4};
+  projection.out_channels = 5;
+  projection.convolution = {1, 1, 2, 0};
+  projection.bias = false;
+  projection.negative_slope = 1;
+  projection.loss.loss = LocalLoss::none;
+  projection.encoder_name = "0.";
+  projection.norm_name = "1.";
+  projection.optimizer.rule = OptimizerStep::Rule::sgd;
+  HeadConfig head_config;
+  head_config.name = "head";
+  head_config.index = 3;
+  head_config.input = {1, 4, 4, 5};
+  head_config.batch_norm = true;
+  head_config.negative_slope = 0.01;
+  head_config.norm_momentum = 0.9;
+  head_config.average_pool = max_pool ? 1 : 2;
+  head_config.max_pool = max_pool;
+  head_config.optimizer.rule = OptimizerStep::Rule::sgd;
+  OutputLayerConfig last;
+  last.name = "linear";
+  last.index = 4;
+  last.input = {1, 2, 2, 5};
+  last.classes = 3;
+  last.zero_start = false;
+  last.optimizer.rule = OptimizerStep::Rule::sgd;
+  PreactivationBlock block1(context, first), block2(context, second);
+  LocalBlock shortcut(context, projection);
+  Head head(context, head_config);
+  OutputLayer output(context, last);
+  const Batch batch(context, {6, 8, 8, 4}, 3);
+
+  const auto step = [&](double learning_rate) {
+    context->set_step(0, learning_rate);
+    for (Block* block : std::initializer_list<Block*>{&block1, &block2, &output}) block->read_metrics();
+    const Activation s = shortcut.forward(batch.x, {}, {});
+    const Activation h1 = block1.forward(batch.x, batch.labels, {});
+    const Activation h2 = block2.forward(h1, batch.labels, *s);
+    const Activation pooled = head.forward(h2, {}, {});
+    const ArenaTensor d_pooled = output.backpropagate(*pooled, batch.labels);
+    const PassedOn d2 = head.backward(d_pooled, true, false);
+    const PassedOn d1 = block2.backward(d2.d_input, true, true);
+    shortcut.backward(d1.d_shortcut, false, false);
+    block1.backward(d1.d_input, true, false);
+    double loss = output.read_metrics().prediction_loss;
+    for (Block* block : std::initializer_list<Block*>{&block1, &block2}) {
+      const BlockMetrics metrics = block->read_metrics();
+      loss += metrics.similarity_loss + metrics.prediction_loss;
+    }
+    return loss;
+  };
+  struct Parameter {
+    Block* block;
+    const char* name;
+  };
+  const std::vector<Parameter> looked_at = {{&block1, "encoder.weight"}, {&block1, "bn_pre.weight"},
+                                            {&block2, "encoder.bias"},   {&block2, "bn_pre.bias"},
+                                            {&shortcut, "0.weight"},     {&shortcut, "1.bias"},
+                                            {&head, "weight"},           {&output, "weight"}};
+  for (const Parameter& parameter : looked_at) {
+    std::map<Block*, std::map<std::string, std::vector<float>>> before;
+    for (Block* block : std::initializer_list<Block*>{&block1, &block2, &shortcut, &head, &output})
+      before[block] = tensors_of(*block);
+    step(1);
+    std::vector<float> gradient = before[parameter.block][parameter.name];
+    const std::vector<float> after = tensors_of(*parameter.block)[parameter.name];
+    for (size_t i = 0; i < gradient.size(); ++i) gradient[i] -= after[i];
+    for (auto& [block, tensors] : before)  // back to where it was
+      for (auto& [name, values] : tensors)
+        if (!values.empty()) block->parameters().write(name, values.data(), static_cast<int64_t>(values.size()));
+    expect_gradient(*parameter.block, parameter.name, gradient, [&] { return step(0); });
+  }
+}
+
+TEST(Residual, backpropagation_with_average_pooling) { expect_connected_gradients(false, false); }
+TEST(Residual, backpropagation_with_max_pooling) { expect_connected_gradients(false, true); }
+TEST(Residual, connected_local_losses) { expect_connected_gradients(true, false); }
+
+TEST(Head, without_affine_only_the_running_statistics_move) {
+  const auto context = std::make_shared<Context>("reference", 0, 7);
+  HeadConfig config;
+  config.name = "bn1";
+  config.input = {1, 4, 4, 3};
+  config.batch_norm = true;
+  config.affine = false;
+  config.norm_momentum = 0.9;
+  config.negative_slope = 0;
+  config.average_pool = 4;
+  Head head(context, config);
+  EXPECT_EQ(head.parameters().parameter_count(), 0u);
+  const Batch batch(context, {6, 4, 4, 3}, 3);
+  head.forward(batch.x, {}, {});
+  const auto tensors = tensors_of(head);
+  EXPECT_EQ(tensors.at("weight"), std::vector<float>(3, 1.0f));
+  EXPECT_EQ(tensors.at("bias"), std::vector<float>(3, 0.0f));
+  // Uniform values in [-1, 1): the variance is about a third, and nine tenths of it move in at once.
+  for (const float variance : tensors.at("running_var")) EXPECT_NEAR(variance, 0.1 + 0.9 / 3, 0.1);
+}
+
+}  // namespace
+}  // namespace layerwise::testing
