@@ -2,6 +2,7 @@ package dev.layerwise;
 
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 
@@ -13,6 +14,9 @@ public final class FileErrors {
   public static String reason(IOException error) {
     if (error instanceof NoSuchFileException) {
       return "no such file or folder";
+    }
+    if (error instanceof FileAlreadyExistsException) {
+      return "a file of that name is in the way";
     }
     if (error instanceof AccessDeniedException) {
       return "permission denied";

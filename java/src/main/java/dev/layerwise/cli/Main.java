@@ -2,6 +2,7 @@ package dev.layerwise.cli;
 
 import dev.layerwise.LayerwiseException;
 import java.io.PrintWriter;
+import java.util.Locale;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ParseResult;
@@ -23,7 +24,22 @@ public final class Main {
 
   /** Runs the command line and exits with its code. */
   public static void main(String[] args) {
-    System.exit(commandLine().execute(args));
+    Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT); // numbers are printed as they are typed: 0.5
+    System.exit(run(args));
+  }
+
+  /** What is no exception, but can be said in a sentence all the same. */
+  private static int run(String[] args) {
+    try {
+      return commandLine().execute(args);
+    } catch (OutOfMemoryError e) {
+      System.err.println(
+          "layerwise: Java's memory is used up; give it more, as in LAYERWISE_JAVA_OPTIONS=-Xmx8g (now "
+              + (Runtime.getRuntime().maxMemory() >> 20) + " MiB)");
+    } catch (LinkageError e) {
+      System.err.println("layerwise: the program is not whole: " + e);
+    }
+    return CommandLine.ExitCode.SOFTWARE;
   }
 
   /** The configured parser; tests give it writers of their own. */

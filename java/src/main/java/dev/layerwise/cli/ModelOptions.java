@@ -123,22 +123,27 @@ final class ModelOptions extends NetworkOptions {
         !noSimilarityStd || (effectiveLoss != null && !effectiveLoss.equals("pred")),
         "--no-similarity-std is about the similarity loss; it goes with --loss sim or predsim");
     ModelConfig structure = structureOver(base);
-    String effectiveUnsup = Checks.or(lower(lossUnsup), base.lossUnsup());
-    double effectiveAlpha = Checks.or(alpha, base.alpha());
+    // Of a preset's or a dataset's local losses nothing is left under --backprop.
+    String effectiveUnsup = Checks.or(lower(lossUnsup), backprop ? "none" : base.lossUnsup());
+    double effectiveAlpha = Checks.or(alpha, backprop ? 0 : base.alpha());
+    boolean effectiveBio = bio || (base.bio() && !backprop);
+    boolean effectiveNoDetach = noDetach || (base.noDetach() && !backprop);
     Checks.oneOf("--loss-unsup", effectiveUnsup, new UnsupervisedLosses());
     Checks.range("--alpha", alpha, 0, 1);
     Checks.usage(
         effectiveUnsup.equals("none") == (effectiveAlpha == 0),
         "--alpha and --loss-unsup go together: the one is the weight of the other");
     Checks.usage(
-        !global || (effectiveAlpha == 0 && !bio && !noDetach),
+        !global || (effectiveAlpha == 0 && !effectiveBio && !effectiveNoDetach),
         "--alpha, --bio and --no-detach are about local losses; with --backprop there are none");
-    boolean effectiveBio = bio || base.bio();
     Checks.usage(targetProjSize == null || effectiveBio, "--target-proj-size goes with --bio");
     Checks.range("--target-proj-size", targetProjSize, 2, 1_000_000);
     Checks.range("--beta", beta, 0, 1);
     Checks.usage(dropout == null || (dropout >= 0 && dropout < 1), "--dropout must be at least 0 and below 1, not " + dropout);
     Checks.range("--dim-in-decoder", dimInDecoder, 1, 100_000_000);
+    Checks.usage(
+        dimInDecoder == null || (effectiveLoss != null && (effectiveBio || !effectiveLoss.equals("sim"))),
+        "--dim-in-decoder is about local classifiers; there are none with --backprop or --loss sim");
     return new ModelConfig(
         structure.model(),
         structure.featMult(),
@@ -151,7 +156,7 @@ final class ModelOptions extends NetworkOptions {
         effectiveUnsup,
         effectiveBio,
         Checks.or(targetProjSize, base.targetProjSize()),
-        noDetach || base.noDetach(),
+        effectiveNoDetach,
         Checks.or(dimInDecoder, base.dimInDecoder()),
         !noSimilarityStd && base.similarityStd(),
         Checks.or(lower(nonlin), base.nonlin()),

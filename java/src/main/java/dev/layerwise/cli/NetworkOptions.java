@@ -60,6 +60,9 @@ class NetworkOptions {
     NetworkSpec network = network(base);
     String name = model == null ? base.model() : namesFile() ? fileName() : lower(model);
     checkStructure(name, network == null);
+    Checks.usage(
+        numHidden == null || Checks.or(numLayers, base.numLayers()) > 0,
+        "--num-hidden is about hidden linear blocks; with --num-layers 0 there are none");
     return base.withStructure(
         name,
         Checks.or(featMult, base.featMult()),

@@ -1,6 +1,7 @@
 package dev.layerwise.cli;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelFile;
@@ -16,6 +17,7 @@ final class RunPrinter implements TrainingSession.Reporter {
   private final PrintWriter out;
   private final PrintWriter err;
   private final boolean json;
+  private Path folder;
 
   RunPrinter(PrintWriter out, PrintWriter err, boolean json) {
     this.out = out;
@@ -28,6 +30,7 @@ final class RunPrinter implements TrainingSession.Reporter {
 
   @Override
   public void started(RunConfig config, DataSet<?> images, Path folder, int epoch) {
+    this.folder = folder;
     ModelConfig model = config.model();
     TrainingConfig training = config.training();
     err.printf(
@@ -46,8 +49,17 @@ final class RunPrinter implements TrainingSession.Reporter {
   public void epochEnded(EpochReport report) {
     if (json) {
       JsonLines.print(out, "epoch", report);
-      return;
+    } else {
+      printText(report);
     }
+    if (out.checkError()) {
+      throw new LayerwiseException(
+          "nobody reads stdout any more; epoch " + report.epoch() + " is saved, continue with: layerwise train --resume "
+              + folder);
+    }
+  }
+
+  private void printText(EpochReport report) {
     out.printf(
         "epoch %d/%d  lr %.2e  train loss %.4f error %.2f %%  test loss %.4f error %.2f %%  %.0f images/s%n",
         report.epoch(), report.epochs(), report.lr(), report.trainLoss(), report.trainError(), report.testLoss(),

@@ -1,5 +1,6 @@
 package dev.layerwise.cli;
 
+import dev.layerwise.FileErrors;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSetInfo;
@@ -11,6 +12,7 @@ import dev.layerwise.train.RunDirectory;
 import dev.layerwise.train.Trainer;
 import dev.layerwise.train.TrainingConfig;
 import dev.layerwise.train.TrainingResult;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -79,7 +81,6 @@ final class TrainCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     optimization.check(!model.noBatchNorm);
-    cutout.check();
     Path checkpoint = checkpointToResume();
     RunConfig recorded = checkpoint == null ? null : Trainer.configOf(checkpoint);
     DataSetInfo info = datasetInfo(recorded);
@@ -119,6 +120,7 @@ final class TrainCommand implements Callable<Integer> {
   private RunConfig configure(RunConfig recorded, DataSetInfo info) {
     RunConfig base = base(recorded, preset(), info);
     TrainingConfig training = base.training();
+    cutout.check(training.nHoles());
     return new RunConfig(
         model.over(base.model()),
         optimization.over(base.optimizer()),
@@ -154,18 +156,27 @@ final class TrainCommand implements Callable<Integer> {
         base.model(), base.optimizer(), base.training().with(before.device(), before.threads(), before.seed()));
   }
 
+  /** The run's own folder where it goes on, and otherwise one that no other run has. */
   private RunDirectory openDirectory(RunConfig config, Path checkpoint) {
-    if (checkpoint != null) {
-      Path home = Files.isDirectory(checkpoint) ? checkpoint : checkpoint.toAbsolutePath().getParent();
-      return RunDirectory.open(Checks.or(run.out, home));
-    }
-    RunDirectory directory = RunDirectory.open(run.out == null ? freeFolder(config) : run.out);
-    if (directory.holdsRun()) {
+    Path home = checkpoint == null || Files.isDirectory(checkpoint) ? checkpoint : checkpoint.toAbsolutePath().getParent();
+    Path folder = run.out != null ? run.out : home != null ? home : freeFolder(config);
+    boolean goesOnThere = home != null && isSameFolder(home, folder);
+    RunDirectory directory = RunDirectory.open(folder);
+    if (!goesOnThere && directory.holdsRun()) {
       directory.close();
       throw new LayerwiseException(
-          "the folder " + run.out + " already holds a run; continue it with --resume, or choose another --out");
+          "the folder " + folder + " already holds a run; "
+              + (home == null ? "continue it with --resume, or choose another --out" : "choose another --out"));
     }
     return directory;
+  }
+
+  private static boolean isSameFolder(Path one, Path other) {
+    try {
+      return Files.exists(other) && Files.isSameFile(one, other);
+    } catch (IOException e) {
+      throw new LayerwiseException("cannot look at " + other + " (" + FileErrors.reason(e) + ")", e);
+    }
   }
 
   private Path freeFolder(RunConfig config) {

@@ -3,6 +3,7 @@ package dev.layerwise.model;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import java.util.List;
 
 /**
  * Everything that decides what a network computes, apart from its weights. It is stored with every
@@ -56,6 +57,32 @@ public record ModelConfig(
     int classes,
     boolean preAct,
     @JsonInclude(JsonInclude.Include.NON_NULL) NetworkSpec network) {
+
+  /**
+   * Checks the names.
+   *
+   * @throws ModelException if one of them is not one that this version knows
+   */
+  public ModelConfig {
+    require(model != null, "the network has no name");
+    require(
+        backprop ? loss == null : List.of("pred", "sim", "predsim").contains(orNothing(loss)),
+        "there is no loss '" + loss + "'");
+    require(
+        List.of("none", "sim", "recon").contains(orNothing(lossUnsup)),
+        "there is no unsupervised loss '" + lossUnsup + "'");
+    require(List.of("relu", "leakyrelu").contains(orNothing(nonlin)), "there is no nonlinearity '" + nonlin + "'");
+  }
+
+  private static String orNothing(String name) {
+    return name == null ? "" : name;
+  }
+
+  private static void require(boolean condition, String message) {
+    if (!condition) {
+      throw new ModelException(message);
+    }
+  }
 
   /** A published network in its ordinary form. */
   public ModelConfig(

@@ -1,9 +1,8 @@
 package dev.layerwise.model;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.layerwise.checkpoint.CheckpointException;
 import dev.layerwise.checkpoint.HostTensor;
+import dev.layerwise.checkpoint.MetadataJson;
 import dev.layerwise.checkpoint.SafeTensors;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,19 +25,12 @@ public record ModelFile(ModelConfig config, String dataset, Map<String, HostTens
   /** Name of the file in a run's folder. */
   public static final String FILE_NAME = "model.safetensors";
 
-  private static final ObjectMapper JSON = new ObjectMapper();
-
   /** Writes the file, whole or not at all. */
   public void write(Path path) {
     Map<String, String> metadata = new LinkedHashMap<>();
     metadata.put("format", FORMAT);
     metadata.put("dataset", dataset);
-    try {
-      metadata.put("model", JSON.writeValueAsString(config));
-      metadata.put("network", JSON.writeValueAsString(Networks.spec(config)));
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e);
-    }
+    metadata.put("model", MetadataJson.write(config));
     new SafeTensors(metadata, weights).write(path);
   }
 
@@ -56,11 +48,7 @@ public record ModelFile(ModelConfig config, String dataset, Map<String, HostTens
           file + " is not a model of Layerwise: its metadata has no format '" + FORMAT + "'; give a run's "
               + FILE_NAME);
     }
-    try {
-      ModelConfig config = JSON.readValue(metadata.getOrDefault("model", ""), ModelConfig.class);
-      return new ModelFile(config, metadata.getOrDefault("dataset", ""), contents.tensors());
-    } catch (JsonProcessingException e) {
-      throw new CheckpointException(file + ": the network's description in the metadata cannot be read", e);
-    }
+    ModelConfig config = MetadataJson.read(metadata.get("model"), ModelConfig.class, file, "the network's description");
+    return new ModelFile(config, metadata.getOrDefault("dataset", ""), contents.tensors());
   }
 }

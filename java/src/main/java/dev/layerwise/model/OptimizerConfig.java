@@ -2,6 +2,7 @@ package dev.layerwise.model;
 
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import java.util.List;
 
 /**
  * The rule by which every block updates its own parameters.
@@ -12,6 +13,12 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record OptimizerConfig(String optim, double momentum, double weightDecay) {
+  /** Checks the rule's name; throws {@link ModelException} for one that this version does not know. */
+  public OptimizerConfig {
+    if (optim == null || !List.of("adam", "amsgrad", "sgd").contains(optim)) {
+      throw new ModelException("there is no optimizer '" + optim + "'");
+    }
+  }
 
   /** For networks that are only evaluated: it keeps no state beside the parameters. */
   public static OptimizerConfig stateless() {

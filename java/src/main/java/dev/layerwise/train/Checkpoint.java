@@ -1,9 +1,8 @@
 package dev.layerwise.train;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.layerwise.checkpoint.CheckpointException;
 import dev.layerwise.checkpoint.HostTensor;
+import dev.layerwise.checkpoint.MetadataJson;
 import dev.layerwise.checkpoint.SafeTensors;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,18 +20,13 @@ record Checkpoint(
   static final String FILE_NAME = "checkpoint.safetensors";
   private static final String FORMAT = "layerwise-checkpoint-1";
   private static final String OPTIMIZER_PREFIX = "optimizer.";
-  private static final ObjectMapper JSON = new ObjectMapper();
 
   /** Writes the file, whole or not at all. */
   void write(Path path) {
     Map<String, String> metadata = new LinkedHashMap<>();
     metadata.put("format", FORMAT);
-    try {
-      metadata.put("config", JSON.writeValueAsString(config));
-      metadata.put("progress", JSON.writeValueAsString(progress));
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e);
-    }
+    metadata.put("config", MetadataJson.write(config));
+    metadata.put("progress", MetadataJson.write(progress));
     Map<String, HostTensor> tensors = new LinkedHashMap<>(weights);
     optimizerState.forEach((name, value) -> tensors.put(OPTIMIZER_PREFIX + name, value));
     new SafeTensors(metadata, tensors).write(path);
@@ -63,12 +57,9 @@ record Checkpoint(
                 weights.put(name, value);
               }
             });
-    try {
-      RunConfig config = JSON.readValue(contents.metadata().getOrDefault("config", ""), RunConfig.class);
-      Progress progress = JSON.readValue(contents.metadata().getOrDefault("progress", ""), Progress.class);
-      return new Checkpoint(config, progress, weights, optimizerState);
-    } catch (JsonProcessingException e) {
-      throw new CheckpointException(file + ": the run's description in the metadata cannot be read", e);
-    }
+    Map<String, String> metadata = contents.metadata();
+    RunConfig config = MetadataJson.read(metadata.get("config"), RunConfig.class, file, "the run's configuration");
+    Progress progress = MetadataJson.read(metadata.get("progress"), Progress.class, file, "the run's progress");
+    return new Checkpoint(config, progress, weights, optimizerState);
   }
 }

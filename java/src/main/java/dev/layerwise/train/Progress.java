@@ -24,6 +24,10 @@ record Progress(
     @JsonProperty("sums") List<MetricSums> sums,
     @JsonProperty("test_error") Double testError) {
 
+  Progress {
+    sums = List.copyOf(sums);
+  }
+
   static Progress start(int blocks) {
     return new Progress(1, 0, 0, 0, 0, Collections.nCopies(blocks, MetricSums.NONE), null);
   }

@@ -52,6 +52,7 @@ public final class Trainer implements AutoCloseable {
     Trainer trainer = new Trainer(config, data, directory);
     directory.keepMetricsBefore(0);
     directory.writeConfig(config);
+    trainer.writeCheckpoint(); // a run that is killed in its first epoch can be resumed too
     return trainer;
   }
 
@@ -73,11 +74,11 @@ public final class Trainer implements AutoCloseable {
    */
   public static Trainer resume(Path checkpoint, RunConfig config, DataSet<?> data, RunDirectory directory) {
     Checkpoint from = Checkpoint.read(checkpoint);
-    int finished = from.progress().epoch() - 1;
-    if (config.training().epochs() < finished) {
+    int begun = from.progress().epoch() - (from.progress().images() == 0 ? 1 : 0);
+    if (config.training().epochs() < begun) {
       throw new LayerwiseException(
           String.format(
-              "the run has finished %d epochs already, more than the %d asked for", finished, config.training().epochs()));
+              "the run has begun its epoch %d already, more than the %d asked for", begun, config.training().epochs()));
     }
     Trainer trainer = new Trainer(config, data, directory);
     try {

@@ -7,6 +7,7 @@ import dev.layerwise.data.FewClassesOrder;
 import dev.layerwise.data.Images;
 import dev.layerwise.nativelib.Augmentation;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * How a network is trained: data, schedule, seed and device. With a model's and an optimizer's
@@ -43,6 +44,13 @@ public record TrainingConfig(
     long seed,
     String device,
     int threads) {
+
+  /** Throws {@link NullPointerException} if a name or the list is missing. */
+  public TrainingConfig {
+    Objects.requireNonNull(dataset);
+    Objects.requireNonNull(device);
+    lrDecayMilestones = List.copyOf(lrDecayMilestones);
+  }
 
   /** The learning rate of an epoch (counted from 1): lr · fact^(milestones ≤ epoch − 1). */
   public double learningRate(int epoch) {

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -68,6 +69,17 @@ class DamagedFilesTest {
     metadata.put("model", "{\"model\": \"mlp\", \"feat_mult\": \"wide\"}");
     new SafeTensors(metadata, model.tensors()).write(folder.resolve("metadata.safetensors"));
     refused(folder.resolve("metadata.safetensors"), "description in the metadata cannot be read");
+    for (String change : List.of("\"leakyrelu\" \"tanh\"", "\"predsim\" \"cosine\"", "\"batch_norm\":true, ", "\"nonlin\":\"leakyrelu\", ")) {
+      String[] fromTo = change.split(" ", -1);
+      String changed = model.metadata().get("model").replace(fromTo[0], fromTo[1]);
+      assertThat(changed).isNotEqualTo(model.metadata().get("model"));
+      metadata.put("model", changed);
+      new SafeTensors(metadata, model.tensors()).write(folder.resolve("changed.safetensors"));
+      refused(folder.resolve("changed.safetensors"), "description in the metadata cannot be read");
+    }
+    metadata.put("model", "null");
+    new SafeTensors(metadata, model.tensors()).write(folder.resolve("null.safetensors"));
+    refused(folder.resolve("null.safetensors"), "description in the metadata cannot be read");
     metadata.put("model", "{\"model\": \"mlp\"}");
     new SafeTensors(metadata, model.tensors()).write(folder.resolve("incomplete.safetensors"));
     refused(folder.resolve("incomplete.safetensors"), "incomplete.safetensors");

@@ -73,9 +73,37 @@ class ResumeTest {
       assertThat(process.exitValue()).isEqualTo(130);
     }
     assertThat(Files.readString(folder.resolve("stopped.err"))).contains("layerwise train --resume " + run);
+    CommandLineRunner fewer = CommandLineRunner.run("train", "--resume", run, "--epochs", 1);
+    assertThat(fewer.exitCode()).as("weights from inside a later epoch are no result of epoch 1").isEqualTo(1);
+    assertThat(fewer.err()).contains("has begun its epoch");
     CommandLineRunner resumed = CommandLineRunner.run("train", "--resume", "--out", run);
     assertThat(resumed.exitCode()).as(resumed.err()).isZero();
     assertThat(Files.readAllBytes(run.resolve("model.safetensors"))).isEqualTo(expected);
+  }
+
+  @Test
+  void aRunThatIsKilledInItsFirstEpochResumes() throws Exception {
+    Path run = folder.resolve("young");
+    Process process = start(run);
+    while (!Files.exists(run.resolve("checkpoint.safetensors"))) {
+      assertThat(process.isAlive()).isTrue();
+      TimeUnit.MILLISECONDS.sleep(2);
+    }
+    process.destroyForcibly().waitFor();
+    CommandLineRunner resumed = CommandLineRunner.run("train", "--resume", run);
+    assertThat(resumed.exitCode()).as(resumed.err()).isZero();
+    assertThat(Files.readAllBytes(run.resolve("model.safetensors"))).isEqualTo(expected);
+  }
+
+  @Test
+  void resumingIntoAnotherRunsFolderIsRefused() throws IOException {
+    CommandLineRunner.run("train", "--epochs", 1, "--out", folder.resolve("other"));
+    byte[] other = Files.readAllBytes(folder.resolve("other/model.safetensors"));
+    CommandLineRunner resumed =
+        CommandLineRunner.run("train", "--resume", folder.resolve("whole"), "--out", folder.resolve("other"));
+    assertThat(resumed.exitCode()).isEqualTo(1);
+    assertThat(resumed.err()).contains("already holds a run");
+    assertThat(Files.readAllBytes(folder.resolve("other/model.safetensors"))).isEqualTo(other);
   }
 
   @Test
@@ -86,7 +114,7 @@ class ResumeTest {
     assertThat(changed.err()).contains("lr from 5.0E-4 to 0.1").contains("seed from 1 to 5");
     CommandLineRunner fewer = CommandLineRunner.run("train", "--resume", run, "--epochs", 3);
     assertThat(fewer.exitCode()).isEqualTo(1);
-    assertThat(fewer.err()).contains("has finished 12 epochs already");
+    assertThat(fewer.err()).contains("has begun its epoch 12 already");
     CommandLineRunner more = CommandLineRunner.run("train", "--resume", run, "--epochs", 13, "--json");
     assertThat(more.exitCode()).as(more.err()).isZero();
     assertThat(more.lastEvent().get("epochs").asInt()).isEqualTo(13);

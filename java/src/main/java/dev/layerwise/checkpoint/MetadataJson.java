@@ -1,0 +1,42 @@
+package dev.layerwise.checkpoint;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.file.Path;
+
+/** Descriptions in a file's metadata. What is read is not trusted: nothing that is missing becomes a 0 or a false. */
+public final class MetadataJson {
+  private static final ObjectMapper JSON =
+      new ObjectMapper().enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES);
+
+  private MetadataJson() {}
+
+  /** The JSON text of a record. */
+  public static String write(Object value) {
+    try {
+      return JSON.writeValueAsString(value);
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /**
+   * Reads a record back.
+   *
+   * @param text {@code null} if the metadata has none
+   * @param what it describes, for the message
+   * @throws CheckpointException if it is not such a record, whole and with values that the record takes
+   */
+  public static <T> T read(String text, Class<T> type, Path file, String what) {
+    try {
+      T value = JSON.readValue(text == null ? "" : text, type);
+      if (value != null) {
+        return value;
+      }
+    } catch (JsonProcessingException e) {
+      throw new CheckpointException(file + ": " + what + " in the metadata cannot be read", e);
+    }
+    throw new CheckpointException(file + ": " + what + " in the metadata cannot be read");
+  }
+}
