@@ -39,8 +39,6 @@ public final class Networks {
     if (config.network() != null) {
       return config.network().widened(config.featMult());
     }
-    require(config.numLayers() >= 0, "the number of hidden layers must not be negative, but is " + config.numLayers());
-    require(config.numHidden() > 0, "the number of hidden units must be positive, not " + config.numHidden());
     String name = config.model();
     require(
         names().contains(name),
@@ -49,7 +47,12 @@ public final class Networks {
     require(
         config.featMult() == 1 || !ResidualNetworks.isWideResNet(name),
         "--feat-mult does not go with " + name + "; a Wide ResNet has its width in its name");
-    return VggNetworks.names().contains(name) ? VggNetworks.spec(config) : ResidualNetworks.spec(config);
+    if (!hasLinearBlocks(name)) {
+      return ResidualNetworks.spec(config);
+    }
+    require(config.numLayers() >= 0, "the number of hidden layers must not be negative, but is " + config.numLayers());
+    require(config.numHidden() > 0, "the number of hidden units must be positive, not " + config.numHidden());
+    return VggNetworks.spec(config);
   }
 
   /**
