@@ -31,6 +31,7 @@ public record ModelFile(ModelConfig config, String dataset, Map<String, HostTens
     metadata.put("format", FORMAT);
     metadata.put("dataset", dataset);
     metadata.put("model", MetadataJson.write(config));
+    metadata.put("network", MetadataJson.write(Networks.spec(config)));
     new SafeTensors(metadata, weights).write(path);
   }
 
