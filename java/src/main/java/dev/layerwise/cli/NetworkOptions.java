@@ -54,7 +54,8 @@ class NetworkOptions {
   /** A base's losses and images with the network that these options give it. */
   final ModelConfig structureOver(ModelConfig base) {
     Checks.usage(
-        featMult == null || (featMult > 0 && featMult <= 1000), "--feat-mult must be positive (at most 1000), not " + featMult);
+        featMult == null || (featMult > 0 && featMult <= 1000),
+        "--feat-mult must be positive (at most 1000), not " + featMult);
     Checks.range("--num-layers", numLayers, 0, 1000);
     Checks.range("--num-hidden", numHidden, 1, 1_000_000);
     NetworkSpec network = network(base);

@@ -92,7 +92,8 @@ final class NetworksCommand implements Callable<Integer> {
   /** One block per line. */
   private static String text(NetworkSpec described) {
     Separators separators = Separators.createDefaultInstance().withObjectEntrySpacing(Separators.Spacing.NONE);
-    DefaultPrettyPrinter printer = new DefaultPrettyPrinter(separators.withObjectFieldValueSpacing(Separators.Spacing.AFTER));
+    DefaultPrettyPrinter printer =
+        new DefaultPrettyPrinter(separators.withObjectFieldValueSpacing(Separators.Spacing.AFTER));
     printer.indentObjectsWith(new DefaultPrettyPrinter.FixedSpaceIndenter());
     printer.indentArraysWith(DefaultIndenter.SYSTEM_LINEFEED_INSTANCE);
     try {

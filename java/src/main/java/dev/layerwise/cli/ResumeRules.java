@@ -31,7 +31,7 @@ final class ResumeRules {
         JsonNode old = before.get(part).get(name);
         JsonNode now = after.get(part).get(name);
         if (!old.equals(now)) {
-          changed.add(old.isContainerNode() && !old.isArray() ? "the network's blocks" : name + " from " + old + " to " + now);
+          changed.add(old.isObject() ? "the network's blocks" : name + " from " + old + " to " + now);
         }
       });
     });

@@ -185,7 +185,8 @@ final class TrainCommand implements Callable<Integer> {
         presetName != null
             ? presetName
             : String.join(
-                "-", config.training().dataset(), model.model().replaceFirst("(?i)\\.json$", ""), model.backprop() ? "backprop" : model.loss());
+                "-", config.training().dataset(), model.model().replaceFirst("(?i)\\.json$", ""),
+                model.backprop() ? "backprop" : model.loss());
     Path folder = Path.of("runs", name);
     for (int number = 2; Files.exists(folder); number++) {
       folder = Path.of("runs", name + "-" + number);

@@ -66,7 +66,9 @@ final class LayerPlanner {
       positions.put(block.name(), at);
     }
     LayerSpec last = layers.get(layers.size() - 1);
-    require(last.kind() == Kind.OUTPUT, config.model() + " has no output layer; its last block must be one, not " + last.name());
+    require(
+        last.kind() == Kind.OUTPUT,
+        config.model() + " has no output layer; its last block must be one, not " + last.name());
     checkReaders();
     return List.copyOf(layers);
   }
@@ -102,7 +104,9 @@ final class LayerPlanner {
     String name = described.name();
     if (at > 0) {
       LayerSpec before = layers.get(at - 1);
-      check(before.kind() != Kind.OUTPUT, name, "it stands behind the output layer '%s', which must be the last", before.name());
+      check(
+          before.kind() != Kind.OUTPUT, name, "it stands behind the output layer '%s', which must be the last",
+          before.name());
     }
     String misplaced = BlockFields.misplaced(described);
     check(

@@ -69,7 +69,8 @@ final class NetworkSpecReader {
   private static BlockSpec block(Path file, JsonNode node, int position) {
     String given = node.path("name").isTextual() ? "'" + node.get("name").asText() + "'" : "number " + (position + 1);
     String who = file + ": block " + given + ": ";
-    require(node.isObject(), who + "a block is an object such as {\"name\": \"first\", \"kind\": \"conv\", \"channels\": 64}");
+    require(
+        node.isObject(), who + "a block is an object such as {\"name\": \"first\", \"kind\": \"conv\", \"channels\": 64}");
     for (String field : List.of("name", "kind")) {
       require(node.path(field).isTextual(), who + "its " + field + " is missing, or is not text");
     }
