@@ -87,7 +87,9 @@ class ReproduceCommandTest {
             Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-cp",
             System.getProperty("java.class.path"), "dev.layerwise.cli.Main");
     Stream<String> arguments = Arrays.stream(arguments(options, "out")).map(Object::toString);
-    ProcessBuilder builder = new ProcessBuilder(Stream.concat(command.stream(), arguments).toList());
+    // A shell's background jobs, which this test may be one of, ignore SIGINT.
+    Stream<String> interruptible = Stream.concat(Stream.of("env", "--default-signal=INT"), command.stream());
+    ProcessBuilder builder = new ProcessBuilder(Stream.concat(interruptible, arguments).toList());
     Process process = builder.redirectError(folder.resolve("err").toFile()).start();
     try (BufferedReader lines =
         new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
