@@ -74,9 +74,12 @@ class Schedule:
         return self.backprop_lr if network.backprop else self.lr
 
 
-# At ten times these learning rates training diverges, which makes rounding grow to the limits within ten steps.
+# At five to ten times these learning rates training diverges, and amplifies rounding, or one max-pooling window whose
+# largest element changes, to the limits within ten steps.
 SCHEDULES = {
-    "trajectory": Schedule(10, lr=5e-3, backprop_lr=1e-4, momentum=0.9, weight_decay=0.0, beta=0.99, random_start=False),
+    "trajectory": Schedule(
+        10, lr=5e-3, backprop_lr=1e-4, momentum=0.9, weight_decay=0.0, beta=0.99, random_start=False
+    ),
     # With beta 0.5 neither loss hides behind the other.
     "gradient": Schedule(1, lr=10.0, backprop_lr=10.0, momentum=0.0, weight_decay=0.1, beta=0.5, random_start=True),
 }

@@ -99,7 +99,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualNetwork(Network):
-    """A convolution block conv1, stages layer1, layer2, ... of residual blocks, pooling, and the output layer linear."""
+    """A convolution block conv1, stages layer1, layer2, ... of residual blocks, pooling, the output layer linear."""
 
     def __init__(self, options):
         super().__init__(options)
@@ -185,7 +185,7 @@ class ResNet(ResidualNetwork):
                 channels, size = width * expansion, residual_blocks[-1].blocks()[-1].out_size
             self.add_stage(residual_blocks)
         if min(size) < 4:
-            raise ValueError(f"{name} ends with {size[0]}x{size[1]} maps, too small to pool: choose larger images.")
+            raise ValueError(f"{name} cannot pool its last {size[0]}x{size[1]} maps: choose larger images.")
         self.add_output_layer(channels * (size[0] // 4) * (size[1] // 4), options)
 
     @staticmethod
@@ -243,7 +243,7 @@ class WideResNet(ResidualNetwork):
         self.bn1 = nn.BatchNorm2d(channels, momentum=HEAD_MOMENTUM).requires_grad_(self.backprop)
         window = self.pooling_window
         if min(size) < window:
-            raise ValueError(f"The network ends with {size[0]}x{size[1]} maps, too small to pool: choose larger images.")
+            raise ValueError(f"A Wide ResNet cannot pool its last {size[0]}x{size[1]} maps: choose larger images.")
         self.add_output_layer(channels * (size[0] // window) * (size[1] // window), options)
 
     @property
