@@ -2,7 +2,6 @@ package dev.layerwise.cli;
 
 import dev.layerwise.model.ModelConfig;
 import java.util.ArrayList;
-import java.util.List;
 import picocli.CommandLine.Option;
 
 /** The network and its losses. An option that is absent ({@code null}) leaves the default. */
@@ -12,7 +11,7 @@ final class ModelOptions extends NetworkOptions {
     private static final long serialVersionUID = 1L;
 
     Losses() {
-      super(List.of("pred", "sim", "predsim"));
+      super(ModelConfig.LOSSES);
     }
   }
 
@@ -21,7 +20,7 @@ final class ModelOptions extends NetworkOptions {
     private static final long serialVersionUID = 1L;
 
     UnsupervisedLosses() {
-      super(List.of("none", "sim", "recon"));
+      super(ModelConfig.UNSUPERVISED_LOSSES);
     }
   }
 
@@ -30,7 +29,7 @@ final class ModelOptions extends NetworkOptions {
     private static final long serialVersionUID = 1L;
 
     Nonlinearities() {
-      super(List.of("relu", "leakyrelu"));
+      super(ModelConfig.NONLINEARITIES);
     }
   }
 

@@ -14,7 +14,7 @@ final class OptimizationOptions {
     private static final long serialVersionUID = 1L;
 
     Optimizers() {
-      super(List.of("adam", "amsgrad", "sgd"));
+      super(OptimizerConfig.RULES);
     }
   }
 

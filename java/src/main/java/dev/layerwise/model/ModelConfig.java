@@ -58,6 +58,15 @@ public record ModelConfig(
     boolean preAct,
     @JsonInclude(JsonInclude.Include.NON_NULL) NetworkSpec network) {
 
+  /** The local losses. */
+  public static final List<String> LOSSES = List.of("pred", "sim", "predsim");
+
+  /** The unsupervised local losses. */
+  public static final List<String> UNSUPERVISED_LOSSES = List.of("none", "sim", "recon");
+
+  /** The nonlinearities. */
+  public static final List<String> NONLINEARITIES = List.of("relu", "leakyrelu");
+
   /**
    * Checks the names.
    *
@@ -66,12 +75,12 @@ public record ModelConfig(
   public ModelConfig {
     require(model != null, "the network has no name");
     require(
-        backprop ? loss == null : List.of("pred", "sim", "predsim").contains(orNothing(loss)),
+        backprop ? loss == null : LOSSES.contains(orNothing(loss)),
         "there is no loss '" + loss + "'");
     require(
-        List.of("none", "sim", "recon").contains(orNothing(lossUnsup)),
+        UNSUPERVISED_LOSSES.contains(orNothing(lossUnsup)),
         "there is no unsupervised loss '" + lossUnsup + "'");
-    require(List.of("relu", "leakyrelu").contains(orNothing(nonlin)), "there is no nonlinearity '" + nonlin + "'");
+    require(NONLINEARITIES.contains(orNothing(nonlin)), "there is no nonlinearity '" + nonlin + "'");
   }
 
   private static String orNothing(String name) {

@@ -13,9 +13,12 @@ import java.util.List;
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record OptimizerConfig(String optim, double momentum, double weightDecay) {
+  /** The update rules. */
+  public static final List<String> RULES = List.of("adam", "amsgrad", "sgd");
+
   /** Checks the rule's name; throws {@link ModelException} for one that this version does not know. */
   public OptimizerConfig {
-    if (optim == null || !List.of("adam", "amsgrad", "sgd").contains(optim)) {
+    if (optim == null || !RULES.contains(optim)) {
       throw new ModelException("there is no optimizer '" + optim + "'");
     }
   }
