@@ -1,15 +1,35 @@
 #include "backends_under_test.h"
 
 #include "backend/cpu/cpu_backend.h"
+#ifdef LAYERWISE_CUDA_ON_HOST
+#include "backend/cuda/cuda_backend.h"
+#endif
 #include "backend/reference/reference_backend.h"
 
 namespace layerwise::test {
+
+namespace {
+
+#ifdef LAYERWISE_CUDA_ON_HOST
+std::unique_ptr<Backend> make_cuda_on_host(Precision precision) {
+  CudaBackendOptions options;
+  options.device = "cuda-on-host";
+  options.precision = precision;
+  return make_cuda_backend(options);
+}
+#endif
+
+}  // namespace
 
 const std::vector<BackendUnderTest>& backends_under_test() {
   static const std::vector<BackendUnderTest> backends = {
       {"reference", make_reference_backend},  // against itself: guards, untouched inputs, unwritten outputs
       {"cpu_1_thread", [] { return make_cpu_backend(1); }},
       {"cpu_2_threads", [] { return make_cpu_backend(2); }},
+#ifdef LAYERWISE_CUDA_ON_HOST
+      {"cuda_on_host_float32", [] { return make_cuda_on_host(Precision::float32); }},
+      {"cuda_on_host_bfloat16", [] { return make_cuda_on_host(Precision::bfloat16); }},
+#endif
   };
   return backends;
 }
