@@ -4,6 +4,7 @@
 
 #include "backend/cpu/cpu_backend.h"
 #include "backend/reference/reference_backend.h"
+#include "block/cuda_loader.h"
 #include "core/error.h"
 
 namespace layerwise {
@@ -13,7 +14,13 @@ namespace {
 std::unique_ptr<Backend> make_backend(const std::string& device, int threads) {
   if (device == "cpu") return make_cpu_backend(threads);
   if (device == "reference") return make_reference_backend();
-  fail(ErrorKind::device_unavailable, "there is no device '", device, "'; this build has: cpu, reference");
+  if (is_cuda_device(device)) {
+    CudaBackendOptions options;
+    options.device = device.c_str();
+    return open_cuda_backend(options);
+  }
+  fail(ErrorKind::device_unavailable, "there is no device '", device,
+       "'; devices are: cpu, reference, cuda, cuda:0 and so on, cuda-on-host");
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace layerwise {
 /// activations hold the context by shared_ptr, so that handles may be closed in any order.
 class Context {
  public:
-  /// `device` is "cpu" or "reference"; throws Error(device_unavailable) for any other name.
+  /// `device` is "cpu", "reference", "cuda", "cuda:0" and so on, or "cuda-on-host"; throws Error(device_unavailable) for any other name.
   /// `threads`: 0 for one per core.
   Context(const std::string& device, int threads, uint64_t seed);
 
