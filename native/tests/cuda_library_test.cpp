@@ -30,9 +30,12 @@ std::vector<float> read(Backend& backend, const Tensor& tensor) {
 }  // namespace
 
 TEST(CudaLibrary, is_opened_through_the_c_api_and_its_errors_arrive) {
-  setenv("LAYERWISE_CUDA_ON_HOST_MEMORY", "65536", 1);  // of the library, which has memory of its own
+  // Read by the library, which has a device of its own, when it allocates for the first time.
+  setenv("LAYERWISE_CUDA_ON_HOST_MEMORY", "65536", 1);
   layerwise_context* context = nullptr;
-  ASSERT_EQ(layerwise_context_create("cuda-on-host", 0, 1, &context), LAYERWISE_OK) << layerwise_error_message();
+  const layerwise_status opened = layerwise_context_create("cuda-on-host", 0, 1, &context);
+  unsetenv("LAYERWISE_CUDA_ON_HOST_MEMORY");
+  ASSERT_EQ(opened, LAYERWISE_OK) << layerwise_error_message();
   const std::vector<float> values(5 * 3 * 64 * 64, 1.0f);
   layerwise_tensor* tensor = nullptr;
   EXPECT_EQ(layerwise_tensor_create(context, values.data(), 5, 3, 64, 64, &tensor), LAYERWISE_OUT_OF_MEMORY);

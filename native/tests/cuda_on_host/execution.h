@@ -95,7 +95,7 @@ struct Thread {
 };
 
 /// The running CUDA thread.
-inline thread_local Thread* current __attribute__((tls_model("initial-exec"))) = nullptr;
+inline thread_local Thread* current = nullptr;
 
 /// Waits for all threads of the block that have not ended. The place in the source must be the same.
 void block_barrier(const char* file, int line);
