@@ -67,7 +67,8 @@ inline void __syncwarp(unsigned mask = 0xFFFFFFFFu) {
 template <class T>
 T __shfl_sync(unsigned mask, T value, int source, int width = 32) {
   const int lane = static_cast<int>(layerwise::cuda_on_host::current->lane);
-  return layerwise::cuda_on_host::shuffle(mask, value, static_cast<unsigned>(lane / width * width + (source & (width - 1))));
+  const int in_group = lane / width * width + (source & (width - 1));
+  return layerwise::cuda_on_host::shuffle(mask, value, static_cast<unsigned>(in_group));
 }
 
 template <class T>

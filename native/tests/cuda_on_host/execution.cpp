@@ -68,7 +68,8 @@ std::string coordinates(const uint3& index) {
 void BlockRunner::run(const Grid& grid, uint64_t block_number) {
   grid_ = &grid;
   const auto number = static_cast<uint64_t>(block_number);
-  block_.index = {static_cast<unsigned>(number % grid.grid.x), static_cast<unsigned>(number / grid.grid.x % grid.grid.y),
+  block_.index = {static_cast<unsigned>(number % grid.grid.x),
+                  static_cast<unsigned>(number / grid.grid.x % grid.grid.y),
                   static_cast<unsigned>(number / grid.grid.x / grid.grid.y)};
   block_.size = grid.block;
   block_.grid = grid.grid;
