@@ -32,6 +32,7 @@ const std::vector<BackendUnderTest>& backends_under_test() {
       {"cpu_1_thread", [] { return make_cpu_backend(threads(1)); }},
       {"cpu_2_threads", [] { return make_cpu_backend(threads(2)); }},
 #ifdef LAYERWISE_CUDA_ON_HOST
+      // Held to the operations that have kernels: see finished_on_cuda in operation_test.cpp.
       {"cuda_on_host_f32", [] { return make_cuda_on_host(Precision::f32); }},
       {"cuda_on_host_bf16", [] { return make_cuda_on_host(Precision::bf16); }},
 #endif
