@@ -120,6 +120,11 @@ public record ModelConfig(
     return nonlin.equals("leakyrelu") ? 0.01 : 0;
   }
 
+  /** Whether hidden blocks have a classifier of the labels: under pred and predsim, where targets are not projected. */
+  public boolean hasLocalClassifiers() {
+    return ("pred".equals(loss) || "predsim".equals(loss)) && !bio;
+  }
+
   /** Factor of the global cross-entropy that trains the output layer. */
   public double outputLossScale() {
     return "predsim".equals(loss) ? 1 - beta : 1;

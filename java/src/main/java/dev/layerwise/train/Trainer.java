@@ -2,6 +2,9 @@ package dev.layerwise.train;
 
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSet;
+import dev.layerwise.data.DataSetInfo;
+import dev.layerwise.data.stream.StreamedImages;
+import dev.layerwise.model.InputDescription;
 import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelFile;
@@ -114,8 +117,16 @@ public final class Trainer implements AutoCloseable {
       }
       endEpoch(listener);
     }
-    directory.writeModel(new ModelFile(config.model(), config.training().dataset(), network.weights()));
+    directory.writeModel(
+        new ModelFile(config.model(), config.training().dataset(), inputDescription(), network.weights()));
     return progress.result(epochs);
+  }
+
+  private InputDescription inputDescription() {
+    DataSetInfo info = data.info();
+    int size = Math.max(config.model().inputHeight(), config.model().inputWidth());
+    int resize = data.test() instanceof StreamedImages streamed ? streamed.testResize() : size;
+    return new InputDescription(info.classNames(), info.mean(), info.deviation(), resize);
   }
 
   /** Trains the rest of the epoch under way; false if a stop was asked for before its end. */

@@ -59,6 +59,16 @@ public final class StreamedImages implements Images {
     return options.size();
   }
 
+  /** What the shorter side of a test image is made before its centre is cut out. */
+  public int testResize() {
+    return options.testResize();
+  }
+
+  /** The same images, each as it is when it is judged: its centre, neither cropped at random nor mirrored. */
+  public StreamedImages plain() {
+    return new StreamedImages(files, classNames, false, options);
+  }
+
   @Override
   public int height() {
     return options.size();

@@ -1,0 +1,23 @@
+package dev.layerwise.api;
+
+/**
+ * A block of a model.
+ *
+ * @param number of a block that has a loss of its own or, under backpropagation, could have: 1 for the first, then on;
+ *     0 for the output layer and for blocks that never have one (projections on shortcuts, pooling heads)
+ * @param name by which it can be asked for: {@code features.3}
+ * @param kind as network descriptions write it: {@code conv}, {@code linear}, {@code preactivation}, {@code shortcut},
+ *     {@code head}, {@code output}
+ * @param channels of its output; units of a linear block, classes of the output layer
+ * @param height of its output, in positions; 1 behind linear blocks
+ * @param width of its output, in positions
+ * @param classifies whether {@link Model#classify} can stop there
+ */
+public record Layer(
+    int number, String name, String kind, int channels, int height, int width, boolean classifies) {
+
+  /** Numbers that {@link Model#features} gives per image: channels · height · width. */
+  public int features() {
+    return channels * height * width;
+  }
+}
