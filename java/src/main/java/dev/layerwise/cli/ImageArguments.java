@@ -27,8 +27,8 @@ final class ImageArguments {
 
   /** Is handed the batches. */
   @FunctionalInterface
-  interface Consumer {
-    void accept(Batch batch);
+  interface Consumer<E extends Exception> {
+    void accept(Batch batch) throws E;
   }
 
   /** Lists the files; throws {@link DataException} for a folder that holds none. */
@@ -45,7 +45,7 @@ final class ImageArguments {
   }
 
   /** Reads all images as the model takes them. */
-  void read(Model model, int batchSize, Consumer consumer) {
+  <E extends Exception> void read(Model model, int batchSize, Consumer<E> consumer) throws E {
     List<Path> names = new ArrayList<>();
     ByteArrayOutputStream pixels = new ByteArrayOutputStream();
     for (Path file : files) {
