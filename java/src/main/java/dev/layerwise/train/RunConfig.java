@@ -1,5 +1,6 @@
 package dev.layerwise.train;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.OptimizerConfig;
 import java.util.Objects;
@@ -7,12 +8,21 @@ import java.util.Objects;
 /**
  * A run's whole configuration, as {@code config.json} holds it: two runs of the same configuration end
  * with the same bits.
+ *
+ * @param init where the weights come from at the start; {@code null}: from random numbers
  */
-public record RunConfig(ModelConfig model, OptimizerConfig optimizer, TrainingConfig training) {
+public record RunConfig(
+    ModelConfig model, OptimizerConfig optimizer, TrainingConfig training,
+    @JsonInclude(JsonInclude.Include.NON_NULL) InitialWeights init) {
   /** Throws {@link NullPointerException} if a part is missing. */
   public RunConfig {
     Objects.requireNonNull(model);
     Objects.requireNonNull(optimizer);
     Objects.requireNonNull(training);
+  }
+
+  /** A run that starts from random weights. */
+  public RunConfig(ModelConfig model, OptimizerConfig optimizer, TrainingConfig training) {
+    this(model, optimizer, training, null);
   }
 }

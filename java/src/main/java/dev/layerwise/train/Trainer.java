@@ -9,6 +9,7 @@ import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.Network;
+import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.Augmentation;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeContext;
@@ -53,10 +54,18 @@ public final class Trainer implements AutoCloseable {
   /** A new run; the folder must not hold another. */
   public static Trainer start(RunConfig config, DataSet<?> data, RunDirectory directory) {
     Trainer trainer = new Trainer(config, data, directory);
-    directory.keepMetricsBefore(0);
-    directory.writeConfig(config);
-    trainer.writeCheckpoint(); // a run that is killed in its first epoch can be resumed too
-    return trainer;
+    try {
+      if (config.init() != null) {
+        WeightImport.load(Path.of(config.init().file()), trainer.network);
+      }
+      directory.keepMetricsBefore(0);
+      directory.writeConfig(config);
+      trainer.writeCheckpoint(); // a run that is killed in its first epoch can be resumed too
+      return trainer;
+    } catch (RuntimeException e) {
+      trainer.close();
+      throw e;
+    }
   }
 
   /** The configuration with which the run of a checkpoint was started; a file or a run's folder. */
