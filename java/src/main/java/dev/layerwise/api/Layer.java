@@ -1,5 +1,10 @@
 package dev.layerwise.api;
 
+import dev.layerwise.model.LayerSpec;
+import dev.layerwise.model.ModelConfig;
+import java.util.ArrayList;
+import java.util.List;
+
 /**
  * A block of a model.
  *
@@ -16,7 +21,25 @@ package dev.layerwise.api;
 public record Layer(
     int number, String name, String kind, int channels, int height, int width, boolean classifies) {
 
-  /** Numbers that {@link Model#features} gives per image: channels · height · width. */
+  static List<Layer> listOf(List<LayerSpec> specs, ModelConfig config) {
+    List<Layer> layers = new ArrayList<>();
+    int number = 0;
+    for (LayerSpec layer : specs) {
+      boolean output = layer.kind() == LayerSpec.Kind.OUTPUT;
+      boolean hidden = layer.hasLoss() && !output;
+      layers.add(
+          new Layer(
+              hidden ? ++number : 0, layer.name(), layer.kind().toString(), layer.outChannels(), layer.outHeight(),
+              layer.outWidth(), output || (hidden && config.hasLocalClassifiers())));
+    }
+    return List.copyOf(layers);
+  }
+
+  /**
+   * Numbers that {@link Model#features} gives per image.
+   *
+   * @return channels · height · width
+   */
   public int features() {
     return channels * height * width;
   }

@@ -3,14 +3,11 @@ package dev.layerwise.api;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.stream.ImageReader;
 import dev.layerwise.model.InputDescription;
-import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelException;
 import dev.layerwise.model.ModelFile;
-import dev.layerwise.model.Network;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
@@ -44,17 +41,32 @@ public final class Model implements AutoCloseable {
    * @param replicas copies of the network, and so calls that compute at a time. Memory grows with them
    */
   public record Options(String device, int threads, int replicas) {
-    /** One copy on the CPU that takes all cores: the fastest for large batches. */
+    /**
+     * One copy on the CPU that takes all cores: the fastest for large batches.
+     *
+     * @return the options
+     */
     public static Options defaults() {
       return new Options("cpu", 0, 1);
     }
 
-    /** A copy per core, each of one thread: for many callers with an image each, as in a web service. */
+    /**
+     * A copy per core, each of one thread: for many callers with an image each, as in a web service.
+     *
+     * @return the options
+     */
     public static Options service() {
       return new Options("cpu", 1, Runtime.getRuntime().availableProcessors());
     }
 
-    /** Checks the number of copies; throws {@link ModelException}. */
+    /**
+     * Checks the number of copies.
+     *
+     * @param device where to compute
+     * @param threads that one call computes with
+     * @param replicas copies of the network
+     * @throws LayerwiseException if there is none
+     */
     public Options {
       if (replicas < 1) {
         throw new ModelException("a model needs at least 1 replica, not " + replicas);
@@ -74,13 +86,14 @@ public final class Model implements AutoCloseable {
       close();
       throw e;
     }
-    layers = layers(idle.peek().network());
+    layers = Layer.listOf(idle.peek().network().layers(), config);
   }
 
   /**
    * Opens a model with {@link Options#defaults}.
    *
    * @param path a run's folder, or its {@code model.safetensors}, which is all that is needed
+   * @return the model, to be closed after use
    * @throws LayerwiseException if there is no whole model there
    */
   public static Model open(Path path) {
@@ -92,6 +105,7 @@ public final class Model implements AutoCloseable {
    *
    * @param path a run's folder, or its {@code model.safetensors}, which is all that is needed
    * @param options where it computes
+   * @return the model, to be closed after use
    * @throws LayerwiseException if there is no whole model there, or the device is not available
    */
   public static Model open(Path path, Options options) {
@@ -99,45 +113,56 @@ public final class Model implements AutoCloseable {
     return new Model(file, file.requireInput(path), options);
   }
 
-  private static List<Layer> layers(Network network) {
-    List<Layer> layers = new ArrayList<>();
-    int number = 0;
-    for (LayerSpec layer : network.layers()) {
-      boolean hidden = layer.hasLoss() && layer.kind() != LayerSpec.Kind.OUTPUT;
-      layers.add(
-          new Layer(
-              hidden ? ++number : 0, layer.name(), layer.kind().toString(), layer.outChannels(), layer.outHeight(),
-              layer.outWidth(), network.hasClassifier(layer)));
-    }
-    return List.copyOf(layers);
-  }
-
-  /** The classes' names, in the order of the outputs. */
+  /**
+   * The classes.
+   *
+   * @return their names, in the order of the outputs
+   */
   public List<String> classNames() {
     return input.classNames();
   }
 
-  /** Name of the data set that it was trained on. */
+  /**
+   * The data set that it was trained on.
+   *
+   * @return its name
+   */
   public String dataSet() {
     return dataSet;
   }
 
-  /** Channels of an image: 1 (grey) or 3 (red, green, blue). */
+  /**
+   * Channels of an image.
+   *
+   * @return 1 (grey), 3 (red, green, blue) or another number
+   */
   public int channels() {
     return config.inputChannels();
   }
 
-  /** Height of an image in pixels. */
+  /**
+   * Height of an image.
+   *
+   * @return in pixels
+   */
   public int height() {
     return config.inputHeight();
   }
 
-  /** Width of an image in pixels. */
+  /**
+   * Width of an image.
+   *
+   * @return in pixels
+   */
   public int width() {
     return config.inputWidth();
   }
 
-  /** The blocks in the order in which they are computed; the output layer is the last. */
+  /**
+   * The blocks.
+   *
+   * @return in the order in which they are computed; the output layer is the last
+   */
   public List<Layer> layers() {
     return layers;
   }
