@@ -41,7 +41,11 @@ static void draw(float* images, int32_t* labels) {
 
 int main(void) {
   layerwise_context* context = NULL;
-  check(layerwise_context_create("cpu", 1, 1, &context));
+  layerwise_context_options options;
+  layerwise_context_options_defaults(&options); /* the CPU, a thread per core */
+  options.threads = 1;
+  options.seed = 1;
+  check(layerwise_context_create(&options, &context));
 
   layerwise_block_config config;
   layerwise_block_config_defaults(&config); /* 3×3 convolution, batch norm, ReLU, predsim, Adam */

@@ -24,7 +24,8 @@ public final class NetworkDescriptions {
         {"name": "one.conv1", "kind": "preactivation", "channels": 8},
         {"name": "one.conv2", "kind": "preactivation", "channels": 8, "shortcut": "stem", "input_dropout": true},
         {"name": "two.conv1", "kind": "preactivation", "channels": 16},
-        {"name": "two.side", "kind": "shortcut", "input": "one.conv2", "channels": 16, "stride": 2, "batch_norm": false},
+        {"name": "two.side", "kind": "shortcut", "input": "one.conv2", "channels": 16, "stride": 2,
+         "batch_norm": false},
         {"name": "two.conv2", "kind": "preactivation", "channels": 16, "stride": 2, "shortcut": "two.side"},
         {"name": "top", "kind": "head", "batch_norm": true, "relu": true, "norm_momentum": 0.9, "pool": true},
         {"name": "classes", "kind": "output"}

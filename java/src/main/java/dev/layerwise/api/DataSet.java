@@ -75,8 +75,8 @@ public final class DataSet {
     StreamedImages train = images.train();
     DataSetInfo info =
         new DataSetInfo(
-            "image-folder", "the images in " + folder, train.channels(), size, size, train.count(), images.test().count(),
-            train.classNames(), train.mean(), train.deviation(), 0, false, false);
+            "image-folder", "the images in " + folder, train.channels(), size, size, train.count(),
+            images.test().count(), train.classNames(), train.mean(), train.deviation(), 0, false, false);
     return new DataSet(new dev.layerwise.data.DataSet<>(info, train, images.test()));
   }
 

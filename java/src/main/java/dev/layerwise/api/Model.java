@@ -6,11 +6,13 @@ import dev.layerwise.model.InputDescription;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelException;
 import dev.layerwise.model.ModelFile;
+import dev.layerwise.nativelib.DeviceOptions;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 
@@ -36,18 +38,18 @@ public final class Model implements AutoCloseable {
   /**
    * How a model computes.
    *
-   * @param device {@code cpu} (float32) or {@code reference} (plain loops, float64; slow)
-   * @param threads that one call computes with; 0: one per core. The number may change the last bits of results
+   * @param device where, and in which precision. The number of threads is that of one call; it may change the last
+   *     bits of results
    * @param replicas copies of the network, and so calls that compute at a time. Memory grows with them
    */
-  public record Options(String device, int threads, int replicas) {
+  public record Options(DeviceOptions device, int replicas) {
     /**
      * One copy on the CPU that takes all cores: the fastest for large batches.
      *
      * @return the options
      */
     public static Options defaults() {
-      return new Options("cpu", 0, 1);
+      return of("cpu", 0, 1);
     }
 
     /**
@@ -56,18 +58,30 @@ public final class Model implements AutoCloseable {
      * @return the options
      */
     public static Options service() {
-      return new Options("cpu", 1, Runtime.getRuntime().availableProcessors());
+      return of("cpu", 1, Runtime.getRuntime().availableProcessors());
+    }
+
+    /**
+     * Copies on a device that chooses its precision itself.
+     *
+     * @param device {@code cpu} or {@code reference} (plain loops, float64; slow)
+     * @param threads that one call computes with; 0: one per core
+     * @param replicas copies of the network
+     * @return the options
+     */
+    public static Options of(String device, int threads, int replicas) {
+      return new Options(DeviceOptions.of(device, threads), replicas);
     }
 
     /**
      * Checks the number of copies.
      *
      * @param device where to compute
-     * @param threads that one call computes with
      * @param replicas copies of the network
      * @throws LayerwiseException if there is none
      */
     public Options {
+      Objects.requireNonNull(device);
       if (replicas < 1) {
         throw new ModelException("a model needs at least 1 replica, not " + replicas);
       }
@@ -196,7 +210,8 @@ public final class Model implements AutoCloseable {
   private ImageReader reader() {
     if (height() != width()) {
       throw new ModelException(
-          "the model takes images of " + height() + "×" + width() + " pixels; files are cut to squares only, give it pixels");
+          "the model takes images of " + height() + "×" + width()
+              + " pixels; files are cut to squares only, give it pixels");
     }
     return new ImageReader(channels(), height(), input.resize());
   }

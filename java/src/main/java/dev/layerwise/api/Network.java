@@ -32,7 +32,8 @@ public final class Network {
    */
   public static Builder named(String name) {
     if (!Networks.names().contains(name)) {
-      throw new LayerwiseException("there is no network '" + name + "'; there are: " + String.join(", ", Networks.names()));
+      throw new LayerwiseException(
+          "there is no network '" + name + "'; there are: " + String.join(", ", Networks.names()));
     }
     return new Builder(name, null);
   }

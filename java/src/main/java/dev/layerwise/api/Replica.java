@@ -21,7 +21,7 @@ final class Replica implements AutoCloseable {
   Replica(ModelFile file, InputDescription input, Model.Options options) {
     this.config = file.config();
     this.input = input;
-    context = NativeContext.create(options.device(), options.threads(), 0);
+    context = NativeContext.create(options.device(), 0);
     try {
       network = new Network(context, config, OptimizerConfig.stateless());
       network.setWeights(file.weights());
@@ -49,12 +49,14 @@ final class Replica implements AutoCloseable {
   private float[] compute(byte[] pixels, int count, Function<NativeTensor, NativeTensor> pass) {
     int[] order = IntStream.range(0, count).toArray();
     try (NativeDataSet bytes =
-            context.dataSet(
-                pixels, new int[count], count, config.inputChannels(), config.inputHeight(), config.inputWidth(),
-                config.classes(), input.mean(), input.deviation());
-        NativeDataSet.Batch batch = bytes.batch(order, 0, count, null);
-        NativeTensor result = pass.apply(batch.images())) {
-      return result.read();
+        context.dataSet(
+            pixels, new int[count], count, config.inputChannels(), config.inputHeight(), config.inputWidth(),
+            config.classes(), input.mean(), input.deviation())) {
+      bytes.choose(order, 0, count);
+      try (NativeDataSet.Batch batch = bytes.batch(null);
+          NativeTensor result = pass.apply(batch.images())) {
+        return result.read();
+      }
     }
   }
 

@@ -5,6 +5,7 @@ import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.Networks;
 import dev.layerwise.model.OptimizerConfig;
+import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.train.InitialWeights;
 import dev.layerwise.train.RunConfig;
@@ -36,8 +37,7 @@ public final class Trainer {
   private int cropPadding;
   private boolean horizontalFlip;
   private long seed = 1;
-  private String device = "cpu";
-  private int threads;
+  private DeviceOptions device = DeviceOptions.of("cpu", 0);
   private Path initialWeights;
   private Consumer<Epoch> listener = epoch -> { };
   /** The run under way. */
@@ -164,8 +164,17 @@ public final class Trainer {
    * @return this
    */
   public Trainer device(String name, int count) {
-    device = Objects.requireNonNull(name);
-    threads = count;
+    return device(DeviceOptions.of(name, count));
+  }
+
+  /**
+   * Where and how to compute: the precision, too.
+   *
+   * @param options of the device
+   * @return this
+   */
+  public Trainer device(DeviceOptions options) {
+    device = Objects.requireNonNull(options);
     return this;
   }
 
@@ -204,7 +213,7 @@ public final class Trainer {
     ModelConfig model = network.configFor(data);
     Networks.layers(model); // says what cannot work before anything is written
     InitialWeights init = initialWeights == null ? null : InitialWeights.of(initialWeights);
-    RunConfig config = new RunConfig(model, optimizer, training(), init);
+    RunConfig config = new RunConfig(model, optimizer, training(), NativeContext.resolve(device), init);
     try (RunDirectory directory = RunDirectory.open(folder)) {
       if (directory.holdsRun()) {
         throw new LayerwiseException("the folder " + folder + " already holds a run; resume it, or choose another");
@@ -225,7 +234,8 @@ public final class Trainer {
     RunConfig recorded = dev.layerwise.train.Trainer.configOf(folder);
     RunConfig config =
         new RunConfig(
-            recorded.model(), recorded.optimizer(), recorded.training().withEpochs(epochs), recorded.init());
+            recorded.model(), recorded.optimizer(), recorded.training().withEpochs(epochs), recorded.device(),
+            recorded.init());
     try (RunDirectory directory = RunDirectory.open(folder)) {
       return run(dev.layerwise.train.Trainer.resume(folder, config, data.loaded(), directory));
     }
@@ -259,14 +269,10 @@ public final class Trainer {
   }
 
   private TrainingConfig training() {
-    int resolved;
-    try (NativeContext context = NativeContext.create(device, threads, 0)) {
-      resolved = context.threads();
-    }
     List<Integer> milestones = IntStream.of(decayAfter).boxed().toList();
     return new TrainingConfig(
         data.name(), epochs, batchSize, 0, 0, learningRate, milestones, decayFactor, cropPadding, horizontalFlip, 0, 0,
-        seed, device, resolved);
+        seed);
   }
 
   private static int positive(int count, String what) {

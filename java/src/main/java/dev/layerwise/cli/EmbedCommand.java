@@ -87,7 +87,8 @@ final class EmbedCommand implements Callable<Integer> {
    * @param output of one image: channels, height, width
    */
   @JsonInclude(JsonInclude.Include.NON_NULL)
-  private record Result(int images, int features, String layer, int[] output, String out, String labels, String files) {}
+  private record Result(
+      int images, int features, String layer, int[] output, String out, String labels, String files) {}
 
   /** Takes images through the network. */
   @FunctionalInterface
@@ -112,8 +113,10 @@ final class EmbedCommand implements Callable<Integer> {
     Checks.range("--batch-size", batchSize, 1, 1_000_000);
     Checks.usage(out.toString().endsWith(".npy"), "--out must end in .npy, not be " + out);
     Checks.usage(images.isEmpty() == (data.dataset != null), "give images, or a data set with --dataset");
-    Checks.usage(data.dataset != null || (split == null && data.dataDir == null), "--split and --data-dir go with --dataset");
-    Model.Options options = new Model.Options(common.deviceOr("cpu"), common.threadsOr(0), 1);
+    Checks.usage(
+        data.dataset != null || (split == null && data.dataDir == null && data.imageSize == null && !data.strict),
+        "--split, --data-dir, --image-size and --strict go with --dataset");
+    Model.Options options = new Model.Options(common.deviceOptions(), 1);
     try (Model model = Model.open(path, options)) {
       List<Layer> layers = model.layers();
       Layer of = layer != null ? model.layer(layer) : layers.get(Math.max(0, layers.size() - 2));

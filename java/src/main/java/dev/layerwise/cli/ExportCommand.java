@@ -17,9 +17,11 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "export",
     description = {
-      "Writes a model as an ONNX file (operators of version " + OnnxExporter.OPSET + "): the network in evaluation mode.",
+      "Writes a model as an ONNX file (operators of version " + OnnxExporter.OPSET + "): the network in evaluation"
+          + " mode.",
       "Its input 'images' is float32, N×C×H×W with any N, and normalized: (level / 255 - mean) / deviation per channel;"
-          + " the file's metadata layerwise.input has mean, deviation and class names. Its output 'logits' is N×classes."
+          + " the file's metadata layerwise.input has mean, deviation and class names. Its output 'logits' is"
+          + " N×classes."
     })
 final class ExportCommand implements Callable<Integer> {
   @Mixin(name = OutputOptions.NAME)

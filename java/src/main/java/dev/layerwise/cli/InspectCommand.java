@@ -28,7 +28,7 @@ import picocli.CommandLine.Spec;
     name = "inspect",
     description = {
       "Shows a model: its layers with their shapes, parameters and floating-point operations, and the memory it takes.",
-      "A multiplication and an addition count as two operations; only convolutions, linear layers and classifiers count."
+      "A multiplication and an addition are two operations; only convolutions, linear layers and classifiers count."
     })
 final class InspectCommand implements Callable<Integer> {
   @Mixin(name = CommonOptions.NAME)
@@ -82,7 +82,7 @@ final class InspectCommand implements Callable<Integer> {
     ModelConfig config = file.config();
     long images = (long) batchSize * config.inputChannels() * config.inputHeight() * config.inputWidth();
     Checks.usage(images <= Integer.MAX_VALUE - 8, "--batch-size " + batchSize + " is more than fits one pass");
-    try (NativeContext context = NativeContext.create(common.deviceOr("cpu"), common.threadsOr(0), 0);
+    try (NativeContext context = NativeContext.create(common.deviceOptions(), 0);
         Network network = new Network(context, config, OptimizerConfig.stateless())) {
       network.setWeights(file.weights());
       List<Layer> layers = layers(network);
@@ -133,8 +133,8 @@ final class InspectCommand implements Callable<Integer> {
         config.model(), config.backprop() ? "backprop" : config.loss(), file.dataset(),
         new int[] {config.inputChannels(), config.inputHeight(), config.inputWidth()}, config.classes(),
         file.input() == null ? null : file.input().classNames(), layers.stream().mapToLong(Layer::parameters).sum(),
-        layers.stream().mapToLong(Layer::localParameters).sum(), layers.stream().mapToLong(Layer::flops).sum(), batchSize,
-        context.memory().parameterBytes(), context.memory().arenaPeakBytes());
+        layers.stream().mapToLong(Layer::localParameters).sum(), layers.stream().mapToLong(Layer::flops).sum(),
+        batchSize, context.memory().parameterBytes(), context.memory().arenaPeakBytes());
   }
 
   private static void print(PrintWriter out, List<Layer> layers, Summary summary) {

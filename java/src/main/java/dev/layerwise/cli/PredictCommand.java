@@ -65,7 +65,7 @@ final class PredictCommand implements Callable<Integer> {
     Checks.range("--top-k", topK, 1, 1_000_000);
     Checks.range("--batch-size", batchSize, 1, 1_000_000);
     ImageArguments arguments = new ImageArguments(images, spec.commandLine().getErr());
-    Model.Options options = new Model.Options(common.deviceOr("cpu"), common.threadsOr(0), 1);
+    Model.Options options = new Model.Options(common.deviceOptions(), 1);
     try (Model model = Model.open(path, options)) {
       List<Layer> layers = model.layers();
       Layer decides = layer == null ? layers.get(layers.size() - 1) : model.layer(layer);

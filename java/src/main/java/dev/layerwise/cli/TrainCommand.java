@@ -112,8 +112,7 @@ final class TrainCommand implements Callable<Integer> {
 
   /** Throws if the weights do not fit the network. */
   private static void checkWeights(RunConfig config) {
-    TrainingConfig training = config.training();
-    try (NativeContext context = NativeContext.create(training.device(), training.threads(), training.seed());
+    try (NativeContext context = NativeContext.create(config.device(), config.training().seed());
         Network network = new Network(context, config.model(), OptimizerConfig.stateless())) {
       WeightImport.load(Path.of(config.init().file()), network);
     }
@@ -162,9 +161,8 @@ final class TrainCommand implements Callable<Integer> {
             training.horizontalFlip(),
             cutout.holesOver(training.nHoles()),
             cutout.lengthOver(training.length()),
-            Checks.or(optimization.seed, training.seed()),
-            common.deviceOr(training.device()),
-            TrainingSession.countThreads(common.deviceOr(training.device()), common.threadsOr(training.threads()))),
+            Checks.or(optimization.seed, training.seed())),
+        NativeContext.resolve(common.over(base.device())),
         recorded != null ? recorded.init() : run.init == null ? null : InitialWeights.of(run.init));
   }
 
@@ -179,7 +177,7 @@ final class TrainCommand implements Callable<Integer> {
     }
     TrainingConfig before = recorded.training();
     return new RunConfig(
-        base.model(), base.optimizer(), base.training().with(before.device(), before.threads(), before.seed()));
+        base.model(), base.optimizer(), base.training().withSeed(before.seed()), recorded.device());
   }
 
   /** The run's own folder where it goes on, and otherwise one that no other run has. */

@@ -79,7 +79,8 @@ public final class OnnxExporter {
     }
     long bytes = file.weights().values().stream().mapToLong(HostTensor::byteCount).sum();
     if (bytes > MOST_BYTES - ROOM_FOR_THE_GRAPH) {
-      throw new ModelException(from + " has " + bytes + " bytes of weights, more than the 2 GiB that an ONNX file holds");
+      throw new ModelException(
+          from + " has " + bytes + " bytes of weights, more than the 2 GiB that an ONNX file holds");
     }
     try (NativeContext context = NativeContext.create("cpu", 1, 0);
         Network network = new Network(context, file.config(), OptimizerConfig.stateless())) {
@@ -224,8 +225,9 @@ public final class OnnxExporter {
     String name = layer.name() + "." + (tensors.isEmpty() ? "batch_norm" : tensors + "batch_norm");
     return new Value(
         graph.node(
-                "BatchNormalization", name, x.name(), weight(layer, tensors + "weight"), weight(layer, tensors + "bias"),
-                weight(layer, tensors + "running_mean"), weight(layer, tensors + "running_var"))
+                "BatchNormalization", name, x.name(), weight(layer, tensors + "weight"),
+                weight(layer, tensors + "bias"), weight(layer, tensors + "running_mean"),
+                weight(layer, tensors + "running_var"))
             .with("epsilon", BATCH_NORM_EPSILON)
             .add(),
         x.flat());

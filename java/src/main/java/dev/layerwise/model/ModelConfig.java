@@ -119,7 +119,8 @@ public record ModelConfig(
   public ModelConfig withImages(int channels, int height, int width, int otherClasses) {
     return new ModelConfig(
         model, featMult, numLayers, numHidden, loss, backprop, beta, alpha, lossUnsup, bio, targetProjSize, noDetach,
-        dimInDecoder, similarityStd, nonlin, dropout, batchNorm, channels, height, width, otherClasses, preAct, network);
+        dimInDecoder, similarityStd, nonlin, dropout, batchNorm, channels, height, width, otherClasses, preAct,
+        network);
   }
 
   /** Slope of the nonlinearity for negative values: LeakyReLU(0.01) or ReLU. */

@@ -31,7 +31,8 @@ class ModelThreadsTest {
   static void train() {
     digits = DataSet.named("digits");
     Network network = Network.named("vgg6a").widthFactor(0.0625).hiddenLayers(1, 16).build();
-    assertThat(new Trainer(network, digits).epochs(1).device("cpu", 2).train(folder.resolve("run")).finished()).isTrue();
+    Trainer.Outcome outcome = new Trainer(network, digits).epochs(1).device("cpu", 2).train(folder.resolve("run"));
+    assertThat(outcome.finished()).isTrue();
   }
 
   /** Everything that a thread computes of one image: output layer, a local classifier, features. */
@@ -45,14 +46,14 @@ class ModelThreadsTest {
   @Test
   void resultsAreThoseOfASingleThread() throws Exception {
     List<List<float[]>> expected = new ArrayList<>();
-    try (Model single = Model.open(folder.resolve("run"), new Model.Options("cpu", 1, 1))) {
+    try (Model single = Model.open(folder.resolve("run"), Model.Options.of("cpu", 1, 1))) {
       for (int image = 0; image < 20; image++) {
         expected.add(results(single, image));
       }
     }
     for (int replicas : new int[] {1, 3}) {
       ExecutorService threads = Executors.newFixedThreadPool(THREADS);
-      try (Model model = Model.open(folder.resolve("run"), new Model.Options("cpu", 1, replicas))) {
+      try (Model model = Model.open(folder.resolve("run"), Model.Options.of("cpu", 1, replicas))) {
         List<Future<Void>> pending = new ArrayList<>();
         for (int thread = 0; thread < THREADS; thread++) {
           int shift = thread;
@@ -81,7 +82,7 @@ class ModelThreadsTest {
   void closingWaitsForTheCallsUnderWayAndRefusesLaterOnes() throws Exception {
     ExecutorService threads = Executors.newFixedThreadPool(THREADS);
     try {
-      Model model = Model.open(folder.resolve("run"), new Model.Options("cpu", 1, 2));
+      Model model = Model.open(folder.resolve("run"), Model.Options.of("cpu", 1, 2));
       List<Future<Integer>> pending = new ArrayList<>();
       for (int thread = 0; thread < THREADS; thread++) {
         pending.add(threads.submit(() -> {
@@ -109,7 +110,7 @@ class ModelThreadsTest {
   @Test
   void aThreadThatWaitsCanBeInterrupted() throws Exception {
     ExecutorService threads = Executors.newSingleThreadExecutor();
-    try (Model model = Model.open(folder.resolve("run"), new Model.Options("cpu", 1, 1))) {
+    try (Model model = Model.open(folder.resolve("run"), Model.Options.of("cpu", 1, 1))) {
       Future<Void> thread = threads.submit(() -> {
         Thread.currentThread().interrupt(); // whoever must wait finds it
         for (int i = 0; i < 1000; i++) {
@@ -141,6 +142,6 @@ class ModelThreadsTest {
       assertThatThrownBy(() -> model.decode(new byte[] {1, 2, 3})).hasMessageContaining("not an image");
       assertThat(model.predict(digits.testImage(0))).hasSize(10);
     }
-    assertThatThrownBy(() -> new Model.Options("cpu", 1, 0)).hasMessageContaining("at least 1 replica");
+    assertThatThrownBy(() -> Model.Options.of("cpu", 1, 0)).hasMessageContaining("at least 1 replica");
   }
 }

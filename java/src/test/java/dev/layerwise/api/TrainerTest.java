@@ -64,7 +64,8 @@ class TrainerTest {
     assertThat(data.loaded().info().mean()).containsExactly(0.5f);
     assertThat(data.loaded().info().deviation()).containsExactly(0.5f);
     assertThat(data.testImage(1)).containsExactly(0, 255, 0, 255);
-    assertThatThrownBy(() -> DataSet.of("own", List.of("a"), 1, 2, 2, pixels, new int[] {0, 1, 0, 1}, pixels, new int[4]))
+    int[] labels = {0, 1, 0, 1};
+    assertThatThrownBy(() -> DataSet.of("own", List.of("a"), 1, 2, 2, pixels, labels, pixels, labels))
         .isInstanceOf(LayerwiseException.class);
   }
 

@@ -17,7 +17,7 @@ final class DigitImages {
     return DataSets.load("digits", null).test();
   }
 
-  /** Writes the first test digits as grey PNG files, in the order of their names; the label is the name's last digit. */
+  /** Writes the first test digits as grey PNG files, in the order of their names, which end in the label. */
   static Path write(Path folder, int count) throws IOException {
     ImageSet digits = test();
     Files.createDirectories(folder);

@@ -23,7 +23,7 @@ class InspectCommandTest {
   @Test
   void anMlp() {
     Path run = train("--num-layers 2 --num-hidden 16");
-    List<JsonNode> events = CommandLineRunner.run("inspect", run, "--json").events();
+    List<JsonNode> events = CommandLineRunner.run("inspect", run, "--precision", "f32", "--json").events();
     assertThat(events).hasSize(4);
     JsonNode first = events.get(0);
     assertThat(first.get("number").asInt()).isEqualTo(1);
@@ -52,14 +52,14 @@ class InspectCommandTest {
   @Test
   void aPooledConvolution() {
     Path run = train("--model vgg6a --feat-mult 0.0625 --num-hidden 16 --loss pred");
-    List<JsonNode> events = CommandLineRunner.run("inspect", run, "--json").events();
+    List<JsonNode> events = CommandLineRunner.run("inspect", run, "--precision", "f32", "--json").events();
     JsonNode first = events.get(0);
     // 8 channels on 8×8 positions, halved by the pooling behind them.
     assertThat(first.get("output").toString()).isEqualTo("[8,4,4]");
     assertThat(first.get("flops").asLong()).isEqualTo(2 * 9 * 8 * 64);
     assertThat(first.get("local_classifier_flops").asLong()).isEqualTo(2 * 8 * 64 * 10);
     JsonNode small = events.get(events.size() - 1);
-    JsonNode large = CommandLineRunner.run("inspect", run, "--json", "--batch-size", 64).lastEvent();
+    JsonNode large = CommandLineRunner.run("inspect", run, "--precision", "f32", "--json", "--batch-size", 64).lastEvent();
     // At least the first block's input and its maps before pooling, as floats, for each image.
     assertThat(large.get("activation_bytes").asLong())
         .isGreaterThan(64 * 4 * (64 + 8 * 64))

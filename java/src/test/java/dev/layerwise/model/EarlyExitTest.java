@@ -27,8 +27,8 @@ class EarlyExitTest {
   private static ModelConfig config(String description, String loss, boolean bio) throws JsonProcessingException {
     NetworkSpec own = new ObjectMapper().readValue(description, NetworkSpec.class);
     return new ModelConfig(
-        "own", 1, 1, 8, loss, loss == null, 0.99, 0, "none", bio, 16, false, 64, true, "relu", 0, true, 1, 8, 8, 10, false,
-        own);
+        "own", 1, 1, 8, loss, loss == null, 0.99, 0, "none", bio, 16, false, 64, true, "relu", 0, true, 1, 8, 8, 10,
+        false, own);
   }
 
   @ParameterizedTest

@@ -2,6 +2,7 @@ package dev.layerwise.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeTensor;
 import java.io.IOException;
@@ -52,8 +53,8 @@ class PyTorchWeightsTest {
   void theNetworkComputesTheSame() throws IOException, InterruptedException {
     Path weights = folder.resolve("torch.safetensors");
     Path program = Files.writeString(folder.resolve("make.py"), PROGRAM);
-    double[] expected =
-        Arrays.stream(python(program.toString(), weights.toString()).split(" ")).mapToDouble(Double::parseDouble).toArray();
+    String[] printed = python(program.toString(), weights.toString()).split(" ");
+    double[] expected = Arrays.stream(printed).mapToDouble(Double::parseDouble).toArray();
     float[] images = new float[256];
     for (int i = 0; i < images.length; i++) {
       images[i] = i * 37 % 101 / 50f - 1;
@@ -61,7 +62,7 @@ class PyTorchWeightsTest {
     ModelConfig config =
         new ModelConfig(
             "mlp", 1, 2, 16, null, true, 0.99, 0, "none", false, 128, false, 4096, true, "relu", 0, true, 1, 8, 8, 10);
-    try (NativeContext context = NativeContext.create("cpu", 1, 1);
+    try (NativeContext context = NativeContext.create(DeviceOptions.of("cpu", 1).withPrecision("f32"), 1);
         Network network = new Network(context, config, new OptimizerConfig("adam", 0, 0))) {
       WeightImport.load(weights, network);
       try (NativeTensor x = context.tensor(images, 4, 1, 8, 8);
