@@ -264,6 +264,13 @@ LAYERWISE_API layerwise_status layerwise_block_evaluate(layerwise_block* block, 
                                                         const layerwise_tensor* labels,
                                                         const layerwise_tensor* shortcut, layerwise_tensor** output);
 
+/* Evaluation mode as far as the block's local classifier: its logits (N, classes), which is a prediction after as
+ * many blocks as there are up to this one. shortcut: as in train_step. Fails for blocks without a classifier of
+ * the labels: without a prediction loss, or with projected targets. */
+LAYERWISE_API layerwise_status layerwise_block_local_logits(layerwise_block* block, const layerwise_tensor* x,
+                                                            const layerwise_tensor* shortcut,
+                                                            layerwise_tensor** logits);
+
 typedef struct layerwise_metrics {
   double similarity_loss; /* mean over samples, as weighted in the block's total: times beta under predsim */
   double prediction_loss; /* the same, times (1 − beta) under predsim; the output layer's is unweighted */

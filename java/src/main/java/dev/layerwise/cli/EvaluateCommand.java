@@ -123,8 +123,7 @@ final class EvaluateCommand implements Callable<Integer> {
   }
 
   private static List<Layer> layers(Network network, List<BlockMetrics> metrics) {
-    String loss = network.config().loss();
-    boolean classifies = ("pred".equals(loss) || "predsim".equals(loss)) && !network.config().bio();
+    boolean classifies = network.config().hasLocalClassifiers();
     List<LayerSpec> specs = network.measuredLayers();
     List<Layer> layers = new ArrayList<>();
     for (int i = 0; i < specs.size() - 1; i++) {

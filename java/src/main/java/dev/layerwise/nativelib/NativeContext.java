@@ -65,6 +65,15 @@ public final class NativeContext implements AutoCloseable {
     return create(DeviceOptions.of(device, threads), seed);
   }
 
+  /** The options with what a device makes of 0 threads and of automatic precision: both decide bits. */
+  public static DeviceOptions resolve(DeviceOptions wanted) {
+    try (NativeContext context = create(wanted, 0)) {
+      return new DeviceOptions(
+          wanted.device(), context.threads(), context.precision(), wanted.engine(), wanted.tf32(),
+          wanted.engineChoices());
+    }
+  }
+
   private static int precisionNumber(String name) {
     if (name.equals(DOUBLE)) {
       return 0; // nothing to ask for: it is what the reference device has
