@@ -7,6 +7,8 @@ set(layerwise_cuda_host_sources
   ${CMAKE_CURRENT_LIST_DIR}/unfinished.cpp)
 set(layerwise_cuda_kernel_sources
   ${CMAKE_CURRENT_LIST_DIR}/add_tensor.cu
+  ${CMAKE_CURRENT_LIST_DIR}/convolution_forward.cu
+  ${CMAKE_CURRENT_LIST_DIR}/convolve.cu
   ${CMAKE_CURRENT_LIST_DIR}/device_writes.cu
   ${CMAKE_CURRENT_LIST_DIR}/optimizer_step.cu)
 # A library of its own brings its own copy of what it needs from the core.

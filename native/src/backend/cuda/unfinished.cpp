@@ -12,7 +12,6 @@ namespace {
 }  // namespace
 
 void load_batch(Device&, const LoadBatch&) { fail_unfinished("load_batch"); }
-void convolution_forward(Device&, const ConvolutionForward&) { fail_unfinished("convolution_forward"); }
 void moments_of_tensor(Device&, const MomentsOfTensor&) { fail_unfinished("moments_of_tensor"); }
 void normalize_activate(Device&, const NormalizeActivate&) { fail_unfinished("normalize_activate"); }
 void classifier_loss(Device&, const ClassifierLoss&) { fail_unfinished("classifier_loss"); }
