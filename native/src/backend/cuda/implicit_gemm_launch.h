@@ -37,7 +37,8 @@ GemmPlan plan_gemm(const Device& device, int64_t rows, int64_t columns, int64_t 
   plan.column_tiles = tiles(columns, plan.large ? LargeTile::columns : SmallTile::columns);
   plan.moment_rows = plan.large ? ColumnGroup<LargeTile>::rows : ColumnGroup<SmallTile>::rows;
   // As many blocks as are resident at once.
-  const int64_t resident = int64_t{device.multiprocessors} * (512 / (plan.large ? LargeTile::threads : SmallTile::threads));
+  const int64_t resident =
+      int64_t{device.multiprocessors} * (512 / (plan.large ? LargeTile::threads : SmallTile::threads));
   const int64_t wanted = std::clamp<int64_t>(resident / (plan.row_tiles * plan.column_tiles), 1, most_pieces);
   plan.depth_tiles_per_piece = tiles(plan.depth_tiles, wanted);
   plan.pieces = static_cast<int>(tiles(plan.depth_tiles, plan.depth_tiles_per_piece));
@@ -52,7 +53,9 @@ bool has_vectors(const T* data, int64_t width) {
 
 /// What the kernels count in int.
 inline int as_int(int64_t count) {
-  if (count >= (int64_t{1} << 27)) fail(ErrorKind::invalid_argument, "a convolution over ", count, " positions or weights is larger than the CUDA backend can do; use a smaller batch");
+  if (count >= nowhere)
+    fail(ErrorKind::invalid_argument, "a convolution over ", count, " positions is larger than the CUDA backend can",
+         " do; use a smaller batch");
   return static_cast<int>(count);
 }
 
@@ -125,5 +128,26 @@ template <class T>
 MatrixRows<T> matrix_rows(const T* data, int64_t rows, int64_t columns, int64_t positions) {
   return {data, has_vectors(data, columns), as_int(rows), as_int(columns), Divisor(positions)};
 }
+
+/// Both operands of a data gradient: d_y gathered for each position of x, and the weights by tap.
+template <class T>
+struct DataGradientOperands {
+  DataGradientOperands(const Device& device, const Convolution& geometry, const Tensor& d_y, const Tensor& weight,
+                       const Shape& x)
+      : a(patches<true>(geometry, static_cast<const T*>(d_y.as<T>()), d_y.shape, x)) {
+    const int64_t taps = geometry.kernel_height * geometry.kernel_width;
+    b.data = weight.as<T>();
+    b.vectors = has_vectors(b.data, x.c);
+    b.rows = as_int(taps * d_y.shape.c);
+    b.columns = as_int(x.c);
+    b.taps = static_cast<int>(taps);
+    b.by_out_channels = Divisor(d_y.shape.c);
+    plan = plan_gemm<T>(device, a.rows, b.columns, b.rows, a.vectors && b.vectors, false);
+  }
+
+  Patches<T, true> a;
+  WeightsByTap<T> b{};
+  GemmPlan plan;
+};
 
 }  // namespace layerwise::cuda
