@@ -1,34 +1,21 @@
 // Threads, bytes and FLOPs: convolve_weight_gradient.cu and, where d_x is wanted, convolve_data_gradient.cu.
 // Batch norm's backward is the prologue of the weight gradient; only where dy itself is needed, as the
 // operation's result or for d_x, it is a pass of its own. Bytes: x, g and y.
-#include "backend/cuda/affine_coefficients.cuh"
+#include "backend/cuda/affine_coefficients.h"
 #include "backend/cuda/convolution.h"
+#include "backend/cuda/runtime.h"
 #include "backend/cuda/sums.h"
 
 namespace layerwise::cuda {
 
-namespace {
-
-/// The weight gradient with dy made while g and y are loaded.
-void gradient_through_batch_norm(Device& device, const EncoderGradient& op) {
-  const int64_t channels = op.g.shape.c;
-  const ArenaTensor coefficients = device.arena.take(DataType::float32, Shape::matrix(channels, 4));
-  const BatchNormStatistics statistics{op.mean.as<float>(), op.variance.as<float>(), op.scale.as<float>(),
-                                       op.d_scale.as<float>(), op.d_shift.as<float>()};
-  LAYERWISE_LAUNCH(batch_norm_coefficients_kernel, blocks_for(channels, coefficient_threads), coefficient_threads, 0,
-                   device.stream, static_cast<float4*>(coefficients.view().data), statistics,
-                   static_cast<int>(channels), static_cast<float>(op.g.shape.n * op.g.shape.positions()),
-                   static_cast<float>(batch_norm_epsilon));
-  convolve_weight_gradient(device, op.convolution, op.x,
-                           {op.g, OutputGradient::Kind::batch_norm, coefficients, op.y}, op.d_weight);
-}
-
-}  // namespace
-
 void encoder_gradient(Device& device, const EncoderGradient& op) {
   if (op.d_bias && op.y)
     check(cudaMemsetAsync(op.d_bias.data, 0, op.d_bias.bytes(), device.stream), "clearing a gradient");
-  if (op.y && !op.d_x && !op.d_y) return gradient_through_batch_norm(device, op);
+  if (op.y && !op.d_x && !op.d_y) {
+    const ArenaTensor coefficients = batch_norm_coefficients(device, op);
+    const OutputGradient d_y{op.g, OutputGradient::Kind::batch_norm, coefficients, op.y};
+    return convolve_weight_gradient(device, op.convolution, op.x, d_y, op.d_weight);
+  }
 
   const Tensor& d_y = op.d_y ? op.d_y : op.g;
   if (op.y)

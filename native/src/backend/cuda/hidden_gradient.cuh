@@ -138,7 +138,7 @@ struct HiddenEpilogue {
     using Group = ColumnGroup<Block>;
     const int c = tile_column + Group::column();
     const int begin = tile_row + Group::first_row(), end = min(begin + Group::rows, rows);
-    if (c >= channels) return;
+    if (c >= channels || begin >= end) return;
     const float mean = mean_y[c];
     float sum = 0, product = 0;
     for (int m = begin; m < end; ++m) {

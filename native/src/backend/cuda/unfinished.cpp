@@ -18,7 +18,6 @@ void classifier_loss(Device&, const ClassifierLoss&) { fail_unfinished("classifi
 void similarity_loss(Device&, const SimilarityLoss&) { fail_unfinished("similarity_loss"); }
 void deviation_gradient(Device&, const DeviationGradient&) { fail_unfinished("deviation_gradient"); }
 void reconstruction_loss(Device&, const ReconstructionLoss&) { fail_unfinished("reconstruction_loss"); }
-void hidden_gradient(Device&, const HiddenGradient&) { fail_unfinished("hidden_gradient"); }
 void batch_norm_gradient(Device&, const BatchNormGradient&) { fail_unfinished("batch_norm_gradient"); }
 void drop_elements(Device&, const DropElements&) { fail_unfinished("drop_elements"); }
 
