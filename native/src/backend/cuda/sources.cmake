@@ -16,6 +16,7 @@ set(layerwise_cuda_kernel_sources
   ${CMAKE_CURRENT_LIST_DIR}/encoder_gradient.cu
   ${CMAKE_CURRENT_LIST_DIR}/hidden_gradient.cu
   ${CMAKE_CURRENT_LIST_DIR}/optimizer_step.cu
+  ${CMAKE_CURRENT_LIST_DIR}/reconstruction_loss.cu
   ${CMAKE_CURRENT_LIST_DIR}/sums.cu)
 # A library of its own brings its own copy of what it needs from the core.
 set(layerwise_cuda_library_sources

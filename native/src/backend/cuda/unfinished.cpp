@@ -17,7 +17,6 @@ void normalize_activate(Device&, const NormalizeActivate&) { fail_unfinished("no
 void classifier_loss(Device&, const ClassifierLoss&) { fail_unfinished("classifier_loss"); }
 void similarity_loss(Device&, const SimilarityLoss&) { fail_unfinished("similarity_loss"); }
 void deviation_gradient(Device&, const DeviationGradient&) { fail_unfinished("deviation_gradient"); }
-void reconstruction_loss(Device&, const ReconstructionLoss&) { fail_unfinished("reconstruction_loss"); }
 void batch_norm_gradient(Device&, const BatchNormGradient&) { fail_unfinished("batch_norm_gradient"); }
 void drop_elements(Device&, const DropElements&) { fail_unfinished("drop_elements"); }
 
