@@ -16,7 +16,7 @@ import picocli.CommandLine.ParseResult;
     subcommands = {
       TrainCommand.class, ReproduceCommand.class, PresetsCommand.class, NetworksCommand.class, EvaluateCommand.class,
       PredictCommand.class, EmbedCommand.class, InspectCommand.class, ExportCommand.class,
-      ParityCommand.class, DataCommand.class, DoctorCommand.class
+      BenchCommand.class, ParityCommand.class, DataCommand.class, DoctorCommand.class
     },
     footerHeading = "%nExit codes:%n",
     footer = {"  0    success", "  1    failure, said in one sentence on stderr", "  2    wrong usage", "  130  stopped by Ctrl-C"})
