@@ -62,11 +62,12 @@ typedef enum layerwise_precision {
 
 /* Strings are read during layerwise_context_create only. */
 typedef struct layerwise_context_options {
-  const char* device;     /* "cpu" (oneDNN and fused loops) or "reference" (plain loops, float64) */
+  const char* device;     /* "cpu" (oneDNN and fused loops), "reference" (plain loops, float64), "cuda", "cuda:1", …,
+                             or "cuda-on-host" (the CUDA kernels on the CPU; slow, for tests) */
   int32_t threads;        /* cpu: 0 for one per core */
   uint64_t seed;          /* keys every random number: initialisation, dropout, augmentation */
   int32_t precision;      /* layerwise_precision */
-  const char* engine;     /* which implementation runs; every device has "auto" */
+  const char* engine;     /* which implementation runs; every device has "auto", CUDA "fused" and "cudnn" */
   int32_t tf32;           /* 1: float32 products may be rounded to ten bits of mantissa, on devices that can */
   const char* engine_choices; /* what layerwise_context_engine_choices gave for an earlier run; NULL: none */
 } layerwise_context_options;

@@ -4,6 +4,7 @@
 
 #include "backend/cpu/cpu_backend.h"
 #include "backend/reference/reference_backend.h"
+#include "block/cuda_loader.h"
 #include "core/error.h"
 
 namespace layerwise {
@@ -19,7 +20,9 @@ std::unique_ptr<Backend> make_backend(const std::string& device, const DeviceOpt
     require(!options.tf32, "tf32 is a precision of CUDA devices; the reference device has none");
     return make_reference_backend();
   }
-  fail(ErrorKind::device_unavailable, "there is no device '", device, "'; this build has: cpu, reference");
+  if (is_cuda_device(device)) return open_cuda_backend(device, options);
+  fail(ErrorKind::device_unavailable, "there is no device '", device,
+       "'; devices are: cpu, reference, cuda, cuda:0 and so on, cuda-on-host");
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ namespace layerwise {
 /// activations hold the context by shared_ptr, so that handles may be closed in any order.
 class Context {
  public:
-  /// `device` is "cpu" or "reference"; throws Error(device_unavailable) for any other name.
+  /// `device` is "cpu", "reference", "cuda", "cuda:0" and so on, or "cuda-on-host"; throws
+  /// Error(device_unavailable) for any other name.
   Context(const std::string& device, const DeviceOptions& options, uint64_t seed);
 
   Backend& backend() const { return *backend_; }
