@@ -86,6 +86,7 @@ public final class Trainer implements AutoCloseable {
       trainer.network.setOptimizerState(from.optimizerState());
       trainer.progress = from.progress();
       directory.keepMetricsBefore(trainer.progress.epoch());
+      directory.removeEvaluation();
       directory.writeConfig(config);
       return trainer;
     } catch (RuntimeException e) {
@@ -115,6 +116,9 @@ public final class Trainer implements AutoCloseable {
       endEpoch(listener);
     }
     directory.writeModel(new ModelFile(config.model(), config.training().dataset(), network.weights()));
+    EvaluationCollector collector = new EvaluationCollector(data.info());
+    Evaluator.evaluate(network, testImages, data.test().count(), config.training().batchSize(), collector);
+    directory.writeEvaluation(collector.evaluation());
     return progress.result(epochs);
   }
 
