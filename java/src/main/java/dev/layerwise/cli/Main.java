@@ -15,7 +15,7 @@ import picocli.CommandLine.ParseResult;
     versionProvider = VersionProvider.class,
     subcommands = {
       TrainCommand.class, ReproduceCommand.class, PresetsCommand.class, NetworksCommand.class, EvaluateCommand.class,
-      ParityCommand.class, DataCommand.class, DoctorCommand.class
+      ReportCommand.class, ParityCommand.class, DataCommand.class, DoctorCommand.class
     },
     footerHeading = "%nExit codes:%n",
     footer = {"  0    success", "  1    failure, said in one sentence on stderr", "  2    wrong usage", "  130  stopped by Ctrl-C"})
