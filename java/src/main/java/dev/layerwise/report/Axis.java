@@ -12,7 +12,7 @@ import java.util.Locale;
  *
  * @param low value at its beginning
  * @param high value at its end, larger than {@code low}
- * @param logarithmic whether equal ratios have equal lengths
+ * @param logarithmic whether equal ratios have equal lengths; 0 lies at the beginning then
  * @param ticks values to mark, from low to high
  */
 record Axis(double low, double high, boolean logarithmic, List<Double> ticks) {
@@ -21,10 +21,11 @@ record Axis(double low, double high, boolean logarithmic, List<Double> ticks) {
 
   private static final int INTERVALS = 4;
   private static final int MOST_TICKS = 6;
+  private static final int MOST_NUMBERS = 8;
 
   /** Epochs or layers: from the first to the last, marked at whole numbers. */
   static Axis counting(double first, double last) {
-    double step = Math.max(1, niceStep((last - first) / INTERVALS));
+    double step = last - first <= MOST_NUMBERS ? 1 : niceStep((last - first) / INTERVALS);
     List<Double> ticks = new ArrayList<>();
     for (double tick = Math.ceil(first / step) * step; tick <= last; tick += step) {
       ticks.add(tick);
@@ -42,8 +43,9 @@ record Axis(double low, double high, boolean logarithmic, List<Double> ticks) {
     double[] finite = Arrays.stream(values).filter(Double::isFinite).sorted().toArray();
     double least = finite[0];
     double most = finite[finite.length - 1];
-    if (least > 0 && most / least >= LOGARITHMIC_FROM) {
-      return logarithmic(least, most);
+    double leastPositive = Arrays.stream(finite).filter(value -> value > 0).findFirst().orElse(0);
+    if (least >= 0 && leastPositive > 0 && most / leastPositive >= LOGARITHMIC_FROM) {
+      return logarithmic(leastPositive, most, least == 0);
     }
     double from = fromZero && least > 0 ? 0 : least;
     double to = most > from ? most : from + Math.max(Math.abs(from), 1e-12);
@@ -57,7 +59,7 @@ record Axis(double low, double high, boolean logarithmic, List<Double> ticks) {
     return new Axis(first * step, last * step, false, ticks);
   }
 
-  private static Axis logarithmic(double least, double most) {
+  private static Axis logarithmic(double least, double most, boolean withZero) {
     List<Double> all = new ArrayList<>();
     List<Double> powers = new ArrayList<>();
     for (int exponent = (int) Math.floor(Math.log10(least)); exponent <= Math.log10(most); exponent++) {
@@ -71,7 +73,11 @@ record Axis(double low, double high, boolean logarithmic, List<Double> ticks) {
         }
       }
     }
-    return new Axis(least / 1.1, most * 1.1, true, all.size() <= MOST_TICKS ? all : powers);
+    List<Double> ticks = new ArrayList<>(all.size() <= MOST_TICKS ? all : powers);
+    if (withZero) {
+      ticks.add(0, 0.0);
+    }
+    return new Axis(least / (withZero ? 2 : 1.1), most * 1.1, true, ticks);
   }
 
   /** The smallest of 1, 2, 5, 10, 20, … and their tenths that is not below a length. */
@@ -87,9 +93,10 @@ record Axis(double low, double high, boolean logarithmic, List<Double> ticks) {
 
   /** Where a value lies, 0 at the beginning and 1 at the end. */
   double at(double value) {
-    return logarithmic
-        ? Math.log(value / low) / Math.log(high / low)
-        : (value - low) / (high - low);
+    if (!logarithmic) {
+      return (value - low) / (high - low);
+    }
+    return value == 0 ? 0 : Math.log(value / low) / Math.log(high / low);
   }
 
   /** A tick's value in words. */

@@ -76,6 +76,13 @@ final class Figures {
     page.close();
   }
 
+  /** The heading of a part about a run; runs are counted from 0. */
+  static void writeRunHeading(Markup page, int number, Run run, String id) {
+    page.open("h3", "id", id);
+    writeKey(page, Series.ofRun(number, run.name(), new double[0], new double[0]));
+    page.text((number + 1) + " " + run.name()).close();
+  }
+
   /** A short piece of a line. */
   static void writeKey(Markup page, Series line) {
     page.open("svg", "class", "key", "viewBox", "0 0 28 10", "aria-hidden", "true");

@@ -2,13 +2,14 @@ package dev.layerwise.report;
 
 import dev.layerwise.train.EpochReport;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
 /** How what tells the classes apart builds up: layer by layer, and in each layer over the epochs. */
 final class LayerSection {
   private static final int STAGES = 5;
-  private static final String LAYER_AXIS = "layer, 1 next to the images";
+  private static final String LAYER_AXIS = "layer (1 is next to the images)";
 
   private LayerSection() {}
 
@@ -17,16 +18,14 @@ final class LayerSection {
         "p",
         "Each hidden layer learns from a loss of its own. Its local error is that of its own small classifier; the last"
             + " value in such a chart is the training error of the output layer. All are means over an epoch's training"
-            + " batches, measured while the weights change and units are dropped.");
-    if (runs.size() > 1 && runs.stream().filter(Measure.LOCAL_ERROR::isIn).count() > 1) {
-      writeComparison(page, runs);
-    }
+            + " batches, measured while the weights change and units are dropped. Similarity and prediction losses are weighted as"
+            + " in the layer's loss.");
+    writeComparisons(page, runs);
     for (int i = 0; i < runs.size(); i++) {
       Run run = runs.get(i);
       page.open("section", "aria-labelledby", "layers-" + (i + 1));
-      page.element("h3", run.name(), "id", "layers-" + (i + 1));
-      List<Measure> measures = IntStream.range(0, Measure.values().length).mapToObj(at -> Measure.values()[at])
-          .filter(measure -> measure.isIn(run)).toList();
+      Figures.writeRunHeading(page, i, run, "layers-" + (i + 1));
+      List<Measure> measures = Arrays.stream(Measure.values()).filter(measure -> measure.isIn(run)).toList();
       if (measures.isEmpty()) {
         page.element("p", reason(run));
       } else {
@@ -45,36 +44,47 @@ final class LayerSection {
         : "It has no hidden layers with losses of their own.";
   }
 
-  private static void writeComparison(Markup page, List<Run> runs) {
+  /** What layer after layer has come to in each run, of all measures that several runs have. */
+  private static void writeComparisons(Markup page, List<Run> runs) {
+    List<Measure> shared =
+        Arrays.stream(Measure.values()).filter(measure -> runs.stream().filter(measure::isIn).count() > 1).toList();
+    if (!shared.isEmpty()) {
+      page.element("h3", "After each run's last epoch");
+      page.open("div", "class", "panels");
+      shared.forEach(measure -> writeComparison(page, runs, measure));
+      page.close();
+    }
+  }
+
+  private static void writeComparison(Markup page, List<Run> runs, Measure measure) {
     List<Series> lines = new ArrayList<>();
-    List<List<String>> rows = new ArrayList<>();
     for (int i = 0; i < runs.size(); i++) {
       Run run = runs.get(i);
-      if (Measure.LOCAL_ERROR.isIn(run)) {
-        double[] errors = Measure.LOCAL_ERROR.values(run.epochs().get(run.epochs().size() - 1));
-        lines.add(Series.ofRun(i, run.name(), depths(errors.length), errors));
+      if (measure.isIn(run)) {
+        double[] values = run.last().map(measure::values).orElseThrow();
+        lines.add(Series.ofRun(i, run.name(), depths(values.length), values));
       }
     }
-    page.open("div", "class", "panels").open("div", "class", "panel");
+    String title = measure.title() + " by layer";
+    page.open("div", "class", "panel");
     Figures.write(
         page,
-        new LineChart(
-            "Local error by layer after each run's last epoch", LAYER_AXIS, "error, %", true, true,
-            Measure.LOCAL_ERROR::inWords),
+        new LineChart(title, LAYER_AXIS, measure.axis(), measure.isError(), true, measure::inWords),
         lines);
     Figures.writeLegend(page, lines, true);
     List<String> headings = new ArrayList<>(List.of("Layer"));
     lines.forEach(line -> headings.add(line.label()));
     int deepest = lines.stream().mapToInt(line -> line.y().length).max().orElse(0);
+    List<List<String>> rows = new ArrayList<>();
     for (int layer = 0; layer < deepest; layer++) {
       List<String> row = new ArrayList<>(List.of(Integer.toString(layer + 1)));
       for (Series line : lines) {
-        row.add(layer < line.y().length ? Measure.LOCAL_ERROR.inWords(line.y()[layer]) : "–");
+        row.add(measure.inWords(at(line.y(), layer)));
       }
       rows.add(row);
     }
-    Tables.writeFolded(page, "As a table", "Local error by layer after each run's last epoch, %", headings, rows);
-    page.close().close();
+    Tables.writeFolded(page, "As a table", title + (measure.isError() ? ", %" : ""), headings, rows);
+    page.close();
   }
 
   private static void writeRun(Markup page, Run run, List<Measure> measures) {
@@ -128,7 +138,7 @@ final class LayerSection {
     Figures.write(
         page,
         new LineChart(
-            measure.title() + " over the epochs", "epoch", measure.axis(), measure.isError(), false,
+            measure.title() + " by epoch", "epoch", measure.axis(), measure.isError(), false,
             measure::inWords),
         lines);
     Figures.writeLegend(page, lines, false);

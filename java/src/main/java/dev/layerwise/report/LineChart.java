@@ -20,9 +20,9 @@ import java.util.stream.DoubleStream;
  */
 record LineChart(
     String title, String xTitle, String yTitle, boolean fromZero, boolean dots, DoubleFunction<String> number) {
-  private static final int WIDTH = 400;
-  private static final int HEIGHT = 270;
-  private static final int LEFT = 54;
+  private static final int WIDTH = 320;
+  private static final int HEIGHT = 240;
+  private static final int LEFT = 58;
   private static final int RIGHT = 28;
   private static final int TOP = 12;
   private static final int BOTTOM = 44;
@@ -77,7 +77,7 @@ record LineChart(
     int center = (TOP + HEIGHT - BOTTOM) / 2;
     page.element(
         "text", yTitle + (y.logarithmic() ? ", log" : ""), "class", "title", "x", "0", "y", "0", "text-anchor",
-        "middle", "transform", "translate(12 " + center + ") rotate(-90)");
+        "middle", "transform", "translate(10 " + center + ") rotate(-90)");
   }
 
   private void writeLine(Markup page, Series line, Axis x, Axis y) {

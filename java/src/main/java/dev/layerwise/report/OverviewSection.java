@@ -15,7 +15,8 @@ final class OverviewSection {
   private OverviewSection() {}
 
   static void write(Markup page, List<Run> runs) {
-    Tables.open(page, "Runs", "data overview");
+    Tables.open(
+        page, "Test errors after the last epoch, the smallest of all epochs, and the published ones", "data overview");
     Tables.writeHeadings(page, HEADINGS);
     page.open("tbody");
     List<String> notes = new ArrayList<>();

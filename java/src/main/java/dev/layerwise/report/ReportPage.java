@@ -98,7 +98,7 @@ public record ReportPage(String html, List<String> remarks) {
     Figures.writeOverEpochs(page, runs, errors("Test error"), EpochReport::testError);
     Figures.writeOverEpochs(page, runs, errors("Training error"), EpochReport::trainError);
     Figures.writeOverEpochs(page, runs, losses("Test loss"), EpochReport::testLoss);
-    Figures.writeOverEpochs(page, runs, losses("Training loss of the output layer"), EpochReport::trainLoss);
+    Figures.writeOverEpochs(page, runs, losses("Training loss"), EpochReport::trainLoss);
     page.close();
   }
 
@@ -123,7 +123,8 @@ public record ReportPage(String html, List<String> remarks) {
     for (int i = 0; i < runs.size(); i++) {
       Run run = runs.get(i);
       String id = anchor + "-" + (i + 1);
-      page.open("section", "aria-labelledby", id).element("h3", run.name(), "id", id);
+      page.open("section", "aria-labelledby", id);
+      Figures.writeRunHeading(page, i, run, id);
       if (run.evaluation() != null) {
         content.accept(page, run);
       } else if (run.hasModel()) {
