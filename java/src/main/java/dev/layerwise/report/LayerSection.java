@@ -18,8 +18,8 @@ final class LayerSection {
         "p",
         "Each hidden layer learns from a loss of its own. Its local error is that of its own small classifier; the last"
             + " value in such a chart is the training error of the output layer. All are means over an epoch's training"
-            + " batches, measured while the weights change and units are dropped. Similarity and prediction losses are weighted as"
-            + " in the layer's loss.");
+            + " batches, measured while the weights change and units are dropped. Similarity and prediction losses are"
+            + " weighted as in the layer's loss.");
     writeComparisons(page, runs);
     for (int i = 0; i < runs.size(); i++) {
       Run run = runs.get(i);
@@ -125,10 +125,11 @@ final class LayerSection {
 
   private static void writeOverEpochs(Markup page, Run run, Measure measure) {
     List<String> names = measure.layers(run.epochs().get(0));
+    List<double[]> epochs = run.epochs().stream().map(measure::values).toList();
     List<Series> lines = new ArrayList<>();
     for (int layer = 0; layer < names.size(); layer++) {
       int at = layer;
-      double[] values = run.epochs().stream().mapToDouble(epoch -> at(measure.values(epoch), at)).toArray();
+      double[] values = epochs.stream().mapToDouble(epoch -> at(epoch, at)).toArray();
       lines.add(
           Series.ofStep(
               names.get(layer), Integer.toString(layer + 1), layer, names.size(), Figures.numbers(run.epochs()),

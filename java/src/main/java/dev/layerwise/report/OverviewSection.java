@@ -16,7 +16,7 @@ final class OverviewSection {
 
   static void write(Markup page, List<Run> runs) {
     Tables.open(
-        page, "Test errors after the last epoch, the smallest of all epochs, and the published ones", "data overview");
+        page, "Errors after the last epoch, the smallest of all epochs, and the published ones", "data overview");
     Tables.writeHeadings(page, HEADINGS);
     page.open("tbody");
     List<String> notes = new ArrayList<>();

@@ -117,7 +117,8 @@ public final class RunReader {
     int[][] matrix = evaluation.confusionMatrix();
     boolean square =
         matrix != null && matrix.length == classes
-            && Arrays.stream(matrix).allMatch(row -> row != null && row.length == classes);
+            && Arrays.stream(matrix).allMatch(
+                row -> row != null && row.length == classes && Arrays.stream(row).noneMatch(count -> count < 0));
     boolean inRange =
         square && evaluation.mistakes().stream().allMatch(
             mistake -> mistake.label() >= 0 && mistake.label() < classes && mistake.predicted() >= 0
