@@ -16,7 +16,7 @@ final class OverviewSection {
 
   static void write(Markup page, List<Run> runs) {
     Tables.open(
-        page, "Errors after the last epoch, the smallest of all epochs, and the published ones", "data overview");
+        page, "Errors: last, smallest, published", "data overview");
     Tables.writeHeadings(page, HEADINGS);
     page.open("tbody");
     List<String> notes = new ArrayList<>();

@@ -41,8 +41,14 @@ class ReportInBrowserTest {
           const line = chart.querySelector('path').getBoundingClientRect();
           return box.width > 100 && box.height > 100 && line.width > 50 && line.height > 0;
         });
+        const canvas = document.createElement('canvas').getContext('2d');
+        const rgb = color => { // whatever space the color is written in
+          canvas.fillStyle = color;
+          canvas.fillRect(0, 0, 1, 1);
+          return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+        };
         const luminance = color => {
-          const [r, g, b] = color.match(/[0-9.]+/g).map(c => c / 255)
+          const [r, g, b] = rgb(color).map(c => c / 255)
             .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
           return 0.2126 * r + 0.7152 * g + 0.0722 * b;
         };
@@ -60,7 +66,7 @@ class ReportInBrowserTest {
           overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
           text: least('p, th, caption, a, summary, h1, h2, h3', 'color', paper),
           chartText: least('.tick, .title', 'fill', raised),
-          lines: least('[class^=run-] .line', 'stroke', raised)
+          lines: least('[class^=run-] .line, .step .line', 'stroke', raised)
         };
         document.body.setAttribute('data-measured', JSON.stringify(measured));
       </script>

@@ -144,7 +144,7 @@ class ReportPageTest {
         .contains("stopped: no epoch is finished yet")
         .contains("The run is not finished; what its model predicts is saved at its end.")
         .contains("layerwise evaluate " + finished + " --save");
-    assertThat(page.row("Errors after", "1 stopped").subList(4, 10)).containsExactly("0 of 100", "–", "–", "0.62", "–", "–");
+    assertThat(page.row("Errors: last", "1 stopped").subList(4, 10)).containsExactly("0 of 100", "–", "–", "0.62", "–", "–");
     page(stopped); // nothing at all to draw
   }
 
@@ -165,7 +165,7 @@ class ReportPageTest {
         RunFolders.epochs(10, 3));
     PageReader page = page(same, seed, shorter, other);
     List<String> published =
-        List.of("1 same", "2 seed", "3 shorter", "4 other").stream().map(run -> page.row("Errors after", run).get(7)).toList();
+        List.of("1 same", "2 seed", "3 shorter", "4 other").stream().map(run -> page.row("Errors: last", run).get(7)).toList();
     assertThat(published).containsExactly("0.62", "0.62", "0.62", "–");
     assertThat(page.text())
         .contains("same has the settings of the published run mnist-mlp-predsim (0.62 % after 100 epochs).")
