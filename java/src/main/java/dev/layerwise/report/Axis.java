@@ -16,7 +16,7 @@ import java.util.Locale;
  * @param ticks values to mark, from low to high
  */
 record Axis(double low, double high, boolean logarithmic, List<Double> ticks) {
-  /** From this ratio of the largest to the smallest value on, a linear axis would hide what happens to the small ones. */
+  /** From this ratio of the largest to the smallest value on, a linear axis would hide the small ones' changes. */
   private static final double LOGARITHMIC_FROM = 20;
 
   private static final int INTERVALS = 4;

@@ -57,7 +57,8 @@ enum Measure {
 
   /** Its values in an epoch, one per layer; NaN where a layer has none. */
   double[] values(EpochReport epoch) {
-    double[] hidden = epoch.blocks().stream().map(of).mapToDouble(value -> value == null ? Double.NaN : value).toArray();
+    double[] hidden =
+        epoch.blocks().stream().map(of).mapToDouble(value -> value == null ? Double.NaN : value).toArray();
     if (!percent) {
       return hidden;
     }

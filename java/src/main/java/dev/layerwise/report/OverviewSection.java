@@ -48,7 +48,8 @@ final class OverviewSection {
         run.isFinished() ? wanted : last.map(EpochReport::epoch).orElse(0) + " of " + wanted,
         Numbers.percent(last.map(EpochReport::testError).orElse(null)),
         Numbers.percent(run.best().map(EpochReport::testError).orElse(null)),
-        Numbers.percent(PublishedRun.of(run.config()).map(published -> published.preset().publishedError()).orElse(null)),
+        Numbers.percent(
+            PublishedRun.of(run.config()).map(published -> published.preset().publishedError()).orElse(null)),
         Numbers.count(run.imagesPerSecond()),
         Numbers.duration(last.map(EpochReport::seconds).orElse(Double.NaN)));
   }

@@ -14,7 +14,8 @@ class AxisTest {
     assertThat(labels(axis)).containsExactly("0", "5", "10", "15", "20");
     assertThat(axis.at(0)).isZero();
     assertThat(axis.at(20)).isEqualTo(1);
-    assertThat(labels(Axis.covering(new double[] {0.31, 0.38}, false))).containsExactly("0.3", "0.32", "0.34", "0.36", "0.38");
+    assertThat(labels(Axis.covering(new double[] {0.31, 0.38}, false)))
+        .containsExactly("0.3", "0.32", "0.34", "0.36", "0.38");
   }
 
   @Test

@@ -18,7 +18,8 @@ final class PageReader {
 
   PageReader(String html) {
     try {
-      document = DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(new InputSource(new StringReader(html)));
+      InputSource source = new InputSource(new StringReader(html));
+      document = DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(source);
     } catch (Exception e) {
       throw new AssertionError("the page is not well-formed", e);
     }

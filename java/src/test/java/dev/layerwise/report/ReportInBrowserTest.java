@@ -78,7 +78,8 @@ class ReportInBrowserTest {
 
   @BeforeEach
   void writePage() {
-    assumeTrue(CHROMIUM.isPresent(), "there is no Chromium on PATH; ci/setup installs it where the distribution has it");
+    assumeTrue(
+        CHROMIUM.isPresent(), "there is no Chromium on PATH; ci/setup installs it where the distribution has it");
     Path[] runs = new Path[2];
     for (int i = 0; i < runs.length; i++) {
       String preset = i == 0 ? "mnist-mlp-pred" : "mnist-mlp-predsim";

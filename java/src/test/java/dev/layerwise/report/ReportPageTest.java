@@ -144,7 +144,8 @@ class ReportPageTest {
         .contains("stopped: no epoch is finished yet")
         .contains("The run is not finished; what its model predicts is saved at its end.")
         .contains("layerwise evaluate " + finished + " --save");
-    assertThat(page.row("Errors: last", "1 stopped").subList(4, 10)).containsExactly("0 of 100", "–", "–", "0.62", "–", "–");
+    assertThat(page.row("Errors: last", "1 stopped").subList(4, 10))
+        .containsExactly("0 of 100", "–", "–", "0.62", "–", "–");
     page(stopped); // nothing at all to draw
   }
 
@@ -165,20 +166,22 @@ class ReportPageTest {
         RunFolders.epochs(10, 3));
     PageReader page = page(same, seed, shorter, other);
     List<String> published =
-        List.of("1 same", "2 seed", "3 shorter", "4 other").stream().map(run -> page.row("Errors: last", run).get(7)).toList();
+        List.of("1 same", "2 seed", "3 shorter", "4 other").stream()
+            .map(run -> page.row("Errors: last", run).get(7)).toList();
     assertThat(published).containsExactly("0.62", "0.62", "0.62", "–");
     assertThat(page.text())
         .contains("same has the settings of the published run mnist-mlp-predsim (0.62 % after 100 epochs).")
-        .contains("seed has the settings of the published run mnist-mlp-predsim (0.62 % after 100 epochs); it has come to"
-            + " epoch 40.")
-        .contains("shorter has the settings of the published run mnist-mlp-predsim (0.62 % after 100 epochs), but another"
-            + " schedule: its error is after 10 epochs.");
+        .contains("seed has the settings of the published run mnist-mlp-predsim (0.62 % after 100 epochs); it has"
+            + " come to epoch 40.")
+        .contains("shorter has the settings of the published run mnist-mlp-predsim (0.62 % after 100 epochs), but"
+            + " another schedule: its error is after 10 epochs.");
     assertThat(page.table("Settings that differ").stream().map(row -> row.get(0)))
         .containsExactly(
             "Setting", "optimizer.optim", "optimizer.momentum", "training.epochs", "training.lr_decay_milestones",
             "training.seed", "training.device", "training.threads");
     assertThat(page.row("Settings that differ", "training.lr_decay_milestones"))
-        .containsExactly("training.lr_decay_milestones", "[50,75,89,94]", "[50,75,89,94]", "[5,8,9,9]", "[50,75,89,94]");
+        .containsExactly(
+            "training.lr_decay_milestones", "[50,75,89,94]", "[50,75,89,94]", "[5,8,9,9]", "[50,75,89,94]");
     assertThat(page.row("All settings", "training.batch_size")).endsWith("128", "128", "128", "128");
   }
 
