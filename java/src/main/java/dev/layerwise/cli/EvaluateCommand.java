@@ -110,7 +110,7 @@ final class EvaluateCommand implements Callable<Integer> {
   private Result evaluate(ModelFile file, DataSet<?> data) {
     Images test = data.test();
     EvaluationCollector collector = new EvaluationCollector(data.info());
-    try (NativeContext context = NativeContext.create(common.deviceOr("cpu"), common.threadsOr(0), 0);
+    try (NativeContext context = NativeContext.create(common.deviceOptions(), 0);
         Network network = new Network(context, file.config(), OptimizerConfig.stateless());
         ImageFeed feed = ImageFeed.of(context, test, data.info(), 0)) {
       network.setWeights(file.weights());
@@ -136,8 +136,7 @@ final class EvaluateCommand implements Callable<Integer> {
   }
 
   private static List<Layer> layers(Network network, List<BlockMetrics> metrics) {
-    String loss = network.config().loss();
-    boolean classifies = ("pred".equals(loss) || "predsim".equals(loss)) && !network.config().bio();
+    boolean classifies = network.config().hasLocalClassifiers();
     List<LayerSpec> specs = network.measuredLayers();
     List<Layer> layers = new ArrayList<>();
     for (int i = 0; i < specs.size() - 1; i++) {

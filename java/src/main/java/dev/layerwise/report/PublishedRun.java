@@ -18,8 +18,8 @@ import java.util.Set;
 record PublishedRun(Preset preset, boolean schedule) {
   private static final ObjectMapper JSON = new ObjectMapper();
 
-  /** What may differ in a repetition: it decides bits, but is no part of a recipe. */
-  private static final Set<String> FREE = Set.of("seed", "device", "threads");
+  /** What may differ in a repetition, as the device may: it decides bits, but is no part of a recipe. */
+  private static final String SEED = "seed";
 
   /** What a shorter or longer run of a recipe changes. */
   private static final Set<String> SCHEDULE =
@@ -27,6 +27,9 @@ record PublishedRun(Preset preset, boolean schedule) {
 
   /** The recipe with whose every setting a run's configuration agrees, its schedule perhaps excepted. */
   static Optional<PublishedRun> of(JsonNode config) {
+    if (config.hasNonNull("init")) {
+      return Optional.empty(); // it did not start from random weights
+    }
     String dataset = config.path("training").path("dataset").asText();
     return Presets.all().stream()
         .filter(preset -> preset.publishedError() != null && preset.dataset().equals(dataset))
@@ -39,7 +42,7 @@ record PublishedRun(Preset preset, boolean schedule) {
     boolean schedule = true;
     for (String part : new String[] {"model", "optimizer", "training"}) {
       for (String name : Configuration.names(recipe.path(part), config.path(part))) {
-        if (FREE.contains(name) || recipe.path(part).path(name).equals(config.path(part).path(name))) {
+        if (SEED.equals(name) || recipe.path(part).path(name).equals(config.path(part).path(name))) {
           continue;
         }
         if (!SCHEDULE.contains(name)) {

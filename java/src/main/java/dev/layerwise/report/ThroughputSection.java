@@ -25,7 +25,7 @@ final class ThroughputSection {
               speeds.length == 0 ? "–" : Numbers.count(speeds[0]),
               speeds.length == 0 ? "–" : Numbers.count(speeds[speeds.length - 1]),
               Numbers.duration(run.last().map(EpochReport::seconds).orElse(Double.NaN)),
-              run.setting("training", "device"), run.setting("training", "threads")));
+              run.setting("device", "device"), run.setting("device", "threads")));
     }
     Tables.write(
         page, "Throughput",

@@ -2,12 +2,17 @@ package dev.layerwise.train;
 
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSet;
+import dev.layerwise.data.DataSetInfo;
+import dev.layerwise.data.stream.StreamedImages;
+import dev.layerwise.model.InputDescription;
 import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.Network;
+import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.Augmentation;
 import dev.layerwise.nativelib.BlockMetrics;
+import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
 import java.nio.file.Path;
@@ -20,7 +25,7 @@ import java.util.List;
  * bits as one that was not.
  */
 public final class Trainer implements AutoCloseable {
-  private final RunConfig config;
+  private RunConfig config;
   private final DataSet<?> data;
   private final RunDirectory directory;
   private final NativeContext context;
@@ -35,7 +40,7 @@ public final class Trainer implements AutoCloseable {
     this.data = data;
     this.directory = directory;
     TrainingConfig training = config.training();
-    context = NativeContext.create(training.device(), training.threads(), training.seed());
+    context = NativeContext.create(config.device(), training.seed());
     try {
       network = new Network(context, config.model(), config.optimizer());
       trainImages = ImageFeed.of(context, data.train(), data.info(), training.seed());
@@ -50,10 +55,18 @@ public final class Trainer implements AutoCloseable {
   /** A new run; the folder must not hold another. */
   public static Trainer start(RunConfig config, DataSet<?> data, RunDirectory directory) {
     Trainer trainer = new Trainer(config, data, directory);
-    directory.keepMetricsBefore(0);
-    directory.writeConfig(config);
-    trainer.writeCheckpoint(); // a run that is killed in its first epoch can be resumed too
-    return trainer;
+    try {
+      if (config.init() != null) {
+        WeightImport.load(Path.of(config.init().file()), trainer.network);
+      }
+      directory.keepMetricsBefore(0);
+      directory.writeConfig(config);
+      trainer.writeCheckpoint(); // a run that is killed in its first epoch can be resumed too
+      return trainer;
+    } catch (RuntimeException e) {
+      trainer.close();
+      throw e;
+    }
   }
 
   /** The configuration with which the run of a checkpoint was started; a file or a run's folder. */
@@ -115,11 +128,19 @@ public final class Trainer implements AutoCloseable {
       }
       endEpoch(listener);
     }
-    directory.writeModel(new ModelFile(config.model(), config.training().dataset(), network.weights()));
+    directory.writeModel(
+        new ModelFile(config.model(), config.training().dataset(), inputDescription(), network.weights()));
     EvaluationCollector collector = new EvaluationCollector(data.info());
     Evaluator.evaluate(network, testImages, data.test().count(), config.training().batchSize(), collector);
     directory.writeEvaluation(collector.evaluation());
     return progress.result(epochs);
+  }
+
+  private InputDescription inputDescription() {
+    DataSetInfo info = data.info();
+    int size = Math.max(config.model().inputHeight(), config.model().inputWidth());
+    int resize = data.test() instanceof StreamedImages streamed ? streamed.testResize() : size;
+    return new InputDescription(info.classNames(), info.mean(), info.deviation(), resize);
   }
 
   /** Trains the rest of the epoch under way; false if a stop was asked for before its end. */
@@ -134,14 +155,15 @@ public final class Trainer implements AutoCloseable {
     try (ImageFeed.Pass pass =
         trainImages.pass(order, images, training.batchSize(), progress.epoch(), augmentation)) {
       while (images < order.length && !stopRequested) {
-        context.setStep(step, learningRate);
-        NativeDataSet.Batch next = pass.next();
-        if (next == null) { // what was left could not be used
+        if (!pass.advance()) { // what was left could not be used
           images = order.length;
           break;
         }
-        try (NativeDataSet.Batch batch = next) {
-          network.trainStep(batch.images(), batch.labels());
+        context.setStep(step, learningRate);
+        if (pass.staysInPlace()) {
+          context.step(pass.count(), () -> trainOn(pass));
+        } else {
+          trainOn(pass);
         }
         images = pass.position();
         step++;
@@ -158,6 +180,12 @@ public final class Trainer implements AutoCloseable {
             progress.epoch(), images, step, progress.epochSeconds() + seconds, progress.totalSeconds() + seconds,
             sums, progress.testError());
     return images == order.length;
+  }
+
+  private void trainOn(ImageFeed.Pass pass) {
+    try (NativeDataSet.Batch batch = pass.batch()) {
+      network.trainStep(batch.images(), batch.labels());
+    }
   }
 
   /** Evaluates, reports, and makes the next epoch's beginning the state to resume from. */
@@ -208,6 +236,11 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void writeCheckpoint() {
+    DeviceOptions device = config.device().withEngineChoices(context.engineChoices());
+    if (!device.equals(config.device())) { // found out since the last checkpoint: a part of what decides the bits
+      config = config.on(device);
+      directory.writeConfig(config);
+    }
     directory.writeCheckpoint(new Checkpoint(config, progress, network.weights(), network.optimizerState()));
   }
 

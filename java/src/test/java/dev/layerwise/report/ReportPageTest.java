@@ -3,6 +3,7 @@ package dev.layerwise.report;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.layerwise.model.OptimizerConfig;
+import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.train.EpochReport;
 import dev.layerwise.train.Evaluation;
 import dev.layerwise.train.RunConfig;
@@ -155,14 +156,16 @@ class ReportPageTest {
     Path same = RunFolders.write(folder.resolve("same"), recipe, RunFolders.epochs(100, 3));
     Path seed = RunFolders.write(
         folder.resolve("seed"),
-        new RunConfig(recipe.model(), recipe.optimizer(), recipe.training().with("reference", 3, 9)),
+        new RunConfig(
+            recipe.model(), recipe.optimizer(), recipe.training().withSeed(9), DeviceOptions.of("reference", 3)),
         RunFolders.epochs(40, 3));
     Path shorter = RunFolders.write(
         folder.resolve("shorter"),
-        new RunConfig(recipe.model(), recipe.optimizer(), recipe.training().stretched(0.1)), RunFolders.epochs(10, 3));
+        new RunConfig(recipe.model(), recipe.optimizer(), recipe.training().stretched(0.1), recipe.device()),
+        RunFolders.epochs(10, 3));
     Path other = RunFolders.write(
         folder.resolve("other"),
-        new RunConfig(recipe.model(), new OptimizerConfig("sgd", 0.9, 0), recipe.training()),
+        new RunConfig(recipe.model(), new OptimizerConfig("sgd", 0.9, 0), recipe.training(), recipe.device()),
         RunFolders.epochs(10, 3));
     PageReader page = page(same, seed, shorter, other);
     List<String> published =
@@ -178,7 +181,7 @@ class ReportPageTest {
     assertThat(page.table("Settings that differ").stream().map(row -> row.get(0)))
         .containsExactly(
             "Setting", "optimizer.optim", "optimizer.momentum", "training.epochs", "training.lr_decay_milestones",
-            "training.seed", "training.device", "training.threads");
+            "training.seed", "device.device", "device.threads");
     assertThat(page.row("Settings that differ", "training.lr_decay_milestones"))
         .containsExactly(
             "training.lr_decay_milestones", "[50,75,89,94]", "[50,75,89,94]", "[5,8,9,9]", "[50,75,89,94]");
