@@ -15,7 +15,7 @@ import picocli.CommandLine.ParseResult;
     versionProvider = VersionProvider.class,
     subcommands = {
       TrainCommand.class, ReproduceCommand.class, PresetsCommand.class, NetworksCommand.class, EvaluateCommand.class,
-      PredictCommand.class, EmbedCommand.class, InspectCommand.class, ExportCommand.class,
+      PredictCommand.class, EmbedCommand.class, InspectCommand.class, ExportCommand.class, ReportCommand.class,
       BenchCommand.class, ParityCommand.class, DataCommand.class, DoctorCommand.class
     },
     footerHeading = "%nExit codes:%n",

@@ -99,6 +99,7 @@ public final class Trainer implements AutoCloseable {
       trainer.network.setOptimizerState(from.optimizerState());
       trainer.progress = from.progress();
       directory.keepMetricsBefore(trainer.progress.epoch());
+      directory.removeEvaluation();
       directory.writeConfig(config);
       return trainer;
     } catch (RuntimeException e) {
@@ -129,6 +130,9 @@ public final class Trainer implements AutoCloseable {
     }
     directory.writeModel(
         new ModelFile(config.model(), config.training().dataset(), inputDescription(), network.weights()));
+    EvaluationCollector collector = new EvaluationCollector(data.info());
+    Evaluator.evaluate(network, testImages, data.test().count(), config.training().batchSize(), collector);
+    directory.writeEvaluation(collector.evaluation());
     return progress.result(epochs);
   }
 
