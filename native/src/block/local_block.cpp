@@ -76,7 +76,7 @@ LocalBlock::Forward LocalBlock::forward_pass(const Tensor& x, const Tensor& shor
   ConvolutionForward convolve;
   convolve.convolution = config_.convolution;
   convolve.x = x;
-  convolve.weight = parameters_.parameter(encoder_weight_);
+  convolve.weight = parameters_.weight(encoder_weight_);
   if (config_.bias) convolve.bias = parameters_.parameter(encoder_bias_);
   convolve.y = forward.y;
   if (norm_ && training) {
@@ -142,7 +142,7 @@ ArenaTensor LocalBlock::encoder_gradient(const Tensor& x, const Step& step, cons
   EncoderGradient op;
   op.convolution = config_.convolution;
   op.x = x;
-  op.weight = parameters_.parameter(encoder_weight_);
+  op.weight = parameters_.weight(encoder_weight_);
   op.g = g;
   if (norm_) {
     op.y = step.forward.y;

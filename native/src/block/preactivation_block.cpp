@@ -116,7 +116,7 @@ PreactivationBlock::Forward PreactivationBlock::forward_pass(const Tensor& x, co
   ConvolutionForward convolve;
   convolve.convolution = config_.convolution;
   convolve.x = forward.convolved(x);
-  convolve.weight = parameters_.parameter(encoder_weight_);
+  convolve.weight = parameters_.weight(encoder_weight_);
   if (config_.bias) convolve.bias = parameters_.parameter(encoder_bias_);
   convolve.y = forward.s;
   backend().convolution_forward(convolve);
@@ -215,7 +215,7 @@ PassedOn PreactivationBlock::end_step(const Tensor& x, Step& step, const Tensor&
   EncoderGradient encoder;
   encoder.convolution = config_.convolution;
   encoder.x = convolved;
-  encoder.weight = parameters_.parameter(encoder_weight_);
+  encoder.weight = parameters_.weight(encoder_weight_);
   encoder.g = losses_ ? d_s.view() : d_output;
   encoder.d_weight = parameters_.gradient(step.gradients, encoder_weight_);
   if (config_.bias) encoder.d_bias = parameters_.gradient(step.gradients, encoder_bias_);
