@@ -21,9 +21,18 @@ using Handle = std::unique_ptr<T, Closer>;
 
 std::string message() { return layerwise_error_message(); }
 
+layerwise_status create_on(const char* device, layerwise_context** context) {
+  layerwise_context_options options;
+  layerwise_context_options_defaults(&options);
+  options.device = device;
+  options.threads = 2;
+  options.seed = 1;
+  return layerwise_context_create(&options, context);
+}
+
 Handle<layerwise_context> make_context(const char* device = "cpu") {
   layerwise_context* context = nullptr;
-  EXPECT_EQ(layerwise_context_create(device, 2, 1, &context), LAYERWISE_OK) << message();
+  EXPECT_EQ(create_on(device, &context), LAYERWISE_OK) << message();
   return Handle<layerwise_context>(context);
 }
 
@@ -60,20 +69,20 @@ Handle<layerwise_tensor> make_labels(layerwise_context* context, const std::vect
 
 TEST(Api, says_which_device_it_does_not_know) {
   layerwise_context* context = nullptr;
-  EXPECT_EQ(layerwise_context_create("tpu", 0, 1, &context), LAYERWISE_DEVICE_UNAVAILABLE);
+  EXPECT_EQ(create_on("tpu", &context), LAYERWISE_DEVICE_UNAVAILABLE);
   EXPECT_EQ(context, nullptr);
   EXPECT_NE(message().find("'tpu'"), std::string::npos) << message();
 }
 
 TEST(Api, survives_null_everywhere) {
-  EXPECT_EQ(layerwise_context_create(nullptr, 0, 1, nullptr), LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(layerwise_context_create(nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(layerwise_context_set_step(nullptr, 0, 0), LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(layerwise_tensor_read(nullptr, nullptr, 0), LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(layerwise_block_create(nullptr, nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(layerwise_block_train_step(nullptr, nullptr, nullptr, nullptr, nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(layerwise_block_metrics(nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(layerwise_block_tensor_read(nullptr, nullptr, nullptr, 0), LAYERWISE_INVALID_ARGUMENT);
-  EXPECT_EQ(layerwise_dataset_batch(nullptr, nullptr, 0, nullptr, nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(layerwise_dataset_batch(nullptr, nullptr, nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(layerwise_block_inspection_count(nullptr, nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
   layerwise_block_config_defaults(nullptr);
   layerwise_context_close(nullptr);
@@ -247,8 +256,10 @@ TEST(Api, data_sets_check_labels_and_indices) {
   const Handle<layerwise_dataset> owned(dataset);
   layerwise_tensor *images = nullptr, *labels = nullptr;
   const int32_t out_of_range[] = {2}, both[] = {1, 0};
-  EXPECT_EQ(layerwise_dataset_batch(dataset, out_of_range, 1, nullptr, &images, &labels), LAYERWISE_INVALID_ARGUMENT);
-  ASSERT_EQ(layerwise_dataset_batch(dataset, both, 2, nullptr, &images, &labels), LAYERWISE_OK) << message();
+  EXPECT_EQ(layerwise_dataset_batch(dataset, nullptr, &images, &labels), LAYERWISE_INVALID_STATE);
+  EXPECT_EQ(layerwise_dataset_choose(dataset, out_of_range, 1), LAYERWISE_INVALID_ARGUMENT);
+  ASSERT_EQ(layerwise_dataset_choose(dataset, both, 2), LAYERWISE_OK) << message();
+  ASSERT_EQ(layerwise_dataset_batch(dataset, nullptr, &images, &labels), LAYERWISE_OK) << message();
   const Handle<layerwise_tensor> owned_images(images), owned_labels(labels);
   std::vector<float> values(pixels.size()), read_labels(2);
   ASSERT_EQ(layerwise_tensor_read(images, values.data(), static_cast<int64_t>(values.size())), LAYERWISE_OK);

@@ -5,11 +5,21 @@
 
 namespace layerwise::test {
 
+namespace {
+
+DeviceOptions threads(int count) {
+  DeviceOptions options;
+  options.threads = count;
+  return options;
+}
+
+}  // namespace
+
 const std::vector<BackendUnderTest>& backends_under_test() {
   static const std::vector<BackendUnderTest> backends = {
       {"reference", make_reference_backend},  // against itself: guards, untouched inputs, unwritten outputs
-      {"cpu_1_thread", [] { return make_cpu_backend(1); }},
-      {"cpu_2_threads", [] { return make_cpu_backend(2); }},
+      {"cpu_1_thread", [] { return make_cpu_backend(threads(1)); }},
+      {"cpu_2_threads", [] { return make_cpu_backend(threads(2)); }},
   };
   return backends;
 }

@@ -21,6 +21,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "core/arena.h"
 #include "core/philox.h"
@@ -320,6 +321,17 @@ class Recording {
   virtual void replay() = 0;
 };
 
+enum class Precision { automatic, f32, bf16 };
+
+/// What a user may choose of a device. A backend refuses what it does not have: Error(invalid_argument).
+struct DeviceOptions {
+  int threads = 0;            // 0: one per core
+  Precision precision = Precision::automatic;  // of activations, and of weights as they are multiplied
+  std::string engine = "auto";  // which implementation of an operation runs; each backend names its own
+  bool tf32 = false;          // f32 products may be rounded to ten bits of mantissa
+  std::string engine_choices;  // what Backend::engine_choices gave in an earlier run, to be obeyed; or empty
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -328,6 +340,10 @@ class Backend {
   virtual const char* name() const = 0;
   virtual DataType activation_type() const = 0;
   virtual DataType parameter_type() const = 0;
+
+  /// Which implementation was taken for which operation and shape, where that was found out by timing: a
+  /// part of a run's configuration, since it decides the bits. Empty where fixed rules decide.
+  virtual std::string engine_choices() const { return {}; }
 
   // Memory. allocate gives uninitialised memory aligned to 64 bytes or throws Error(out_of_memory).
   virtual void* allocate(size_t bytes) = 0;

@@ -25,6 +25,10 @@ BlockMetrics Block::read_metrics() {
           sums.unsupervised_loss / divisor, sums.errors, samples};
 }
 
+void Block::count_samples(int64_t samples) {
+  context_->each_time([this, samples] { samples_ += static_cast<double>(samples); });
+}
+
 Activation Block::forward(const Activation&, const Labels&, const Tensor&) {
   fail(ErrorKind::invalid_argument, "the block has no forward and backward; use output_train_step");
 }

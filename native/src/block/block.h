@@ -92,7 +92,7 @@ class Block {
   Backend& backend() const { return context_->backend(); }
   Arena& arena() const { return backend().arena(); }
   Metrics* metrics() const { return static_cast<Metrics*>(metrics_.view().data); }
-  void count_samples(int64_t samples) { samples_ += static_cast<double>(samples); }
+  void count_samples(int64_t samples);
 
   /// Adds "grad.…" of every parameter.
   void inspect_gradients(const ArenaTensor& gradients, Inspection& inspection) const;

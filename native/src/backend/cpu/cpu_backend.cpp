@@ -69,8 +69,11 @@ class CpuBackend final : public Backend {
 
 }  // namespace
 
-std::unique_ptr<Backend> make_cpu_backend(int threads) {
-  return std::make_unique<CpuBackend>(cpu_thread_count(threads));
+std::unique_ptr<Backend> make_cpu_backend(const DeviceOptions& options) {
+  require(options.precision != Precision::bf16, "the CPU computes in float32; ask for precision f32 or auto");
+  require(options.engine == "auto", "the CPU has no engine '", options.engine, "'; ask for auto");
+  require(!options.tf32, "tf32 is a precision of CUDA devices; the CPU has none");
+  return std::make_unique<CpuBackend>(cpu_thread_count(options.threads));
 }
 
 }  // namespace layerwise

@@ -9,8 +9,8 @@
 
 namespace layerwise {
 
-/// `threads`: 0 for one per core. Throws Error(invalid_argument) as cpu_thread_count does.
-std::unique_ptr<Backend> make_cpu_backend(int threads);
+/// Throws Error(invalid_argument) for a number of threads, precision or engine that it does not have.
+std::unique_ptr<Backend> make_cpu_backend(const DeviceOptions& options);
 
 /// The number of threads that `threads` stands for: itself, or where it is 0, the number of cores on
 /// which this process may run (hardware threads of one core counted once). Throws

@@ -101,7 +101,7 @@ final class EvaluateCommand implements Callable<Integer> {
     Images test = data.test();
     int classes = test.classes();
     int[][] confusion = new int[classes][classes];
-    try (NativeContext context = NativeContext.create(common.deviceOr("cpu"), common.threadsOr(0), 0);
+    try (NativeContext context = NativeContext.create(common.deviceOptions(), 0);
         Network network = new Network(context, file.config(), OptimizerConfig.stateless());
         ImageFeed feed = ImageFeed.of(context, test, data.info(), 0)) {
       network.setWeights(file.weights());

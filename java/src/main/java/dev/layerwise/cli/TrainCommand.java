@@ -137,9 +137,8 @@ final class TrainCommand implements Callable<Integer> {
             training.horizontalFlip(),
             cutout.holesOver(training.nHoles()),
             cutout.lengthOver(training.length()),
-            Checks.or(optimization.seed, training.seed()),
-            common.deviceOr(training.device()),
-            TrainingSession.countThreads(common.deviceOr(training.device()), common.threadsOr(training.threads()))));
+            Checks.or(optimization.seed, training.seed())),
+        TrainingSession.resolve(common.over(base.device())));
   }
 
   /** What the options change. A preset that is resumed keeps the seed and the device that it was started with. */
@@ -153,7 +152,7 @@ final class TrainCommand implements Callable<Integer> {
     }
     TrainingConfig before = recorded.training();
     return new RunConfig(
-        base.model(), base.optimizer(), base.training().with(before.device(), before.threads(), before.seed()));
+        base.model(), base.optimizer(), base.training().withSeed(before.seed()), recorded.device());
   }
 
   /** The run's own folder where it goes on, and otherwise one that no other run has. */

@@ -1,6 +1,7 @@
 package dev.layerwise.cli;
 
 import dev.layerwise.data.DataSet;
+import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.RunDirectory;
@@ -57,10 +58,12 @@ final class TrainingSession {
     }
   }
 
-  /** What a number of threads means on a device: 0 stands for one per core. The number decides bits. */
-  static int countThreads(String device, int wanted) {
-    try (NativeContext context = NativeContext.create(device, wanted, 0)) {
-      return context.threads();
+  /** The options with what a device makes of 0 threads and of automatic precision: both decide bits. */
+  static DeviceOptions resolve(DeviceOptions wanted) {
+    try (NativeContext context = NativeContext.create(wanted, 0)) {
+      return new DeviceOptions(
+          wanted.device(), context.threads(), context.precision(), wanted.engine(), wanted.tf32(),
+          wanted.engineChoices());
     }
   }
 }

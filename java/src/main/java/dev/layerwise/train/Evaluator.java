@@ -28,8 +28,8 @@ public final class Evaluator {
     int[] order = IntStream.range(0, count).toArray();
     network.readMetrics(); // starts them anew
     try (ImageFeed.Pass pass = images.pass(order, 0, batchSize, 0, null)) {
-      for (NativeDataSet.Batch next = pass.next(); next != null; next = pass.next()) {
-        try (NativeDataSet.Batch batch = next;
+      while (pass.advance()) {
+        try (NativeDataSet.Batch batch = pass.batch();
             NativeTensor logits = network.evaluate(batch.images(), batch.labels())) {
           if (consumer != null) {
             consumer.accept(labelsOf(batch), logits.read());

@@ -2,17 +2,24 @@ package dev.layerwise.train;
 
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.OptimizerConfig;
+import dev.layerwise.nativelib.DeviceOptions;
 import java.util.Objects;
 
 /**
  * A run's whole configuration, as {@code config.json} holds it: two runs of the same configuration end
  * with the same bits.
  */
-public record RunConfig(ModelConfig model, OptimizerConfig optimizer, TrainingConfig training) {
+public record RunConfig(ModelConfig model, OptimizerConfig optimizer, TrainingConfig training, DeviceOptions device) {
   /** Throws {@link NullPointerException} if a part is missing. */
   public RunConfig {
     Objects.requireNonNull(model);
     Objects.requireNonNull(optimizer);
     Objects.requireNonNull(training);
+    Objects.requireNonNull(device);
+  }
+
+  /** The same on another device. */
+  public RunConfig on(DeviceOptions other) {
+    return new RunConfig(model, optimizer, training, other);
   }
 }

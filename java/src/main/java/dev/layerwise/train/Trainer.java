@@ -8,6 +8,7 @@ import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.Network;
 import dev.layerwise.nativelib.Augmentation;
 import dev.layerwise.nativelib.BlockMetrics;
+import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
 import java.nio.file.Path;
@@ -20,7 +21,7 @@ import java.util.List;
  * bits as one that was not.
  */
 public final class Trainer implements AutoCloseable {
-  private final RunConfig config;
+  private RunConfig config;
   private final DataSet<?> data;
   private final RunDirectory directory;
   private final NativeContext context;
@@ -35,7 +36,7 @@ public final class Trainer implements AutoCloseable {
     this.data = data;
     this.directory = directory;
     TrainingConfig training = config.training();
-    context = NativeContext.create(training.device(), training.threads(), training.seed());
+    context = NativeContext.create(config.device(), training.seed());
     try {
       network = new Network(context, config.model(), config.optimizer());
       trainImages = ImageFeed.of(context, data.train(), data.info(), training.seed());
@@ -130,14 +131,15 @@ public final class Trainer implements AutoCloseable {
     try (ImageFeed.Pass pass =
         trainImages.pass(order, images, training.batchSize(), progress.epoch(), augmentation)) {
       while (images < order.length && !stopRequested) {
-        context.setStep(step, learningRate);
-        NativeDataSet.Batch next = pass.next();
-        if (next == null) { // what was left could not be used
+        if (!pass.advance()) { // what was left could not be used
           images = order.length;
           break;
         }
-        try (NativeDataSet.Batch batch = next) {
-          network.trainStep(batch.images(), batch.labels());
+        context.setStep(step, learningRate);
+        if (pass.staysInPlace()) {
+          context.step(pass.count(), () -> trainOn(pass));
+        } else {
+          trainOn(pass);
         }
         images = pass.position();
         step++;
@@ -154,6 +156,12 @@ public final class Trainer implements AutoCloseable {
             progress.epoch(), images, step, progress.epochSeconds() + seconds, progress.totalSeconds() + seconds,
             sums, progress.testError());
     return images == order.length;
+  }
+
+  private void trainOn(ImageFeed.Pass pass) {
+    try (NativeDataSet.Batch batch = pass.batch()) {
+      network.trainStep(batch.images(), batch.labels());
+    }
   }
 
   /** Evaluates, reports, and makes the next epoch's beginning the state to resume from. */
@@ -204,6 +212,11 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void writeCheckpoint() {
+    DeviceOptions device = config.device().withEngineChoices(context.engineChoices());
+    if (!device.equals(config.device())) { // found out since the last checkpoint: a part of what decides the bits
+      config = config.on(device);
+      directory.writeConfig(config);
+    }
     directory.writeCheckpoint(new Checkpoint(config, progress, network.weights(), network.optimizerState()));
   }
 

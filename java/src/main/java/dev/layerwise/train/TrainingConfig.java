@@ -10,8 +10,7 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * How a network is trained: data, schedule, seed and device. With a model's and an optimizer's
- * configuration it decides a run's bits.
+ * How a network is trained: data, schedule and seed.
  *
  * @param epochs passes over the training images
  * @param batchSize images per step; the last, smaller batch of an epoch is trained too
@@ -24,8 +23,6 @@ import java.util.Objects;
  * @param nHoles squares cut out of every image; 0 for none
  * @param length side of such a square, in pixels
  * @param seed keys initialization, shuffling, augmentation and dropout
- * @param device {@code cpu} or {@code reference}
- * @param threads computing threads, resolved: never 0
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record TrainingConfig(
@@ -41,14 +38,11 @@ public record TrainingConfig(
     boolean horizontalFlip,
     int nHoles,
     int length,
-    long seed,
-    String device,
-    int threads) {
+    long seed) {
 
   /** Throws {@link NullPointerException} if a name or the list is missing. */
   public TrainingConfig {
     Objects.requireNonNull(dataset);
-    Objects.requireNonNull(device);
     lrDecayMilestones = List.copyOf(lrDecayMilestones);
   }
 
@@ -72,11 +66,11 @@ public record TrainingConfig(
         : EpochOrder.shuffled(images.count(), seed, epoch);
   }
 
-  /** The same on another device, with another number of threads and another seed. */
-  public TrainingConfig with(String otherDevice, int otherThreads, long otherSeed) {
+  /** The same with another seed. */
+  public TrainingConfig withSeed(long otherSeed) {
     return new TrainingConfig(
         dataset, epochs, batchSize, classesPerBatch, classesPerBatchUntilEpoch, lr, lrDecayMilestones, lrDecayFact,
-        cropPadding, horizontalFlip, nHoles, length, otherSeed, otherDevice, otherThreads);
+        cropPadding, horizontalFlip, nHoles, length, otherSeed);
   }
 
   /** The same schedule over more or fewer epochs: all its epoch numbers times a factor, rounded, but at least 1. */
@@ -85,7 +79,7 @@ public record TrainingConfig(
         dataset, stretch(epochs, factor), batchSize, classesPerBatch,
         classesPerBatchUntilEpoch == 0 ? 0 : stretch(classesPerBatchUntilEpoch, factor), lr,
         lrDecayMilestones.stream().map(milestone -> stretch(milestone, factor)).toList(), lrDecayFact,
-        cropPadding, horizontalFlip, nHoles, length, seed, device, threads);
+        cropPadding, horizontalFlip, nHoles, length, seed);
   }
 
   private static int stretch(int epoch, double factor) {
