@@ -15,9 +15,10 @@ namespace {
 constexpr int64_t planes = 16;
 
 // Transformed tiles of a block and the products of a slice of output channels stay in a core's second
-// cache: with 256 channels of bf16 half a megabyte each. oneDNN's products run at full speed from 32 rows on.
-constexpr int64_t most_tiles = 64;
-constexpr int64_t most_slice_channels = 128;
+// cache: half a megabyte each at most, with 512 channels of bf16. oneDNN's products run at full speed from 32
+// rows on.
+constexpr int64_t most_tiles = 32;
+constexpr int64_t most_slice_channels = 256;
 
 /// Output channels cut into slices of about equal size.
 struct Slices {

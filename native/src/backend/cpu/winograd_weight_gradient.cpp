@@ -2,6 +2,7 @@
 #include <omp.h>
 
 #include <sstream>
+#include <vector>
 
 #include "backend/cpu/parallel.h"
 #include "backend/cpu/winograd.h"
@@ -11,8 +12,11 @@ namespace layerwise::cpu {
 namespace {
 
 constexpr int64_t planes = 16;
-constexpr int64_t tiles_per_chunk = 512;   // multiplied at a time, by all threads
-constexpr int64_t tiles_per_segment = 16;  // transformed at a time, by one
+constexpr int64_t tiles_per_segment = 16;  // transformed at a time, by one thread
+
+/// Multiplied at a time, by all threads. More read and write the sums less often; fewer leave the transformed
+/// tiles in a nearer cache. Where channels are few the sums are small.
+int64_t tiles_per_chunk(int64_t inputs, int64_t outputs) { return inputs + outputs <= 512 ? 256 : 512; }
 
 }  // namespace
 
@@ -26,7 +30,7 @@ void Winograd::accumulate_weight_gradient(const Tensor& x, int64_t outputs, cons
   const int64_t inputs = shape.c;
   const TileBlocks blocks(shape.n, shape.h, shape.w, tiles_per_segment, 1);
   const int64_t full_segment = blocks.tiles_of_full_block();
-  const int64_t segments_per_chunk = std::max<int64_t>(1, tiles_per_chunk / full_segment);
+  const int64_t segments_per_chunk = std::max<int64_t>(1, tiles_per_chunk(inputs, outputs) / full_segment);
   const int64_t full = std::min(blocks.blocks(), segments_per_chunk) * full_segment;
 
   const auto describe = [&] {
