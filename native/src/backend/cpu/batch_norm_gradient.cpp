@@ -23,7 +23,8 @@ void batch_norm_gradient(Device& device, const BatchNormGradient& op) {
   parallel_for(pieces.count(), [&](int64_t i) {
     const int64_t first = pieces.begin(i) * channels;
     device.loops.batch_norm_gradient(op.g.as<float>() + first, op.y.as<float>() + first, of.multiplier,
-                                     of.mean_g, op.mean.as<float>(), of.slope, pieces.size(i), channels, op.d_y.as<float>() + first);
+                                    of.mean_g, op.mean.as<float>(), of.slope, pieces.size(i), channels,
+                                    op.d_y.as<float>() + first);
     if (op.addend)
       device.loops.add_scaled(op.d_y.as<float>() + first, op.addend.as<float>() + first, nullptr,
                               pieces.size(i) * channels, 1);

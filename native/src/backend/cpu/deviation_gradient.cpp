@@ -21,7 +21,8 @@ void deviation_gradient(Device& device, const DeviationGradient& op) {
   parallel_items(shape.n, shape.features(), [&](int64_t n) {
     const int64_t row = n * shape.c;
     device.loops.deviation_gradient(op.x.as<float>() + n * shape.features(), op.mean.as<float>() + row,
-                                    coefficients.view().as<float>() + row, shape.positions(), shape.c, op.d_x.as<float>() + n * shape.features());
+                                    coefficients.view().as<float>() + row, shape.positions(), shape.c,
+                                    op.d_x.as<float>() + n * shape.features());
   });
 }
 

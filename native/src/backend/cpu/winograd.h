@@ -21,9 +21,9 @@ struct SampleAffine {
 };
 
 /// Activations, and the weights (O, 3, 3, I) that meet them, are of the storage type A, float or Bfloat16, as
-/// are the factors of products where the processor multiplies A; sums and all other arithmetic are float32. How work is cut, and so every sum,
-/// depends on the shapes alone. Temporaries come from the arena. All throw Error(internal) naming the
-/// shapes where oneDNN fails.
+/// are the factors of products where the processor multiplies A; sums and all other arithmetic are float32. How
+/// sums are cut depends on the shapes alone. Temporaries come from the arena. All throw Error(internal) naming
+/// the shapes where oneDNN fails.
 class Winograd {
  public:
   Winograd(Arena& arena, const Loops& loops) : arena_(arena), loops_(loops) {}
