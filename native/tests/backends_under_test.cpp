@@ -1,6 +1,9 @@
 #include "backends_under_test.h"
 
 #include "backend/cpu/cpu_backend.h"
+#ifdef LAYERWISE_CUDA_ON_HOST
+#include "backend/cuda/cuda_backend.h"
+#endif
 #include "backend/reference/reference_backend.h"
 
 namespace layerwise::test {
@@ -14,6 +17,14 @@ DeviceOptions threads(int count, const std::string& engine = "auto") {
   return options;
 }
 
+#ifdef LAYERWISE_CUDA_ON_HOST
+std::unique_ptr<Backend> make_cuda_on_host(Precision precision) {
+  DeviceOptions options;
+  options.precision = precision;
+  return make_cuda_backend("cuda-on-host", options);
+}
+#endif
+
 }  // namespace
 
 const std::vector<BackendUnderTest>& backends_under_test() {
@@ -23,6 +34,11 @@ const std::vector<BackendUnderTest>& backends_under_test() {
       {"cpu_2_threads", [] { return make_cpu_backend(threads(2)); }},
       {"cpu_winograd_1_thread", [] { return make_cpu_backend(threads(1, "winograd")); }},
       {"cpu_winograd_2_threads", [] { return make_cpu_backend(threads(2, "winograd")); }},
+#ifdef LAYERWISE_CUDA_ON_HOST
+      // Held to the operations that have kernels: see finished_on_cuda in operation_test.cpp.
+      {"cuda_on_host_f32", [] { return make_cuda_on_host(Precision::f32); }},
+      {"cuda_on_host_bf16", [] { return make_cuda_on_host(Precision::bf16); }},
+#endif
   };
   return backends;
 }

@@ -4,6 +4,7 @@
 
 #include "backend/cpu/cpu_backend.h"
 #include "backend/reference/reference_backend.h"
+#include "block/cuda_loader.h"
 #include "core/error.h"
 
 namespace layerwise {
@@ -19,16 +20,28 @@ std::unique_ptr<Backend> make_backend(const std::string& device, const DeviceOpt
     require(!options.tf32, "tf32 is a precision of CUDA devices; the reference device has none");
     return make_reference_backend();
   }
-  fail(ErrorKind::device_unavailable, "there is no device '", device, "'; this build has: cpu, reference");
+  if (is_cuda_device(device)) return open_cuda_backend(device, options);
+  fail(ErrorKind::device_unavailable, "there is no device '", device,
+       "'; devices are: cpu, reference, cuda, cuda:0 and so on, cuda-on-host");
 }
 
 }  // namespace
 
-Context::Context(const std::string& device, const DeviceOptions& options, uint64_t seed)
+Context::Context(const std::string& device, const DeviceOptions& options, uint64_t seed, bool profiled)
     : backend_(make_backend(device, options)),
       seed_(seed),
       threads_(device == "cpu" ? cpu_thread_count(options.threads) : 1) {
+  if (profiled) {
+    auto timed = make_profiled_backend(std::move(backend_));
+    profiled_ = timed.get();
+    backend_ = std::move(timed);
+  }
   set_step(0, 0);
+}
+
+std::string Context::profile() const {
+  require_state(profiled_ != nullptr, "the context does not time its operations");
+  return profiled_->profile();
 }
 
 void Context::set_step(uint64_t step, double learning_rate) {
