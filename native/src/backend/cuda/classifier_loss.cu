@@ -9,9 +9,11 @@ namespace layerwise::cuda {
 
 namespace {
 
+constexpr int64_t most_ranges = 32;  // a thread adds its output's shares up one after the other
+
 /// Features per share of the logits: as many shares as fill the device, none below two pieces of the depth.
 int64_t features_per_range(const Device& device, int64_t tiles, int64_t features) {
-  const int64_t wanted = std::max<int64_t>(device.multiprocessors / tiles, 1);
+  const int64_t wanted = std::clamp<int64_t>(device.multiprocessors / tiles, 1, most_ranges);
   const int64_t each = (features + wanted - 1) / wanted;
   return std::max<int64_t>((each + tile_depth - 1) / tile_depth, 2) * tile_depth;
 }

@@ -55,6 +55,7 @@ struct ClassifierSamples {
 };
 
 constexpr int classifier_sample_threads = 128;
+constexpr int ranges_at_once = 8;  // loads under way in a thread
 
 /// The block's largest logit, the first of equals.
 struct LargestLogit {
@@ -131,7 +132,14 @@ __global__ void __launch_bounds__(classifier_sample_threads) classifier_samples_
   LargestLogit mine{-INFINITY, a.outputs};
   for (int64_t k = threadIdx.x; k < a.outputs; k += blockDim.x) {
     float logit = a.bias[k];
-    for (int64_t range = 0; range < a.ranges; ++range) logit += a.partial[(range * samples + n) * a.outputs + k];
+    for (int64_t first = 0; first < a.ranges; first += ranges_at_once) {
+      float shares[ranges_at_once];
+      LAYERWISE_UNROLL
+      for (int i = 0; i < ranges_at_once; ++i)
+        shares[i] = first + i < a.ranges ? a.partial[((first + i) * samples + n) * a.outputs + k] : 0.0f;
+      LAYERWISE_UNROLL
+      for (int i = 0; i < ranges_at_once; ++i) logit += shares[i];
+    }
     logits[k] = logit;
     mine = larger(mine, {logit, k});
   }

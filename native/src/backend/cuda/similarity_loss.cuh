@@ -97,16 +97,22 @@ __device__ __forceinline__ void similarity_piece(const Operand<S, true>& units, 
 struct SimilaritySums {
   double supervised = 0, unsupervised = 0;
   float along = 0;
+
+  __device__ __forceinline__ void add(const SimilaritySums& other) {
+    supervised += other.supervised;
+    unsupervised += other.unsupervised;
+    along += other.along;
+  }
 };
 
 /// R, the losses and g of a piece, g in two tiles of 32 samples. Eight threads have a row, each takes every
 /// eighth column.
 template <class T>
-__device__ __forceinline__ void similarity_differences(const SimilarityArguments<T>& a, int64_t first_row,
-                                                       int64_t first_column, bool inspected, SimilaritySums& sums,
-                                                       const SimilarityPiece& cosines, const SimilarityPiece& of_codes,
-                                                       const SimilarityPiece& of_input,
-                                                       Tile<T, similarity_rows>* gradient) {
+__device__ __forceinline__ SimilaritySums
+similarity_differences(const SimilarityArguments<T>& a, int64_t first_row, int64_t first_column, bool inspected,
+                       const SimilarityPiece& cosines, const SimilarityPiece& of_codes,
+                       const SimilarityPiece& of_input, Tile<T, similarity_rows>* gradient) {
+  SimilaritySums sums;
   const int row = threadIdx.x / 8;
   const int64_t i = first_row + row;
   for (int column = threadIdx.x % 8; column < similarity_columns; column += 8) {
@@ -133,6 +139,7 @@ __device__ __forceinline__ void similarity_differences(const SimilarityArguments
     }
     store_element(&gradient[column / tile_depth][row][column % tile_depth], g);
   }
+  return sums;
 }
 
 /// Losses, gradient, and what is to be inspected.
@@ -145,7 +152,7 @@ __device__ __forceinline__ void similarity_differences(const SimilarityArguments
 /// Floor on an H100: 2 · N · F · size / 3.0 TB/s; FLOPs / 790 TFLOP/s for Bfloat16. For float shared
 /// memory bounds a block: 24 · F clocks for 128 samples.
 template <class T>
-__global__ void __launch_bounds__(tile_threads) similarity_loss_kernel(SimilarityArguments<T> a) {
+__global__ void __launch_bounds__(tile_threads, 3) similarity_loss_kernel(SimilarityArguments<T> a) {
   LAYERWISE_SHARED(T, row_tile, [similarity_rows][tile_stride<T>]);
   LAYERWISE_SHARED(T, column_tile, [similarity_columns][tile_stride<T>]);
   LAYERWISE_SHARED(float, code_row_tile, [similarity_rows][tile_stride<float>]);
@@ -174,9 +181,9 @@ __global__ void __launch_bounds__(tile_threads) similarity_loss_kernel(Similarit
         if (a.input.data != nullptr)
           similarity_piece(a.input, first_row, first_column, row_tile, column_tile, of_input);
         __syncthreads();
-        SimilaritySums again;
-        similarity_differences(a, first_row, first_column, is_first && blockIdx.y == 0, is_first ? sums : again,
-                               cosines, of_codes, of_input, gradient);
+        const SimilaritySums of_piece = similarity_differences(
+            a, first_row, first_column, is_first && blockIdx.y == 0, cosines, of_codes, of_input, gradient);
+        if (is_first) sums.add(of_piece);
         __syncthreads();
       }
       if (a.d_x == nullptr) continue;
