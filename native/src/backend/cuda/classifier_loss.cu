@@ -51,7 +51,8 @@ void classifier_loss(Device& device, const ClassifierLoss& op) {
   with_storage(op.x.type, [&](auto* typed) {
     using T = std::remove_pointer_t<decltype(typed)>;
     const int64_t samples = op.x.shape.n, features = op.x.shape.features(), outputs = op.weight.shape.n;
-    const unsigned sample_tiles = blocks_for(samples, classifier_tile), output_tiles = blocks_for(outputs, classifier_tile);
+    const unsigned sample_tiles = blocks_for(samples, classifier_tile);
+    const unsigned output_tiles = blocks_for(outputs, classifier_tile);
     const int64_t range = features_per_range(device, static_cast<int64_t>(sample_tiles) * output_tiles, features);
     const unsigned ranges = blocks_for(features, range);
     const ArenaTensor partial = device.arena.take(DataType::float32, Shape{ranges, samples, 1, outputs});

@@ -67,7 +67,8 @@ __device__ __forceinline__ LargestLogit larger(const LargestLogit& a, const Larg
 }
 __device__ __forceinline__ LargestLogit block_largest(LargestLogit mine, LargestLogit* scratch) {
   for (int offset = 16; offset > 0; offset /= 2)
-    mine = larger(mine, {__shfl_xor_sync(all_lanes, mine.value, offset), __shfl_xor_sync(all_lanes, mine.index, offset)});
+    mine = larger(mine, {__shfl_xor_sync(all_lanes, mine.value, offset),
+                         __shfl_xor_sync(all_lanes, mine.index, offset)});
   if (threadIdx.x % 32 == 0) scratch[threadIdx.x / 32] = mine;
   __syncthreads();
   for (unsigned warp = 0; warp < blockDim.x / 32; ++warp) mine = larger(mine, scratch[warp]);
@@ -76,8 +77,8 @@ __device__ __forceinline__ LargestLogit block_largest(LargestLogit mine, Largest
 
 /// Cross-entropy of one sample, log Σ exp(logit) − logit[label], by the block; d logits is
 /// scale · (softmax − one-hot).
-__device__ __forceinline__ void cross_entropy(const ClassifierSamples& a, int64_t n, const float* logits, float* d_logits,
-                                              LargestLogit mine) {
+__device__ __forceinline__ void cross_entropy(const ClassifierSamples& a, int64_t n, const float* logits,
+                                              float* d_logits, LargestLogit mine) {
   LAYERWISE_SHARED(LargestLogit, largest_of_warps, [classifier_sample_threads / 32]);
   LAYERWISE_SHARED(float, sums_of_warps, [classifier_sample_threads / 32]);
   const int32_t label = a.labels[n];

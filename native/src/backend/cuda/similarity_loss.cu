@@ -38,7 +38,8 @@ void make_units(const Device& device, const Tensor& x, const Tensor& units, floa
     a.padded_features = units.shape.c;
     a.units = units.as<S>();
     a.norms = norms;
-    LAYERWISE_LAUNCH((unit_vectors_kernel<T, S>), static_cast<unsigned>(units.shape.n), unit_threads, 0, device.stream, a);
+    LAYERWISE_LAUNCH((unit_vectors_kernel<T, S>), static_cast<unsigned>(units.shape.n), unit_threads, 0,
+                     device.stream, a);
   });
 }
 

@@ -57,8 +57,10 @@ __global__ void __launch_bounds__(unit_threads) unit_vectors_kernel(UnitVectors<
   }
   const double norm = sqrt(block_sum(squares, scratch));
   const double inverse = 1 / (similarity_epsilon + norm);
-  for (int64_t f = threadIdx.x; f < a.padded_features; f += blockDim.x)
-    store_element(unit + f, f < a.features ? static_cast<float>((load_element(first + f * step) - mean) * inverse) : 0.0f);
+  for (int64_t f = threadIdx.x; f < a.padded_features; f += blockDim.x) {
+    const double value = f < a.features ? (load_element(first + f * step) - mean) * inverse : 0;
+    store_element(unit + f, static_cast<float>(value));
+  }
   if (a.norms != nullptr && threadIdx.x == 0) a.norms[n] = static_cast<float>(norm);
 }
 
@@ -188,10 +190,10 @@ __global__ void __launch_bounds__(tile_threads, 3) similarity_loss_kernel(Simila
       }
       if (a.d_x == nullptr) continue;
       const Operand<T, false> transposed{a.units.data, a.units.stride, a.units.rows, a.units.stride, true};
-      Staging<T, false, similarity_columns> staging;
+      PieceLoader<T, false, similarity_columns> loader;
       for (int half = 0; half < similarity_columns / tile_depth; ++half) {
-        staging.load(transposed, feature, first_column + half * tile_depth, a.units.rows);
-        staging.template store<T>(column_tile);
+        loader.load(transposed, feature, first_column + half * tile_depth, a.units.rows);
+        loader.template store<T>(column_tile);
         __syncthreads();
         d_units.multiply(gradient[half], column_tile);
         __syncthreads();

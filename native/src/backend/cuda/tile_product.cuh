@@ -49,7 +49,7 @@ Operand<T, along_depth> make_operand(const T* data, int64_t rows, int64_t depth)
 /// threads take the two groups of a sector of 32 bytes and a warp 16 depths, so that its transposed
 /// stores to shared memory fall on different banks (for Bfloat16 two on each).
 template <class T, bool along_depth, int rows>
-class Staging {
+class PieceLoader {
  public:
   /// Zeros where the operand ends, and from depth `end` on.
   __device__ __forceinline__ void load(const Operand<T, along_depth>& from, int64_t row, int64_t begin, int64_t end) {
@@ -206,8 +206,8 @@ __device__ __forceinline__ void add_tile_product(Accumulator<S, rows, columns>& 
                                                  const Operand<A, a_along_depth>& a, int64_t row,
                                                  const Operand<B, b_along_depth>& b, int64_t column, int64_t begin,
                                                  int64_t end, Tile<S, rows>& a_tile, Tile<S, columns>& b_tile) {
-  Staging<A, a_along_depth, rows> from_a;
-  Staging<B, b_along_depth, columns> from_b;
+  PieceLoader<A, a_along_depth, rows> from_a;
+  PieceLoader<B, b_along_depth, columns> from_b;
   from_a.load(a, row, begin, end);
   from_b.load(b, column, begin, end);
   for (int64_t d = begin; d < end; d += tile_depth) {
