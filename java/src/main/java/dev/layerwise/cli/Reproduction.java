@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.checkpoint.AtomicFiles;
+import dev.layerwise.checkpoint.CheckpointException;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.nativelib.NativeLibrary;
 import dev.layerwise.recipe.Preset;
@@ -28,6 +29,7 @@ import java.util.TreeMap;
 final class Reproduction {
   private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
+  private final List<Preset> related;
   private final DataSet<?> images;
   private final Path folder;
   private final double epochsScale;
@@ -46,6 +48,7 @@ final class Reproduction {
   Reproduction(
       List<Preset> related, DataSet<?> images, Path folder, double epochsScale, String device, int threads,
       TrainingSession session, ReproductionPrinter printer) {
+    this.related = related;
     this.images = images;
     this.folder = folder;
     this.epochsScale = epochsScale;
@@ -53,22 +56,33 @@ final class Reproduction {
     this.threads = threads;
     this.session = session;
     this.printer = printer;
-    related.forEach(preset -> finished.put(preset, earlierRuns(preset)));
   }
 
   private Path home(Preset preset, long seed) {
     return folder.resolve(preset.name()).resolve("seed-" + seed);
   }
 
-  /** What earlier commands have finished in the same configuration, with seeds 1, 2, … */
-  private Map<Long, TrainingResult> earlierRuns(Preset preset) {
+  /**
+   * What earlier commands have finished in the same configuration, with seeds 1, 2, …. A damaged checkpoint counts for
+   * nothing where the run was not asked for.
+   *
+   * @param seeds how many of them are asked for
+   */
+  private Map<Long, TrainingResult> earlierRuns(Preset preset, int seeds) {
     Map<Long, TrainingResult> runs = new TreeMap<>();
     for (long seed = 1; Files.exists(home(preset, seed)); seed++) {
       Path home = home(preset, seed);
       if (RunDirectory.holdsModel(home) && RunDirectory.holdsCheckpoint(home)) {
-        RecordedRun run = Trainer.recorded(home);
-        if (run.result().finished() && run.config().equals(config(preset, seed))) {
-          runs.put(seed, run.result());
+        try {
+          RecordedRun run = Trainer.recorded(home);
+          if (run.result().finished() && run.config().equals(config(preset, seed))) {
+            runs.put(seed, run.result());
+          }
+        } catch (CheckpointException e) {
+          if (seed <= seeds) {
+            throw e;
+          }
+          printer.leftOut(preset, seed, e);
         }
       }
     }
@@ -83,6 +97,7 @@ final class Reproduction {
    * @return whether all is finished; otherwise it was stopped
    */
   boolean run(List<Preset> presets, int seeds) {
+    related.forEach(preset -> finished.put(preset, earlierRuns(preset, presets.contains(preset) ? seeds : 0)));
     for (long seed = 1; seed <= seeds; seed++) {
       for (Preset preset : presets) {
         TrainingResult earlier = finished.get(preset).get(seed);

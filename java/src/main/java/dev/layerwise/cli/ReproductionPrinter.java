@@ -2,6 +2,7 @@ package dev.layerwise.cli;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
+import dev.layerwise.checkpoint.CheckpointException;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.report.ResultsTable;
@@ -66,6 +67,11 @@ final class ReproductionPrinter {
   void kept(Preset preset, long seed, TrainingResult result) {
     say("%s, seed %d: was finished before, with test error %.2f %%", preset.name(), seed, result.testError());
     finished(preset, seed, result);
+  }
+
+  /** A run that was not asked for cannot be read, and so does not get into the table. */
+  void leftOut(Preset preset, long seed, CheckpointException reason) {
+    say("%s, seed %d: left out of the table: %s", preset.name(), seed, reason.getMessage());
   }
 
   private void finished(Preset preset, long seed, TrainingResult result) {

@@ -58,12 +58,12 @@ public final class Trainer implements AutoCloseable {
 
   /** The configuration with which the run of a checkpoint was started; a file or a run's folder. */
   public static RunConfig configOf(Path checkpoint) {
-    return Checkpoint.read(checkpoint).config();
+    return Checkpoint.State.read(checkpoint).config();
   }
 
   /** What a run is and how far it had come, from its checkpoint; a file or a run's folder. */
   public static RecordedRun recorded(Path checkpoint) {
-    Checkpoint at = Checkpoint.read(checkpoint);
+    Checkpoint.State at = Checkpoint.State.read(checkpoint);
     return new RecordedRun(at.config(), at.progress().result(at.config().training().epochs()));
   }
 
