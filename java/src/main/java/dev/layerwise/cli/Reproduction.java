@@ -14,6 +14,7 @@ import dev.layerwise.report.ResultsTable;
 import dev.layerwise.train.RecordedRun;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.RunDirectory;
+import dev.layerwise.train.SessionSettings;
 import dev.layerwise.train.Trainer;
 import dev.layerwise.train.TrainingResult;
 import java.nio.charset.StandardCharsets;
@@ -124,7 +125,7 @@ final class Reproduction {
     RunConfig config = config(preset, seed);
     try (RunDirectory directory = RunDirectory.open(home)) {
       if (!directory.holdsRun()) {
-        return session.train(config, null, images, directory, printer.of(preset, seed));
+        return session.train(config, null, images, directory, SessionSettings.DEFAULT, printer.of(preset, seed));
       }
       if (!RunDirectory.holdsCheckpoint(home)) {
         throw new LayerwiseException(
@@ -132,7 +133,7 @@ final class Reproduction {
                 + " another --out");
       }
       checkSame(home, config);
-      return session.train(config, home, images, directory, printer.of(preset, seed));
+      return session.train(config, home, images, directory, SessionSettings.DEFAULT, printer.of(preset, seed));
     }
   }
 

@@ -39,8 +39,8 @@ final class ReproductionPrinter {
   TrainingSession.Reporter of(Preset preset, long seed) {
     return new TrainingSession.Reporter() {
       @Override
-      public void started(RunConfig config, DataSet<?> images, Path folder, int epoch) {
-        String how = epoch == 1 ? "training" : "continuing with epoch " + epoch;
+      public void started(RunConfig config, DataSet<?> images, Path folder, Integer epoch) {
+        String how = epoch == null ? "only its result was left to write" : epoch == 1 ? "training" : "continuing with epoch " + epoch;
         say("%s, seed %d: %s in %s", preset.name(), seed, how, folder);
       }
 
@@ -93,7 +93,12 @@ final class ReproductionPrinter {
     say("the table is in %s and table.json beside it", folder.resolve("table.md"));
   }
 
-  /** A stop was asked for. */
+  /** A stop is asked for. */
+  void stopping() {
+    say(RunPrinter.STOPPING);
+  }
+
+  /** The stop that was asked for has happened. */
   void stopped(Path folder) {
     say("stopped; everything is saved in %s. Run the same command again to continue.", folder);
   }

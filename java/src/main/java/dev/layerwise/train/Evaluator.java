@@ -5,6 +5,7 @@ import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.nativelib.NativeTensor;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 
 /** Passes a whole set of images through a network in evaluation mode. */
@@ -25,10 +26,26 @@ public final class Evaluator {
    */
   public static List<BlockMetrics> evaluate(
       Network network, ImageFeed images, int count, int batchSize, LogitsConsumer consumer) {
+    return evaluate(network, images, count, batchSize, consumer, () -> false);
+  }
+
+  /**
+   * The same, but given up when a stop is asked for.
+   *
+   * @param stop asked before each batch
+   * @return {@code null} if it was given up
+   */
+  static List<BlockMetrics> evaluate(
+      Network network, ImageFeed images, int count, int batchSize, LogitsConsumer consumer, BooleanSupplier stop) {
     int[] order = IntStream.range(0, count).toArray();
     network.readMetrics(); // starts them anew
     try (ImageFeed.Pass pass = images.pass(order, 0, batchSize, 0, null)) {
       for (NativeDataSet.Batch next = pass.next(); next != null; next = pass.next()) {
+        if (stop.getAsBoolean()) {
+          next.close();
+          network.readMetrics(); // nobody takes these for training's
+          return null;
+        }
         try (NativeDataSet.Batch batch = next;
             NativeTensor logits = network.evaluate(batch.images(), batch.labels())) {
           if (consumer != null) {

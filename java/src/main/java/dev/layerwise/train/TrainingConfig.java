@@ -1,5 +1,6 @@
 package dev.layerwise.train;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import dev.layerwise.data.EpochOrder;
@@ -26,6 +27,7 @@ import java.util.Objects;
  * @param seed keys initialization, shuffling, augmentation and dropout
  * @param device {@code cpu} or {@code reference}
  * @param threads computing threads, resolved: never 0
+ * @param patience epochs without an improvement of the test error after which the run ends; {@code null}: it does not
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record TrainingConfig(
@@ -43,13 +45,31 @@ public record TrainingConfig(
     int length,
     long seed,
     String device,
-    int threads) {
+    int threads,
+    @JsonInclude(JsonInclude.Include.NON_NULL) Integer patience) {
 
   /** Throws {@link NullPointerException} if a name or the list is missing. */
   public TrainingConfig {
     Objects.requireNonNull(dataset);
     Objects.requireNonNull(device);
     lrDecayMilestones = List.copyOf(lrDecayMilestones);
+  }
+
+  /** A run that ends after its epochs and not before. */
+  public TrainingConfig(
+      String dataset, int epochs, int batchSize, int classesPerBatch, int classesPerBatchUntilEpoch, double lr,
+      List<Integer> lrDecayMilestones, double lrDecayFact, int cropPadding, boolean horizontalFlip, int nHoles,
+      int length, long seed, String device, int threads) {
+    this(
+        dataset, epochs, batchSize, classesPerBatch, classesPerBatchUntilEpoch, lr, lrDecayMilestones, lrDecayFact,
+        cropPadding, horizontalFlip, nHoles, length, seed, device, threads, null);
+  }
+
+  /** The same with another patience; {@code null}: without end. */
+  public TrainingConfig withPatience(Integer otherPatience) {
+    return new TrainingConfig(
+        dataset, epochs, batchSize, classesPerBatch, classesPerBatchUntilEpoch, lr, lrDecayMilestones, lrDecayFact,
+        cropPadding, horizontalFlip, nHoles, length, seed, device, threads, otherPatience);
   }
 
   /** The learning rate of an epoch (counted from 1): lr · fact^(milestones ≤ epoch − 1). */
@@ -76,7 +96,7 @@ public record TrainingConfig(
   public TrainingConfig with(String otherDevice, int otherThreads, long otherSeed) {
     return new TrainingConfig(
         dataset, epochs, batchSize, classesPerBatch, classesPerBatchUntilEpoch, lr, lrDecayMilestones, lrDecayFact,
-        cropPadding, horizontalFlip, nHoles, length, otherSeed, otherDevice, otherThreads);
+        cropPadding, horizontalFlip, nHoles, length, otherSeed, otherDevice, otherThreads, patience);
   }
 
   /** The same schedule over more or fewer epochs: all its epoch numbers times a factor, rounded, but at least 1. */
@@ -85,7 +105,7 @@ public record TrainingConfig(
         dataset, stretch(epochs, factor), batchSize, classesPerBatch,
         classesPerBatchUntilEpoch == 0 ? 0 : stretch(classesPerBatchUntilEpoch, factor), lr,
         lrDecayMilestones.stream().map(milestone -> stretch(milestone, factor)).toList(), lrDecayFact,
-        cropPadding, horizontalFlip, nHoles, length, seed, device, threads);
+        cropPadding, horizontalFlip, nHoles, length, seed, device, threads, patience);
   }
 
   private static int stretch(int epoch, double factor) {
