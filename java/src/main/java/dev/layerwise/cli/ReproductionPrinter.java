@@ -40,7 +40,10 @@ final class ReproductionPrinter {
     return new TrainingSession.Reporter() {
       @Override
       public void started(RunConfig config, DataSet<?> images, Path folder, Integer epoch) {
-        String how = epoch == null ? "only its result was left to write" : epoch == 1 ? "training" : "continuing with epoch " + epoch;
+        String how =
+            epoch == null ? "only its result was left to write"
+                : epoch == 1 ? "training"
+                : "continuing with epoch " + epoch;
         say("%s, seed %d: %s in %s", preset.name(), seed, how, folder);
       }
 

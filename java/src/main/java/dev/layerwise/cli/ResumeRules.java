@@ -14,7 +14,7 @@ final class ResumeRules {
 
   private ResumeRules() {}
 
-  /** Throws a usage error that names what the options would change; only more epochs and another patience are allowed. */
+  /** Throws a usage error that names what the options would change, but for more epochs and another patience. */
   static void check(RunConfig recorded, RunConfig wanted) {
     List<String> changed = changes(recorded, wanted);
     changed.removeIf(change -> change.startsWith("epochs ") || change.startsWith("patience "));
@@ -36,8 +36,8 @@ final class ResumeRules {
         JsonNode old = before.get(part).path(name);
         JsonNode now = after.get(part).path(name);
         if (!old.equals(now)) {
-          changed.add(
-              old.isObject() || now.isObject() ? "the network's blocks" : name + " from " + said(old) + " to " + said(now));
+          boolean blocks = old.isObject() || now.isObject();
+          changed.add(blocks ? "the network's blocks" : name + " from " + said(old) + " to " + said(now));
         }
       }
     });

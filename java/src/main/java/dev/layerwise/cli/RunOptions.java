@@ -12,7 +12,8 @@ import picocli.CommandLine.TypeConversionException;
 
 /** Where results go, where a run goes on, and when it stops. */
 final class RunOptions {
-  private static final Pattern TIME = Pattern.compile("(?:(\\d{1,4})d)?(?:(\\d{1,5})h)?(?:(\\d{1,6})m)?(?:(\\d{1,7})s)?");
+  private static final Pattern TIME =
+      Pattern.compile("(?:(\\d{1,4})d)?(?:(\\d{1,5})h)?(?:(\\d{1,6})m)?(?:(\\d{1,7})s)?");
   private static final Pattern EPOCHS = Pattern.compile("(\\d{1,7})");
   private static final Pattern STEPS = Pattern.compile("(\\d{1,12})steps");
 
@@ -35,16 +36,16 @@ final class RunOptions {
   @Option(
       names = "--patience",
       paramLabel = "N",
-      description = "End the run when the test error has not improved for N epochs; 0: only after the last. A resumed run"
-          + " keeps its patience unless another is given. Default: 0.")
+      description = "End the run when the test error has not improved for N epochs; 0: only after the last. A resumed"
+          + " run keeps its patience unless another is given. Default: 0.")
   Integer patience;
 
   @Option(
       names = "--time-limit",
       paramLabel = "TIME",
       converter = TimeConverter.class,
-      description = "Stop after the step during which so much time, such as 90s, 30m or 1h30m, has passed; the run can be"
-          + " continued. Default: no limit.")
+      description = "Stop after the step during which so much time, such as 90s, 30m or 1h30m, has passed; the run can"
+          + " be continued. Default: no limit.")
   Duration timeLimit;
 
   @Option(
@@ -103,8 +104,8 @@ final class RunOptions {
       if (time != null) {
         return new CheckpointSchedule(0, 0, time);
       }
-      throw new TypeConversionException("'" + text + "' is no number of epochs such as 5, of steps such as 200steps, and"
-          + " no time such as 10m");
+      throw new TypeConversionException(
+          "'" + text + "' is no number of epochs such as 5, of steps such as 200steps, and no time such as 10m");
     }
   }
 

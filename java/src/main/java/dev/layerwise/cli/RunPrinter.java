@@ -90,8 +90,7 @@ final class RunPrinter implements TrainingSession.Reporter {
     }
     if (out.checkError()) {
       throw new LayerwiseException(
-          "nobody reads stdout any more; epoch " + report.epoch() + " is saved, continue with: layerwise train --resume "
-              + folder);
+          "nobody reads stdout any more; continue from the last checkpoint with: layerwise train --resume " + folder);
     }
   }
 
@@ -147,13 +146,14 @@ final class RunPrinter implements TrainingSession.Reporter {
               result.testError(), result.epochs(), result.seconds(), model.toString(), early ? "patience" : "epochs"));
     } else {
       out.printf(
-          "done: test error %.2f %% after %d epochs in %.1f s%n", result.testError(), result.epochs(), result.seconds());
+          "done: test error %.2f %% after %d epochs in %.1f s%n", result.testError(), result.epochs(),
+          result.seconds());
     }
     out.flush();
     if (early) {
       err.printf(
-          "ended by --patience: the test error has not improved since epoch %d, which had %.2f %%%n", result.bestEpoch(),
-          result.bestTestError());
+          "ended by --patience: the test error has not improved since epoch %d, which had %.2f %%%n",
+          result.bestEpoch(), result.bestTestError());
     }
     err.printf("the model is in %s%n", model);
     err.flush();

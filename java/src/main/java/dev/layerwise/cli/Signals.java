@@ -22,10 +22,9 @@ final class Signals {
   static Object handle(String name, Runnable handler) {
     try {
       MethodHandle run =
-          MethodHandles.dropArguments(
-              MethodHandles.lookup().findVirtual(Runnable.class, "run", MethodType.methodType(void.class)).bindTo(handler),
-              0, signalClass());
-      return set(name, MethodHandleProxies.asInterfaceInstance(handlerClass(), run));
+          MethodHandles.lookup().findVirtual(Runnable.class, "run", MethodType.methodType(void.class)).bindTo(handler);
+      MethodHandle handle = MethodHandles.dropArguments(run, 0, signalClass());
+      return set(name, MethodHandleProxies.asInterfaceInstance(handlerClass(), handle));
     } catch (NoSuchMethodException | IllegalAccessException e) {
       throw new IllegalStateException(e);
     } catch (IllegalArgumentException e) {

@@ -15,8 +15,8 @@ final class StopOnSignal {
   private StopOnSignal() {}
 
   /**
-   * Does the work. The first signal asks it to stop. The second ends the process at once: files are replaced as a whole,
-   * so what is on the disk then is what was there before.
+   * Does the work. The first signal asks it to stop. The second ends the process at once: files are replaced as a
+   * whole, so what is on the disk then is what was there before.
    *
    * @param work says whether it came to its end by itself
    * @return the exit code: 0, or the first signal's

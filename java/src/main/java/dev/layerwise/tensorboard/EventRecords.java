@@ -25,12 +25,12 @@ public final class EventRecords {
 
   /** The record that a file begins with. */
   public static byte[] version(double time) {
-    return record(event(time, 0).bytes(3, "brain.Event:2".getBytes(StandardCharsets.UTF_8)));
+    return record(event(time).bytes(3, "brain.Event:2".getBytes(StandardCharsets.UTF_8)));
   }
 
   /** Says that a process starts to write at a step: what a reader has seen from that step on is void. */
   public static byte[] sessionStart(double time, long step) {
-    return record(event(time, step).bytes(7, new Message().varint(1, 1).encoded())); // SessionLog.status = START
+    return record(event(time).varint(2, step).bytes(7, new Message().varint(1, 1).encoded())); // SessionLog.status = START
   }
 
   /** Values at a step, by tag. */
@@ -44,11 +44,11 @@ public final class EventRecords {
                     .bytes(1, tag.getBytes(StandardCharsets.UTF_8))
                     .fixed32(2, Float.floatToIntBits(value.floatValue()))
                     .encoded()));
-    return record(event(time, step).bytes(5, summary.encoded()));
+    return record(event(time).varint(2, step).bytes(5, summary.encoded()));
   }
 
-  private static Message event(double time, long step) {
-    return new Message().fixed64(1, Double.doubleToLongBits(time)).varint(2, step);
+  private static Message event(double time) {
+    return new Message().fixed64(1, Double.doubleToLongBits(time));
   }
 
   /** Length, its masked checksum, content, its masked checksum; all numbers little-endian. */

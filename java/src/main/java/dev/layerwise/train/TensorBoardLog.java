@@ -44,7 +44,7 @@ final class TensorBoardLog {
     List<Path> replaced = filesIn(folder);
     AtomicFiles.write(file, out -> {
       out.write(EventRecords.version(now));
-      out.write(EventRecords.sessionStart(now, 1)); // what TensorBoard has read of earlier sessions is void from step 1 on
+      out.write(EventRecords.sessionStart(now, 1)); // what TensorBoard has read of earlier sessions is void
       for (EpochReport report : earlier) {
         out.write(EventRecords.scalars(now - secondsBefore + report.seconds(), report.epoch(), values(report)));
       }
