@@ -48,7 +48,8 @@ class ProgressLineTest {
   @Test
   void whatIsNotKnownIsLeftOut() {
     EpochProgress start =
-        new EpochProgress(1, 2, 0, 1000, Double.NaN, Double.NaN, List.of(new BlockReport("a", Double.NaN, null, null, null)));
+        new EpochProgress(
+            1, 2, 0, 1000, Double.NaN, Double.NaN, List.of(new BlockReport("a", Double.NaN, null, null, null)));
     assertThat(line.line(start, Double.NaN, 200)).matches("epoch 1/2  [░.]{20}  0 %");
     EpochProgress end = new EpochProgress(1, 2, 1000, 1000, 1, 50, List.of());
     assertThat(line.line(end, 100, 200)).matches("epoch 1/2  [█#]{20}  100 %  testing  loss 1\\.0000 error 50\\.00 %");

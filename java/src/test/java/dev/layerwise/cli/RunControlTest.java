@@ -178,7 +178,7 @@ class RunControlTest {
     "--time-limit 30          | '30' is no time such as 90s, 30m or 1h30m",
     "--time-limit 0s          | '0s' is no time",
     "--time-limit 1m1h        | '1m1h' is no time",
-    "--checkpoint-every 0     | '0' is no number of epochs such as 5, of steps such as 200steps, and no time such as 10m",
+    "--checkpoint-every 0     | '0' is no number of epochs such as 5, of steps such as 200steps, and no time",
     "--checkpoint-every never | 'never' is no number of epochs",
   })
   void wrongUsageExitsWith2(String options, String message) {
