@@ -17,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.AfterAll;
@@ -60,24 +61,28 @@ class DamagedFilesDrill {
   @Test
   void checkpoints() throws IOException {
     byte[] whole = Files.readAllBytes(run.resolve("checkpoint.safetensors"));
-    drill(1, 150, whole, headerOf(whole), "x.safetensors", file -> {
+    Use resume = file -> {
       Path out = Files.createTempDirectory(folder, "resumed").resolve("run");
       refusedOrDone("train --time-limit 1s --resume " + file + " --out " + out);
-    });
+    };
+    drill(1, 50, whole, headerOf(whole), "x.safetensors", resume);
+    drillDescriptions(11, 150, whole, resume);
   }
 
   @Test
   void models() throws IOException {
     byte[] whole = Files.readAllBytes(run.resolve("model.safetensors"));
-    drill(2, 150, whole, headerOf(whole), "x.safetensors", file -> refusedOrDone("evaluate --threads 1 " + file));
+    Use evaluate = file -> refusedOrDone("evaluate --threads 1 " + file);
+    drill(2, 50, whole, headerOf(whole), "x.safetensors", evaluate);
+    drillDescriptions(12, 100, whole, evaluate);
   }
 
   @Test
   void networks() throws IOException {
-    CommandLineRunner described = command("networks --description --dataset digits --model resnet18");
+    CommandLineRunner described = command("networks --description --model resnet18");
     assertThat(described.exitCode()).as(described.err()).isZero();
     byte[] whole = described.out().getBytes(StandardCharsets.UTF_8);
-    drill(3, 150, whole, whole.length, "x.json", file -> refusedOrDone("networks --dataset digits --model " + file));
+    drill(3, 150, whole, whole.length, "x.json", file -> refusedOrDone("networks --model " + file));
   }
 
   @Test
@@ -107,7 +112,7 @@ class DamagedFilesDrill {
     for (String name : new String[] {"train", "extra", "test"}) {
       SyntheticFiles.write(data.resolve(name + "_32x32.mat"), whole);
     }
-    drill(6, 200, whole, 400, "svhn/test_32x32.mat", file -> DataSets.load("svhn", data));
+    drill(6, 150, whole, 400, "svhn/test_32x32.mat", file -> DataSets.load("svhn", data));
   }
 
   @Test
@@ -128,9 +133,26 @@ class DamagedFilesDrill {
   private static void drill(long seed, int count, byte[] whole, int textBytes, String name, Use use)
       throws IOException {
     Mutations mutations = new Mutations(seed);
+    drill(seed, count, name, () -> mutations.of(whole, textBytes), use);
+  }
+
+  /** Files that are whole but for the numbers in their descriptions. */
+  private static void drillDescriptions(long seed, int count, byte[] whole, Use use) throws IOException {
+    Mutations mutations = new Mutations(seed);
+    byte[] header = Arrays.copyOfRange(whole, 8, headerOf(whole));
+    drill(seed, count, "x.safetensors", () -> {
+      byte[] changed = mutations.ofNumbers(header);
+      return ByteBuffer.allocate(8 + changed.length + whole.length - headerOf(whole))
+          .order(ByteOrder.LITTLE_ENDIAN).putLong(changed.length).put(changed)
+          .put(whole, headerOf(whole), whole.length - headerOf(whole)).array();
+    }, use);
+  }
+
+  private static void drill(long seed, int count, String name, Supplier<byte[]> damage, Use use)
+      throws IOException {
     int refused = 0;
     for (int i = 0; i < count; i++) {
-      byte[] damaged = mutations.of(whole, textBytes);
+      byte[] damaged = damage.get();
       Path file = Files.write(folder.resolve(name), damaged);
       try {
         use.on(file);
@@ -160,6 +182,7 @@ class DamagedFilesDrill {
     return CommandLineRunner.run((Object[]) words.split(" "));
   }
 
+  /** Where a file's tensors begin. */
   private static int headerOf(byte[] safetensors) {
     return 8 + (int) ByteBuffer.wrap(safetensors).order(ByteOrder.LITTLE_ENDIAN).getLong();
   }

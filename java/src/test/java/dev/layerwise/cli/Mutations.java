@@ -7,16 +7,12 @@ import java.util.Random;
 
 /** Damages files as disks, transfers and people do: the same for the same seed. */
 final class Mutations {
-  private static final String[] NUMBERS = {"0", "-1", "1e308", "2147483648", "999999999", "NaN", "null", "\"x\"", "[]"};
+  private static final String[] NUMBERS = {"0", "-1", "1e308", "2147483648", "999999999", "70000", "3", "NaN", "null", "\"x\"", "[]"};
 
   private final Random random;
 
   Mutations(long seed) {
     random = new Random(seed);
-  }
-
-  int below(int bound) {
-    return random.nextInt(bound);
   }
 
   /**
@@ -41,6 +37,12 @@ final class Mutations {
       }
     }
     return bytes;
+  }
+
+  /** A copy of a text with one or two of its numbers changed. */
+  byte[] ofNumbers(byte[] text) {
+    byte[] bytes = anotherNumber(text, random.nextInt(text.length));
+    return random.nextBoolean() ? bytes : anotherNumber(bytes, random.nextInt(bytes.length));
   }
 
   /** The next number in the text becomes another. */
