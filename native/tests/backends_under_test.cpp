@@ -10,9 +10,10 @@ namespace layerwise::test {
 
 namespace {
 
-DeviceOptions threads(int count) {
+DeviceOptions threads(int count, const std::string& engine = "auto") {
   DeviceOptions options;
   options.threads = count;
+  options.engine = engine;
   return options;
 }
 
@@ -31,6 +32,8 @@ const std::vector<BackendUnderTest>& backends_under_test() {
       {"reference", make_reference_backend},  // against itself: guards, untouched inputs, unwritten outputs
       {"cpu_1_thread", [] { return make_cpu_backend(threads(1)); }},
       {"cpu_2_threads", [] { return make_cpu_backend(threads(2)); }},
+      {"cpu_winograd_1_thread", [] { return make_cpu_backend(threads(1, "winograd")); }},
+      {"cpu_winograd_2_threads", [] { return make_cpu_backend(threads(2, "winograd")); }},
 #ifdef LAYERWISE_CUDA_ON_HOST
       // Held to the operations that have kernels: see finished_on_cuda in operation_test.cpp.
       {"cuda_on_host_f32", [] { return make_cuda_on_host(Precision::f32); }},

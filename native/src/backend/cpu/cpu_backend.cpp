@@ -29,8 +29,8 @@ void* allocate_aligned(size_t bytes) {
 
 class CpuBackend final : public Backend {
  public:
-  explicit CpuBackend(int threads)
-      : threads_(threads), arena_(allocate_aligned, [](void* data) { std::free(data); }), device_(arena_) {}
+  CpuBackend(int threads, cpu::ConvolutionEngine engine)
+      : threads_(threads), arena_(allocate_aligned, [](void* data) { std::free(data); }), device_(arena_, engine) {}
 
   const char* name() const override { return "cpu"; }
   DataType activation_type() const override { return DataType::float32; }
@@ -67,13 +67,19 @@ class CpuBackend final : public Backend {
   cpu::Device device_;
 };
 
+cpu::ConvolutionEngine engine_named(const std::string& name) {
+  if (name == "auto") return cpu::ConvolutionEngine::automatic;
+  if (name == "direct") return cpu::ConvolutionEngine::direct;
+  if (name == "winograd") return cpu::ConvolutionEngine::winograd;
+  fail(ErrorKind::invalid_argument, "the CPU has no engine '", name, "'; ask for auto, direct or winograd");
+}
+
 }  // namespace
 
 std::unique_ptr<Backend> make_cpu_backend(const DeviceOptions& options) {
   require(options.precision != Precision::bf16, "the CPU computes in float32; ask for precision f32 or auto");
-  require(options.engine == "auto", "the CPU has no engine '", options.engine, "'; ask for auto");
   require(!options.tf32, "tf32 is a precision of CUDA devices; the CPU has none");
-  return std::make_unique<CpuBackend>(cpu_thread_count(options.threads));
+  return std::make_unique<CpuBackend>(cpu_thread_count(options.threads), engine_named(options.engine));
 }
 
 }  // namespace layerwise

@@ -26,9 +26,24 @@ void bias_gradient(Device& device, const Tensor& d_y, const Tensor& d_bias) {
   }
 }
 
+/// The weight gradient alone, with batch norm's backward pass on its way in: d_y never reaches memory.
+void weight_gradient_by_winograd(Device& device, const EncoderGradient& op) {
+  const BatchNormCoefficients of(device,
+                                 {op.g, op.y, op.mean, op.variance, op.scale, op.d_scale, op.d_shift, {}, {}});
+  with_storage(op.x.type, [&](auto a) {
+    const BatchNormBackward<decltype(a)> backward{nullptr, of.multiplier, of.mean_g, op.mean.as<float>(), of.slope};
+    device.winograd.weight_gradient<decltype(a)>(op.x, op.g, op.y, backward, op.d_weight);
+  });
+}
+
 }  // namespace
 
 void encoder_gradient(Device& device, const EncoderGradient& op) {
+  if (op.y && !op.d_y && !op.d_x && by_winograd(device, op.convolution, op.x.shape, op.g.shape)) {
+    weight_gradient_by_winograd(device, op);
+    if (op.d_bias) std::fill_n(op.d_bias.as<float>(), op.d_bias.shape.elements(), 0.0f);
+    return;
+  }
   const Tensor& d_y = op.d_y ? op.d_y : op.g;
   if (op.y) batch_norm_gradient(device, {op.g, op.y, op.mean, op.variance, op.scale, op.d_scale, op.d_shift, {}, d_y});
   if (!op.y && d_y.data != op.g.data)

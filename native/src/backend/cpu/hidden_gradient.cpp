@@ -16,6 +16,22 @@ void similarity_gradient(Device& device, const HiddenGradient& op) {
   convolve_data_gradient(device, op.similarity_convolution, d_z, op.similarity_weight, op.g);
 }
 
+/// All of the operation: dz on its way into the transforms, what follows the data gradient on its way out.
+void hidden_gradient_by_winograd(Device& device, const HiddenGradient& op) {
+  const Shape& shape = op.h.shape;
+  ArenaTensor coefficients;
+  if (op.d_deviation)
+    coefficients = deviation_coefficients(device, op.deviation, op.d_deviation, shape.positions());
+  const ArenaTensor factors =
+      op.d_output ? dropout_factors(device, op.dropout, shape.n, shape.c) : ArenaTensor();
+  const Tensor& d_z = op.d_deviation ? op.z : op.d_z;
+  const SampleAffine affine{coefficients.view().as<float>(), op.mean.as<float>()};
+  with_storage(op.h.type, [&](auto a) {
+    device.winograd.weight_gradient<decltype(a)>(op.h, d_z, affine, op.d_similarity_weight);
+    device.winograd.hidden_gradient<decltype(a)>(op, d_z, affine, factors.view().as<float>());
+  });
+}
+
 /// Float sums of Σ g and Σ g · (y − mean) over a row of a map, and their doubles over a piece of the batch.
 struct Sums {
   float* part_g = nullptr;
@@ -101,9 +117,13 @@ class Sample {
 }  // namespace
 
 void hidden_gradient(Device& device, const HiddenGradient& op) {
+  const Shape& shape = op.h.shape;
+  if (op.similarity_weight && by_winograd(device, op.similarity_convolution, shape, shape)) {
+    hidden_gradient_by_winograd(device, op);
+    return;
+  }
   if (op.similarity_weight) similarity_gradient(device, op);
 
-  const Shape& shape = op.h.shape;
   const ArenaTensor factors =
       op.d_output ? dropout_factors(device, op.dropout, shape.n, shape.c) : ArenaTensor();
   const Partition pieces = partition_items(shape.n, shape.features());

@@ -11,6 +11,8 @@
 
 #include <cstdint>
 
+#include "backend/cpu/winograd_loops.h"
+
 namespace layerwise::cpu {
 
 /// The factors of dropout: Philox words below `threshold` become 0, the others `kept`.
@@ -33,7 +35,7 @@ struct AdamScalars {
 };
 
 struct Loops {
-  const char* instructions;  // "avx512", "avx2", "baseline"
+  const char* instructions;  // "avx512_bf16", "avx512", "avx2", "baseline"
 
   // ---- statistics (loops_statistics.cpp)
 
@@ -45,6 +47,10 @@ struct Loops {
   /// Merges the moments of `other_count` rows into those of `count` rows (Chan, Golub, LeVeque 1979).
   void (*merge_moments)(double* mean, double* squares, int64_t count, const double* other_mean,
                         const double* other_squares, int64_t other_count, int64_t channels);
+
+  /// merge_moments for `rows` rows given by a value near their mean and Σ and Σ² of the differences from it.
+  void (*merge_sums)(double* mean, double* squares, int64_t count, const float* center, const float* sum,
+                     const float* sum_of_squares, int64_t rows, int64_t channels);
 
   /// total += part; part = 0.
   void (*fold)(double* total, float* part, int64_t count);
@@ -122,6 +128,11 @@ struct Loops {
   /// See OptimizerStep; maximum null: Adam, else AMSGrad.
   void (*adam)(float* weight, const float* gradient, float* first, float* second, float* maximum, int64_t count,
                const AdamScalars& scalars);
+
+  // ---- Winograd's transforms (loops_winograd_input.cpp, loops_winograd_output.cpp)
+
+  WinogradLoops<float> winograd_float32;
+  WinogradLoops<Bfloat16> winograd_bfloat16;
 };
 
 /// The loops for the best vector extensions that this processor has and ONEDNN_MAX_CPU_ISA allows:

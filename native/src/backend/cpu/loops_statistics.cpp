@@ -49,9 +49,9 @@ void merge_moments(double* __restrict mean, double* __restrict squares, int64_t 
   }
 }
 
-/// merge_moments for a block given by the deviations from its center, whose own mean is not quite 0.
-void merge_block(double* __restrict mean, double* __restrict squares, int64_t count, const float* __restrict center,
-                 const float* __restrict sum, const float* __restrict sum_of_squares, int64_t rows, int64_t channels) {
+// The differences' own mean is not quite 0.
+void merge_sums(double* __restrict mean, double* __restrict squares, int64_t count, const float* __restrict center,
+                const float* __restrict sum, const float* __restrict sum_of_squares, int64_t rows, int64_t channels) {
   const double weight = static_cast<double>(rows) / static_cast<double>(count + rows);
   const double cross = weight * static_cast<double>(count);
   const double reciprocal = 1.0 / static_cast<double>(rows);
@@ -75,7 +75,7 @@ void moments(const float* __restrict x, int64_t rows, int64_t channels, float* _
     const int64_t block = rows - done < most ? rows - done : most;
     block_center(x + done * channels, block, channels, center);
     block_deviations(x + done * channels, block, channels, center, sum, sum_of_squares);
-    merge_block(mean, squares, done, center, sum, sum_of_squares, block, channels);
+    merge_sums(mean, squares, done, center, sum, sum_of_squares, block, channels);
   }
 }
 
@@ -96,6 +96,7 @@ void add_rows(double* __restrict total, const float* __restrict x, int64_t rows,
 void set_statistics_loops(Loops& loops) {
   loops.moments = moments;
   loops.merge_moments = merge_moments;
+  loops.merge_sums = merge_sums;
   loops.fold = fold;
   loops.add_rows = add_rows;
 }
