@@ -1,6 +1,7 @@
 // The C API as another language sees it: statuses, messages, lifetimes.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <string>
@@ -161,6 +162,58 @@ TEST(Api, tensors_of_another_context_are_refused) {
   EXPECT_EQ(layerwise_block_train_step(block.get(), images.get(), labels.get(), nullptr, &output, nullptr),
             LAYERWISE_INVALID_ARGUMENT);
   EXPECT_NE(message().find("another context"), std::string::npos);
+}
+
+TEST(Api, local_logits_are_those_that_evaluation_judges) {
+  const auto context = make_context();
+  layerwise_block_config config = convolution_config();
+  config.max_pool = 1;
+  config.dim_in_decoder = 24;  // pooled, too
+  const auto block = make_block(context.get(), config);
+  std::vector<float> weight(4 * 24), pixels(5 * 3 * 8 * 8);
+  for (size_t i = 0; i < weight.size(); ++i) weight[i] = static_cast<float>(i * 7 % 11) - 5;
+  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<float>(i * 13 % 29) / 29 - 0.5f;
+  ASSERT_EQ(layerwise_block_tensor_write(block.get(), "decoder_y.weight", weight.data(), 4 * 24), LAYERWISE_OK)
+      << message();
+  layerwise_tensor* tensor = nullptr;
+  ASSERT_EQ(layerwise_tensor_create(context.get(), pixels.data(), 5, 3, 8, 8, &tensor), LAYERWISE_OK);
+  const Handle<layerwise_tensor> images(tensor);
+  ASSERT_EQ(layerwise_block_local_logits(block.get(), images.get(), nullptr, &tensor), LAYERWISE_OK) << message();
+  const Handle<layerwise_tensor> logits(tensor);
+  std::vector<float> values(5 * 4);
+  ASSERT_EQ(layerwise_tensor_read(logits.get(), values.data(), 5 * 4), LAYERWISE_OK) << message();
+  std::vector<int32_t> predicted;
+  for (auto row = values.begin(); row != values.end(); row += 4)
+    predicted.push_back(static_cast<int32_t>(std::max_element(row, row + 4) - row));
+  const auto errors = [&](const std::vector<int32_t>& of) {
+    const auto labels = make_labels(context.get(), of);
+    EXPECT_EQ(layerwise_block_evaluate(block.get(), images.get(), labels.get(), nullptr, &tensor), LAYERWISE_OK);
+    const Handle<layerwise_tensor> output(tensor);
+    layerwise_metrics metrics;
+    EXPECT_EQ(layerwise_block_metrics(block.get(), &metrics), LAYERWISE_OK);
+    return metrics.errors;
+  };
+  EXPECT_EQ(errors(predicted), 0);
+  for (int32_t& label : predicted) label = (label + 1) % 4;
+  EXPECT_EQ(errors(predicted), 5);
+}
+
+TEST(Api, local_logits_need_a_classifier_of_the_labels) {
+  const auto context = make_context();
+  const auto images = make_images(context.get(), 2, 3, 8);
+  const auto refused = [&](auto change, const char* part) {
+    layerwise_block_config config = convolution_config();
+    change(config);
+    const auto block = make_block(context.get(), config);
+    layerwise_tensor* logits = nullptr;
+    EXPECT_EQ(layerwise_block_local_logits(block.get(), images.get(), nullptr, &logits), LAYERWISE_INVALID_ARGUMENT);
+    EXPECT_EQ(logits, nullptr);
+    EXPECT_NE(message().find(part), std::string::npos) << message();
+  };
+  refused([](auto& c) { c.loss = LAYERWISE_LOSS_NONE; }, "no local loss");
+  refused([](auto& c) { c.loss = LAYERWISE_LOSS_SIM; }, "trains no local classifier");
+  refused([](auto& c) { c.bio = 1; }, "projected binary targets");
+  refused([](auto& c) { c.kind = LAYERWISE_SHORTCUT, c.loss = LAYERWISE_LOSS_NONE; }, "no local");
 }
 
 TEST(Api, backward_needs_a_forward) {

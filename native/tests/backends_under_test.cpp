@@ -43,7 +43,6 @@ const std::vector<BackendUnderTest>& backends_under_test() {
       all.push_back(cpu("cpu_bf16_winograd", 2, Precision::bf16, "winograd"));
     }
 #ifdef LAYERWISE_CUDA_ON_HOST
-    // Held to the operations that have kernels: see finished_on_cuda in operation_test.cpp.
     all.push_back({"cuda_on_host_f32", [] { return make_cuda_on_host(Precision::f32); }});
     all.push_back({"cuda_on_host_bf16", [] { return make_cuda_on_host(Precision::bf16); }});
 #endif

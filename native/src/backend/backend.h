@@ -361,6 +361,9 @@ class Backend {
   virtual void begin_recording() {}
   virtual std::unique_ptr<Recording> end_recording() { return nullptr; }
 
+  /// Waits until the device has done all that it was given. Devices that work while they are called need not.
+  virtual void synchronize() {}
+
   /// Called when a C API call begins on this context, on the calling thread.
   virtual void enter() = 0;
 

@@ -37,6 +37,10 @@ PassedOn Block::backward(const Tensor&, bool, bool) {
   fail(ErrorKind::invalid_argument, "the block has no forward and backward; use output_train_step");
 }
 
+ArenaTensor Block::local_logits(const Tensor&, const Tensor&) {
+  fail(ErrorKind::invalid_argument, "the block has no local classifier");
+}
+
 void Block::check_convolution(const Convolution& convolution, const Shape& input) {
   require(convolution.kernel_height > 0 && convolution.stride > 0 && convolution.padding >= 0,
           "kernel and stride must be positive and padding not negative");

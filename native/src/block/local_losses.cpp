@@ -259,4 +259,15 @@ void LocalLosses::evaluate(const Tensor& pooled, const Labels& labels, Metrics* 
   if (learns_prediction()) backend().classifier_loss(classifier(pooled, labels, metrics));
 }
 
+void LocalLosses::require_label_classifier() const {
+  require(learns_prediction(), "the block's similarity loss trains no local classifier");
+  require(!config_.bio, "the block's local classifier knows projected binary targets, not classes");
+}
+
+void LocalLosses::logits(const Tensor& pooled, const Tensor& logits) const {
+  ClassifierLoss classify = classifier(pooled, {}, nullptr);
+  classify.logits = logits;
+  backend().classifier_loss(classify);
+}
+
 }  // namespace layerwise

@@ -267,6 +267,18 @@ ArenaTensor PreactivationBlock::evaluate(const Tensor& x, const Labels& labels, 
   return std::move(forward.s);
 }
 
+ArenaTensor PreactivationBlock::local_logits(const Tensor& x, const Tensor& shortcut) {
+  require(losses_.has_value(), "the block has no local loss and so no local classifier");
+  losses_->require_label_classifier();
+  check_operands(x, {}, shortcut);
+  // From the end where x is not, as an output: what the forward pass takes is gone when the logits are read.
+  ArenaTensor logits = arena().take(backend().parameter_type(), Shape::matrix(x.shape.n, config_.loss.classes),
+                                    arena().opposite(x));
+  const Forward forward = forward_pass(x, shortcut, Mode::evaluation);
+  losses_->logits(forward.pooled_or_h(), logits);
+  return logits;
+}
+
 Activation PreactivationBlock::forward(const Activation& x, const Labels& labels, const Tensor& shortcut) {
   kept_step_ = std::make_shared<Step>(begin_step(*x, labels, shortcut, nullptr));
   kept_input_ = x;

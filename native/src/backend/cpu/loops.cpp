@@ -51,7 +51,11 @@ bool has_avx512() {
 bool has_avx512_bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
 
 Loops best_loops() {
-  if (has_avx512_bf16() && allowed(dnnl::cpu_isa::avx512_core_bf16)) return make_avx512_bf16_loops();
+  if (has_avx512_bf16() && allowed(dnnl::cpu_isa::avx512_core_bf16)) {
+    Loops loops = make_avx512_bf16_loops();
+    loops.multiplies_bfloat16 = true;
+    return loops;
+  }
   if (has_avx512() && allowed(dnnl::cpu_isa::avx512_core)) return make_avx512_loops();
   if (has_avx2() && allowed(dnnl::cpu_isa::avx2)) return make_avx2_loops();
   return make_baseline_loops();

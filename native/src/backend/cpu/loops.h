@@ -76,8 +76,17 @@ struct Loops {
 
   // ---- Winograd's transforms (loops_winograd_input.cpp, loops_winograd_output.cpp)
 
-  WinogradLoops<float> winograd_float32;
-  WinogradLoops<Bfloat16> winograd_bfloat16;
+  WinogradInputLoops<float, float> winograd_float32_inputs;
+  WinogradInputLoops<Bfloat16, Bfloat16> winograd_bfloat16_inputs;
+  WinogradInputLoops<Bfloat16, float> winograd_widened_inputs;
+  WinogradOutputLoops<float> winograd_float32_outputs;
+  WinogradOutputLoops<Bfloat16> winograd_bfloat16_outputs;
+
+  /// Gᵀ m G for one output, the adjoint of weight_tiles.
+  void (*winograd_weight_gradient)(const float* planes, int64_t plane_stride, int64_t channels, float* d_weight);
+
+  /// Whether this processor multiplies bfloat16 at twice the rate of float32.
+  bool multiplies_bfloat16;
 };
 
 template <>

@@ -57,9 +57,9 @@ inline __attribute__((always_inline)) void transform_four(V& d0, V& d1, V& d2, V
 }
 
 /// One tile whose top left element is `first` (possibly outside the map); whole: all of it lies inside.
-template <bool whole, class A, class Source>
+template <bool whole, class P, class Source>
 inline void input_tile(const Source& source, int64_t first, int64_t row_elements, int64_t channels, Inside rows,
-                       Inside columns, A* __restrict out, int64_t plane_stride) {
+                       Inside columns, P* __restrict out, int64_t plane_stride) {
   for_channels(0, channels, [&](auto lane, int64_t c) {
     using V = decltype(lane);
     V d[4][4];
@@ -76,10 +76,10 @@ inline void input_tile(const Source& source, int64_t first, int64_t row_elements
   });
 }
 
-template <class A, class Source>
-void input_tiles_of(const Source& source, const FeatureMap<const A>& map, TileRows rows, const TilePlanes<A>& planes) {
+template <class A, class P, class Source>
+void input_tiles_of(const Source& source, const FeatureMap<const A>& map, TileRows rows, const TilePlanes<P>& planes) {
   const int64_t tile_columns = (map.width + 1) / 2, row_elements = map.width * map.channels;
-  A* out = planes.data;
+  P* out = planes.data;
   for (int64_t r = rows.first; r < rows.first + rows.count; ++r) {
     const Inside inside_rows = inside(2 * r - 1, 4, map.height);
     const bool whole_rows = inside_rows.begin == 0 && inside_rows.end == 4;
@@ -87,15 +87,15 @@ void input_tiles_of(const Source& source, const FeatureMap<const A>& map, TileRo
       const Inside inside_columns = inside(2 * column - 1, 4, map.width);
       const int64_t first = (2 * r - 1) * row_elements + (2 * column - 1) * map.channels;
       const bool whole = whole_rows && inside_columns.begin == 0 && inside_columns.end == 4;
-      const auto tile = whole ? input_tile<true, A, Source> : input_tile<false, A, Source>;
+      const auto tile = whole ? input_tile<true, P, Source> : input_tile<false, P, Source>;
       tile(source, first, row_elements, map.channels, inside_rows, inside_columns, out, planes.plane_stride);
     }
   }
 }
 
-template <class A>
+template <class A, class P>
 void input_tiles(const FeatureMap<const A>& map, const ChannelAffine& affine, TileRows rows,
-                 const TilePlanes<A>& planes) {
+                 const TilePlanes<P>& planes) {
   if (affine.multiplier == nullptr)
     input_tiles_of(Plain<A>{map.data}, map, rows, planes);
   else
@@ -108,11 +108,11 @@ inline __attribute__((always_inline)) void expand_two(V d0, V d1, V* out) {
   out[0] = d0, out[1] = d0 + d1, out[2] = d0 - d1, out[3] = -d1;
 }
 
-template <class A, class Source>
+template <class A, class P, class Source>
 void gradient_tiles_of(const Source& source, const FeatureMap<const A>& map, TileRows rows,
-                       const TilePlanes<A>& planes) {
+                       const TilePlanes<P>& planes) {
   const int64_t tile_columns = (map.width + 1) / 2, row_elements = map.width * map.channels;
-  A* out = planes.data;
+  P* out = planes.data;
   for (int64_t r = rows.first; r < rows.first + rows.count; ++r)
     for (int64_t column = 0; column < tile_columns; ++column, out += planes.row_stride) {
       const bool lower = 2 * r + 1 < map.height, right = 2 * column + 1 < map.width;
@@ -136,18 +136,18 @@ void gradient_tiles_of(const Source& source, const FeatureMap<const A>& map, Til
     }
 }
 
-template <class A>
+template <class A, class P>
 void gradient_tiles(const FeatureMap<const A>& map, const ChannelAffine& affine, TileRows rows,
-                    const TilePlanes<A>& planes) {
+                    const TilePlanes<P>& planes) {
   if (affine.multiplier == nullptr)
     gradient_tiles_of(Plain<A>{map.data}, map, rows, planes);
   else
     gradient_tiles_of(Affine<A>{map.data, affine}, map, rows, planes);
 }
 
-template <class A>
+template <class A, class P>
 void batch_norm_gradient_tiles(const FeatureMap<const A>& g, const BatchNormBackward<A>& backward, TileRows rows,
-                               const TilePlanes<A>& planes) {
+                               const TilePlanes<P>& planes) {
   gradient_tiles_of(BatchNorm<A>{g.data, backward}, g, rows, planes);
 }
 
@@ -158,8 +158,8 @@ inline __attribute__((always_inline)) void expand_three(V g0, V g1, V g2, V* out
   out[0] = g0, out[1] = ends + middle, out[2] = ends - middle, out[3] = g2;
 }
 
-template <class A>
-void weight_tiles(const A* __restrict weight, int64_t channels, bool turned, A* __restrict planes,
+template <class A, class P>
+void weight_tiles(const A* __restrict weight, int64_t channels, bool turned, P* __restrict planes,
                   int64_t plane_stride) {
   for_channels(0, channels, [&](auto lane, int64_t c) {
     using V = decltype(lane);
@@ -202,20 +202,21 @@ void weight_gradient(const float* __restrict planes, int64_t plane_stride, int64
   });
 }
 
-template <class A>
-void set_input_loops(WinogradLoops<A>& loops) {
-  loops.input_tiles = input_tiles<A>;
-  loops.gradient_tiles = gradient_tiles<A>;
-  loops.batch_norm_gradient_tiles = batch_norm_gradient_tiles<A>;
-  loops.weight_tiles = weight_tiles<A>;
-  loops.weight_gradient = weight_gradient;
+template <class A, class P>
+void set_input_loops(WinogradInputLoops<A, P>& loops) {
+  loops.input_tiles = input_tiles<A, P>;
+  loops.gradient_tiles = gradient_tiles<A, P>;
+  loops.batch_norm_gradient_tiles = batch_norm_gradient_tiles<A, P>;
+  loops.weight_tiles = weight_tiles<A, P>;
 }
 
 }  // namespace
 
 void set_winograd_input_loops(Loops& loops) {
-  set_input_loops(loops.winograd_float32);
-  set_input_loops(loops.winograd_bfloat16);
+  set_input_loops(loops.winograd_float32_inputs);
+  set_input_loops(loops.winograd_bfloat16_inputs);
+  set_input_loops(loops.winograd_widened_inputs);
+  loops.winograd_weight_gradient = weight_gradient;
 }
 
 }  // namespace layerwise::cpu::LAYERWISE_LOOPS_NAMESPACE

@@ -218,7 +218,7 @@ void hidden_tiles(const TilePlanes<const float>& planes, TileRows rows, int64_t 
 }
 
 template <class A>
-void set_output_loops(WinogradLoops<A>& loops) {
+void set_output_loops(WinogradOutputLoops<A>& loops) {
   loops.output_tiles = output_tiles<A>;
   loops.hidden_tiles = hidden_tiles<A>;
 }
@@ -226,8 +226,8 @@ void set_output_loops(WinogradLoops<A>& loops) {
 }  // namespace
 
 void set_winograd_output_loops(Loops& loops) {
-  set_output_loops(loops.winograd_float32);
-  set_output_loops(loops.winograd_bfloat16);
+  set_output_loops(loops.winograd_float32_outputs);
+  set_output_loops(loops.winograd_bfloat16_outputs);
 }
 
 }  // namespace layerwise::cpu::LAYERWISE_LOOPS_NAMESPACE

@@ -15,9 +15,10 @@ namespace {
 constexpr int64_t planes = 16;
 
 // Transformed tiles of a block and the products of a slice of output channels stay in a core's second
-// cache: with 256 channels of bf16 half a megabyte each. oneDNN's products run at full speed from 32 rows on.
-constexpr int64_t most_tiles = 64;
-constexpr int64_t most_slice_channels = 128;
+// cache: half a megabyte each at most, with 512 channels of bf16. oneDNN's products run at full speed from 32
+// rows on.
+constexpr int64_t most_tiles = 32;
+constexpr int64_t most_slice_channels = 256;
 
 /// Output channels cut into slices of about equal size.
 struct Slices {
@@ -57,10 +58,10 @@ std::string words(const Tensor& input, int64_t outputs) {
 // The weights are transformed once and packed by slices; then each thread takes block after block:
 // transforms its tiles, and for each slice multiplies and hands the 16 planes of products, segment by
 // segment, to finish(segment index, planes, first channel, channels).
-template <class A, class Finish>
-void Winograd::convolve(const Tensor& input, const SampleAffine& affine, const Tensor& weight, bool transposed,
-                        const TileBlocks& blocks, const Finish& finish) {
-  const WinogradLoops<A>& loops = transforms<A>();
+template <class A, class P, class Finish>
+void Winograd::convolve_as(const Tensor& input, const SampleAffine& affine, const Tensor& weight, bool transposed,
+                           const TileBlocks& blocks, const Finish& finish) {
+  const WinogradInputLoops<A, P>& loops = inputs<A, P>();
   const Shape& shape = input.shape;
   const int64_t rows = weight.shape.n, columns = weight.shape.c;
   const int64_t depth = transposed ? rows : columns, outputs = transposed ? columns : rows;
@@ -68,29 +69,22 @@ void Winograd::convolve(const Tensor& input, const SampleAffine& affine, const T
   const Slices slices(outputs);
 
   with_onednn_errors([&] { return words(input, outputs); }, [&] {
-    const auto product = [&](int64_t tiles, int64_t slice) -> const WinogradProduct& {
-      return products_.tiles_times_weights<A>(tiles, depth, slices.width(slice), full);
-    };
-    // The last block, or the last one of each sample, may be smaller than the others.
-    std::map<int64_t, std::vector<const WinogradProduct*>> by_tiles;
-    for (int64_t block = 0; block < blocks.blocks(); ++block) {
-      auto& of_slices = by_tiles[blocks.tiles_of_block(block)];
-      for (int64_t s = static_cast<int64_t>(of_slices.size()); s < slices.count(); ++s)
-        of_slices.push_back(&product(blocks.tiles_of_block(block), s));
-    }
+    std::vector<const WinogradProduct*> products;
+    for (int64_t i = 0; i < slices.count(); ++i)
+      products.push_back(&products_.tiles_times_weights<P>(full, depth, slices.width(i)));
 
     std::vector<ArenaTensor> packed;
     {
-      const int64_t stride = plane_stride<A>(rows * columns);
-      const Room<A> transformed(arena_, 1, planes * stride);
+      const int64_t stride = plane_stride<P>(rows * columns);
+      const Room<P> transformed(arena_, 1, planes * stride);
       parallel_items(rows, planes * columns, [&](int64_t o) {
         loops.weight_tiles(weight.as<A>() + o * 9 * columns, columns, transposed, transformed.at(0) + o * columns,
                            stride);
       });
       for (int64_t s = 0; s < slices.count(); ++s) {
-        const dnnl::memory::desc& wanted = product(full, s).right();
+        const dnnl::memory::desc& wanted = products[s]->right();
         const int64_t row_stride = transposed ? columns : 1, column_stride = transposed ? 1 : columns;
-        const dnnl::memory::desc plain({planes, depth, slices.width(s)}, onednn_type<A>,
+        const dnnl::memory::desc plain({planes, depth, slices.width(s)}, onednn_type<P>,
                                        {stride, row_stride, column_stride});
         packed.push_back(take_memory(arena_, wanted));
         products_.pack(arena_, plain, transformed.at(0) + slices.begin(s) * column_stride, wanted,
@@ -99,18 +93,17 @@ void Winograd::convolve(const Tensor& input, const SampleAffine& affine, const T
     }
 
     const int threads = omp_get_max_threads();
-    const int64_t left_stride = plane_stride<A>(full * depth);
-    const Room<A> lefts(arena_, threads, planes * left_stride);
+    const int64_t left_stride = plane_stride<P>(full * depth);
+    const Room<P> lefts(arena_, threads, planes * left_stride);
     const Room<float> results(arena_, threads, planes * plane_stride<float>(full * slices.size));
     int64_t scratch_bytes = 0;
-    for (const auto& of_tiles : by_tiles)
-      for (const WinogradProduct* one : of_tiles.second)
-        scratch_bytes = std::max<int64_t>(scratch_bytes, one->scratchpad().get_size());
+    for (const WinogradProduct* product : products)
+      scratch_bytes = std::max(scratch_bytes, static_cast<int64_t>(product->scratchpad().get_size()));
     const Room<char> scratches(arena_, threads, scratch_bytes + 1);
 
     share_work(blocks.blocks(), [&] {
       const int thread = omp_get_thread_num();
-      A* const left = lefts.at(thread);
+      P* const left = lefts.at(thread);
       float* const result = results.at(thread);
       return [&, left, result, scratch = scratches.at(thread),
               stream = dnnl::stream(products_.engine())](int64_t block) mutable {
@@ -122,9 +115,10 @@ void Winograd::convolve(const Tensor& input, const SampleAffine& affine, const T
                             {left + row * depth, left_stride, depth});
           row += blocks.tiles(i);
         }
-        const auto& of_slices = by_tiles.at(row);
+        for (int64_t p = 0; row < full && p < planes; ++p)  // fewer tiles: the others are zero
+          std::fill_n(left + p * left_stride + row * depth, (full - row) * depth, P{});
         for (int64_t s = 0; s < slices.count(); ++s) {
-          of_slices[s]->execute(products_.engine(), stream, left, packed[s].view().data, result, scratch);
+          products[s]->execute(products_.engine(), stream, left, packed[s].view().data, result, scratch);
           const int64_t width = slices.width(s), result_stride = plane_stride<float>(full * width);
           int64_t done = 0;
           for (int64_t i = blocks.first_segment(block); i < blocks.last_segment(block); ++i) {
@@ -134,6 +128,14 @@ void Winograd::convolve(const Tensor& input, const SampleAffine& affine, const T
         }
       };
     });
+  });
+}
+
+template <class A, class Finish>
+void Winograd::convolve(const Tensor& input, const SampleAffine& affine, const Tensor& weight, bool transposed,
+                        const TileBlocks& blocks, const Finish& finish) {
+  with_planes<A>([&](auto plane) {
+    convolve_as<A, decltype(plane)>(input, affine, weight, transposed, blocks, finish);
   });
 }
 
@@ -152,7 +154,7 @@ void Winograd::forward(const ConvolutionForward& op) {
                   float* const center = sums.view().as<float>() + i * 3 * shape.c;
                   segment_sums = {center, center + shape.c, center + 2 * shape.c};
                 }
-                transforms<A>().output_tiles(
+                outputs<A>().output_tiles(
                     tiles, segment.rows, first, channels, op.bias.as<float>(),
                     {op.y.as<A>() + segment.sample * shape.features(), shape.h, shape.w, shape.c}, segment_sums);
               });
@@ -197,7 +199,7 @@ void Winograd::data_gradient(const Tensor& d_y, const SampleAffine& affine, cons
   convolve<A>(d_y, affine, weight, true, blocks,
               [&](int64_t i, const TilePlanes<const float>& tiles, int64_t first, int64_t channels) {
                 const TileSegment segment = blocks.segment(i);
-                transforms<A>().output_tiles(
+                outputs<A>().output_tiles(
                     tiles, segment.rows, first, channels, nullptr,
                     {d_x.as<A>() + segment.sample * shape.features(), shape.h, shape.w, shape.c}, {});
               });
@@ -239,7 +241,7 @@ void Winograd::hidden_gradient(const HiddenGradient& op, const Tensor& d_z, cons
                 const HiddenTiles<A> tiles = tiles_of(i);
                 if (op.y) std::fill_n(tiles.sum_g + first, channels, 0.0f);
                 if (op.y) std::fill_n(tiles.sum_gy + first, channels, 0.0f);
-                transforms<A>().hidden_tiles(planes, blocks.segment(i).rows, first, channels,
+                outputs<A>().hidden_tiles(planes, blocks.segment(i).rows, first, channels,
                                              {tiles.g, shape.h, shape.w, shape.c}, tiles);
               });
   if (!op.y) return;

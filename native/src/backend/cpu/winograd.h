@@ -20,10 +20,10 @@ struct SampleAffine {
   }
 };
 
-/// Activations, and the weights (O, 3, 3, I) that meet them, are of the storage type A, float or Bfloat16;
-/// products are summed in float32, all other arithmetic is float32. How work is cut, and so every sum,
-/// depends on the shapes alone. Temporaries come from the arena. All throw Error(internal) naming the
-/// shapes where oneDNN fails.
+/// Activations, and the weights (O, 3, 3, I) that meet them, are of the storage type A, float or Bfloat16, as
+/// are the factors of products where the processor multiplies A; sums and all other arithmetic are float32. How
+/// sums are cut depends on the shapes alone. Temporaries come from the arena. All throw Error(internal) naming
+/// the shapes where oneDNN fails.
 class Winograd {
  public:
   Winograd(Arena& arena, const Loops& loops) : arena_(arena), loops_(loops) {}
@@ -55,13 +55,27 @@ class Winograd {
                        const Tensor& d_weight);
 
  private:
+  template <class A, class P>
+  const WinogradInputLoops<A, P>& inputs() const;
   template <class A>
-  const WinogradLoops<A>& transforms() const;
+  const WinogradOutputLoops<A>& outputs() const;
+
+  /// body(P{}) for the type P in which transformed elements of A are multiplied.
+  template <class A, class Body>
+  void with_planes(const Body& body) const {
+    if (loops_.multiplies_bfloat16)
+      body(A{});
+    else
+      body(float{});
+  }
 
   template <class A, class Finish>
   void convolve(const Tensor& input, const SampleAffine& affine, const Tensor& weight, bool transposed,
                 const TileBlocks& blocks, const Finish& finish);
-  template <class A, class GradientTiles>
+  template <class A, class P, class Finish>
+  void convolve_as(const Tensor& input, const SampleAffine& affine, const Tensor& weight, bool transposed,
+                   const TileBlocks& blocks, const Finish& finish);
+  template <class A, class P, class GradientTiles>
   void accumulate_weight_gradient(const Tensor& x, int64_t outputs, const GradientTiles& gradient_tiles,
                                   const Tensor& d_weight);
   void finish_moments(const ConvolutionForward& op, const TileBlocks& blocks, const Tensor& sums);
@@ -72,12 +86,24 @@ class Winograd {
 };
 
 template <>
-inline const WinogradLoops<float>& Winograd::transforms<float>() const {
-  return loops_.winograd_float32;
+inline const WinogradInputLoops<float, float>& Winograd::inputs<float, float>() const {
+  return loops_.winograd_float32_inputs;
 }
 template <>
-inline const WinogradLoops<Bfloat16>& Winograd::transforms<Bfloat16>() const {
-  return loops_.winograd_bfloat16;
+inline const WinogradInputLoops<Bfloat16, Bfloat16>& Winograd::inputs<Bfloat16, Bfloat16>() const {
+  return loops_.winograd_bfloat16_inputs;
+}
+template <>
+inline const WinogradInputLoops<Bfloat16, float>& Winograd::inputs<Bfloat16, float>() const {
+  return loops_.winograd_widened_inputs;
+}
+template <>
+inline const WinogradOutputLoops<float>& Winograd::outputs<float>() const {
+  return loops_.winograd_float32_outputs;
+}
+template <>
+inline const WinogradOutputLoops<Bfloat16>& Winograd::outputs<Bfloat16>() const {
+  return loops_.winograd_bfloat16_outputs;
 }
 
 }  // namespace layerwise::cpu

@@ -82,25 +82,28 @@ struct HiddenTiles {
   float* sum_gy = nullptr;
 };
 
-template <class A>
-struct WinogradLoops {
+/// Transforms of operands; P is the type in which transformed elements are kept and multiplied: A, or float
+/// where the processor cannot multiply A.
+template <class A, class P>
+struct WinogradInputLoops {
   /// Bᵀ d B of each tile of the rows; d is affine(map) and 0 outside it.
   void (*input_tiles)(const FeatureMap<const A>& map, const ChannelAffine& affine, TileRows rows,
-                      const TilePlanes<A>& planes);
+                      const TilePlanes<P>& planes);
 
   /// A d Aᵀ of each 2×2 tile of the rows; d is affine(map), or batch norm's gradient at y, and 0 outside.
   void (*gradient_tiles)(const FeatureMap<const A>& map, const ChannelAffine& affine, TileRows rows,
-                         const TilePlanes<A>& planes);
+                         const TilePlanes<P>& planes);
   void (*batch_norm_gradient_tiles)(const FeatureMap<const A>& g, const BatchNormBackward<A>& backward, TileRows rows,
-                                    const TilePlanes<A>& planes);
+                                    const TilePlanes<P>& planes);
 
   /// G g Gᵀ for the kernels (3, 3, channels) of one output, element p at planes[p · plane_stride + channel]; turned:
   /// by 180°.
-  void (*weight_tiles)(const A* weight, int64_t channels, bool turned, A* planes, int64_t plane_stride);
+  void (*weight_tiles)(const A* weight, int64_t channels, bool turned, P* planes, int64_t plane_stride);
+};
 
-  /// Gᵀ m G for one output, the adjoint of weight_tiles.
-  void (*weight_gradient)(const float* planes, int64_t plane_stride, int64_t channels, float* d_weight);
-
+/// Transforms of products back to maps.
+template <class A>
+struct WinogradOutputLoops {
   /// y = Aᵀ m A + bias (null: 0) for `channels` channels of y from first_channel on, to which column 0 of the planes
   /// belongs; bias and sums are those of the whole map. The sums are started, not added to.
   void (*output_tiles)(const TilePlanes<const float>& planes, TileRows rows, int64_t first_channel, int64_t channels,

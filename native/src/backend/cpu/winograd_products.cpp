@@ -48,14 +48,14 @@ const WinogradProduct& WinogradProducts::find(const Key& key, const Make& make) 
 }
 
 template <class A>
-const WinogradProduct& WinogradProducts::tiles_times_weights(int64_t tiles, int64_t depth, int64_t outputs,
-                                                             int64_t full_tiles) {
+const WinogradProduct& WinogradProducts::tiles_times_weights(int64_t tiles, int64_t depth,
+                                                             int64_t outputs) {
   const auto type = onednn_type<A>;
-  return find({0, static_cast<int64_t>(type), tiles, depth, outputs, full_tiles}, [&] {
+  return find({0, static_cast<int64_t>(type), tiles, depth, outputs}, [&] {
     const OneThread one_thread;
-    const Description left({planes, tiles, depth}, type, {plane_stride<A>(full_tiles * depth), depth, 1});
+    const Description left({planes, tiles, depth}, type, {plane_stride<A>(tiles * depth), depth, 1});
     const Description right({planes, depth, outputs}, type, dnnl::memory::format_tag::any);
-    const Description result({planes, tiles, outputs}, f32, {plane_stride<float>(full_tiles * outputs), outputs, 1});
+    const Description result({planes, tiles, outputs}, f32, {plane_stride<float>(tiles * outputs), outputs, 1});
     return dnnl::matmul::primitive_desc(engine(), left, right, result, onednn_attributes());
   });
 }
@@ -92,8 +92,8 @@ void WinogradProducts::pack(Arena& arena, const Description& from, const void* d
   stream().wait();
 }
 
-template const WinogradProduct& WinogradProducts::tiles_times_weights<float>(int64_t, int64_t, int64_t, int64_t);
-template const WinogradProduct& WinogradProducts::tiles_times_weights<Bfloat16>(int64_t, int64_t, int64_t, int64_t);
+template const WinogradProduct& WinogradProducts::tiles_times_weights<float>(int64_t, int64_t, int64_t);
+template const WinogradProduct& WinogradProducts::tiles_times_weights<Bfloat16>(int64_t, int64_t, int64_t);
 template const WinogradProduct& WinogradProducts::weight_gradient<float>(int64_t, int64_t, int64_t, int64_t, bool);
 template const WinogradProduct& WinogradProducts::weight_gradient<Bfloat16>(int64_t, int64_t, int64_t, int64_t, bool);
 

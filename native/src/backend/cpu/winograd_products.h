@@ -51,7 +51,7 @@ class WinogradProducts {
   /// (tiles × depth) · (depth × outputs) on one thread, for execution by any thread: the planes of the left
   /// and the result are plane_stride of them apart, rows contiguous, the right is in right()'s layout.
   template <class A>
-  const WinogradProduct& tiles_times_weights(int64_t tiles, int64_t depth, int64_t outputs, int64_t full_tiles);
+  const WinogradProduct& tiles_times_weights(int64_t tiles, int64_t depth, int64_t outputs);
 
   /// d (outputs × inputs) = [d +] Σ over tiles of d_yᵀ · x, on all threads.
   template <class A>

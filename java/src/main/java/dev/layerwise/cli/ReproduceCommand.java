@@ -3,6 +3,7 @@ package dev.layerwise.cli;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSets;
 import dev.layerwise.nativelib.DeviceOptions;
+import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.recipe.Presets;
 import java.io.PrintWriter;
@@ -126,7 +127,7 @@ final class ReproduceCommand implements Callable<Integer> {
     DataSet<?> images = DataSets.load(dataset, dataDir);
     Path folder = Checks.or(out, defaultFolder());
     PrintWriter results = spec.commandLine().getOut();
-    DeviceOptions device = TrainingSession.resolve(common.deviceOptions());
+    DeviceOptions device = NativeContext.resolve(common.deviceOptions());
     ReproductionPrinter printer = new ReproductionPrinter(results, spec.commandLine().getErr(), common.json);
     TrainingSession session = new TrainingSession();
     Reproduction reproduction =

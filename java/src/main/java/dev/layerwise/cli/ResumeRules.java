@@ -29,7 +29,7 @@ final class ResumeRules {
     before.fieldNames().forEachRemaining(part -> {
       before.get(part).fieldNames().forEachRemaining(name -> {
         JsonNode old = before.get(part).get(name);
-        JsonNode now = after.get(part).get(name);
+        JsonNode now = after.path(part).path(name);
         if (!old.equals(now)) {
           changed.add(old.isObject() ? "the network's blocks" : name + " from " + old + " to " + now);
         }

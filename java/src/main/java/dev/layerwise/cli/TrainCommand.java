@@ -5,8 +5,13 @@ import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.model.ModelConfig;
+import dev.layerwise.model.Network;
 import dev.layerwise.model.Networks;
+import dev.layerwise.model.OptimizerConfig;
+import dev.layerwise.model.WeightImport;
+import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.recipe.Preset;
+import dev.layerwise.train.InitialWeights;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.RunDirectory;
 import dev.layerwise.train.Trainer;
@@ -76,6 +81,13 @@ final class TrainCommand implements Callable<Integer> {
         description = "Continue a stopped run: its folder or checkpoint; without a value, the one in --out."
             + " Default: start a new run.")
     Path resume;
+
+    @Option(
+        names = "--init",
+        paramLabel = "WEIGHTS",
+        description = "Start from these weights instead of random ones: a safetensors file with the names of PyTorch's"
+            + " state_dict, such as another run's model.safetensors, or that run's folder. Default: random weights.")
+    Path init;
   }
 
   @Override
@@ -89,9 +101,20 @@ final class TrainCommand implements Callable<Integer> {
       ResumeRules.check(recorded, config);
     }
     Networks.layers(config.model()); // says what cannot work before data is loaded and folders are made
+    if (recorded == null && config.init() != null) {
+      checkWeights(config);
+    }
     DataSet<?> images = data.load(info);
     try (RunDirectory directory = openDirectory(config, checkpoint)) {
       return train(config, checkpoint, images, directory);
+    }
+  }
+
+  /** Throws if the weights do not fit the network. */
+  private static void checkWeights(RunConfig config) {
+    try (NativeContext context = NativeContext.create(config.device(), config.training().seed());
+        Network network = new Network(context, config.model(), OptimizerConfig.stateless())) {
+      WeightImport.load(Path.of(config.init().file()), network);
     }
   }
 
@@ -99,6 +122,7 @@ final class TrainCommand implements Callable<Integer> {
     if (run.resume == null) {
       return null;
     }
+    Checks.usage(run.init == null, "--init is for new runs; a resumed one goes on from its own weights");
     boolean fromOut = run.resume.toString().isEmpty();
     Checks.usage(!fromOut || run.out != null, "--resume without a value continues the run in --out; give one of the two");
     return fromOut ? run.out : run.resume;
@@ -138,7 +162,8 @@ final class TrainCommand implements Callable<Integer> {
             cutout.holesOver(training.nHoles()),
             cutout.lengthOver(training.length()),
             Checks.or(optimization.seed, training.seed())),
-        TrainingSession.resolve(common.over(base.device())));
+        NativeContext.resolve(common.over(base.device())),
+        recorded != null ? recorded.init() : run.init == null ? null : InitialWeights.of(run.init));
   }
 
   /** What the options change. A preset that is resumed keeps the seed and the device that it was started with. */

@@ -1,8 +1,6 @@
 package dev.layerwise.cli;
 
 import dev.layerwise.data.DataSet;
-import dev.layerwise.nativelib.DeviceOptions;
-import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.RunDirectory;
 import dev.layerwise.train.Trainer;
@@ -55,15 +53,6 @@ final class TrainingSession {
       TrainingResult result = run.run(reporter);
       reporter.ended(result, directory.path());
       return result;
-    }
-  }
-
-  /** The options with what a device makes of 0 threads and of automatic precision: both decide bits. */
-  static DeviceOptions resolve(DeviceOptions wanted) {
-    try (NativeContext context = NativeContext.create(wanted, 0)) {
-      return new DeviceOptions(
-          wanted.device(), context.threads(), context.precision(), wanted.engine(), wanted.tf32(),
-          wanted.engineChoices());
     }
   }
 }

@@ -2,10 +2,14 @@ package dev.layerwise.train;
 
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSet;
+import dev.layerwise.data.DataSetInfo;
+import dev.layerwise.data.stream.StreamedImages;
+import dev.layerwise.model.InputDescription;
 import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.Network;
+import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.Augmentation;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.DeviceOptions;
@@ -51,10 +55,18 @@ public final class Trainer implements AutoCloseable {
   /** A new run; the folder must not hold another. */
   public static Trainer start(RunConfig config, DataSet<?> data, RunDirectory directory) {
     Trainer trainer = new Trainer(config, data, directory);
-    directory.keepMetricsBefore(0);
-    directory.writeConfig(config);
-    trainer.writeCheckpoint(); // a run that is killed in its first epoch can be resumed too
-    return trainer;
+    try {
+      if (config.init() != null) {
+        WeightImport.load(Path.of(config.init().file()), trainer.network);
+      }
+      directory.keepMetricsBefore(0);
+      directory.writeConfig(config);
+      trainer.writeCheckpoint(); // a run that is killed in its first epoch can be resumed too
+      return trainer;
+    } catch (RuntimeException e) {
+      trainer.close();
+      throw e;
+    }
   }
 
   /** The configuration with which the run of a checkpoint was started; a file or a run's folder. */
@@ -87,6 +99,7 @@ public final class Trainer implements AutoCloseable {
       trainer.network.setOptimizerState(from.optimizerState());
       trainer.progress = from.progress();
       directory.keepMetricsBefore(trainer.progress.epoch());
+      directory.removeEvaluation();
       directory.writeConfig(config);
       return trainer;
     } catch (RuntimeException e) {
@@ -115,8 +128,19 @@ public final class Trainer implements AutoCloseable {
       }
       endEpoch(listener);
     }
-    directory.writeModel(new ModelFile(config.model(), config.training().dataset(), network.weights()));
+    directory.writeModel(
+        new ModelFile(config.model(), config.training().dataset(), inputDescription(), network.weights()));
+    EvaluationCollector collector = new EvaluationCollector(data.info());
+    Evaluator.evaluate(network, testImages, data.test().count(), config.training().batchSize(), collector);
+    directory.writeEvaluation(collector.evaluation());
     return progress.result(epochs);
+  }
+
+  private InputDescription inputDescription() {
+    DataSetInfo info = data.info();
+    int size = Math.max(config.model().inputHeight(), config.model().inputWidth());
+    int resize = data.test() instanceof StreamedImages streamed ? streamed.testResize() : size;
+    return new InputDescription(info.classNames(), info.mean(), info.deviation(), resize);
   }
 
   /** Trains the rest of the epoch under way; false if a stop was asked for before its end. */

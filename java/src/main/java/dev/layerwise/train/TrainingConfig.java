@@ -73,6 +73,13 @@ public record TrainingConfig(
         cropPadding, horizontalFlip, nHoles, length, otherSeed);
   }
 
+  /** The same with another number of epochs. */
+  public TrainingConfig withEpochs(int count) {
+    return new TrainingConfig(
+        dataset, count, batchSize, classesPerBatch, classesPerBatchUntilEpoch, lr, lrDecayMilestones, lrDecayFact,
+        cropPadding, horizontalFlip, nHoles, length, seed);
+  }
+
   /** The same schedule over more or fewer epochs: all its epoch numbers times a factor, rounded, but at least 1. */
   public TrainingConfig stretched(double factor) {
     return new TrainingConfig(
