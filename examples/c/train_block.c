@@ -3,11 +3,11 @@
  * A convolution block learns to tell images with a bright upper half from those with a bright lower half. It has its
  * own classifier, loss and optimiser: no other layer is needed.
  *
- * Build and run, with the library's folder in place of LIB (a build leaves it in java/target/native/lib, and libdnnl
- * in java/target/native-deps/org/bytedeco/dnnl/linux-x86_64):
+ * Build and run it where a build ('mvn --projects java process-classes') has left the libraries:
  *
- *     cc -std=c11 -Wall -Wextra -I native/include examples/c/train_block.c -L LIB -llayerwise -o train_block
- *     LD_LIBRARY_PATH=LIB ./train_block
+ *     LIB=java/target/classes/dev/layerwise/nativelib/linux-x86_64
+ *     cc -std=c11 -Wall -Wextra -I native/include examples/c/train_block.c -L $LIB -llayerwise -Wl,-rpath-link,$LIB
+ *     LD_LIBRARY_PATH=$LIB ./a.out
  */
 #include <stdio.h>
 #include <stdlib.h>

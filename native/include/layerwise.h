@@ -70,6 +70,7 @@ typedef struct layerwise_context_options {
   const char* engine;     /* which implementation runs; every device has "auto", CUDA "fused" and "cudnn" */
   int32_t tf32;           /* 1: float32 products may be rounded to ten bits of mantissa, on devices that can */
   const char* engine_choices; /* what layerwise_context_engine_choices gave for an earlier run; NULL: none */
+  int32_t profiled;       /* 1: time every operation, waiting for the device before and after each */
 } layerwise_context_options;
 
 /* "cpu", threads 0, seed 0, automatic precision and engine. */
@@ -90,6 +91,15 @@ LAYERWISE_API layerwise_status layerwise_context_engine_choices(const layerwise_
  * counts) and the learning rate. */
 LAYERWISE_API layerwise_status layerwise_context_set_step(layerwise_context* context, uint64_t step,
                                                           double learning_rate);
+
+/* Lines "operation TAB shapes TAB calls TAB seconds TAB fastest TAB flops TAB bytes", of all calls with equal shapes
+ * together, but for fastest, the seconds of the quickest call; flops (of convolutions and matrix products) and bytes
+ * (if everything is moved once) are those of one call. Text as for layerwise_context_engine_choices. */
+LAYERWISE_API layerwise_status layerwise_context_profile(const layerwise_context* context, char* text,
+                                                         int64_t capacity, int64_t* length);
+
+/* Waits until the device has done all that it was given. */
+LAYERWISE_API layerwise_status layerwise_context_synchronize(layerwise_context* context);
 
 /* Steps of one kind (a number of the caller's: the batch size, say) do the same calls on tensors of the same
  * shapes. Devices that can record a step replay it: begin_step sets *replayed to 1 then, and there is nothing
@@ -281,6 +291,9 @@ typedef struct layerwise_metrics {
 
 /* Reads the means since the last call, and starts anew. A block without a classifier counts no errors. */
 LAYERWISE_API layerwise_status layerwise_block_metrics(layerwise_block* block, layerwise_metrics* metrics);
+
+/* The same means without starting anew: what is counted later is added to what these are of. */
+LAYERWISE_API layerwise_status layerwise_block_metrics_so_far(layerwise_block* block, layerwise_metrics* metrics);
 
 /* ---- what a block holds -------------------------------------------------------------------------- */
 

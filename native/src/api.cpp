@@ -20,6 +20,16 @@ Precision precision_of(int32_t value) {
   }
 }
 
+/// Copies at most `capacity` bytes, the closing NUL among them; length is the whole text's, without it.
+void give_text(const std::string& from, char* text, int64_t capacity, int64_t* length) {
+  given(length, "length") = static_cast<int64_t>(from.size());
+  if (capacity <= 0) return;
+  given(text, "text");
+  const size_t copied = std::min(from.size(), static_cast<size_t>(capacity) - 1);
+  from.copy(text, copied);
+  text[copied] = '\0';
+}
+
 }  // namespace
 
 void remember_error(const char* message) noexcept {
@@ -57,7 +67,7 @@ const char* layerwise_cpu_features(void) {
 // ---- context --------------------------------------------------------------------------------------
 
 void layerwise_context_options_defaults(layerwise_context_options* options) {
-  if (options != nullptr) *options = {"cpu", 0, 0, LAYERWISE_PRECISION_AUTO, "auto", 0, nullptr};
+  if (options != nullptr) *options = {"cpu", 0, 0, LAYERWISE_PRECISION_AUTO, "auto", 0, nullptr, 0};
 }
 
 layerwise_status layerwise_context_create(const layerwise_context_options* options, layerwise_context** context) {
@@ -71,7 +81,7 @@ layerwise_status layerwise_context_create(const layerwise_context_options* optio
     chosen.tf32 = options->tf32 != 0;
     if (options->engine_choices != nullptr) chosen.engine_choices = options->engine_choices;
     *context = new layerwise_context{
-        std::make_shared<Context>(&given(options->device, "device"), chosen, options->seed)};
+        std::make_shared<Context>(&given(options->device, "device"), chosen, options->seed, options->profiled != 0)};
   });
 }
 
@@ -94,13 +104,20 @@ layerwise_status layerwise_context_precision(const layerwise_context* context, i
 layerwise_status layerwise_context_engine_choices(const layerwise_context* context, char* text, int64_t capacity,
                                                   int64_t* length) {
   return guarded([&] {
-    const std::string choices = given(context, "context").context->backend().engine_choices();
-    given(length, "length") = static_cast<int64_t>(choices.size());
-    if (capacity <= 0) return;
-    given(text, "text");
-    const size_t copied = std::min(choices.size(), static_cast<size_t>(capacity) - 1);
-    choices.copy(text, copied);
-    text[copied] = '\0';
+    give_text(given(context, "context").context->backend().engine_choices(), text, capacity, length);
+  });
+}
+
+layerwise_status layerwise_context_profile(const layerwise_context* context, char* text, int64_t capacity,
+                                           int64_t* length) {
+  return guarded([&] { give_text(given(context, "context").context->profile(), text, capacity, length); });
+}
+
+layerwise_status layerwise_context_synchronize(layerwise_context* context) {
+  return guarded([&] {
+    Backend& backend = given(context, "context").context->backend();
+    backend.enter();
+    backend.synchronize();
   });
 }
 

@@ -100,7 +100,7 @@ struct LoadBatch {
   Tensor labels;            // out, int32 vector (N)
 };
 
-/// y = W ∗ x (+ bias), and moments of y.
+/// y = W ∗ x (+ bias), and moments of y, before or after it is rounded to A.
 /// Bytes: read x, write y.
 struct ConvolutionForward {
   enum class Moments {
@@ -360,6 +360,9 @@ class Backend {
   virtual bool can_record() const { return false; }
   virtual void begin_recording() {}
   virtual std::unique_ptr<Recording> end_recording() { return nullptr; }
+
+  /// Waits until the device has done all that it was given. Devices that work while they are called need not.
+  virtual void synchronize() {}
 
   /// Called when a C API call begins on this context, on the calling thread.
   virtual void enter() = 0;

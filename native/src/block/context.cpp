@@ -27,11 +27,21 @@ std::unique_ptr<Backend> make_backend(const std::string& device, const DeviceOpt
 
 }  // namespace
 
-Context::Context(const std::string& device, const DeviceOptions& options, uint64_t seed)
+Context::Context(const std::string& device, const DeviceOptions& options, uint64_t seed, bool profiled)
     : backend_(make_backend(device, options)),
       seed_(seed),
       threads_(device == "cpu" ? cpu_thread_count(options.threads) : 1) {
+  if (profiled) {
+    auto timed = make_profiled_backend(std::move(backend_));
+    profiled_ = timed.get();
+    backend_ = std::move(timed);
+  }
   set_step(0, 0);
+}
+
+std::string Context::profile() const {
+  require_state(profiled_ != nullptr, "the context does not time its operations");
+  return profiled_->profile();
 }
 
 void Context::set_step(uint64_t step, double learning_rate) {

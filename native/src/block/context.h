@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/profiled_backend.h"
 
 namespace layerwise {
 
@@ -18,11 +19,15 @@ class Context {
  public:
   /// `device` is "cpu", "reference", "cuda", "cuda:0" and so on, or "cuda-on-host"; throws
   /// Error(device_unavailable) for any other name.
-  Context(const std::string& device, const DeviceOptions& options, uint64_t seed);
+  /// `profiled`: operations are timed one by one; profile() tells.
+  Context(const std::string& device, const DeviceOptions& options, uint64_t seed, bool profiled = false);
 
   Backend& backend() const { return *backend_; }
   uint64_t seed() const { return seed_; }
   int threads() const { return threads_; }
+
+  /// As ProfiledBackend gives it; throws Error(invalid_state) where operations are not timed.
+  std::string profile() const;
 
   void set_step(uint64_t step, double learning_rate);
   const StepState& step() const { return step_; }
@@ -55,6 +60,7 @@ class Context {
   };
 
   std::unique_ptr<Backend> backend_;
+  ProfiledBackend* profiled_ = nullptr;  // the backend, where it is one
   uint64_t seed_;
   int threads_;
   StepState step_;

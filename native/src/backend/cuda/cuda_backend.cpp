@@ -63,6 +63,8 @@ class CudaBackend final : public Backend {
     cuda::write_step_state(stream_.get(), static_cast<StepState*>(state_.get()), state);
   }
 
+  void synchronize() override { cuda::check(cudaStreamSynchronize(stream_.get()), "waiting for the device"); }
+
   bool can_record() const override { return true; }
   void begin_recording() override {
     cuda::check(cudaStreamBeginCapture(stream_.get(), cudaStreamCaptureModeThreadLocal), "starting to record a step");

@@ -8,8 +8,8 @@ import java.util.List;
 /**
  * A block of a model.
  *
- * @param number of a block that has a loss of its own or, under backpropagation, could have: 1 for the first, then on;
- *     0 for the output layer and for blocks that never have one (projections on shortcuts, pooling heads)
+ * @param number counts the hidden blocks that learn from a loss of their own (under backpropagation: that would), from
+ *     1 on; 0 for the output layer, projections on shortcuts and pooling heads
  * @param name by which it can be asked for: {@code features.3}
  * @param kind as network descriptions write it: {@code conv}, {@code linear}, {@code preactivation}, {@code shortcut},
  *     {@code head}, {@code output}

@@ -156,8 +156,8 @@ final class InspectCommand implements Callable<Integer> {
         grouped(summary.localParameters()));
     out.printf("FLOPs: %s per image%n", grouped(summary.flops()));
     out.printf(
-        "memory: %s of weights, %s of activations in a pass of %d%n", mebibytes(summary.weightBytes()),
-        mebibytes(summary.activationBytes()), summary.batchSize());
+        "memory: %s of weights, %s of activations in a pass of %d%n", size(summary.weightBytes()),
+        size(summary.activationBytes()), summary.batchSize());
     if (summary.classNames() != null) {
       out.println("classes: " + String.join(", ", summary.classNames()));
     }
@@ -172,7 +172,7 @@ final class InspectCommand implements Callable<Integer> {
     return String.format("%,d", count);
   }
 
-  private static String mebibytes(long bytes) {
-    return String.format("%.2f MiB", bytes / 1048576.0);
+  private static String size(long bytes) {
+    return bytes < 1 << 20 ? String.format("%.1f KiB", bytes / 1024.0) : String.format("%.1f MiB", bytes / 1048576.0);
   }
 }

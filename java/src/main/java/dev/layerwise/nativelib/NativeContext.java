@@ -41,7 +41,17 @@ public final class NativeContext implements AutoCloseable {
    * @throws InvalidArgumentException if the device does not have what the options ask for
    */
   public static NativeContext create(DeviceOptions options, long seed) {
+    return create(options, seed, false);
+  }
+
+  /** Opens a device that times every operation, see {@link #profile}; throws as {@link #create} does. */
+  public static NativeContext profiled(DeviceOptions options, long seed) {
+    return create(options, seed, true);
+  }
+
+  private static NativeContext create(DeviceOptions options, long seed, boolean profiled) {
     NativeLibrary.load();
+    DeviceLibraries.provide(options.device());
     ContextPointer pointer = new ContextPointer();
     try (BytePointer device = new BytePointer(options.device(), UTF_8);
         BytePointer engine = new BytePointer(options.engine(), UTF_8);
@@ -54,7 +64,8 @@ public final class NativeContext implements AutoCloseable {
           .precision(precisionNumber(options.precision()))
           .engine(engine)
           .tf32(options.tf32() ? 1 : 0)
-          .engine_choices(choices);
+          .engine_choices(choices)
+          .profiled(profiled ? 1 : 0);
       check(LayerwiseApi.layerwise_context_create(struct, pointer));
     }
     return new NativeContext(options.device(), pointer);
@@ -98,13 +109,41 @@ public final class NativeContext implements AutoCloseable {
   /** Which implementations the device has found to be the fastest so far, as text; empty where fixed rules decide. */
   public String engineChoices() {
     synchronized (lock) {
-      long[] length = new long[1];
-      byte[] text = new byte[0];
-      check(LayerwiseApi.layerwise_context_engine_choices(pointer(), text, 0, length));
-      text = new byte[(int) length[0] + 1]; // with the closing NUL
-      check(LayerwiseApi.layerwise_context_engine_choices(pointer(), text, text.length, length));
-      return new String(text, 0, (int) length[0], UTF_8);
+      return text((text, length) -> LayerwiseApi.layerwise_context_engine_choices(pointer(), text, text.length, length));
     }
+  }
+
+  /**
+   * What the device has spent its time on since it was opened.
+   *
+   * @throws InvalidStateException unless it was opened with {@link #profiled}
+   */
+  public List<OperationProfile> profile() {
+    synchronized (lock) {
+      String lines = text((text, length) -> LayerwiseApi.layerwise_context_profile(pointer(), text, text.length, length));
+      return lines.lines().map(OperationProfile::of).toList();
+    }
+  }
+
+  /** Waits until the device has done all that it was given. */
+  public void synchronize() {
+    synchronized (lock) {
+      check(LayerwiseApi.layerwise_context_synchronize(pointer()));
+    }
+  }
+
+  @FunctionalInterface
+  private interface TextCall {
+    int fill(byte[] text, long[] length);
+  }
+
+  /** A text that the library copies, once its length is known. */
+  private static String text(TextCall call) {
+    long[] length = new long[1];
+    check(call.fill(new byte[0], length));
+    byte[] text = new byte[(int) length[0] + 1]; // with the closing NUL
+    check(call.fill(text, length));
+    return new String(text, 0, (int) length[0], UTF_8);
   }
 
   /**

@@ -162,6 +162,25 @@ class NativeBlockTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"reference", "cpu"})
+  void lookingAtMetricsChangesNothing(String device) {
+    open(device);
+    try (NativeBlock block = context.block(convolution().build());
+        NativeTensor x = images();
+        NativeTensor labels = labels()) {
+      block.evaluate(x, labels, null).close();
+      block.evaluate(x, labels, null).close();
+      BlockMetrics withoutLooking = block.metrics();
+      block.evaluate(x, labels, null).close();
+      assertThat(block.metricsSoFar().samples()).isEqualTo(BATCH);
+      block.evaluate(x, labels, null).close();
+      assertThat(block.metricsSoFar()).isEqualTo(withoutLooking);
+      assertThat(block.metrics()).isEqualTo(withoutLooking);
+      assertThat(block.metricsSoFar().samples()).isZero();
+    }
+  }
+
   @Test
   void aConfigThatCannotWorkIsNamedWithItsBlock() {
     open("reference");
