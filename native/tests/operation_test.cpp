@@ -58,7 +58,8 @@ bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
 }
 
 bool finished_on_cuda(const std::string& operation) {
-  for (const char* name : {"add_tensor", "classifier_loss", "optimizer_step", "similarity_loss"})
+  for (const char* name : {"add_tensor", "batch_norm_gradient", "classifier_loss", "deviation_gradient", "drop_elements",
+                           "load_batch", "moments_of_tensor", "normalize_activate", "optimizer_step", "similarity_loss"})
     if (operation.rfind(name, 0) == 0) return true;
   return false;
 }

@@ -7,8 +7,14 @@ set(layerwise_cuda_host_sources
   ${CMAKE_CURRENT_LIST_DIR}/unfinished.cpp)
 set(layerwise_cuda_kernel_sources
   ${CMAKE_CURRENT_LIST_DIR}/add_tensor.cu
+  ${CMAKE_CURRENT_LIST_DIR}/batch_norm_gradient.cu
   ${CMAKE_CURRENT_LIST_DIR}/classifier_loss.cu
+  ${CMAKE_CURRENT_LIST_DIR}/deviation_gradient.cu
   ${CMAKE_CURRENT_LIST_DIR}/device_writes.cu
+  ${CMAKE_CURRENT_LIST_DIR}/drop_elements.cu
+  ${CMAKE_CURRENT_LIST_DIR}/load_batch.cu
+  ${CMAKE_CURRENT_LIST_DIR}/moments_of_tensor.cu
+  ${CMAKE_CURRENT_LIST_DIR}/normalize_activate.cu
   ${CMAKE_CURRENT_LIST_DIR}/optimizer_step.cu
   ${CMAKE_CURRENT_LIST_DIR}/similarity_loss.cu)
 # A library of its own brings its own copy of what it needs from the core.
