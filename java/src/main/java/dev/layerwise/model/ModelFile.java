@@ -50,6 +50,7 @@ public record ModelFile(ModelConfig config, String dataset, Map<String, HostTens
               + FILE_NAME);
     }
     ModelConfig config = MetadataJson.read(metadata.get("model"), ModelConfig.class, file, "the network's description");
+    StoredWeights.check(config, contents.tensors());
     return new ModelFile(config, metadata.getOrDefault("dataset", ""), contents.tensors());
   }
 }

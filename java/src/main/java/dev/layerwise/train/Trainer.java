@@ -4,6 +4,7 @@ import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.Network;
+import dev.layerwise.model.StoredWeights;
 import dev.layerwise.nativelib.Augmentation;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeContext;
@@ -84,6 +85,7 @@ public final class Trainer implements AutoCloseable {
           String.format(
               "the run has begun its epoch %d already, more than the %d asked for", begun, config.training().epochs()));
     }
+    StoredWeights.check(config.model(), from.weights());
     Trainer trainer = new Trainer(config, data, directory);
     try {
       trainer.network.setWeights(from.weights());
