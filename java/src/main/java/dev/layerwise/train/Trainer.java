@@ -7,6 +7,7 @@ import dev.layerwise.data.stream.StreamedImages;
 import dev.layerwise.model.InputDescription;
 import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.Network;
+import dev.layerwise.model.StoredWeights;
 import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.Augmentation;
 import dev.layerwise.nativelib.BlockMetrics;
@@ -97,6 +98,7 @@ public final class Trainer implements AutoCloseable {
           String.format(
               "the run has begun its epoch %d already, more than the %d asked for", begun, config.training().epochs()));
     }
+    StoredWeights.check(config.model(), from.weights());
     Trainer trainer = new Trainer(config, data, directory);
     try {
       trainer.network.setWeights(from.weights());
