@@ -52,16 +52,63 @@ LAYERWISE_API const char* layerwise_cpu_features(void);
 
 typedef struct layerwise_context layerwise_context;
 
-/* device: "cpu" (oneDNN and fused loops, float32) or "reference" (plain loops, float64).
- * threads: 0 for one per core. seed keys every random number: initialisation, dropout, augmentation. */
-LAYERWISE_API layerwise_status layerwise_context_create(const char* device, int32_t threads, uint64_t seed,
+typedef enum layerwise_precision {
+  LAYERWISE_PRECISION_AUTO = 0, /* bfloat16 where the device is made for it */
+  LAYERWISE_PRECISION_F32 = 1,
+  LAYERWISE_PRECISION_BF16 = 2, /* activations and weights as they are multiplied; sums, statistics and the weights
+                                   that are updated stay float32 */
+  LAYERWISE_PRECISION_F64 = 3   /* what the reference device has; nothing to ask for */
+} layerwise_precision;
+
+/* Strings are read during layerwise_context_create only. */
+typedef struct layerwise_context_options {
+  const char* device;     /* "cpu" (oneDNN and fused loops), "reference" (plain loops, float64), "cuda", "cuda:1", …,
+                             or "cuda-on-host" (the CUDA kernels on the CPU; slow, for tests) */
+  int32_t threads;        /* cpu: 0 for one per core */
+  uint64_t seed;          /* keys every random number: initialisation, dropout, augmentation */
+  int32_t precision;      /* layerwise_precision */
+  const char* engine;     /* which implementation runs; every device has "auto", CUDA "fused" and "cudnn" */
+  int32_t tf32;           /* 1: float32 products may be rounded to ten bits of mantissa, on devices that can */
+  const char* engine_choices; /* what layerwise_context_engine_choices gave for an earlier run; NULL: none */
+  int32_t profiled;       /* 1: time every operation, waiting for the device before and after each */
+} layerwise_context_options;
+
+/* "cpu", threads 0, seed 0, automatic precision and engine. */
+LAYERWISE_API void layerwise_context_options_defaults(layerwise_context_options* options);
+LAYERWISE_API layerwise_status layerwise_context_create(const layerwise_context_options* options,
                                                         layerwise_context** context);
 LAYERWISE_API void layerwise_context_close(layerwise_context* context);
+
+/* The precision that the device computes in: a layerwise_precision, never the automatic one. */
+LAYERWISE_API layerwise_status layerwise_context_precision(const layerwise_context* context, int32_t* precision);
+
+/* Which implementation was taken where timing decided, as lines of text; empty where fixed rules decide. Copies
+ * at most `capacity` bytes with the closing NUL; length: the text's own, without it. */
+LAYERWISE_API layerwise_status layerwise_context_engine_choices(const layerwise_context* context, char* text,
+                                                                int64_t capacity, int64_t* length);
 
 /* Sets what changes between steps: the number of the step (keys dropout and augmentation; the caller
  * counts) and the learning rate. */
 LAYERWISE_API layerwise_status layerwise_context_set_step(layerwise_context* context, uint64_t step,
                                                           double learning_rate);
+
+/* Lines "operation TAB shapes TAB calls TAB seconds TAB fastest TAB flops TAB bytes", of all calls with equal shapes
+ * together, but for fastest, the seconds of the quickest call; flops (of convolutions and matrix products) and bytes
+ * (if everything is moved once) are those of one call. Text as for layerwise_context_engine_choices. */
+LAYERWISE_API layerwise_status layerwise_context_profile(const layerwise_context* context, char* text,
+                                                         int64_t capacity, int64_t* length);
+
+/* Waits until the device has done all that it was given. */
+LAYERWISE_API layerwise_status layerwise_context_synchronize(layerwise_context* context);
+
+/* Steps of one kind (a number of the caller's: the batch size, say) do the same calls on tensors of the same
+ * shapes. Devices that can record a step replay it: begin_step sets *replayed to 1 then, and there is nothing
+ * left to do. Otherwise the caller does its calls between begin_step and end_step, reading nothing back, or
+ * gives up with cancel_step. Calls need not be in a step. */
+LAYERWISE_API layerwise_status layerwise_context_begin_step(layerwise_context* context, int64_t kind,
+                                                            int32_t* replayed);
+LAYERWISE_API layerwise_status layerwise_context_end_step(layerwise_context* context);
+LAYERWISE_API void layerwise_context_cancel_step(layerwise_context* context);
 
 typedef struct layerwise_memory {
   int64_t arena_bytes;      /* activations and temporaries, shared by all blocks */
@@ -114,9 +161,12 @@ typedef struct layerwise_augmentation {
   int32_t hole_length;
 } layerwise_augmentation;
 
-/* The images named by indices, augmented (NULL: not) and normalised, and their labels. */
-LAYERWISE_API layerwise_status layerwise_dataset_batch(layerwise_dataset* dataset, const int32_t* indices,
-                                                       int32_t count, const layerwise_augmentation* augmentation,
+/* Names the images of the next batches. */
+LAYERWISE_API layerwise_status layerwise_dataset_choose(layerwise_dataset* dataset, const int32_t* indices,
+                                                        int32_t count);
+/* The chosen images, augmented (NULL: not) and normalised, and their labels. */
+LAYERWISE_API layerwise_status layerwise_dataset_batch(layerwise_dataset* dataset,
+                                                       const layerwise_augmentation* augmentation,
                                                        layerwise_tensor** images, layerwise_tensor** labels);
 
 /* ---- blocks -------------------------------------------------------------------------------------- */
@@ -223,6 +273,13 @@ LAYERWISE_API layerwise_status layerwise_block_output_train_step(layerwise_block
 LAYERWISE_API layerwise_status layerwise_block_evaluate(layerwise_block* block, const layerwise_tensor* x,
                                                         const layerwise_tensor* labels,
                                                         const layerwise_tensor* shortcut, layerwise_tensor** output);
+
+/* Evaluation mode as far as the block's local classifier: its logits (N, classes), which is a prediction after as
+ * many blocks as there are up to this one. shortcut: as in train_step. Fails for blocks without a classifier of
+ * the labels: without a prediction loss, or with projected targets. */
+LAYERWISE_API layerwise_status layerwise_block_local_logits(layerwise_block* block, const layerwise_tensor* x,
+                                                            const layerwise_tensor* shortcut,
+                                                            layerwise_tensor** logits);
 
 typedef struct layerwise_metrics {
   double similarity_loss; /* mean over samples, as weighted in the block's total: times beta under predsim */

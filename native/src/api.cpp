@@ -1,4 +1,6 @@
 // The C API: contexts, tensors and data sets. Handles, validation and exception → status; no arithmetic.
+#include <algorithm>
+
 #include "api_handles.h"
 #include "backend/cpu/cpu_backend.h"
 #include "block/transfer.h"
@@ -8,6 +10,25 @@ namespace layerwise {
 namespace {
 
 thread_local std::string last_error;
+
+Precision precision_of(int32_t value) {
+  switch (value) {
+    case LAYERWISE_PRECISION_AUTO: return Precision::automatic;
+    case LAYERWISE_PRECISION_F32: return Precision::f32;
+    case LAYERWISE_PRECISION_BF16: return Precision::bf16;
+    default: fail(ErrorKind::invalid_argument, value, " is no precision that can be asked for");
+  }
+}
+
+/// Copies at most `capacity` bytes, the closing NUL among them; length is the whole text's, without it.
+void give_text(const std::string& from, char* text, int64_t capacity, int64_t* length) {
+  given(length, "length") = static_cast<int64_t>(from.size());
+  if (capacity <= 0) return;
+  given(text, "text");
+  const size_t copied = std::min(from.size(), static_cast<size_t>(capacity) - 1);
+  from.copy(text, copied);
+  text[copied] = '\0';
+}
 
 }  // namespace
 
@@ -45,11 +66,22 @@ const char* layerwise_cpu_features(void) {
 
 // ---- context --------------------------------------------------------------------------------------
 
-layerwise_status layerwise_context_create(const char* device, int32_t threads, uint64_t seed,
-                                          layerwise_context** context) {
+void layerwise_context_options_defaults(layerwise_context_options* options) {
+  if (options != nullptr) *options = {"cpu", 0, 0, LAYERWISE_PRECISION_AUTO, "auto", 0, nullptr, 0};
+}
+
+layerwise_status layerwise_context_create(const layerwise_context_options* options, layerwise_context** context) {
   return guarded([&] {
     given(context, "context") = nullptr;
-    *context = new layerwise_context{std::make_shared<Context>(&given(device, "device"), threads, seed)};
+    given(options, "options");
+    DeviceOptions chosen;
+    chosen.threads = options->threads;
+    chosen.precision = precision_of(options->precision);
+    chosen.engine = &given(options->engine, "engine");
+    chosen.tf32 = options->tf32 != 0;
+    if (options->engine_choices != nullptr) chosen.engine_choices = options->engine_choices;
+    *context = new layerwise_context{
+        std::make_shared<Context>(&given(options->device, "device"), chosen, options->seed, options->profiled != 0)};
   });
 }
 
@@ -57,6 +89,56 @@ void layerwise_context_close(layerwise_context* context) { delete context; }
 
 layerwise_status layerwise_context_set_step(layerwise_context* context, uint64_t step, double learning_rate) {
   return guarded([&] { given(context, "context").context->set_step(step, learning_rate); });
+}
+
+layerwise_status layerwise_context_precision(const layerwise_context* context, int32_t* precision) {
+  return guarded([&] {
+    switch (given(context, "context").context->backend().activation_type()) {
+      case DataType::float64: given(precision, "precision") = LAYERWISE_PRECISION_F64; break;
+      case DataType::bfloat16: given(precision, "precision") = LAYERWISE_PRECISION_BF16; break;
+      default: given(precision, "precision") = LAYERWISE_PRECISION_F32;
+    }
+  });
+}
+
+layerwise_status layerwise_context_engine_choices(const layerwise_context* context, char* text, int64_t capacity,
+                                                  int64_t* length) {
+  return guarded([&] {
+    give_text(given(context, "context").context->backend().engine_choices(), text, capacity, length);
+  });
+}
+
+layerwise_status layerwise_context_profile(const layerwise_context* context, char* text, int64_t capacity,
+                                           int64_t* length) {
+  return guarded([&] { give_text(given(context, "context").context->profile(), text, capacity, length); });
+}
+
+layerwise_status layerwise_context_synchronize(layerwise_context* context) {
+  return guarded([&] {
+    Backend& backend = given(context, "context").context->backend();
+    backend.enter();
+    backend.synchronize();
+  });
+}
+
+layerwise_status layerwise_context_begin_step(layerwise_context* context, int64_t kind, int32_t* replayed) {
+  return guarded([&] {
+    Context& on = *given(context, "context").context;
+    on.backend().enter();
+    given(replayed, "replayed") = on.begin_step(kind) ? 1 : 0;
+  });
+}
+
+layerwise_status layerwise_context_end_step(layerwise_context* context) {
+  return guarded([&] {
+    Context& on = *given(context, "context").context;
+    on.backend().enter();
+    on.end_step();
+  });
+}
+
+void layerwise_context_cancel_step(layerwise_context* context) {
+  if (context != nullptr) context->context->cancel_step();
 }
 
 layerwise_status layerwise_context_memory(const layerwise_context* context, layerwise_memory* memory) {
@@ -161,12 +243,19 @@ layerwise_status layerwise_dataset_create(layerwise_context* context, const uint
 
 void layerwise_dataset_close(layerwise_dataset* dataset) { delete dataset; }
 
-layerwise_status layerwise_dataset_batch(layerwise_dataset* dataset, const int32_t* indices, int32_t count,
-                                         const layerwise_augmentation* augmentation, layerwise_tensor** images,
-                                         layerwise_tensor** labels) {
+layerwise_status layerwise_dataset_choose(layerwise_dataset* dataset, const int32_t* indices, int32_t count) {
   return guarded([&] {
     DataSet& from = *given(dataset, "dataset").data_set;
     given(indices, "indices");
+    from.context()->backend().enter();
+    from.choose(indices, count);
+  });
+}
+
+layerwise_status layerwise_dataset_batch(layerwise_dataset* dataset, const layerwise_augmentation* augmentation,
+                                         layerwise_tensor** images, layerwise_tensor** labels) {
+  return guarded([&] {
+    DataSet& from = *given(dataset, "dataset").data_set;
     given(images, "images") = nullptr;
     given(labels, "labels") = nullptr;
     Augmentation how;
@@ -174,7 +263,7 @@ layerwise_status layerwise_dataset_batch(layerwise_dataset* dataset, const int32
       how = {augmentation->crop_padding, augmentation->horizontal_flip != 0, augmentation->holes,
              augmentation->hole_length};
     from.context()->backend().enter();
-    DataSet::Batch batch = from.batch(indices, count, how);
+    DataSet::Batch batch = from.batch(how);
     std::unique_ptr<layerwise_tensor> image_handle(make_handle(from.context(), std::move(batch.images)));
     *labels = make_handle(from.context(), std::move(batch.labels), from.classes());
     *images = image_handle.release();

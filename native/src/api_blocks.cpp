@@ -294,6 +294,17 @@ layerwise_status layerwise_block_evaluate(layerwise_block* block, const layerwis
   });
 }
 
+layerwise_status layerwise_block_local_logits(layerwise_block* block, const layerwise_tensor* x,
+                                              const layerwise_tensor* shortcut, layerwise_tensor** logits) {
+  return guarded(name_of(block), [&] {
+    check_context(given(block, "block"), {x, shortcut});
+    given(logits, "logits") = nullptr;
+    block->context->backend().enter();
+    *logits = make_handle(block->context,
+                          block->block->local_logits(given(x, "x").view(), optional_view(shortcut)));
+  });
+}
+
 namespace {
 
 layerwise_metrics metrics_of(const BlockMetrics& read) {

@@ -1,6 +1,7 @@
 // The C API as another language sees it: statuses, messages, lifetimes.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <string>
@@ -21,9 +22,18 @@ using Handle = std::unique_ptr<T, Closer>;
 
 std::string message() { return layerwise_error_message(); }
 
+layerwise_status create_on(const char* device, layerwise_context** context) {
+  layerwise_context_options options;
+  layerwise_context_options_defaults(&options);
+  options.device = device;
+  options.threads = 2;
+  options.seed = 1;
+  return layerwise_context_create(&options, context);
+}
+
 Handle<layerwise_context> make_context(const char* device = "cpu") {
   layerwise_context* context = nullptr;
-  EXPECT_EQ(layerwise_context_create(device, 2, 1, &context), LAYERWISE_OK) << message();
+  EXPECT_EQ(create_on(device, &context), LAYERWISE_OK) << message();
   return Handle<layerwise_context>(context);
 }
 
@@ -60,20 +70,20 @@ Handle<layerwise_tensor> make_labels(layerwise_context* context, const std::vect
 
 TEST(Api, says_which_device_it_does_not_know) {
   layerwise_context* context = nullptr;
-  EXPECT_EQ(layerwise_context_create("tpu", 0, 1, &context), LAYERWISE_DEVICE_UNAVAILABLE);
+  EXPECT_EQ(create_on("tpu", &context), LAYERWISE_DEVICE_UNAVAILABLE);
   EXPECT_EQ(context, nullptr);
   EXPECT_NE(message().find("'tpu'"), std::string::npos) << message();
 }
 
 TEST(Api, survives_null_everywhere) {
-  EXPECT_EQ(layerwise_context_create(nullptr, 0, 1, nullptr), LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(layerwise_context_create(nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(layerwise_context_set_step(nullptr, 0, 0), LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(layerwise_tensor_read(nullptr, nullptr, 0), LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(layerwise_block_create(nullptr, nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(layerwise_block_train_step(nullptr, nullptr, nullptr, nullptr, nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(layerwise_block_metrics(nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(layerwise_block_tensor_read(nullptr, nullptr, nullptr, 0), LAYERWISE_INVALID_ARGUMENT);
-  EXPECT_EQ(layerwise_dataset_batch(nullptr, nullptr, 0, nullptr, nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(layerwise_dataset_batch(nullptr, nullptr, nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(layerwise_block_inspection_count(nullptr, nullptr, nullptr), LAYERWISE_INVALID_ARGUMENT);
   layerwise_block_config_defaults(nullptr);
   layerwise_context_close(nullptr);
@@ -152,6 +162,58 @@ TEST(Api, tensors_of_another_context_are_refused) {
   EXPECT_EQ(layerwise_block_train_step(block.get(), images.get(), labels.get(), nullptr, &output, nullptr),
             LAYERWISE_INVALID_ARGUMENT);
   EXPECT_NE(message().find("another context"), std::string::npos);
+}
+
+TEST(Api, local_logits_are_those_that_evaluation_judges) {
+  const auto context = make_context();
+  layerwise_block_config config = convolution_config();
+  config.max_pool = 1;
+  config.dim_in_decoder = 24;  // pooled, too
+  const auto block = make_block(context.get(), config);
+  std::vector<float> weight(4 * 24), pixels(5 * 3 * 8 * 8);
+  for (size_t i = 0; i < weight.size(); ++i) weight[i] = static_cast<float>(i * 7 % 11) - 5;
+  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<float>(i * 13 % 29) / 29 - 0.5f;
+  ASSERT_EQ(layerwise_block_tensor_write(block.get(), "decoder_y.weight", weight.data(), 4 * 24), LAYERWISE_OK)
+      << message();
+  layerwise_tensor* tensor = nullptr;
+  ASSERT_EQ(layerwise_tensor_create(context.get(), pixels.data(), 5, 3, 8, 8, &tensor), LAYERWISE_OK);
+  const Handle<layerwise_tensor> images(tensor);
+  ASSERT_EQ(layerwise_block_local_logits(block.get(), images.get(), nullptr, &tensor), LAYERWISE_OK) << message();
+  const Handle<layerwise_tensor> logits(tensor);
+  std::vector<float> values(5 * 4);
+  ASSERT_EQ(layerwise_tensor_read(logits.get(), values.data(), 5 * 4), LAYERWISE_OK) << message();
+  std::vector<int32_t> predicted;
+  for (auto row = values.begin(); row != values.end(); row += 4)
+    predicted.push_back(static_cast<int32_t>(std::max_element(row, row + 4) - row));
+  const auto errors = [&](const std::vector<int32_t>& of) {
+    const auto labels = make_labels(context.get(), of);
+    EXPECT_EQ(layerwise_block_evaluate(block.get(), images.get(), labels.get(), nullptr, &tensor), LAYERWISE_OK);
+    const Handle<layerwise_tensor> output(tensor);
+    layerwise_metrics metrics;
+    EXPECT_EQ(layerwise_block_metrics(block.get(), &metrics), LAYERWISE_OK);
+    return metrics.errors;
+  };
+  EXPECT_EQ(errors(predicted), 0);
+  for (int32_t& label : predicted) label = (label + 1) % 4;
+  EXPECT_EQ(errors(predicted), 5);
+}
+
+TEST(Api, local_logits_need_a_classifier_of_the_labels) {
+  const auto context = make_context();
+  const auto images = make_images(context.get(), 2, 3, 8);
+  const auto refused = [&](auto change, const char* part) {
+    layerwise_block_config config = convolution_config();
+    change(config);
+    const auto block = make_block(context.get(), config);
+    layerwise_tensor* logits = nullptr;
+    EXPECT_EQ(layerwise_block_local_logits(block.get(), images.get(), nullptr, &logits), LAYERWISE_INVALID_ARGUMENT);
+    EXPECT_EQ(logits, nullptr);
+    EXPECT_NE(message().find(part), std::string::npos) << message();
+  };
+  refused([](auto& c) { c.loss = LAYERWISE_LOSS_NONE; }, "no local loss");
+  refused([](auto& c) { c.loss = LAYERWISE_LOSS_SIM; }, "trains no local classifier");
+  refused([](auto& c) { c.bio = 1; }, "projected binary targets");
+  refused([](auto& c) { c.kind = LAYERWISE_SHORTCUT, c.loss = LAYERWISE_LOSS_NONE; }, "no local");
 }
 
 TEST(Api, backward_needs_a_forward) {
@@ -247,8 +309,10 @@ TEST(Api, data_sets_check_labels_and_indices) {
   const Handle<layerwise_dataset> owned(dataset);
   layerwise_tensor *images = nullptr, *labels = nullptr;
   const int32_t out_of_range[] = {2}, both[] = {1, 0};
-  EXPECT_EQ(layerwise_dataset_batch(dataset, out_of_range, 1, nullptr, &images, &labels), LAYERWISE_INVALID_ARGUMENT);
-  ASSERT_EQ(layerwise_dataset_batch(dataset, both, 2, nullptr, &images, &labels), LAYERWISE_OK) << message();
+  EXPECT_EQ(layerwise_dataset_batch(dataset, nullptr, &images, &labels), LAYERWISE_INVALID_STATE);
+  EXPECT_EQ(layerwise_dataset_choose(dataset, out_of_range, 1), LAYERWISE_INVALID_ARGUMENT);
+  ASSERT_EQ(layerwise_dataset_choose(dataset, both, 2), LAYERWISE_OK) << message();
+  ASSERT_EQ(layerwise_dataset_batch(dataset, nullptr, &images, &labels), LAYERWISE_OK) << message();
   const Handle<layerwise_tensor> owned_images(images), owned_labels(labels);
   std::vector<float> values(pixels.size()), read_labels(2);
   ASSERT_EQ(layerwise_tensor_read(images, values.data(), static_cast<int64_t>(values.size())), LAYERWISE_OK);

@@ -1,16 +1,53 @@
 #include "backends_under_test.h"
 
 #include "backend/cpu/cpu_backend.h"
+#ifdef LAYERWISE_CUDA_ON_HOST
+#include "backend/cuda/cuda_backend.h"
+#endif
 #include "backend/reference/reference_backend.h"
 
 namespace layerwise::test {
 
+namespace {
+
+BackendUnderTest cpu(const std::string& name, int threads, Precision precision, const std::string& engine = "auto") {
+  DeviceOptions options;
+  options.threads = threads;
+  options.precision = precision;
+  options.engine = engine;
+  return {name, [options] { return make_cpu_backend(options); }};
+}
+
+#ifdef LAYERWISE_CUDA_ON_HOST
+std::unique_ptr<Backend> make_cuda_on_host(Precision precision) {
+  DeviceOptions options;
+  options.precision = precision;
+  return make_cuda_backend("cuda-on-host", options);
+}
+#endif
+
+}  // namespace
+
 const std::vector<BackendUnderTest>& backends_under_test() {
-  static const std::vector<BackendUnderTest> backends = {
-      {"reference", make_reference_backend},  // against itself: guards, untouched inputs, unwritten outputs
-      {"cpu_1_thread", [] { return make_cpu_backend(1); }},
-      {"cpu_2_threads", [] { return make_cpu_backend(2); }},
-  };
+  static const std::vector<BackendUnderTest> backends = [] {
+    std::vector<BackendUnderTest> all = {
+        {"reference", make_reference_backend},  // against itself: guards, untouched inputs, unwritten outputs
+        cpu("cpu_1_thread", 1, Precision::f32),
+        cpu("cpu_2_threads", 2, Precision::f32),
+        cpu("cpu_winograd_1_thread", 1, Precision::f32, "winograd"),
+        cpu("cpu_winograd_2_threads", 2, Precision::f32, "winograd"),
+    };
+    if (cpu_supports_bfloat16()) {
+      all.push_back(cpu("cpu_bf16_1_thread", 1, Precision::bf16));
+      all.push_back(cpu("cpu_bf16_2_threads", 2, Precision::bf16));
+      all.push_back(cpu("cpu_bf16_winograd", 2, Precision::bf16, "winograd"));
+    }
+#ifdef LAYERWISE_CUDA_ON_HOST
+    all.push_back({"cuda_on_host_f32", [] { return make_cuda_on_host(Precision::f32); }});
+    all.push_back({"cuda_on_host_bf16", [] { return make_cuda_on_host(Precision::bf16); }});
+#endif
+    return all;
+  }();
   return backends;
 }
 

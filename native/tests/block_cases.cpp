@@ -51,8 +51,8 @@ void run_normalize_activate(Operands& operands, const BlockCase& block, bool tra
     op.shift = operands.parameter(channels, -0.5, 0.5);
     // A lone value has no unbiased variance.
     if (training && block.map.n * block.map.positions() > 1) {
-      op.running_mean = operands.updated("running_mean", channels, -1, 1, {4, 0});
-      op.running_variance = operands.updated("running_variance", channels, 0, 2, {4, 0});
+      op.running_mean = operands.updated("running_mean", channels, -1, 1, {4, 0, 0});
+      op.running_variance = operands.updated("running_variance", channels, 0, 2, {4, 0, 0});
     }
   }
   if (block.shortcut) op.shortcut = operands.activation(block.map);

@@ -22,7 +22,7 @@ void run_classifier_loss(Operands& operands, const ClassifierCase& classifier) {
   const double features = static_cast<double>(x.features());
   ClassifierLoss op;
   op.x = operands.activation(x);
-  op.weight = classifier.zero_weight ? operands.parameter(weight, 0, 0) : operands.weight(weight);
+  op.weight = classifier.zero_weight ? operands.activation(weight, 0, 0) : operands.weight(weight);
   const double bias = classifier.zero_weight ? 0 : classifier.bias;
   op.bias = operands.parameter(Shape::vector(classifier.classes), -bias, bias);
   const int64_t label_count = classifier.codes > 0 ? classifier.codes : classifier.classes;
@@ -41,9 +41,11 @@ void run_classifier_loss(Operands& operands, const ClassifierCase& classifier) {
     if (classifier.d_x) op.d_x = operands.activation_output("d_x", x, tolerance);
   }
   if (classifier.logits) {
-    op.logits = operands.parameter_output("logits", Shape::matrix(x.n, classifier.classes), {features + 1, 0});
+    op.logits = operands.parameter_output("logits", Shape::matrix(x.n, classifier.classes), {features + 1, 0, 0});
   }
-  if (classifier.labels) op.metrics = operands.metrics({features + static_cast<double>(x.n + classifier.classes), 0});
+  if (classifier.labels) {
+    op.metrics = operands.metrics({features + static_cast<double>(x.n + classifier.classes), 0, 0});
+  }
   operands.backend().classifier_loss(op);
 }
 
@@ -88,21 +90,22 @@ void run_similarity_loss(Operands& operands, const SimilarityCase& similarity) {
   // Products in the longest chain: those of R, of one of its targets, and of R's gradient with X.
   const double terms =
       features + samples + static_cast<double>(similarity.code_size + similarity.input.features());
+  const double roundings = similarity.deviations || similarity.nonnegative ? 0 : 4;
   if (similarity.gradient) {
     // dX = 4/N² (R − T) X: entries of R − T that should vanish, the diagonal's, leave about
     // 4/N² · |x_i| / ‖x‖² per element, with ‖x‖² about F/3.
     op.d_x = operands.output("d_x", op.x.type, x,
                              {terms, (similarity.gradient_scale + similarity.input_scale) * 12 /
-                                         (samples * samples * features)});
+                                         (samples * samples * features), roundings});
   }
   if (similarity.inspected) {
-    op.similarity = operands.parameter_output("similarity", Shape::matrix(x.n, x.n), {features, 0});
+    op.similarity = operands.parameter_output("similarity", Shape::matrix(x.n, x.n), {features, 0, roundings});
     if (similarity.labels) {
       op.target = operands.parameter_output("target", Shape::matrix(x.n, x.n),
-                                            {1 + static_cast<double>(similarity.code_size), 0});
+                                            {1 + static_cast<double>(similarity.code_size), 0, 0});
     }
   }
-  op.metrics = operands.metrics({terms, 0});
+  op.metrics = operands.metrics({terms, 0, roundings});
   operands.backend().similarity_loss(op);
 }
 
@@ -159,6 +162,7 @@ void add_loss_cases(std::vector<OperationCase>& cases) {
       {"one_feature", {5, 1, 1, 1}, 5},
       {"classes_100", {33, 4, 4, 16}, 100, 0.5},
       {"many_features", {5, 8, 8, 32}, 10},
+      {"several_tiles", {130, 1, 1, 200}, 72, 0.5},
       changed<C>({"zero_weights", {16, 1, 1, 33}, 10}, [](C& c) { c.zero_weight = true; }),
       changed<C>({"no_d_x", {5, 2, 2, 5}, 10}, [](C& c) { c.d_x = false, c.logits = false; }),
       changed<C>({"loss_only", {5, 1, 1, 33}, 100}, [](C& c) { c.gradients = false; }),
@@ -187,6 +191,9 @@ void add_loss_cases(std::vector<OperationCase>& cases) {
       {"classes_100", {33, 1, 1, 100}, 100},
       {"two_classes", {16, 2, 2, 5}, 2},
       {"batch_of_tiles", {130, 1, 1, 64}, 10},
+      changed<S>({"batch_of_tiles_and_targets", {130, 1, 1, 200}, 10, 0.5}, [](S& s) {
+        s.code_size = 16, s.inspected = true, s.input = {130, 1, 1, 100}, s.input_scale = 0.5;
+      }),
       changed<S>({"deviations", {16, 1, 1, 33}, 10},
                  [](S& s) { s.deviations = s.nonnegative = s.inspected = true; }),
       changed<S>({"zero_vectors", {5, 1, 1, 16}, 10}, [](S& s) { s.high = 0, s.inspected = true; }),

@@ -4,20 +4,31 @@
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
+#include <type_traits>
+
+#include "core/bfloat16.h"
 
 namespace layerwise::test {
 
 namespace {
 
 constexpr size_t guard_bytes = 256;
-constexpr int input_bits = 20;  // of an input: leaves float32 a few for the bounds
+constexpr int parameter_bits = 20;  // of an input: leaves float32 a few for the bounds
+constexpr int bfloat16_bits = 6;    // likewise
 constexpr char guard_pattern = static_cast<char>(0xA5);
 
 /// The reference gets the same number in double: a value that is rounded here would be an error of its own.
-float exactly(double value) {
+template <class T>
+T exactly(double value) {
   const float rounded = static_cast<float>(value);
-  if (rounded != value) throw std::logic_error("the case's input " + std::to_string(value) + " is no float32 number");
-  return rounded;
+  if constexpr (std::is_same_v<T, Bfloat16>) {
+    const Bfloat16 narrow = to_bfloat16(rounded);
+    if (to_float(narrow) != value) throw std::logic_error("the case's input " + std::to_string(value) + " is no bfloat16");
+    return narrow;
+  } else {
+    if (rounded != value) throw std::logic_error("the case's input " + std::to_string(value) + " is no float32 number");
+    return rounded;
+  }
 }
 
 std::vector<char> encode(DataType type, const std::vector<double>& values) {
@@ -27,7 +38,8 @@ std::vector<char> encode(DataType type, const std::vector<double>& values) {
     const auto put = [to](auto value) { std::memcpy(to, &value, sizeof value); };
     switch (type) {
       case DataType::float64: put(values[i]); break;
-      case DataType::float32: put(exactly(values[i])); break;
+      case DataType::float32: put(exactly<float>(values[i])); break;
+      case DataType::bfloat16: put(exactly<Bfloat16>(values[i])); break;
       case DataType::int32: put(static_cast<int32_t>(values[i])); break;
       case DataType::uint8: put(static_cast<uint8_t>(values[i])); break;
     }
@@ -42,10 +54,22 @@ std::vector<double> decode_as(const char* from, size_t count) {
   return std::vector<double>(typed.begin(), typed.end());
 }
 
+template <>
+std::vector<double> decode_as<Bfloat16>(const char* from, size_t count) {
+  std::vector<double> values(count);
+  for (size_t i = 0; i < count; ++i) {
+    Bfloat16 value;
+    std::memcpy(&value, from + i * sizeof value, sizeof value);
+    values[i] = to_float(value);
+  }
+  return values;
+}
+
 std::vector<double> decode(DataType type, const char* from, size_t count) {
   switch (type) {
     case DataType::float64: return decode_as<double>(from, count);
     case DataType::float32: return decode_as<float>(from, count);
+    case DataType::bfloat16: return decode_as<Bfloat16>(from, count);
     case DataType::int32: return decode_as<int32_t>(from, count);
     case DataType::uint8: return decode_as<uint8_t>(from, count);
   }
@@ -54,15 +78,20 @@ std::vector<double> decode(DataType type, const char* from, size_t count) {
 
 }  // namespace
 
-Operands::Operands(Backend& backend, uint64_t seed) : backend_(backend) { key_.seed = seed; }
+Operands::Operands(Backend& backend, uint64_t seed, DataType activations)
+    : backend_(backend), activations_(activations) {
+  key_.seed = seed;
+}
 
 Operands::~Operands() {
   for (const Operand& operand : operands_) backend_.release(operand.guarded);
 }
 
-std::vector<double> Operands::draw(int64_t count, double low, double high) {
+int Operands::activation_bits() const { return narrow() ? bfloat16_bits : parameter_bits; }
+
+std::vector<double> Operands::draw(int64_t count, double low, double high, int bits) {
   std::vector<double> values(static_cast<size_t>(count));
-  const int64_t steps = int64_t{1} << input_bits;
+  const int64_t steps = int64_t{1} << bits;
   for (double& value : values) {
     const uint32_t k = random_below(random_word(key_, drawn_++), static_cast<uint32_t>(steps + 1));
     value = low + (high - low) * k / static_cast<double>(steps);
@@ -87,11 +116,13 @@ Tensor Operands::place_bytes(const std::string& name, Role role, const Tensor& d
 }
 
 Tensor Operands::activation(const Shape& shape, double low, double high) {
-  return place("activation", Role::input, backend_.activation_type(), shape, draw(shape.elements(), low, high), {});
+  return place("activation", Role::input, backend_.activation_type(), shape,
+               draw(shape.elements(), low, high, activation_bits()), {});
 }
 
 Tensor Operands::parameter(const Shape& shape, double low, double high) {
-  return place("parameter", Role::input, backend_.parameter_type(), shape, draw(shape.elements(), low, high), {});
+  return place("parameter", Role::input, backend_.parameter_type(), shape,
+               draw(shape.elements(), low, high, parameter_bits), {});
 }
 
 Tensor Operands::integers(int64_t count, int64_t below) {
@@ -107,7 +138,7 @@ Tensor Operands::bytes(const Shape& shape) {
 }
 
 Tensor Operands::hidden(const Shape& shape, double negative_slope) {
-  std::vector<double> values = draw(shape.elements(), -1, 1);
+  std::vector<double> values = draw(shape.elements(), -1, 1, parameter_bits);
   for (double& value : values) {
     value = std::round(8 * value) / 8;
     if (negative_slope == 0) value = std::max(value, 0.0);
@@ -117,15 +148,16 @@ Tensor Operands::hidden(const Shape& shape, double negative_slope) {
 
 Tensor Operands::weight(const Shape& shape) {
   const double bound = std::exp2(std::round(std::log2(std::sqrt(3.0 / static_cast<double>(shape.features())))));
-  return parameter(shape, -bound, bound);
+  return activation(shape, -bound, bound);
 }
 
 Tensor Operands::consumed(const Shape& shape) {
-  return place("consumed", Role::consumed, backend_.activation_type(), shape, draw(shape.elements(), -1, 1), {});
+  return place("consumed", Role::consumed, backend_.activation_type(), shape,
+               draw(shape.elements(), -1, 1, activation_bits()), {});
 }
 
 Tensor Operands::parameter_with_zeros(const Shape& shape, double low, double high) {
-  std::vector<double> values = draw(shape.elements(), low, high);
+  std::vector<double> values = draw(shape.elements(), low, high, parameter_bits);
   for (size_t i = 0; i < values.size(); i += 3) values[i] = 0;
   return place("parameter", Role::input, backend_.parameter_type(), shape, values, {});
 }
@@ -145,11 +177,13 @@ Tensor Operands::parameter_output(const std::string& name, const Shape& shape, T
 }
 
 Tensor Operands::updated(const std::string& name, const Shape& shape, double low, double high, Tolerance tolerance) {
-  return place(name, Role::output, backend_.parameter_type(), shape, draw(shape.elements(), low, high), tolerance);
+  return place(name, Role::output, backend_.parameter_type(), shape,
+               draw(shape.elements(), low, high, parameter_bits), tolerance);
 }
 
 Tensor Operands::updated_activation(const std::string& name, const Shape& shape, Tolerance tolerance) {
-  return place(name, Role::output, backend_.activation_type(), shape, draw(shape.elements(), -1, 1), tolerance);
+  return place(name, Role::output, backend_.activation_type(), shape,
+               draw(shape.elements(), -1, 1, activation_bits()), tolerance);
 }
 
 Metrics* Operands::metrics(Tolerance tolerance) {

@@ -1,7 +1,8 @@
 // The operands of one operation under test, in the memory of one backend.
 //
 // - Inputs are multiples of a power of two in a small range, hence the same numbers in float32 and
-//   float64; they depend on the seed and the order of the calls only, not on the backend.
+//   float64, and activations and weights in bfloat16 as well where that is asked for; they depend on the
+//   seed, on that and on the order of the calls only, not on the backend.
 // - Outputs start as NaN, so that an element that was not written fails every comparison.
 // - Every operand lies between guard bytes.
 #pragma once
@@ -18,31 +19,37 @@ namespace layerwise::test {
 
 /// How far an output may be from the reference:
 ///
-///   ‖error‖₂ ≤ 2 · ε · √terms · max(‖reference‖₂, scale · √elements),
+///   ‖error‖₂ ≤ (2 · ε · √terms + roundings · ε_A / 2) · max(‖reference‖₂, scale · √elements),
 ///
-/// ε being that of the backend's coarsest type.
+/// ε being that of the backend's type of parameters P, in which sums are accumulated, and ε_A that of a
+/// narrower type of activations A, otherwise 0: what is stored as A on the way is rounded by ε_A / 2 at most.
 ///
 /// Adding `terms` numbers of random sign one after the other rounds each partial sum, which is of size
 /// √k after k of them, by ε/2 at most: together, as errors are independent, 0.35 · ε · √terms times the
 /// sum. The factor of six over that leaves room for what a backend may do besides: transforms of
 /// Winograd F(2×2, 3×3) (about 3), inputs that are themselves rounded results, and sums that cancel.
-/// terms counts the additions on the longest path through the operation. terms = 0: exactly equal.
+/// terms counts the additions on the longest path through the operation. terms = 0: exactly equal, but for
+/// roundings.
 struct Tolerance {
   double terms = 1;
   double scale = 0;  // natural size of an element where the reference may be 0 by cancellation
+  double roundings = 4;  // to A, on the longest path; 0 for what must be as exact as parameters
 };
 
 class Operands {
  public:
-  /// The backend outlives the operands.
-  Operands(Backend& backend, uint64_t seed);
+  /// The backend outlives the operands. `activations`: the type in which activations and weights must be
+  /// exact numbers, that of the backend under test.
+  Operands(Backend& backend, uint64_t seed, DataType activations);
   ~Operands();
   Operands(const Operands&) = delete;
   Operands& operator=(const Operands&) = delete;
 
   Backend& backend() { return backend_; }
+  /// Whether the backend under test keeps activations in a narrower type than parameters.
+  bool narrow() const { return activations_ == DataType::bfloat16; }
 
-  // Inputs. Values are low + k · (high − low) / 2²⁰; give bounds of few binary digits.
+  // Inputs. Values are low + k · (high − low) / 2²⁰, 2⁶ for what is exact in bfloat16; give bounds of few binary digits.
   Tensor activation(const Shape& shape, double low = -1, double high = 1);
   Tensor parameter(const Shape& shape, double low = -1, double high = 1);
   Tensor integers(int64_t count, int64_t below);  // int32 vector
@@ -93,11 +100,13 @@ class Operands {
                const std::vector<double>& values, Tolerance tolerance);
   Tensor place_bytes(const std::string& name, Role role, const Tensor& described,
                      const std::vector<char>& contents, Tolerance tolerance);
-  std::vector<double> draw(int64_t count, double low, double high);
+  std::vector<double> draw(int64_t count, double low, double high, int bits);
+  int activation_bits() const;
   std::vector<char> read_guarded(const Operand& operand) const;
 
   Backend& backend_;
   RandomKey key_;
+  DataType activations_;
   uint64_t drawn_ = 0;
   std::vector<Operand> operands_;
 };

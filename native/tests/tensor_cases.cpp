@@ -13,8 +13,8 @@ void run_moments(Operands& operands, const Shape& x, Moments moments) {
   MomentsOfTensor op;
   op.moments = moments;
   op.x = operands.activation(x, -0.5, 1);
-  op.mean = operands.parameter_output("mean", shape, {count, 0});
-  op.spread = operands.parameter_output(per_sample ? "deviation" : "variance", shape, {count, 0});
+  op.mean = operands.parameter_output("mean", shape, {count, 0, 0});
+  op.spread = operands.parameter_output(per_sample ? "deviation" : "variance", shape, {count, 0, 0});
   operands.backend().moments_of_tensor(op);
 }
 

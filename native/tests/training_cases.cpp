@@ -50,17 +50,18 @@ void run_optimizer_step(Operands& operands, const OptimizerCase& optimizer) {
   op.rule = optimizer.rule;
   op.momentum = optimizer.momentum;
   op.weight_decay = optimizer.weight_decay;
-  op.parameters = operands.updated("parameters", shape, -1, 1, {8, 0});
+  op.parameters = operands.updated("parameters", shape, -1, 1, {8, 0, 0});
   op.gradients = operands.parameter(shape, -0.5, 0.5);
   if (adaptive || optimizer.momentum != 0) {
     const double size = first_step ? 0 : 0.25;
-    op.first_moment = operands.updated("first_moment", shape, -size, size, {4, 0});
+    op.first_moment = operands.updated("first_moment", shape, -size, size, {4, 0, 0});
   }
-  if (adaptive) op.second_moment = operands.updated("second_moment", shape, 0, first_step ? 0 : 0.25, {4, 0});
+  if (adaptive) op.second_moment = operands.updated("second_moment", shape, 0, first_step ? 0 : 0.25, {4, 0, 0});
   if (optimizer.rule == OptimizerStep::Rule::amsgrad) {
     op.maximum_second_moment =
-        operands.updated("maximum_second_moment", shape, 0, first_step ? 0 : 0.25, {4, 0});
+        operands.updated("maximum_second_moment", shape, 0, first_step ? 0 : 0.25, {4, 0, 0});
   }
+  if (operands.narrow()) op.copy = operands.activation_output("copy", shape, {8, 0});
   op.step_count = operands.counter(optimizer.steps_before);
   operands.backend().optimizer_step(op);
 }

@@ -10,6 +10,8 @@
 // - Weights are (out channels, kernel height, kernel width, in channels): Shape{n=O, h, w, c=I}.
 // - `A` is the activation type, `P` the type of parameters, statistics and their gradients
 //   (activation_type(), parameter_type()). Sums are accumulated in P or wider, in a fixed order.
+// - Weights are read as A. Where A is narrower than P they are a copy, which the optimizer writes
+//   beside the parameters that it updates; biases, scales and shifts are read as P.
 // - An absent tensor (operator bool false) switches its part of an operation off.
 // - Outputs are overwritten. Only Metrics and running statistics are accumulated.
 // - Operands never overlap unless the comment says so. Shapes have been checked by the caller.
@@ -18,6 +20,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string>
 
 #include "core/arena.h"
 #include "core/philox.h"
@@ -96,7 +100,7 @@ struct LoadBatch {
   Tensor labels;            // out, int32 vector (N)
 };
 
-/// y = W ∗ x (+ bias), and moments of y.
+/// y = W ∗ x (+ bias), and moments of y, before or after it is rounded to A.
 /// Bytes: read x, write y.
 struct ConvolutionForward {
   enum class Moments {
@@ -106,7 +110,7 @@ struct ConvolutionForward {
   };
   Convolution convolution;
   Tensor x;               // A (N, H, W, I)
-  Tensor weight;          // P (O, KH, KW, I)
+  Tensor weight;          // A (O, KH, KW, I)
   Tensor bias;            // P (O), or absent
   Tensor y;               // out, A (N, OH, OW, O)
   Moments moments = Moments::none;
@@ -151,11 +155,11 @@ struct MomentsOfTensor {
 /// of W is the ordinary one.
 struct ClassifierLoss {
   Tensor x;                // A (N, …): F features per sample, in memory order
-  Tensor weight;           // P (K, …): F per output, in the same order
+  Tensor weight;           // A (K, …): F per output, in the same order
   Tensor bias;             // P (K)
   Tensor labels;           // int32 (N); absent: logits only
   Tensor projection;       // P (K, L): a code per label, in columns; or absent
-  Tensor feedback;         // P, as weight, or absent
+  Tensor feedback;         // A, as weight, or absent
   double gradient_scale = 1;
   Tensor d_weight, d_bias;  // out, P; absent: loss only
   Tensor d_x;              // out, A, as x, or absent
@@ -203,7 +207,7 @@ struct ReconstructionLoss {
   double negative_slope = 0;  // of act
   Tensor h;                   // A (N, H, W, C)
   Tensor x;                   // A (N, H, W, I)
-  Tensor weight;              // P (C, KH, KW, I), or for the linear map (I, 1, 1, C)
+  Tensor weight;              // A (C, KH, KW, I), or for the linear map (I, 1, 1, C)
   Tensor bias;                // P (I)
   double gradient_scale = 1;
   Tensor d_weight, d_bias;    // out, P
@@ -230,7 +234,7 @@ struct HiddenGradient {
   double negative_slope = 0;
 
   Convolution similarity_convolution;  // same-size convolution, C → C
-  Tensor similarity_weight;          // P (C, KH, KW, C); absent: no similarity branch
+  Tensor similarity_weight;          // A (C, KH, KW, C); absent: no similarity branch
   Tensor z;                          // A, as h, given with either form of dz; consumed: its contents are undefined afterwards
   Tensor mean, deviation, d_deviation;  // P (N, C); absent: d_z is given
   Tensor d_z;                        // A, as h
@@ -258,7 +262,7 @@ struct HiddenGradient {
 struct EncoderGradient {
   Convolution convolution;
   Tensor x;                          // A (N, H, W, I)
-  Tensor weight;                     // P (O, KH, KW, I)
+  Tensor weight;                     // A (O, KH, KW, I)
   Tensor g;                          // A (N, OH, OW, O); consumed, unless d_y is given
                                      // and lies elsewhere
   Tensor y, mean, variance, scale;   // absent without batch norm
@@ -302,10 +306,30 @@ struct OptimizerStep {
   double weight_decay = 0;
   Tensor parameters;                 // P vector
   Tensor gradients;                  // P vector
+  Tensor copy;                       // out, A vector: the new parameters rounded to A; absent where A is P
   Tensor first_moment;               // P vector: momentum buffer for sgd; absent for sgd without momentum
   Tensor second_moment;              // P vector: adam, amsgrad
   Tensor maximum_second_moment;      // P vector: amsgrad
   double* step_count = nullptr;      // device memory; incremented, then used as t
+};
+
+/// The operations of one step, recorded once: replaying it does them again, on the same memory, with the
+/// step state of the moment.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  virtual void replay() = 0;
+};
+
+enum class Precision { automatic, f32, bf16 };
+
+/// What a user may choose of a device. A backend refuses what it does not have: Error(invalid_argument).
+struct DeviceOptions {
+  int threads = 0;            // 0: one per core
+  Precision precision = Precision::automatic;  // of activations, and of weights as they are multiplied
+  std::string engine = "auto";  // which implementation of an operation runs; each backend names its own
+  bool tf32 = false;          // f32 products may be rounded to ten bits of mantissa
+  std::string engine_choices;  // what Backend::engine_choices gave in an earlier run, to be obeyed; or empty
 };
 
 class Backend {
@@ -317,6 +341,10 @@ class Backend {
   virtual DataType activation_type() const = 0;
   virtual DataType parameter_type() const = 0;
 
+  /// Which implementation was taken for which operation and shape, where that was found out by timing: a
+  /// part of a run's configuration, since it decides the bits. Empty where fixed rules decide.
+  virtual std::string engine_choices() const { return {}; }
+
   // Memory. allocate gives uninitialised memory aligned to 64 bytes or throws Error(out_of_memory).
   virtual void* allocate(size_t bytes) = 0;
   virtual void release(void* data) noexcept = 0;
@@ -326,6 +354,15 @@ class Backend {
 
   /// Replaces what changes from step to step.
   virtual void set_step_state(const StepState& state) = 0;
+
+  /// Whether steps can be recorded. Between begin_recording and end_recording operations, copies to the
+  /// device and fills are noted instead of done; what needs an answer of the device is refused.
+  virtual bool can_record() const { return false; }
+  virtual void begin_recording() {}
+  virtual std::unique_ptr<Recording> end_recording() { return nullptr; }
+
+  /// Waits until the device has done all that it was given. Devices that work while they are called need not.
+  virtual void synchronize() {}
 
   /// Called when a C API call begins on this context, on the calling thread.
   virtual void enter() = 0;

@@ -30,12 +30,20 @@ BlockMetrics Block::read_metrics() {
   return read;
 }
 
+void Block::count_samples(int64_t samples) {
+  context_->each_time([this, samples] { samples_ += static_cast<double>(samples); });
+}
+
 Activation Block::forward(const Activation&, const Labels&, const Tensor&) {
   fail(ErrorKind::invalid_argument, "the block has no forward and backward; use output_train_step");
 }
 
 PassedOn Block::backward(const Tensor&, bool, bool) {
   fail(ErrorKind::invalid_argument, "the block has no forward and backward; use output_train_step");
+}
+
+ArenaTensor Block::local_logits(const Tensor&, const Tensor&) {
+  fail(ErrorKind::invalid_argument, "the block has no local classifier");
 }
 
 void Block::check_convolution(const Convolution& convolution, const Shape& input) {

@@ -65,6 +65,10 @@ class Block {
   /// Evaluation mode; with labels, the classifier's loss and errors go to the metrics.
   virtual ArenaTensor evaluate(const Tensor& x, const Labels& labels, const Tensor& shortcut) = 0;
 
+  /// Evaluation mode, as far as the local classifier: its logits (N, classes). Throws Error(invalid_argument)
+  /// where the block has no classifier of the labels.
+  virtual ArenaTensor local_logits(const Tensor& x, const Tensor& shortcut);
+
   /// As train_step without the update; copies everything to the host.
   virtual Inspection inspect(const Tensor& x, const Labels& labels, const Tensor& shortcut) = 0;
 
@@ -95,7 +99,7 @@ class Block {
   Backend& backend() const { return context_->backend(); }
   Arena& arena() const { return backend().arena(); }
   Metrics* metrics() const { return static_cast<Metrics*>(metrics_.view().data); }
-  void count_samples(int64_t samples) { samples_ += static_cast<double>(samples); }
+  void count_samples(int64_t samples);
 
   /// Adds "grad.…" of every parameter.
   void inspect_gradients(const ArenaTensor& gradients, Inspection& inspection) const;

@@ -4,30 +4,103 @@
 
 #include "backend/cpu/cpu_backend.h"
 #include "backend/reference/reference_backend.h"
+#include "block/cuda_loader.h"
 #include "core/error.h"
 
 namespace layerwise {
 
 namespace {
 
-std::unique_ptr<Backend> make_backend(const std::string& device, int threads) {
-  if (device == "cpu") return make_cpu_backend(threads);
-  if (device == "reference") return make_reference_backend();
-  fail(ErrorKind::device_unavailable, "there is no device '", device, "'; this build has: cpu, reference");
+std::unique_ptr<Backend> make_backend(const std::string& device, const DeviceOptions& options) {
+  require(options.threads >= 0, "threads must be 0 (one per core) or more, not ", options.threads);
+  if (device == "cpu") return make_cpu_backend(options);
+  if (device == "reference") {
+    require(options.precision == Precision::automatic && options.engine == "auto",
+            "the reference device computes in double, in one way; it takes no precision and no engine");
+    require(!options.tf32, "tf32 is a precision of CUDA devices; the reference device has none");
+    return make_reference_backend();
+  }
+  if (is_cuda_device(device)) return open_cuda_backend(device, options);
+  fail(ErrorKind::device_unavailable, "there is no device '", device,
+       "'; devices are: cpu, reference, cuda, cuda:0 and so on, cuda-on-host");
 }
 
 }  // namespace
 
-Context::Context(const std::string& device, int threads, uint64_t seed)
-    : seed_(seed), threads_(device == "reference" ? 1 : cpu_thread_count(threads)) {
-  require(threads >= 0, "threads must be 0 (one per core) or more, not ", threads);
-  backend_ = make_backend(device, threads);
+Context::Context(const std::string& device, const DeviceOptions& options, uint64_t seed, bool profiled)
+    : backend_(make_backend(device, options)),
+      seed_(seed),
+      threads_(device == "cpu" ? cpu_thread_count(options.threads) : 1) {
+  if (profiled) {
+    auto timed = make_profiled_backend(std::move(backend_));
+    profiled_ = timed.get();
+    backend_ = std::move(timed);
+  }
   set_step(0, 0);
+}
+
+std::string Context::profile() const {
+  require_state(profiled_ != nullptr, "the context does not time its operations");
+  return profiled_->profile();
 }
 
 void Context::set_step(uint64_t step, double learning_rate) {
   step_ = {seed_, step, learning_rate};
   backend_->set_step_state(step_);
+}
+
+// ---- recorded steps -------------------------------------------------------------------------------
+
+bool Context::begin_step(int64_t kind) {
+  require_state(step_of_ == nullptr, "a step is under way already");
+  if (!backend_->can_record()) return false;
+  const Arena& arena = backend_->arena();
+  if (!arena.is_empty()) return false;  // what lies there would be overwritten by a replay
+  if (routines_at_ != arena.changes()) forget_recordings();
+  routines_at_ = changes_before_ = arena.changes();
+  Routine& routine = routines_[kind];
+  if (routine.recording) {
+    routine.recording->replay();
+    for (const std::function<void()>& host_part : routine.host_parts) host_part();
+    return true;
+  }
+  step_of_ = &routine;
+  is_recording_ = routine.settled;
+  if (is_recording_) backend_->begin_recording();
+  return false;
+}
+
+void Context::end_step() {
+  if (step_of_ == nullptr) return;  // nothing is kept of this step
+  Routine& routine = *step_of_;
+  step_of_ = nullptr;
+  if (is_recording_) {
+    is_recording_ = false;
+    routine.recording = backend_->end_recording();
+    routine.recording->replay();
+    return;
+  }
+  routine.settled = backend_->arena().changes() == changes_before_;
+}
+
+void Context::cancel_step() noexcept {
+  try {
+    if (is_recording_) backend_->end_recording();
+  } catch (const std::exception&) {
+    // What was noted is of no use; the caller has an error of its own to report.
+  }
+  is_recording_ = false;
+  step_of_ = nullptr;
+  forget_recordings();
+}
+
+void Context::each_time(std::function<void()> host_part) {
+  host_part();
+  if (is_recording_) step_of_->host_parts.push_back(std::move(host_part));
+}
+
+void Context::forget_recordings() noexcept {
+  if (step_of_ == nullptr) routines_.clear();
 }
 
 DeviceBuffer::DeviceBuffer(std::shared_ptr<Context> context, DataType type, const Shape& shape,
@@ -42,6 +115,7 @@ DeviceBuffer::DeviceBuffer(std::shared_ptr<Context> context, DataType type, cons
 
 DeviceBuffer::~DeviceBuffer() {
   if (view_.data == nullptr) return;
+  context_->forget_recordings();
   context_->backend().release(view_.data);
   (*context_).*account_ -= static_cast<int64_t>(view_.bytes());
 }

@@ -2,10 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "backend/backend.h"
+#include "backend/profiled_backend.h"
 
 namespace layerwise {
 
@@ -13,26 +17,58 @@ namespace layerwise {
 /// activations hold the context by shared_ptr, so that handles may be closed in any order.
 class Context {
  public:
-  /// `device` is "cpu" or "reference"; throws Error(device_unavailable) for any other name.
-  /// `threads`: 0 for one per core.
-  Context(const std::string& device, int threads, uint64_t seed);
+  /// `device` is "cpu", "reference", "cuda", "cuda:0" and so on, or "cuda-on-host"; throws
+  /// Error(device_unavailable) for any other name.
+  /// `profiled`: operations are timed one by one; profile() tells.
+  Context(const std::string& device, const DeviceOptions& options, uint64_t seed, bool profiled = false);
 
   Backend& backend() const { return *backend_; }
   uint64_t seed() const { return seed_; }
   int threads() const { return threads_; }
 
+  /// As ProfiledBackend gives it; throws Error(invalid_state) where operations are not timed.
+  std::string profile() const;
+
   void set_step(uint64_t step, double learning_rate);
   const StepState& step() const { return step_; }
+
+  /// Begins a step of a kind. Steps of one kind do the same on the same memory and differ in the step state
+  /// and in the contents of that memory only. True: the device has replayed such a step, nothing is left to
+  /// do. False: the caller does it now, then calls end_step, or cancel_step if it failed.
+  ///
+  /// Where the device can record steps, one that follows a step of its kind that left the arena as it was is recorded.
+  bool begin_step(int64_t kind);
+  void end_step();
+  void cancel_step() noexcept;
+
+  /// Does a part of a step that happens on the host, now and whenever this step is replayed.
+  void each_time(std::function<void()> host_part);
+
+  /// For when memory that steps use beside the arena goes away; DeviceBuffer sees to it.
+  void forget_recordings() noexcept;
 
   /// Bytes held by blocks and data sets beside the arena; kept up by DeviceBuffer.
   int64_t parameter_bytes = 0;
   int64_t dataset_bytes = 0;
 
  private:
+  /// What is known of steps of one kind.
+  struct Routine {
+    bool settled = false;  // the last step left the arena as it was
+    std::unique_ptr<Recording> recording;
+    std::vector<std::function<void()>> host_parts;
+  };
+
   std::unique_ptr<Backend> backend_;
+  ProfiledBackend* profiled_ = nullptr;  // the backend, where it is one
   uint64_t seed_;
   int threads_;
   StepState step_;
+  std::map<int64_t, Routine> routines_;
+  uint64_t routines_at_ = 0;      // the arena's changes() for which the recordings hold
+  Routine* step_of_ = nullptr;    // the step under way
+  bool is_recording_ = false;
+  uint64_t changes_before_ = 0;   // the arena's, when the step began
 };
 
 /// Device memory that outlives a step: parameters, optimiser state, data sets. Zero at first.

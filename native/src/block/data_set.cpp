@@ -34,11 +34,23 @@ DataSet::DataSet(std::shared_ptr<Context> context, const Shape& shape, const uin
   upload(backend, deviation, deviation_.view());
 }
 
-DataSet::Batch DataSet::batch(const int32_t* indices, int64_t count, const Augmentation& augmentation) {
-  const Shape& images = pixels_.view().shape;
+void DataSet::choose(const int32_t* indices, int64_t count) {
+  const int64_t images = pixels_.view().shape.n;
   require(count > 0, "a batch needs at least one image");
   for (int64_t i = 0; i < count; ++i)
-    require(indices[i] >= 0 && indices[i] < images.n, "index ", indices[i], " is not in 0 … ", images.n - 1);
+    require(indices[i] >= 0 && indices[i] < images, "index ", indices[i], " is not in 0 … ", images - 1);
+  if (!chosen_ || chosen_.view().shape.elements() < count)
+    chosen_ = DeviceBuffer(context_, DataType::int32, Shape::vector(count), &Context::dataset_bytes);
+  chosen_count_ = count;
+  upload(context_->backend(), indices, chosen());
+}
+
+Tensor DataSet::chosen() const { return {chosen_.view().data, DataType::int32, Shape::vector(chosen_count_)}; }
+
+DataSet::Batch DataSet::batch(const Augmentation& augmentation) {
+  const Shape& images = pixels_.view().shape;
+  const int64_t count = chosen_count_;
+  require_state(count > 0, "no images of the data set have been chosen");
   require(augmentation.crop_padding >= 0, "crop padding must not be negative, but is ", augmentation.crop_padding);
   require(augmentation.holes >= 0 && augmentation.hole_length >= 0, "cutout needs a number of holes and a length, not ",
           augmentation.holes, " and ", augmentation.hole_length);
@@ -47,12 +59,10 @@ DataSet::Batch DataSet::batch(const int32_t* indices, int64_t count, const Augme
   Batch batch;
   batch.images = backend.arena().take(backend.activation_type(), {count, images.h, images.w, images.c});
   batch.labels = backend.arena().take(DataType::int32, Shape::vector(count));
-  const ArenaTensor chosen = backend.arena().take(DataType::int32, Shape::vector(count));
-  upload(backend, indices, chosen);
   LoadBatch op;
   op.pixels = pixels_.view();
   op.dataset_labels = labels_.view();
-  op.indices = chosen;
+  op.indices = chosen();
   op.mean = mean_.view();
   op.deviation = deviation_.view();
   op.augmentation = augmentation;

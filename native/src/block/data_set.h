@@ -22,16 +22,23 @@ class DataSet {
     ArenaTensor labels;  // int32 vector (N)
   };
 
-  /// The images at `indices`, augmented.
-  Batch batch(const int32_t* indices, int64_t count, const Augmentation& augmentation);
+  /// Names the images of the next batches. They stay chosen until the next call; a step that loads them can be
+  /// replayed on others, as many, that were chosen since.
+  void choose(const int32_t* indices, int64_t count);
+  /// The chosen images, augmented. Throws Error(invalid_state) if none were.
+  Batch batch(const Augmentation& augmentation);
 
   int32_t classes() const { return classes_; }
   const std::shared_ptr<Context>& context() const { return context_; }
 
  private:
+  Tensor chosen() const;
+
   std::shared_ptr<Context> context_;
   int32_t classes_;
   DeviceBuffer pixels_, labels_, mean_, deviation_;
+  DeviceBuffer chosen_;  // int32 vector, at least chosen_count_ long
+  int64_t chosen_count_ = 0;
 };
 
 /// Labels copied to the device; throws Error(invalid_argument) for a negative one. The limit is one

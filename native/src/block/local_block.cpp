@@ -76,7 +76,7 @@ LocalBlock::Forward LocalBlock::forward_pass(const Tensor& x, const Tensor& shor
   ConvolutionForward convolve;
   convolve.convolution = config_.convolution;
   convolve.x = x;
-  convolve.weight = parameters_.parameter(encoder_weight_);
+  convolve.weight = parameters_.weight(encoder_weight_);
   if (config_.bias) convolve.bias = parameters_.parameter(encoder_bias_);
   convolve.y = forward.y;
   if (norm_ && training) {
@@ -142,7 +142,7 @@ ArenaTensor LocalBlock::encoder_gradient(const Tensor& x, const Step& step, cons
   EncoderGradient op;
   op.convolution = config_.convolution;
   op.x = x;
-  op.weight = parameters_.parameter(encoder_weight_);
+  op.weight = parameters_.weight(encoder_weight_);
   op.g = g;
   if (norm_) {
     op.y = step.forward.y;
@@ -220,6 +220,18 @@ ArenaTensor LocalBlock::evaluate(const Tensor& x, const Labels& labels, const Te
     count_samples(x.shape.n);
   }
   return std::move(forward.output());
+}
+
+ArenaTensor LocalBlock::local_logits(const Tensor& x, const Tensor& shortcut) {
+  require(losses_.has_value(), "the block has no local loss and so no local classifier");
+  losses_->require_label_classifier();
+  check_operands(x, {}, shortcut);
+  // From the end where x is not, as an output: what the forward pass takes is gone when the logits are read.
+  ArenaTensor logits = arena().take(backend().parameter_type(), Shape::matrix(x.shape.n, config_.loss.classes),
+                                    arena().opposite(x));
+  const Forward forward = forward_pass(x, shortcut, Mode::evaluation);
+  losses_->logits(forward.pooled_or_h(), logits);
+  return logits;
 }
 
 // ---- with gradients that travel on ----------------------------------------------------------------

@@ -100,12 +100,12 @@ LocalLosses::Branches LocalLosses::compute(const Tensor& h, const Tensor& pooled
 ClassifierLoss LocalLosses::classifier(const Tensor& pooled, const Labels& labels, Metrics* metrics) const {
   ClassifierLoss classify;
   classify.x = pooled;
-  classify.weight = parameters_.parameter(decoder_weight_);
+  classify.weight = parameters_.weight(decoder_weight_);
   classify.bias = parameters_.parameter(decoder_bias_);
   classify.labels = labels.values;
   if (config_.bio) {
     classify.projection = parameters_.buffer(projection_);
-    classify.feedback = parameters_.buffer(feedback_);
+    classify.feedback = parameters_.buffer_weight(feedback_);
   }
   classify.gradient_scale = supervised_scale() * prediction_weight();
   classify.metrics = metrics;
@@ -137,7 +137,7 @@ void LocalLosses::similarity_loss(const Tensor& h, const Tensor& x, const Labels
   ConvolutionForward convolve;
   convolve.convolution = similarity_convolution_;
   convolve.x = h;
-  convolve.weight = parameters_.parameter(similarity_kernel_);
+  convolve.weight = parameters_.weight(similarity_kernel_);
   convolve.y = branches.z;
   const bool deviations = !surroundings_.linear && uses_deviations(h.shape);
   if (deviations) {
@@ -228,7 +228,7 @@ ArenaTensor LocalLosses::reconstruction_loss(const Tensor& h, const Tensor& x, c
   op.negative_slope = surroundings_.negative_slope;
   op.h = h;
   op.x = x;
-  op.weight = parameters_.parameter(reconstruction_weight_);
+  op.weight = parameters_.weight(reconstruction_weight_);
   op.bias = parameters_.parameter(reconstruction_bias_);
   op.gradient_scale = config_.alpha;
   op.d_weight = parameters_.gradient(gradients, reconstruction_weight_);
@@ -242,7 +242,7 @@ ArenaTensor LocalLosses::reconstruction_loss(const Tensor& h, const Tensor& x, c
 void LocalLosses::connect(const Branches& branches, const ArenaTensor& gradients, HiddenGradient& op) const {
   if (branches.z) {
     op.similarity_convolution = similarity_convolution_;
-    op.similarity_weight = parameters_.parameter(similarity_kernel_);
+    op.similarity_weight = parameters_.weight(similarity_kernel_);
     op.z = branches.z;
     op.mean = branches.mean;
     op.deviation = branches.deviation;
@@ -257,6 +257,17 @@ void LocalLosses::connect(const Branches& branches, const ArenaTensor& gradients
 
 void LocalLosses::evaluate(const Tensor& pooled, const Labels& labels, Metrics* metrics) const {
   if (learns_prediction()) backend().classifier_loss(classifier(pooled, labels, metrics));
+}
+
+void LocalLosses::require_label_classifier() const {
+  require(learns_prediction(), "the block's similarity loss trains no local classifier");
+  require(!config_.bio, "the block's local classifier knows projected binary targets, not classes");
+}
+
+void LocalLosses::logits(const Tensor& pooled, const Tensor& logits) const {
+  ClassifierLoss classify = classifier(pooled, {}, nullptr);
+  classify.logits = logits;
+  backend().classifier_loss(classify);
 }
 
 }  // namespace layerwise

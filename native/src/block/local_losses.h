@@ -68,6 +68,12 @@ class LocalLosses {
   /// The local classifier's loss and errors, in evaluation.
   void evaluate(const Tensor& pooled, const Labels& labels, Metrics* metrics) const;
 
+  /// Throws Error(invalid_argument) unless there is a local classifier whose logits are classes.
+  void require_label_classifier() const;
+
+  /// The local classifier's logits (N, classes), which the caller has taken.
+  void logits(const Tensor& pooled, const Tensor& logits) const;
+
   /// Weights of the parts in the supervised loss.
   double similarity_weight() const { return config_.loss == LocalLoss::predsim ? config_.beta : 1; }
   double prediction_weight() const { return config_.loss == LocalLoss::predsim ? 1 - config_.beta : 1; }

@@ -30,7 +30,7 @@ void OutputLayer::gradients_of_loss(const Tensor& x, const Labels& labels, const
   check_labels(x, labels, config_.classes);
   ClassifierLoss classify;
   classify.x = x;
-  classify.weight = parameters_.parameter(weight_);
+  classify.weight = parameters_.weight(weight_);
   classify.bias = parameters_.parameter(bias_);
   classify.labels = labels.values;
   classify.gradient_scale = config_.loss_scale;
@@ -66,7 +66,7 @@ ArenaTensor OutputLayer::evaluate(const Tensor& x, const Labels& labels, const T
   ArenaTensor logits = take_logits(x);
   ClassifierLoss classify;
   classify.x = x;
-  classify.weight = parameters_.parameter(weight_);
+  classify.weight = parameters_.weight(weight_);
   classify.bias = parameters_.parameter(bias_);
   classify.logits = logits;
   if (labels.values) {

@@ -51,6 +51,11 @@ void Parameters::allocate() {
   values_ = make(type, trained_elements_);
   buffers_ = make(type, kept_elements_);
   step_count_ = make(DataType::float64, 1);
+  if (keeps_copies()) {
+    const DataType copy_type = context_->backend().activation_type();
+    value_copies_ = make(copy_type, trained_elements_);
+    buffer_copies_ = make(copy_type, kept_elements_);
+  }
   if (rule_ == OptimizerStep::Rule::sgd) {
     if (momentum_ != 0) moments_.push_back({"momentum_buffer.", make(type, trained_elements_)});
   } else {
@@ -63,12 +68,12 @@ void Parameters::allocate() {
       infos_.push_back({moment.prefix + entry.name, Role::optimizer_state, entry.dimensions});
   infos_.push_back({"step", Role::optimizer_state, {}});
 
-  for (size_t i = 0; i < trained_.size(); ++i) initialize(trained_[i], parameter(i), static_cast<uint32_t>(i));
+  for (size_t i = 0; i < trained_.size(); ++i) initialize(trained_[i], parameter(i), copy(value_copies_, trained_[i]), static_cast<uint32_t>(i));
   for (size_t i = 0; i < kept_.size(); ++i)
-    initialize(kept_[i], buffer(i), first_buffer_sequence + static_cast<uint32_t>(i));
+    initialize(kept_[i], buffer(i), copy(buffer_copies_, kept_[i]), first_buffer_sequence + static_cast<uint32_t>(i));
 }
 
-void Parameters::initialize(const Entry& entry, const Tensor& tensor, uint32_t number) {
+void Parameters::initialize(const Entry& entry, const Tensor& tensor, const Tensor& copy, uint32_t number) {
   if (entry.initialization == Initialization::zero) return;  // as allocated
   std::vector<double> values(static_cast<size_t>(entry.shape.elements()), 1.0);
   if (entry.initialization == Initialization::uniform) {
@@ -78,6 +83,15 @@ void Parameters::initialize(const Entry& entry, const Tensor& tensor, uint32_t n
     for (size_t i = 0; i < values.size(); ++i) values[i] = bound * (2 * random_unit(random_word(key, i)) - 1);
   }
   upload(context_->backend(), values.data(), tensor);
+  if (copy) upload(context_->backend(), values.data(), copy);
+}
+
+bool Parameters::keeps_copies() const {
+  return context_->backend().activation_type() != context_->backend().parameter_type();
+}
+
+Tensor Parameters::copy(const DeviceBuffer& copies, const Entry& entry) const {
+  return copies ? slice(copies.view(), entry) : Tensor{};
 }
 
 Tensor Parameters::slice(const Tensor& vector, const Entry& entry) const {
@@ -87,7 +101,15 @@ Tensor Parameters::slice(const Tensor& vector, const Entry& entry) const {
 
 Tensor Parameters::parameter(size_t number) const { return slice(values_.view(), trained_[number]); }
 
+Tensor Parameters::weight(size_t number) const {
+  return keeps_copies() ? copy(value_copies_, trained_[number]) : parameter(number);
+}
+
 Tensor Parameters::buffer(size_t number) const { return slice(buffers_.view(), kept_[number]); }
+
+Tensor Parameters::buffer_weight(size_t number) const {
+  return keeps_copies() ? copy(buffer_copies_, kept_[number]) : buffer(number);
+}
 
 ArenaTensor Parameters::take_gradients() const {
   Backend& backend = context_->backend();
@@ -121,6 +143,7 @@ void Parameters::update(const ArenaTensor& gradients) {
   op.weight_decay = weight_decay_;
   op.parameters = values_.view();
   op.gradients = gradients.view();
+  if (value_copies_) op.copy = value_copies_.view();
   op.first_moment = moment(rule_ == OptimizerStep::Rule::sgd ? "momentum_buffer." : "exp_avg.");
   op.second_moment = moment("exp_avg_sq.");
   op.maximum_second_moment = moment("max_exp_avg_sq.");
@@ -128,29 +151,31 @@ void Parameters::update(const ArenaTensor& gradients) {
   context_->backend().optimizer_step(op);
 }
 
-Tensor Parameters::find(const std::string& name, int64_t count) const {
-  const auto check = [&](const Tensor& tensor) {
+Parameters::Found Parameters::find(const std::string& name, int64_t count) const {
+  const auto check = [&](const Tensor& tensor, const Tensor& copy) {
     require(tensor.shape.elements() == count, "tensor '", name, "' has ", tensor.shape.elements(), " elements, not ",
             count);
-    return tensor;
+    return Found{tensor, copy};
   };
-  if (name == "step") return check(step_count_.view());
+  if (name == "step") return check(step_count_.view(), {});
   for (const Entry& entry : trained_) {
-    if (entry.name == name) return check(slice(values_.view(), entry));
+    if (entry.name == name) return check(slice(values_.view(), entry), copy(value_copies_, entry));
     for (const Moment& moment : moments_)
-      if (moment.prefix + entry.name == name) return check(slice(moment.values.view(), entry));
+      if (moment.prefix + entry.name == name) return check(slice(moment.values.view(), entry), {});
   }
   for (const Entry& entry : kept_)
-    if (entry.name == name) return check(slice(buffers_.view(), entry));
+    if (entry.name == name) return check(slice(buffers_.view(), entry), copy(buffer_copies_, entry));
   fail(ErrorKind::invalid_argument, "there is no tensor '", name, "'");
 }
 
 void Parameters::read(const std::string& name, float* values, int64_t count) const {
-  download(context_->backend(), find(name, count), values);
+  download(context_->backend(), find(name, count).tensor, values);
 }
 
 void Parameters::write(const std::string& name, const float* values, int64_t count) {
-  upload(context_->backend(), values, find(name, count));
+  const Found found = find(name, count);
+  upload(context_->backend(), values, found.tensor);
+  if (found.copy) upload(context_->backend(), values, found.copy);
 }
 
 }  // namespace layerwise

@@ -45,7 +45,11 @@ class Parameters {
   void allocate();
 
   Tensor parameter(size_t number) const;
+  /// The parameter as operations read weights: in the activation type.
+  Tensor weight(size_t number) const;
   Tensor buffer(size_t number) const;
+  /// A buffer that is read as a weight. What operations change, running statistics, has no copy that follows.
+  Tensor buffer_weight(size_t number) const;
 
   /// Memory for the gradients of all parameters, from the arena; gradient() cuts one out of it.
   ArenaTensor take_gradients() const;
@@ -77,10 +81,16 @@ class Parameters {
     DeviceBuffer values;
   };
 
-  void initialize(const Entry& entry, const Tensor& tensor, uint32_t number);
+  void initialize(const Entry& entry, const Tensor& tensor, const Tensor& copy, uint32_t number);
+  bool keeps_copies() const;
   Tensor slice(const Tensor& vector, const Entry& entry) const;
+  Tensor copy(const DeviceBuffer& copies, const Entry& entry) const;
   Tensor moment(const std::string& prefix) const;
-  Tensor find(const std::string& name, int64_t count) const;
+  struct Found {
+    Tensor tensor;
+    Tensor copy;  // of the same values in the activation type, or absent
+  };
+  Found find(const std::string& name, int64_t count) const;
 
   std::shared_ptr<Context> context_;
   uint32_t block_index_;
@@ -89,6 +99,7 @@ class Parameters {
   std::vector<Entry> trained_, kept_;
   int64_t trained_elements_ = 0, kept_elements_ = 0;  // with padding
   DeviceBuffer values_, buffers_, step_count_;
+  DeviceBuffer value_copies_, buffer_copies_;  // in the activation type, where that is another
   std::vector<Moment> moments_;
   std::vector<Info> infos_;
 };

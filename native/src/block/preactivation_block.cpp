@@ -116,7 +116,7 @@ PreactivationBlock::Forward PreactivationBlock::forward_pass(const Tensor& x, co
   ConvolutionForward convolve;
   convolve.convolution = config_.convolution;
   convolve.x = forward.convolved(x);
-  convolve.weight = parameters_.parameter(encoder_weight_);
+  convolve.weight = parameters_.weight(encoder_weight_);
   if (config_.bias) convolve.bias = parameters_.parameter(encoder_bias_);
   convolve.y = forward.s;
   backend().convolution_forward(convolve);
@@ -215,7 +215,7 @@ PassedOn PreactivationBlock::end_step(const Tensor& x, Step& step, const Tensor&
   EncoderGradient encoder;
   encoder.convolution = config_.convolution;
   encoder.x = convolved;
-  encoder.weight = parameters_.parameter(encoder_weight_);
+  encoder.weight = parameters_.weight(encoder_weight_);
   encoder.g = losses_ ? d_s.view() : d_output;
   encoder.d_weight = parameters_.gradient(step.gradients, encoder_weight_);
   if (config_.bias) encoder.d_bias = parameters_.gradient(step.gradients, encoder_bias_);
@@ -265,6 +265,18 @@ ArenaTensor PreactivationBlock::evaluate(const Tensor& x, const Labels& labels, 
     count_samples(x.shape.n);
   }
   return std::move(forward.s);
+}
+
+ArenaTensor PreactivationBlock::local_logits(const Tensor& x, const Tensor& shortcut) {
+  require(losses_.has_value(), "the block has no local loss and so no local classifier");
+  losses_->require_label_classifier();
+  check_operands(x, {}, shortcut);
+  // From the end where x is not, as an output: what the forward pass takes is gone when the logits are read.
+  ArenaTensor logits = arena().take(backend().parameter_type(), Shape::matrix(x.shape.n, config_.loss.classes),
+                                    arena().opposite(x));
+  const Forward forward = forward_pass(x, shortcut, Mode::evaluation);
+  losses_->logits(forward.pooled_or_h(), logits);
+  return logits;
 }
 
 Activation PreactivationBlock::forward(const Activation& x, const Labels& labels, const Tensor& shortcut) {

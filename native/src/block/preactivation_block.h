@@ -37,6 +37,7 @@ class PreactivationBlock : public Block {
   Activation forward(const Activation& x, const Labels& labels, const Tensor& shortcut) override;
   PassedOn backward(const Tensor& d_output, bool want_d_input, bool want_d_shortcut) override;
   ArenaTensor evaluate(const Tensor& x, const Labels& labels, const Tensor& shortcut) override;
+  ArenaTensor local_logits(const Tensor& x, const Tensor& shortcut) override;
   Inspection inspect(const Tensor& x, const Labels& labels, const Tensor& shortcut) override;
 
  private:

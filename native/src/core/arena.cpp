@@ -62,6 +62,7 @@ void* Arena::take_bytes(size_t bytes, End end) {
 }
 
 void* Arena::take_overflow(size_t bytes) {
+  ++changes_;
   void* data = allocate_(bytes);
   overflow_.emplace(data, bytes);
   overflow_bytes_ += bytes;
@@ -98,6 +99,7 @@ void Arena::give_back(void* data) noexcept {
 
 void Arena::grow_when_empty() {
   if (overflow_peak_ == 0) return;
+  ++changes_;
   const size_t wanted = slab_bytes_ + overflow_peak_;
   if (slab_ != nullptr) release_(slab_);
   slab_ = nullptr;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <utility>
@@ -70,6 +71,11 @@ class Arena {
   size_t reserved_bytes() const { return slab_bytes_ + overflow_bytes_; }
   size_t peak_bytes() const { return peak_bytes_; }
 
+  bool is_empty() const { return taken_.empty() && overflow_.empty(); }
+  /// Counts replacements of the slab and pieces that did not fit into it: as long as it stays the same, equal
+  /// sequences of take and give back from an empty arena get equal addresses.
+  uint64_t changes() const { return changes_; }
+
  private:
   friend class ArenaTensor;
 
@@ -88,6 +94,7 @@ class Arena {
   size_t overflow_bytes_ = 0;
   size_t overflow_peak_ = 0;             // since the slab was last sized
   size_t peak_bytes_ = 0;
+  uint64_t changes_ = 0;
 };
 
 }  // namespace layerwise

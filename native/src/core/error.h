@@ -39,4 +39,10 @@ void require(bool condition, const Parts&... parts) {
   if (!condition) fail(ErrorKind::invalid_argument, parts...);
 }
 
+/// Throws ErrorKind::invalid_state unless the condition holds.
+template <class... Parts>
+void require_state(bool condition, const Parts&... parts) {
+  if (!condition) fail(ErrorKind::invalid_state, parts...);
+}
+
 }  // namespace layerwise

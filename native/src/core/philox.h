@@ -5,12 +5,7 @@
 
 #include <cstdint>
 
-// nvcc compiles this header for the device as well.
-#ifdef __CUDACC__
-#define LAYERWISE_HOST_DEVICE __host__ __device__
-#else
-#define LAYERWISE_HOST_DEVICE
-#endif
+#include "core/host_device.h"
 
 namespace layerwise {
 

@@ -7,12 +7,13 @@
 
 namespace layerwise {
 
-enum class DataType { float64, float32, int32, uint8 };
+enum class DataType { float64, float32, bfloat16, int32, uint8 };
 
 constexpr size_t size_of(DataType type) {
   switch (type) {
     case DataType::float64: return 8;
     case DataType::float32: return 4;
+    case DataType::bfloat16: return 2;
     case DataType::int32: return 4;
     case DataType::uint8: return 1;
   }

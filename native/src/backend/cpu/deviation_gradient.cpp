@@ -4,19 +4,28 @@
 
 namespace layerwise::cpu {
 
+ArenaTensor deviation_coefficients(Device& device, const Tensor& deviation, const Tensor& d_deviation,
+                                   int64_t positions) {
+  ArenaTensor result = device.arena.take(DataType::float32, deviation.shape);
+  const auto count = static_cast<float>(positions - 1);
+  for (int64_t i = 0; i < deviation.shape.elements(); ++i) {
+    const float value = deviation.as<float>()[i];
+    result.view().as<float>()[i] = value > 0 ? d_deviation.as<float>()[i] / (count * value) : 0;
+  }
+  return result;
+}
+
 void deviation_gradient(Device& device, const DeviationGradient& op) {
   const Shape& shape = op.x.shape;
-  const ArenaTensor coefficients = device.arena.take(DataType::float32, Shape::matrix(shape.n, shape.c));
-  const float count = static_cast<float>(shape.positions() - 1);
-  parallel_items(shape.n, shape.features(), [&](int64_t n) {
-    const int64_t row = n * shape.c;
-    float* const coefficient = coefficients.view().as<float>() + row;
-    const float* const deviation = op.deviation.as<float>() + row;
-    const float* const d_deviation = op.d_deviation.as<float>() + row;
-    for (int64_t c = 0; c < shape.c; ++c)
-      coefficient[c] = deviation[c] > 0 ? d_deviation[c] / (count * deviation[c]) : 0;
-    device.loops.deviation_gradient(op.x.as<float>() + n * shape.features(), op.mean.as<float>() + row, coefficient,
-                                    shape.positions(), shape.c, op.d_x.as<float>() + n * shape.features());
+  const ArenaTensor coefficients = deviation_coefficients(device, op.deviation, op.d_deviation, shape.positions());
+  with_storage(op.x.type, [&](auto a) {
+    using A = decltype(a);
+    parallel_items(shape.n, shape.features(), [&](int64_t n) {
+      const int64_t row = n * shape.c, first = n * shape.features();
+      device.loops.of<A>().deviation_gradient(op.x.as<A>() + first, op.mean.as<float>() + row,
+                                              coefficients.view().as<float>() + row, shape.positions(), shape.c,
+                                              op.d_x.as<A>() + first);
+    });
   });
 }
 

@@ -12,13 +12,14 @@ void optimizer_step(const OptimizerStep& op, double learning_rate) {
   const double correction1 = 1 - std::pow(adam_beta1, t);
   const double correction2 = 1 - std::pow(adam_beta2, t);
   const Elements parameters(op.parameters), gradients(op.gradients);
-  const Elements first(op.first_moment), second(op.second_moment), maximum(op.maximum_second_moment);
+  const Elements copy(op.copy), first(op.first_moment), second(op.second_moment), maximum(op.maximum_second_moment);
 
   for (int64_t i = 0; i < op.parameters.shape.elements(); ++i) {
     const double g = gradients[i] + op.weight_decay * parameters[i];
     if (op.rule == OptimizerStep::Rule::sgd) {
       if (op.first_moment) first[i] = op.momentum * first[i] + g;
       parameters[i] -= learning_rate * (op.first_moment ? first[i] : g);
+      if (op.copy) copy[i] = parameters[i];
       continue;
     }
     first[i] = adam_beta1 * first[i] + (1 - adam_beta1) * g;
@@ -26,6 +27,7 @@ void optimizer_step(const OptimizerStep& op, double learning_rate) {
     double v = second[i];
     if (op.rule == OptimizerStep::Rule::amsgrad) v = maximum[i] = std::max(maximum[i], second[i]);
     parameters[i] -= learning_rate / correction1 * first[i] / (std::sqrt(v) / std::sqrt(correction2) + adam_epsilon);
+    if (op.copy) copy[i] = parameters[i];
   }
 }
 

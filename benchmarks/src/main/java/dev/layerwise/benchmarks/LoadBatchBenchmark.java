@@ -62,7 +62,8 @@ public class LoadBatchBenchmark {
   @OperationsPerInvocation(BATCH)
   public long[] augmentedBatch() {
     context.setStep(from, 0);
-    try (NativeDataSet.Batch batch = images.batch(order, from, BATCH, new Augmentation(4, true, 1, 16))) {
+    images.choose(order, from, BATCH);
+    try (NativeDataSet.Batch batch = images.batch(new Augmentation(4, true, 1, 16))) {
       from = from + 2 * BATCH > IMAGES ? 0 : from + BATCH;
       long[] shape = batch.images().shape();
       if (shape[0] != BATCH) {

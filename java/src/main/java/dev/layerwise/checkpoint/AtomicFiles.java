@@ -28,6 +28,13 @@ public final class AtomicFiles {
     void writeTo(OutputStream out) throws IOException;
   }
 
+  /** Writes a file's content, not necessarily from its beginning to its end. */
+  @FunctionalInterface
+  public interface ChannelContent {
+    /** Writes everything; need not flush or close. */
+    void writeTo(FileChannel channel) throws IOException;
+  }
+
   /**
    * Writes the content under a temporary name in the same folder, brings it to the disk, and renames it. If anything
    * fails, the temporary file is removed and what was at {@code path} stays as it was.
@@ -35,6 +42,15 @@ public final class AtomicFiles {
    * @throws CheckpointException if the file cannot be written; names the path and the cause
    */
   public static void write(Path path, Content content) {
+    writeTo(path, channel -> {
+      OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER_BYTES);
+      content.writeTo(out);
+      out.flush();
+    });
+  }
+
+  /** As {@link #write}, for content that is not written from beginning to end. */
+  public static void writeTo(Path path, ChannelContent content) {
     Path folder = path.toAbsolutePath().getParent();
     if (folder == null || Files.isDirectory(path)) {
       throw new CheckpointException("Cannot write " + path + ": it is a folder, not a file.");
@@ -65,14 +81,12 @@ public final class AtomicFiles {
     }
   }
 
-  private static void writeAndReplace(Path temporary, Path path, Content content) throws IOException {
+  private static void writeAndReplace(Path temporary, Path path, ChannelContent content) throws IOException {
     FileChannel channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
     boolean replaced = false;
     try {
       try (channel) {
-        OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER_BYTES);
-        content.writeTo(out);
-        out.flush();
+        content.writeTo(channel);
         channel.force(true);
       }
       Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);

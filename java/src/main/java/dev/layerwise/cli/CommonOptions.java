@@ -1,26 +1,70 @@
 package dev.layerwise.cli;
 
+import dev.layerwise.nativelib.DeviceOptions;
+import java.util.ArrayList;
 import picocli.CommandLine.Option;
 
-/** What every command takes that computes. */
+/** What every command takes that computes. An option that is absent ({@code null}) leaves the default. */
 final class CommonOptions extends OutputOptions {
+  /** What can be asked for. */
+  static final class Precisions extends ArrayList<String> {
+    private static final long serialVersionUID = 1L;
+
+    Precisions() {
+      super(DeviceOptions.PRECISIONS);
+    }
+  }
+
   @Option(
       names = "--device",
       paramLabel = "DEVICE",
-      description = "Where to compute: cpu (oneDNN, float32) or reference (plain loops, float64; slow). Default: cpu.")
+      description = "Where to compute: cpu (oneDNN and fused loops) or reference (plain loops, float64; slow)."
+          + " Default: cpu.")
   String device;
 
   @Option(
       names = "--threads",
       paramLabel = "N",
-      description = "Computing threads; 0 for one per core. Default: 0.")
+      description = "Computing threads of the CPU; 0 for one per core. Default: 0.")
   Integer threads;
 
-  String deviceOr(String fallback) {
-    return device == null ? fallback : device;
+  @Option(
+      names = "--precision",
+      paramLabel = "NAME",
+      completionCandidates = Precisions.class,
+      description = "Of activations and of weights as they are multiplied: one of ${COMPLETION-CANDIDATES}; auto takes"
+          + " bf16 where the device is made for it. Sums and the weights that are updated stay float32. Default: auto,"
+          + " for parity f32.")
+  String precision;
+
+  @Option(
+      names = "--engine",
+      paramLabel = "NAME",
+      description = "Which implementation of the operations runs: auto, or one of the device's own. Default: auto.")
+  String engine;
+
+  @Option(
+      names = "--tf32",
+      negatable = true,
+      description = "Let float32 products be rounded to ten bits of mantissa, on CUDA devices. Default: not.")
+  Boolean tf32;
+
+  /** The device that the options ask for, over a base: what belongs to another device is not carried over. */
+  DeviceOptions over(DeviceOptions base) {
+    Checks.oneOf("--precision", precision == null ? "auto" : precision, new Precisions());
+    boolean same = device == null || device.equals(base.device());
+    DeviceOptions start = same ? base : DeviceOptions.of(device, base.threads());
+    return new DeviceOptions(
+        start.device(),
+        Checks.or(threads, start.threads()),
+        Checks.or(precision, start.precision()),
+        Checks.or(engine, start.engine()),
+        Checks.or(tf32, start.tf32()),
+        start.engineChoices());
   }
 
-  int threadsOr(int fallback) {
-    return threads == null ? fallback : threads;
+  /** The device that the options ask for; the processor where they name none. */
+  DeviceOptions deviceOptions() {
+    return over(DeviceOptions.of("cpu", 0));
   }
 }

@@ -34,7 +34,8 @@ final class DataOptions {
       names = "--dataset",
       paramLabel = "NAME",
       completionCandidates = Names.class,
-      description = "One of ${COMPLETION-CANDIDATES}. Default: digits for train, the model's own for evaluate.")
+      description = "One of ${COMPLETION-CANDIDATES}. Default: digits for train, the model's own for evaluate,"
+          + " none for embed.")
   String dataset;
 
   @Option(

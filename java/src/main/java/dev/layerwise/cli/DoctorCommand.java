@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.DataSets;
+import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeLibrary;
 import java.io.PrintWriter;
@@ -71,7 +72,7 @@ final class DoctorCommand implements Callable<Integer> {
   }
 
   private Device probe(String name) {
-    try (NativeContext context = NativeContext.create(name, common.threadsOr(0), 0)) {
+    try (NativeContext context = NativeContext.create(DeviceOptions.of(name, Checks.or(common.threads, 0)), 0)) {
       return new Device(name, true, context.threads(), null);
     } catch (LayerwiseException e) {
       return new Device(name, false, null, e.getMessage());

@@ -13,9 +13,13 @@ import dev.layerwise.model.Network;
 import dev.layerwise.model.OptimizerConfig;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.train.Evaluation;
+import dev.layerwise.train.EvaluationCollector;
 import dev.layerwise.train.Evaluator;
 import dev.layerwise.train.ImageFeed;
+import dev.layerwise.train.RunDirectory;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -46,6 +50,12 @@ final class EvaluateCommand implements Callable<Integer> {
       defaultValue = "128",
       description = "Images per pass. Default: ${DEFAULT-VALUE}.")
   private int batchSize;
+
+  @Option(
+      names = "--save",
+      description = "Also write evaluation.json beside the model, from which 'layerwise report' shows confusions and"
+          + " mistakes; training writes it too, at its end. Default: off.")
+  private boolean save;
 
   @Spec private CommandSpec spec;
 
@@ -99,32 +109,34 @@ final class EvaluateCommand implements Callable<Integer> {
 
   private Result evaluate(ModelFile file, DataSet<?> data) {
     Images test = data.test();
-    int classes = test.classes();
-    int[][] confusion = new int[classes][classes];
-    try (NativeContext context = NativeContext.create(common.deviceOr("cpu"), common.threadsOr(0), 0);
+    EvaluationCollector collector = new EvaluationCollector(data.info());
+    try (NativeContext context = NativeContext.create(common.deviceOptions(), 0);
         Network network = new Network(context, file.config(), OptimizerConfig.stateless());
         ImageFeed feed = ImageFeed.of(context, test, data.info(), 0)) {
       network.setWeights(file.weights());
       long started = System.nanoTime();
-      List<BlockMetrics> metrics =
-          Evaluator.evaluate(
-              network, feed, test.count(), batchSize,
-              (labels, logits) -> {
-                for (int i = 0; i < labels.length; i++) {
-                  confusion[labels[i]][largest(logits, i * classes, classes)]++;
-                }
-              });
+      List<BlockMetrics> metrics = Evaluator.evaluate(network, feed, test.count(), batchSize, collector);
       double seconds = (System.nanoTime() - started) * 1e-9;
       BlockMetrics output = metrics.get(metrics.size() - 1);
+      Evaluation evaluation = collector.evaluation();
+      if (save) {
+        save(evaluation);
+      }
       return new Result(
           100 * output.errors() / output.samples(), output.predictionLoss(), (int) output.samples(), seconds,
-          layers(network, metrics), confusion);
+          layers(network, metrics), evaluation.confusionMatrix());
+    }
+  }
+
+  private void save(Evaluation evaluation) {
+    Path folder = Files.isDirectory(model) ? model : model.toAbsolutePath().getParent();
+    try (RunDirectory directory = RunDirectory.open(folder)) {
+      directory.writeEvaluation(evaluation);
     }
   }
 
   private static List<Layer> layers(Network network, List<BlockMetrics> metrics) {
-    String loss = network.config().loss();
-    boolean classifies = ("pred".equals(loss) || "predsim".equals(loss)) && !network.config().bio();
+    boolean classifies = network.config().hasLocalClassifiers();
     List<LayerSpec> specs = network.measuredLayers();
     List<Layer> layers = new ArrayList<>();
     for (int i = 0; i < specs.size() - 1; i++) {
@@ -132,17 +144,6 @@ final class EvaluateCommand implements Callable<Integer> {
       layers.add(new Layer(specs.get(i).name(), classifies ? (Double) (100 * of.errors() / of.samples()) : null));
     }
     return layers;
-  }
-
-  /** Position of the first largest of some values. */
-  private static int largest(float[] values, int from, int count) {
-    int best = 0;
-    for (int i = 1; i < count; i++) {
-      if (values[from + i] > values[from + best]) {
-        best = i;
-      }
-    }
-    return best;
   }
 
   private static void print(PrintWriter out, Result result, DataSet<?> data) {

@@ -15,7 +15,8 @@ import picocli.CommandLine.ParseResult;
     versionProvider = VersionProvider.class,
     subcommands = {
       TrainCommand.class, ReproduceCommand.class, PresetsCommand.class, NetworksCommand.class, EvaluateCommand.class,
-      ParityCommand.class, DataCommand.class, DoctorCommand.class
+      PredictCommand.class, EmbedCommand.class, InspectCommand.class, ExportCommand.class, ReportCommand.class,
+      BenchCommand.class, ParityCommand.class, DataCommand.class, DoctorCommand.class
     },
     footerHeading = "%nExit codes:%n",
     footer = {"  0    success", "  1    failure, said in one sentence on stderr", "  2    wrong usage", "  130  stopped by Ctrl-C"})

@@ -3,6 +3,7 @@ package dev.layerwise.cli;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.parity.ParityCheck;
 import dev.layerwise.parity.ParityResult;
 import dev.layerwise.parity.ParityResult.Status;
@@ -46,9 +47,13 @@ final class ParityCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     PrintWriter out = spec.commandLine().getOut();
+    DeviceOptions device = common.deviceOptions();
+    if (common.precision == null && device.device().equals("cpu")) {
+      device = device.withPrecision("f32"); // what the files were computed in
+    }
     Map<Status, Integer> counts = new EnumMap<>(Status.class);
     for (Path file : ParityCheck.files(paths)) {
-      ParityResult result = ParityCheck.replay(file, common.deviceOr("cpu"), common.threadsOr(0));
+      ParityResult result = ParityCheck.replay(file, device);
       counts.merge(result.status(), 1, Integer::sum);
       print(out, result);
     }

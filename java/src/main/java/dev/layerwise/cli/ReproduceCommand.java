@@ -2,6 +2,8 @@ package dev.layerwise.cli;
 
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSets;
+import dev.layerwise.nativelib.DeviceOptions;
+import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.recipe.Presets;
 import java.io.PrintWriter;
@@ -125,12 +127,11 @@ final class ReproduceCommand implements Callable<Integer> {
     DataSet<?> images = DataSets.load(dataset, dataDir);
     Path folder = Checks.or(out, defaultFolder());
     PrintWriter results = spec.commandLine().getOut();
-    String device = common.deviceOr("cpu");
-    int threads = TrainingSession.countThreads(device, common.threadsOr(0));
+    DeviceOptions device = NativeContext.resolve(common.deviceOptions());
     ReproductionPrinter printer = new ReproductionPrinter(results, spec.commandLine().getErr(), common.json);
     TrainingSession session = new TrainingSession();
     Reproduction reproduction =
-        new Reproduction(related, images, folder, epochsScale, device, threads, session, printer);
+        new Reproduction(related, images, folder, epochsScale, device, session, printer);
     return StopOnSignal.run(
         () -> {
           session.requestStop();

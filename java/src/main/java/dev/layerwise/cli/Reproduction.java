@@ -7,6 +7,7 @@ import dev.layerwise.LayerwiseException;
 import dev.layerwise.checkpoint.AtomicFiles;
 import dev.layerwise.checkpoint.CheckpointException;
 import dev.layerwise.data.DataSet;
+import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeLibrary;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.report.Measurement;
@@ -34,8 +35,7 @@ final class Reproduction {
   private final DataSet<?> images;
   private final Path folder;
   private final double epochsScale;
-  private final String device;
-  private final int threads;
+  private final DeviceOptions device;
   private final TrainingSession session;
   private final ReproductionPrinter printer;
   /** The finished runs of each recipe, by seed. */
@@ -47,14 +47,13 @@ final class Reproduction {
    * @param epochsScale factor of all epoch numbers
    */
   Reproduction(
-      List<Preset> related, DataSet<?> images, Path folder, double epochsScale, String device, int threads,
+      List<Preset> related, DataSet<?> images, Path folder, double epochsScale, DeviceOptions device,
       TrainingSession session, ReproductionPrinter printer) {
     this.related = related;
     this.images = images;
     this.folder = folder;
     this.epochsScale = epochsScale;
     this.device = device;
-    this.threads = threads;
     this.session = session;
     this.printer = printer;
   }
@@ -140,7 +139,7 @@ final class Reproduction {
   private RunConfig config(Preset preset, long seed) {
     RunConfig config = preset.runConfig(images.info());
     return new RunConfig(
-        config.model(), config.optimizer(), config.training().stretched(epochsScale).with(device, threads, seed));
+        config.model(), config.optimizer(), config.training().stretched(epochsScale).withSeed(seed), device);
   }
 
   /** Results of different configurations must not get into one table. */
@@ -180,7 +179,7 @@ final class Reproduction {
         });
     String network = finished.keySet().iterator().next().network();
     return new ResultsTable(
-        images.info().title() + ", " + network, NativeLibrary.version(), device, threads, NativeLibrary.cpuFeatures(),
+        images.info().title() + ", " + network, NativeLibrary.version(), device.device(), device.threads(), NativeLibrary.cpuFeatures(),
         epochsScale, rows);
   }
 }

@@ -31,10 +31,10 @@ final class ResumeRules {
     before.fieldNames().forEachRemaining(part -> {
       Set<String> names = new LinkedHashSet<>();
       before.get(part).fieldNames().forEachRemaining(names::add);
-      after.get(part).fieldNames().forEachRemaining(names::add);
+      after.path(part).fieldNames().forEachRemaining(names::add);
       for (String name : names) {
         JsonNode old = before.get(part).path(name);
-        JsonNode now = after.get(part).path(name);
+        JsonNode now = after.path(part).path(name);
         if (!old.equals(now)) {
           boolean blocks = old.isObject() || now.isObject();
           changed.add(blocks ? "the network's blocks" : name + " from " + said(old) + " to " + said(now));

@@ -3,6 +3,7 @@ package dev.layerwise.cli;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.OptimizerConfig;
+import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.TrainingConfig;
 import java.util.List;
@@ -25,7 +26,7 @@ final class RunDefaults {
         new TrainingConfig(
             data.name(), digits ? 30 : 400, digits ? 64 : 128, 0, 0, 5e-4,
             digits ? List.of(15, 22, 27) : List.of(200, 300, 350, 375), 0.25, data.cropPadding(),
-            data.horizontalFlip(), 0, 0, 1, "cpu", 0);
-    return new RunConfig(model, optimizer, training);
+            data.horizontalFlip(), 0, 0, 1);
+    return new RunConfig(model, optimizer, training, DeviceOptions.of("cpu", 0));
   }
 }

@@ -34,6 +34,13 @@ final class RunOptions {
   Path resume;
 
   @Option(
+      names = "--init",
+      paramLabel = "WEIGHTS",
+      description = "Start from these weights instead of random ones: a safetensors file with the names of PyTorch's"
+          + " state_dict, such as another run's model.safetensors, or that run's folder. Default: random weights.")
+  Path init;
+
+  @Option(
       names = "--patience",
       paramLabel = "N",
       description = "End the run when the test error has not improved for N epochs; 0: only after the last. A resumed"

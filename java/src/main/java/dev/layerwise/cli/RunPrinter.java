@@ -46,9 +46,10 @@ final class RunPrinter implements TrainingSession.Reporter {
     ModelConfig model = config.model();
     TrainingConfig training = config.training();
     err.printf(
-        "training %s with %s on %s (%d training and %d test images), %s, %d threads%n",
+        "training %s with %s on %s (%d training and %d test images), %s in %s, %d threads%n",
         model.model(), model.backprop() ? "backprop" : model.loss(), images.info().title(), images.train().count(),
-        images.test().count(), training.device(), training.threads());
+        images.test().count(), config.device().device(), config.device().precision(),
+        config.device().threads());
     String what =
         epoch == null ? "nothing is left to train of the run"
             : epoch == 1 ? "writing the run"

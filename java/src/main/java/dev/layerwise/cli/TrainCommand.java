@@ -5,8 +5,13 @@ import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.model.ModelConfig;
+import dev.layerwise.model.Network;
 import dev.layerwise.model.Networks;
+import dev.layerwise.model.OptimizerConfig;
+import dev.layerwise.model.WeightImport;
+import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.recipe.Preset;
+import dev.layerwise.train.InitialWeights;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.RunDirectory;
 import dev.layerwise.train.Trainer;
@@ -72,9 +77,20 @@ final class TrainCommand implements Callable<Integer> {
       ResumeRules.check(recorded, config);
     }
     Networks.layers(config.model()); // says what cannot work before data is loaded and folders are made
+    if (recorded == null && config.init() != null) {
+      checkWeights(config);
+    }
     DataSet<?> images = data.load(info);
     try (RunDirectory directory = openDirectory(config, checkpoint)) {
       return train(config, checkpoint, images, directory);
+    }
+  }
+
+  /** Throws if the weights do not fit the network. */
+  private static void checkWeights(RunConfig config) {
+    try (NativeContext context = NativeContext.create(config.device(), config.training().seed());
+        Network network = new Network(context, config.model(), OptimizerConfig.stateless())) {
+      WeightImport.load(Path.of(config.init().file()), network);
     }
   }
 
@@ -82,6 +98,7 @@ final class TrainCommand implements Callable<Integer> {
     if (run.resume == null) {
       return null;
     }
+    Checks.usage(run.init == null, "--init is for new runs; a resumed one goes on from its own weights");
     boolean fromOut = run.resume.toString().isEmpty();
     Checks.usage(!fromOut || run.out != null, "--resume without a value continues the run in --out; give one of the two");
     return fromOut ? run.out : run.resume;
@@ -121,9 +138,9 @@ final class TrainCommand implements Callable<Integer> {
             cutout.holesOver(training.nHoles()),
             cutout.lengthOver(training.length()),
             Checks.or(optimization.seed, training.seed()),
-            common.deviceOr(training.device()),
-            TrainingSession.countThreads(common.deviceOr(training.device()), common.threadsOr(training.threads())))
-            .withPatience(run.patienceOver(training.patience())));
+            run.patienceOver(training.patience())),
+        NativeContext.resolve(common.over(base.device())),
+        recorded != null ? recorded.init() : run.init == null ? null : InitialWeights.of(run.init));
   }
 
   /** What the options change. A preset that is resumed keeps the seed and the device that it was started with. */
@@ -137,7 +154,7 @@ final class TrainCommand implements Callable<Integer> {
     }
     TrainingConfig before = recorded.training();
     return new RunConfig(
-        base.model(), base.optimizer(), base.training().with(before.device(), before.threads(), before.seed()));
+        base.model(), base.optimizer(), base.training().withSeed(before.seed()), recorded.device());
   }
 
   /** The run's own folder where it goes on, and otherwise one that no other run has. */

@@ -1,7 +1,6 @@
 package dev.layerwise.cli;
 
 import dev.layerwise.data.DataSet;
-import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.RunDirectory;
 import dev.layerwise.train.SessionSettings;
@@ -60,13 +59,6 @@ final class TrainingSession {
       TrainingResult result = run.run(settings, reporter);
       reporter.ended(result, directory.path());
       return result;
-    }
-  }
-
-  /** What a number of threads means on a device: 0 stands for one per core. The number decides bits. */
-  static int countThreads(String device, int wanted) {
-    try (NativeContext context = NativeContext.create(device, wanted, 0)) {
-      return context.threads();
     }
   }
 }

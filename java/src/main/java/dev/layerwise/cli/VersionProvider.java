@@ -1,12 +1,26 @@
 package dev.layerwise.cli;
 
 import dev.layerwise.nativelib.NativeLibrary;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import picocli.CommandLine.IVersionProvider;
 
-/** What {@code --version} prints: the native library's version is the program's. */
+/** What {@code --version} prints: the native library's version, which is the program's, its source, what it can use. */
 final class VersionProvider implements IVersionProvider {
+  private static final String BUILT_FROM = "/dev/layerwise/built-from.txt"; // written by the build
+
   @Override
-  public String[] getVersion() {
-    return new String[] {"layerwise " + NativeLibrary.version()};
+  public String[] getVersion() throws IOException {
+    return new String[] {
+      "layerwise " + NativeLibrary.version() + ", built from " + builtFrom(),
+      "devices: " + String.join(", ", NativeLibrary.devices())
+    };
+  }
+
+  private static String builtFrom() throws IOException {
+    try (InputStream in = VersionProvider.class.getResourceAsStream(BUILT_FROM)) {
+      return in == null ? "an unknown commit" : new String(in.readAllBytes(), StandardCharsets.UTF_8).strip();
+    }
   }
 }

@@ -115,9 +115,22 @@ public record ModelConfig(
         inputWidth, classes, otherPreAct, otherNetwork);
   }
 
+  /** The same network for other images. */
+  public ModelConfig withImages(int channels, int height, int width, int otherClasses) {
+    return new ModelConfig(
+        model, featMult, numLayers, numHidden, loss, backprop, beta, alpha, lossUnsup, bio, targetProjSize, noDetach,
+        dimInDecoder, similarityStd, nonlin, dropout, batchNorm, channels, height, width, otherClasses, preAct,
+        network);
+  }
+
   /** Slope of the nonlinearity for negative values: LeakyReLU(0.01) or ReLU. */
   public double negativeSlope() {
     return nonlin.equals("leakyrelu") ? 0.01 : 0;
+  }
+
+  /** Whether hidden blocks have a classifier of the labels: under pred and predsim, where targets are not projected. */
+  public boolean hasLocalClassifiers() {
+    return ("pred".equals(loss) || "predsim".equals(loss)) && !bio;
   }
 
   /** Factor of the global cross-entropy that trains the output layer. */

@@ -12,13 +12,15 @@ import java.util.Map;
 /**
  * A trained network as a safetensors file: the weights under PyTorch's names, and in the metadata what
  * is needed to build the network and to feed it: {@code model} is all that this program reads, {@code
- * network} shows any reader the blocks, in the form in which users describe networks.
+ * network} shows any reader the blocks, in the form in which users describe networks, {@code input} says how images
+ * are normalized and what the classes are called.
  *
  * @param config how to build the network
  * @param dataset name of the data set that it was trained on, whose normalization it expects
+ * @param input what its images and classes are; {@code null} in files of versions that did not store it
  * @param weights parameters and running statistics
  */
-public record ModelFile(ModelConfig config, String dataset, Map<String, HostTensor> weights) {
+public record ModelFile(ModelConfig config, String dataset, InputDescription input, Map<String, HostTensor> weights) {
   /** Value of the metadata's {@code format}. */
   public static final String FORMAT = "layerwise-model-1";
 
@@ -32,6 +34,9 @@ public record ModelFile(ModelConfig config, String dataset, Map<String, HostTens
     metadata.put("dataset", dataset);
     metadata.put("model", MetadataJson.write(config));
     metadata.put("network", MetadataJson.write(Networks.spec(config)));
+    if (input != null) {
+      metadata.put("input", MetadataJson.write(input));
+    }
     new SafeTensors(metadata, weights).write(path);
   }
 
@@ -50,7 +55,30 @@ public record ModelFile(ModelConfig config, String dataset, Map<String, HostTens
               + FILE_NAME);
     }
     ModelConfig config = MetadataJson.read(metadata.get("model"), ModelConfig.class, file, "the network's description");
+    InputDescription input =
+        metadata.containsKey("input")
+            ? MetadataJson.read(metadata.get("input"), InputDescription.class, file, "the input's description")
+            : null;
+    if (input != null && !input.fits(config)) {
+      throw new CheckpointException(
+          file + ": the input's description in the metadata does not fit the network's channels, size and classes");
+    }
     StoredWeights.check(config, contents.tensors());
-    return new ModelFile(config, metadata.getOrDefault("dataset", ""), contents.tensors());
+    return new ModelFile(config, metadata.getOrDefault("dataset", ""), input, contents.tensors());
+  }
+
+  /**
+   * What its images and classes are.
+   *
+   * @param path of the file or folder, for the message
+   * @throws ModelException if the file does not say
+   */
+  public InputDescription requireInput(Path path) {
+    if (input == null) {
+      throw new ModelException(
+          path + " does not say how images are normalized and what the classes are called: it was written by an older"
+              + " version; 'layerwise train --resume RUN' of its finished run writes it anew");
+    }
+    return input;
   }
 }

@@ -153,14 +153,82 @@ public final class Network implements AutoCloseable {
    * @return the output layer's logits, (N, classes) in rows
    */
   public NativeTensor evaluate(NativeTensor images, NativeTensor labels) {
-    int outputAt = layers.size() - 1;
-    try (Activations passed = new Activations(layers, lastReader, images)) {
-      for (int i = 0; i < outputAt; i++) {
-        NativeTensor measured = layers.get(i).hasLoss() ? labels : null;
-        passed.put(i, blocks.get(i).evaluate(passed.input(i), measured, passed.shortcut(i)));
-      }
-      return output().evaluate(passed.input(outputAt), labels, null);
+    return evaluate(layers.size() - 1, images, labels);
+  }
+
+  /**
+   * Passes a batch through in evaluation mode as far as a block; no block is computed that it does not need.
+   *
+   * @param position of the block in {@link #layers()}
+   * @param labels as for {@link #evaluate(NativeTensor, NativeTensor)}
+   * @return the block's output, (N, C, H, W); of the output layer the logits
+   */
+  public NativeTensor evaluate(int position, NativeTensor images, NativeTensor labels) {
+    try (Activations passed = evaluateBefore(position, images, labels)) {
+      NativeTensor measured = layers.get(position).hasLoss() ? labels : null;
+      return blocks.get(position).evaluate(passed.input(position), measured, passed.shortcut(position));
     }
+  }
+
+  /**
+   * Classifies a batch by a block's local classifier; no later block is computed.
+   *
+   * @param position of the block in {@link #layers()}; the output layer gives its logits
+   * @return logits, (N, classes)
+   * @throws ModelException if the block has no classifier of the labels, see {@link #hasClassifier}
+   */
+  public NativeTensor classify(int position, NativeTensor images) {
+    LayerSpec layer = layers.get(position);
+    if (!hasClassifier(layer)) {
+      throw new ModelException(
+          layer.name() + " has no classifier to predict with: only blocks trained with --loss pred or predsim (without"
+              + " --bio) have one, and the output layer");
+    }
+    if (layer.kind() == LayerSpec.Kind.OUTPUT) {
+      return evaluate(position, images, null);
+    }
+    try (Activations passed = evaluateBefore(position, images, null)) {
+      return blocks.get(position).localLogits(passed.input(position), passed.shortcut(position));
+    }
+  }
+
+  /** Whether a block has a classifier whose outputs are the classes: the output layer, and under pred and predsim. */
+  public boolean hasClassifier(LayerSpec layer) {
+    return layer.kind() == LayerSpec.Kind.OUTPUT || (layer.hasLoss() && config.hasLocalClassifiers());
+  }
+
+  /** What there is when a block's turn comes. */
+  private Activations evaluateBefore(int position, NativeTensor images, NativeTensor labels) {
+    boolean[] needed = ancestors(position);
+    Activations passed = new Activations(layers, lastReader, images);
+    try {
+      for (int i = 0; i < position; i++) {
+        if (needed[i]) {
+          NativeTensor measured = layers.get(i).hasLoss() ? labels : null;
+          passed.put(i, blocks.get(i).evaluate(passed.input(i), measured, passed.shortcut(i)));
+        }
+      }
+      return passed;
+    } catch (RuntimeException e) {
+      passed.close();
+      throw e;
+    }
+  }
+
+  /** Which blocks a block reads, directly or through others. */
+  private boolean[] ancestors(int position) {
+    boolean[] needed = new boolean[layers.size()];
+    needed[position] = true;
+    for (int i = position; i >= 0; i--) {
+      LayerSpec layer = layers.get(i);
+      if (needed[i] && layer.input() != LayerSpec.IMAGES) {
+        needed[layer.input()] = true;
+      }
+      if (needed[i] && layer.joinsShortcut() && layer.shortcut() != LayerSpec.IMAGES) {
+        needed[layer.shortcut()] = true;
+      }
+    }
+    return needed;
   }
 
   /** The means since the last call, in the order of {@link #measuredLayers()}. */
@@ -181,6 +249,11 @@ public final class Network implements AutoCloseable {
       }
     }
     return metrics;
+  }
+
+  /** What the block at a position of {@link #layers()} holds, named within the block. */
+  public List<TensorInfo> tensors(int position) {
+    return blocks.get(position).tensors();
   }
 
   /** Parameters and running statistics, named as PyTorch's state_dict names them. */

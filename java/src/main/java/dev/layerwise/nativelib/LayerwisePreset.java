@@ -32,6 +32,7 @@ public class LayerwisePreset implements InfoMapper {
     name(infoMap, "layerwise_tensor", "TensorPointer");
     name(infoMap, "layerwise_dataset", "DataSetPointer");
     name(infoMap, "layerwise_block", "BlockPointer");
+    name(infoMap, "layerwise_context_options", "ContextOptionsStruct");
     name(infoMap, "layerwise_memory", "MemoryStruct");
     name(infoMap, "layerwise_augmentation", "AugmentationStruct");
     name(infoMap, "layerwise_block_config", "BlockConfigStruct");

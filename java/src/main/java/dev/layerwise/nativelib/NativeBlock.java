@@ -142,6 +142,24 @@ public final class NativeBlock extends NativeHandle<BlockPointer> {
     }
   }
 
+  /**
+   * Evaluation mode as far as the block's local classifier.
+   *
+   * @param shortcut as in {@link #trainStep}
+   * @return the classifier's logits, (N, classes)
+   * @throws InvalidArgumentException if the block has no classifier of the labels: no prediction loss, or projected
+   *     targets
+   */
+  public NativeTensor localLogits(NativeTensor x, NativeTensor shortcut) {
+    synchronized (lock()) {
+      TensorPointer logits = new TensorPointer();
+      check(
+          LayerwiseApi.layerwise_block_local_logits(
+              pointer(), argument(x, "x"), argument(shortcut, "shortcut"), logits));
+      return new NativeTensor(context(), logits);
+    }
+  }
+
   /** Reads the means since the last call, and starts anew. */
   public BlockMetrics metrics() {
     return metrics(LayerwiseApi::layerwise_block_metrics);

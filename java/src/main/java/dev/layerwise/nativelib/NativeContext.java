@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.layerwise.nativelib.generated.BlockConfigStruct;
 import dev.layerwise.nativelib.generated.BlockPointer;
+import dev.layerwise.nativelib.generated.ContextOptionsStruct;
 import dev.layerwise.nativelib.generated.ContextPointer;
 import dev.layerwise.nativelib.generated.DataSetPointer;
 import dev.layerwise.nativelib.generated.LayerwiseApi;
@@ -19,6 +20,8 @@ import org.bytedeco.javacpp.BytePointer;
 
 /** A device, its memory and the state of a run on it. */
 public final class NativeContext implements AutoCloseable {
+  private static final String DOUBLE = "f64";
+
   private final Object lock = new Object();
   private final String device;
   private final ContextPointer pointer;
@@ -33,17 +36,140 @@ public final class NativeContext implements AutoCloseable {
   /**
    * Opens a device.
    *
-   * @param device "cpu" or "reference"
-   * @param threads computing threads; 0: one per core
    * @param seed keys every random number: initialization, dropout, augmentation
-   * @throws DeviceUnavailableException if there is no such device here, or the library does not load
-   * @throws InvalidArgumentException if the number of threads is negative
+   * @throws DeviceUnavailableException if there is no such device here, or its library does not load
+   * @throws InvalidArgumentException if the device does not have what the options ask for
    */
-  public static NativeContext create(String device, int threads, long seed) {
+  public static NativeContext create(DeviceOptions options, long seed) {
+    return create(options, seed, false);
+  }
+
+  /** Opens a device that times every operation, see {@link #profile}; throws as {@link #create} does. */
+  public static NativeContext profiled(DeviceOptions options, long seed) {
+    return create(options, seed, true);
+  }
+
+  private static NativeContext create(DeviceOptions options, long seed, boolean profiled) {
     NativeLibrary.load();
+    DeviceLibraries.provide(options.device());
     ContextPointer pointer = new ContextPointer();
-    check(LayerwiseApi.layerwise_context_create(device, threads, seed, pointer));
-    return new NativeContext(device, pointer);
+    try (BytePointer device = new BytePointer(options.device(), UTF_8);
+        BytePointer engine = new BytePointer(options.engine(), UTF_8);
+        BytePointer choices = new BytePointer(options.engineChoices(), UTF_8);
+        ContextOptionsStruct struct = new ContextOptionsStruct()) {
+      struct
+          .device(device)
+          .threads(options.threads())
+          .seed(seed)
+          .precision(precisionNumber(options.precision()))
+          .engine(engine)
+          .tf32(options.tf32() ? 1 : 0)
+          .engine_choices(choices)
+          .profiled(profiled ? 1 : 0);
+      check(LayerwiseApi.layerwise_context_create(struct, pointer));
+    }
+    return new NativeContext(options.device(), pointer);
+  }
+
+  /** Opens a device that chooses for itself how it computes; see {@link #create(DeviceOptions, long)}. */
+  public static NativeContext create(String device, int threads, long seed) {
+    return create(DeviceOptions.of(device, threads), seed);
+  }
+
+  /** The options with what a device makes of 0 threads and of automatic precision: both decide bits. */
+  public static DeviceOptions resolve(DeviceOptions wanted) {
+    try (NativeContext context = create(wanted, 0)) {
+      return new DeviceOptions(
+          wanted.device(), context.threads(), context.precision(), wanted.engine(), wanted.tf32(),
+          wanted.engineChoices());
+    }
+  }
+
+  private static int precisionNumber(String name) {
+    if (name.equals(DOUBLE)) {
+      return 0; // nothing to ask for: it is what the reference device has
+    }
+    int number = DeviceOptions.PRECISIONS.indexOf(name);
+    if (number < 0) {
+      throw new InvalidArgumentException(
+          "there is no precision '" + name + "'; ask for " + String.join(", ", DeviceOptions.PRECISIONS));
+    }
+    return number;
+  }
+
+  /** The precision that the device computes in: {@code f32}, {@code bf16} or {@code f64}. */
+  public String precision() {
+    synchronized (lock) {
+      int[] precision = new int[1];
+      check(LayerwiseApi.layerwise_context_precision(pointer(), precision));
+      return precision[0] < DeviceOptions.PRECISIONS.size() ? DeviceOptions.PRECISIONS.get(precision[0]) : DOUBLE;
+    }
+  }
+
+  /** Which implementations the device has found to be the fastest so far, as text; empty where fixed rules decide. */
+  public String engineChoices() {
+    synchronized (lock) {
+      return text((text, length) -> LayerwiseApi.layerwise_context_engine_choices(pointer(), text, text.length, length));
+    }
+  }
+
+  /**
+   * What the device has spent its time on since it was opened.
+   *
+   * @throws InvalidStateException unless it was opened with {@link #profiled}
+   */
+  public List<OperationProfile> profile() {
+    synchronized (lock) {
+      String lines = text((text, length) -> LayerwiseApi.layerwise_context_profile(pointer(), text, text.length, length));
+      return lines.lines().map(OperationProfile::of).toList();
+    }
+  }
+
+  /** Waits until the device has done all that it was given. */
+  public void synchronize() {
+    synchronized (lock) {
+      check(LayerwiseApi.layerwise_context_synchronize(pointer()));
+    }
+  }
+
+  @FunctionalInterface
+  private interface TextCall {
+    int fill(byte[] text, long[] length);
+  }
+
+  /** A text that the library copies, once its length is known. */
+  private static String text(TextCall call) {
+    long[] length = new long[1];
+    check(call.fill(new byte[0], length));
+    byte[] text = new byte[(int) length[0] + 1]; // with the closing NUL
+    check(call.fill(text, length));
+    return new String(text, 0, (int) length[0], UTF_8);
+  }
+
+  /**
+   * Does a step, or lets the device replay one of its kind that it has recorded.
+   *
+   * @param kind steps of one kind do the same calls on tensors of the same shapes; the batch size, say
+   * @param body those calls; it reads nothing back from the device
+   */
+  public void step(long kind, Runnable body) {
+    synchronized (lock) {
+      int[] replayed = new int[1];
+      check(LayerwiseApi.layerwise_context_begin_step(pointer(), kind, replayed));
+      if (replayed[0] != 0) {
+        return;
+      }
+      boolean done = false;
+      try {
+        body.run();
+        done = true;
+      } finally {
+        if (!done && !closed) {
+          LayerwiseApi.layerwise_context_cancel_step(pointer);
+        }
+      }
+      check(LayerwiseApi.layerwise_context_end_step(pointer()));
+    }
   }
 
   /** The device's name, as it was asked for. */

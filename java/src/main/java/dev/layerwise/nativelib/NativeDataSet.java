@@ -30,23 +30,34 @@ public final class NativeDataSet extends NativeHandle<DataSetPointer> {
   }
 
   /**
-   * The images that {@code indices[from]} … {@code indices[from + count − 1]} name.
+   * Chooses the images that {@code indices[from]} … {@code indices[from + count − 1]} name for {@link #batch}.
    *
-   * @param augmentation drawn anew for the context's step; {@code null}: none, as in evaluation
    * @throws InvalidArgumentException if an index names no image, or there are not so many indices
    */
-  public Batch batch(int[] indices, int from, int count, Augmentation augmentation) {
+  public void choose(int[] indices, int from, int count) {
     if (from < 0 || count < 1 || count > indices.length - from) {
       throw new InvalidArgumentException(
           String.format("a batch of %d from position %d does not fit into %d indices", count, from, indices.length));
     }
     int[] chosen = Arrays.copyOfRange(indices, from, from + count);
     synchronized (lock()) {
+      check(LayerwiseApi.layerwise_dataset_choose(pointer(), chosen, count));
+    }
+  }
+
+  /**
+   * The chosen images.
+   *
+   * @param augmentation drawn anew for the context's step; {@code null}: none, as in evaluation
+   * @throws InvalidStateException if none were chosen
+   */
+  public Batch batch(Augmentation augmentation) {
+    synchronized (lock()) {
       DataSetPointer dataSet = pointer();
       TensorPointer images = new TensorPointer();
       TensorPointer labels = new TensorPointer();
       try (AugmentationStruct struct = augmentation == null ? null : structOf(augmentation)) {
-        check(LayerwiseApi.layerwise_dataset_batch(dataSet, chosen, count, struct, images, labels));
+        check(LayerwiseApi.layerwise_dataset_batch(dataSet, struct, images, labels));
       }
       return new Batch(new NativeTensor(context(), images), new NativeTensor(context(), labels));
     }

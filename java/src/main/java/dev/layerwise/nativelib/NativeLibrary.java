@@ -4,6 +4,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.nativelib.generated.LayerwiseApi;
+import java.util.ArrayList;
+import java.util.List;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Loader;
 
@@ -34,6 +36,17 @@ public final class NativeLibrary {
   public static String cpuFeatures() {
     load();
     return text(LayerwiseApi.layerwise_cpu_features());
+  }
+
+  /** The kinds of device that this build has a backend for; whether one works here is another question. */
+  public static List<String> devices() {
+    List<String> devices = new ArrayList<>(List.of("cpu", "reference"));
+    DeviceLibraries.all().forEach((device, file) -> {
+      if (DeviceLibraries.isBundled(file)) {
+        devices.add(device);
+      }
+    });
+    return devices;
   }
 
   /** Loads the library unless that has been done; every way into this package leads through here. */

@@ -5,6 +5,7 @@ import dev.layerwise.checkpoint.CheckpointException;
 import dev.layerwise.checkpoint.HostTensor;
 import dev.layerwise.checkpoint.SafeTensors;
 import dev.layerwise.model.Networks;
+import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import java.nio.file.Path;
 
@@ -22,7 +23,7 @@ final class Fixture {
   }
 
   /** Replays a file on a device. A broken file is a failure, not an exception. */
-  static ParityResult replay(Path file, String device, int threads) {
+  static ParityResult replay(Path file, DeviceOptions device) {
     String name = file.getFileName().toString().replaceFirst("\\.safetensors$", "");
     try {
       Fixture fixture = new Fixture(name, SafeTensors.read(file));
@@ -30,7 +31,7 @@ final class Fixture {
       if (unsupported != null) {
         return ParityResult.skipped(name, unsupported);
       }
-      try (NativeContext context = NativeContext.create(device, threads, 0)) {
+      try (NativeContext context = NativeContext.create(device, 0)) {
         return fixture.text("format").equals(BLOCK)
             ? BlockReplay.run(fixture, context)
             : NetworkReplay.run(fixture, context);

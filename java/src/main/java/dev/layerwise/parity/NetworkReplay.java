@@ -81,7 +81,8 @@ final class NetworkReplay {
       for (int step = 0; step < fixture.integer("steps"); step++) {
         context.setStep(step, fixture.number("lr"));
         int[] indices = IntStream.range(step * batch, (step + 1) * batch).toArray();
-        try (NativeDataSet.Batch loaded = images.batch(indices, 0, batch, null)) {
+        images.choose(indices, 0, batch);
+        try (NativeDataSet.Batch loaded = images.batch(null)) {
           network.trainStep(loaded.images(), loaded.labels());
         }
         List<BlockMetrics> metrics = network.readMetrics();
@@ -99,10 +100,12 @@ final class NetworkReplay {
 
   private static float[] testLogits(Fixture fixture, NativeContext context, Network network) {
     int count = (int) fixture.tensor("test.images").shape()[0];
-    try (NativeDataSet images = images(fixture, context, "test");
-        NativeDataSet.Batch batch = images.batch(IntStream.range(0, count).toArray(), 0, count, null);
-        NativeTensor logits = network.evaluate(batch.images(), null)) {
-      return logits.read();
+    try (NativeDataSet images = images(fixture, context, "test")) {
+      images.choose(IntStream.range(0, count).toArray(), 0, count);
+      try (NativeDataSet.Batch batch = images.batch(null);
+          NativeTensor logits = network.evaluate(batch.images(), null)) {
+        return logits.read();
+      }
     }
   }
 

@@ -2,6 +2,7 @@ package dev.layerwise.parity;
 
 import dev.layerwise.FileErrors;
 import dev.layerwise.LayerwiseException;
+import dev.layerwise.nativelib.DeviceOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -45,9 +46,8 @@ public final class ParityCheck {
   /**
    * Replays one file on a device.
    *
-   * @param threads computing threads, 0 for one per core
    */
-  public static ParityResult replay(Path file, String device, int threads) {
-    return Fixture.replay(file, device, threads);
+  public static ParityResult replay(Path file, DeviceOptions device) {
+    return Fixture.replay(file, device);
   }
 }

@@ -7,6 +7,7 @@ import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.DataSets;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.OptimizerConfig;
+import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.TrainingConfig;
 import java.util.List;
@@ -72,7 +73,7 @@ public record Preset(
     TrainingConfig training =
         new TrainingConfig(
             data.name(), epochs, BATCH_SIZE, classesPerBatch, classesPerBatchUntilEpoch, lr, milestones, LR_DECAY_FACT,
-            data.cropPadding(), data.horizontalFlip(), cutoutLength > 0 ? 1 : 0, cutoutLength, 1, "cpu", 0);
-    return new RunConfig(network, new OptimizerConfig("adam", 0, 0), training);
+            data.cropPadding(), data.horizontalFlip(), cutoutLength > 0 ? 1 : 0, cutoutLength, 1);
+    return new RunConfig(network, new OptimizerConfig("adam", 0, 0), training, DeviceOptions.of("cpu", 0));
   }
 }

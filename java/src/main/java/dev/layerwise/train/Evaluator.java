@@ -12,20 +12,26 @@ import java.util.stream.IntStream;
 public final class Evaluator {
   private Evaluator() {}
 
-  /** Is shown each batch's labels and logits, {@code classes} values per image. */
+  /** Is shown each batch. */
   @FunctionalInterface
-  public interface LogitsConsumer {
-    void accept(int[] labels, float[] logits);
+  public interface BatchConsumer {
+    /**
+     * Looks at a batch.
+     *
+     * @param logits {@code classes} values per image
+     * @param images (N, C, H, W), normalized; open during the call
+     */
+    void accept(int[] labels, float[] logits, NativeTensor images);
   }
 
   /**
    * Evaluates the network on the first {@code count} images.
    *
-   * @param consumer shown every batch's logits; {@code null}: they stay on the device
+   * @param consumer shown every batch; {@code null}: the logits stay on the device
    * @return each block's metrics over the images, the output layer's last
    */
   public static List<BlockMetrics> evaluate(
-      Network network, ImageFeed images, int count, int batchSize, LogitsConsumer consumer) {
+      Network network, ImageFeed images, int count, int batchSize, BatchConsumer consumer) {
     return evaluate(network, images, count, batchSize, consumer, () -> false);
   }
 
@@ -36,20 +42,19 @@ public final class Evaluator {
    * @return {@code null} if it was given up
    */
   static List<BlockMetrics> evaluate(
-      Network network, ImageFeed images, int count, int batchSize, LogitsConsumer consumer, BooleanSupplier stop) {
+      Network network, ImageFeed images, int count, int batchSize, BatchConsumer consumer, BooleanSupplier stop) {
     int[] order = IntStream.range(0, count).toArray();
     network.readMetrics(); // starts them anew
     try (ImageFeed.Pass pass = images.pass(order, 0, batchSize, 0, null)) {
-      for (NativeDataSet.Batch next = pass.next(); next != null; next = pass.next()) {
+      while (pass.advance()) {
         if (stop.getAsBoolean()) {
-          next.close();
           network.readMetrics(); // nobody takes these for training's
           return null;
         }
-        try (NativeDataSet.Batch batch = next;
+        try (NativeDataSet.Batch batch = pass.batch();
             NativeTensor logits = network.evaluate(batch.images(), batch.labels())) {
           if (consumer != null) {
-            consumer.accept(labelsOf(batch), logits.read());
+            consumer.accept(labelsOf(batch), logits.read(), batch.images());
           }
         }
       }

@@ -25,10 +25,19 @@ public interface ImageFeed extends AutoCloseable {
 
   /** One pass over images. */
   interface Pass extends AutoCloseable {
-    /** The next batch, which is the caller's to close; {@code null} after the last. */
-    NativeDataSet.Batch next();
+    /** Moves on to the next batch; false after the last. */
+    boolean advance();
 
-    /** Position in the order behind the last batch. */
+    /** Images of the batch. */
+    int count();
+
+    /** The batch on the device, which is the caller's to close. */
+    NativeDataSet.Batch batch();
+
+    /** Whether batches come from the same place on the device, so that a step can be replayed on the next. */
+    boolean staysInPlace();
+
+    /** Position in the order behind the batch. */
     int position();
 
     @Override

@@ -21,16 +21,32 @@ final class ResidentFeed implements ImageFeed {
   public Pass pass(int[] order, int from, int batchSize, int epoch, Augmentation augmentation) {
     return new Pass() {
       private int position = from;
+      private int count;
 
       @Override
-      public NativeDataSet.Batch next() {
-        int count = Math.min(batchSize, order.length - position);
+      public boolean advance() {
+        count = Math.min(batchSize, order.length - position);
         if (count == 0) {
-          return null;
+          return false;
         }
-        NativeDataSet.Batch batch = images.batch(order, position, count, augmentation);
+        images.choose(order, position, count);
         position += count;
-        return batch;
+        return true;
+      }
+
+      @Override
+      public int count() {
+        return count;
+      }
+
+      @Override
+      public NativeDataSet.Batch batch() {
+        return images.batch(augmentation);
+      }
+
+      @Override
+      public boolean staysInPlace() {
+        return true;
       }
 
       @Override

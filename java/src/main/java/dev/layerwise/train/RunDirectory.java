@@ -21,12 +21,18 @@ import java.util.List;
 
 /**
  * The folder of a run: {@code config.json}, {@code metrics.jsonl} (one {@link EpochReport} per line),
- * {@code checkpoint.safetensors} and, at the end, {@code model.safetensors}. While it is open an
- * operating-system lock keeps other runs out; it is gone with the process, however that ends.
+ * {@code checkpoint.safetensors} and, at the end, {@code model.safetensors} and {@code evaluation.json} ({@link
+ * Evaluation}). While it is open an operating-system lock keeps other runs out; it is gone with the process, however
+ * that ends.
  */
 public final class RunDirectory implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static final String METRICS = "metrics.jsonl";
+
+  /** File of a run's configuration. */
+  public static final String CONFIG = "config.json";
+
+  /** File of a run's metrics. */
+  public static final String METRICS = "metrics.jsonl";
 
   private final Path path;
   private final FileChannel lockFile;
@@ -91,7 +97,7 @@ public final class RunDirectory implements AutoCloseable {
   void writeConfig(RunConfig config) {
     try {
       byte[] text = JSON.writer().with(SerializationFeature.INDENT_OUTPUT).writeValueAsBytes(config);
-      AtomicFiles.write(path.resolve("config.json"), out -> out.write(text));
+      AtomicFiles.write(path.resolve(CONFIG), out -> out.write(text));
     } catch (JsonProcessingException e) {
       throw new IllegalStateException(e);
     }
@@ -103,6 +109,26 @@ public final class RunDirectory implements AutoCloseable {
 
   void writeModel(ModelFile model) {
     model.write(path.resolve(ModelFile.FILE_NAME));
+  }
+
+  /** Writes what the run's model predicts, whole or not at all. */
+  public void writeEvaluation(Evaluation evaluation) {
+    try {
+      byte[] text = JSON.writeValueAsBytes(evaluation);
+      AtomicFiles.write(path.resolve(Evaluation.FILE_NAME), out -> out.write(text));
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** Removes what an earlier model predicted, if it is there. */
+  void removeEvaluation() {
+    Path file = path.resolve(Evaluation.FILE_NAME);
+    try {
+      Files.deleteIfExists(file);
+    } catch (IOException e) {
+      throw new LayerwiseException("cannot remove " + file + " (" + FileErrors.reason(e) + ")", e);
+    }
   }
 
   void appendMetrics(EpochReport report) {

@@ -26,10 +26,27 @@ final class StreamedFeed implements ImageFeed {
     int[] rest = Arrays.copyOfRange(order, from, order.length);
     BatchSource source = images.open(rest, batchSize, seed, epoch);
     return new Pass() {
+      private Batch batch;
+
       @Override
-      public NativeDataSet.Batch next() {
-        Batch batch = source.next();
-        return batch == null ? null : onDevice(batch, augmentation);
+      public boolean advance() {
+        batch = source.next();
+        return batch != null;
+      }
+
+      @Override
+      public int count() {
+        return batch.labels().length;
+      }
+
+      @Override
+      public NativeDataSet.Batch batch() {
+        return onDevice(batch, augmentation);
+      }
+
+      @Override
+      public boolean staysInPlace() {
+        return false;
       }
 
       @Override
@@ -51,7 +68,8 @@ final class StreamedFeed implements ImageFeed {
         context.dataSet(
             batch.pixels(), batch.labels(), count, images.channels(), images.height(), images.width(),
             images.classes(), images.mean(), images.deviation())) {
-      return bytes.batch(IntStream.range(0, count).toArray(), 0, count, augmentation);
+      bytes.choose(IntStream.range(0, count).toArray(), 0, count);
+      return bytes.batch(augmentation);
     }
   }
 

@@ -3,11 +3,16 @@ package dev.layerwise.train;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.checkpoint.CheckpointException;
 import dev.layerwise.data.DataSet;
+import dev.layerwise.data.DataSetInfo;
+import dev.layerwise.data.stream.StreamedImages;
+import dev.layerwise.model.InputDescription;
 import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.Network;
 import dev.layerwise.model.StoredWeights;
+import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.Augmentation;
 import dev.layerwise.nativelib.BlockMetrics;
+import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.train.TrainingResult.Ending;
@@ -21,7 +26,7 @@ import java.util.List;
  * bits as one that was not.
  */
 public final class Trainer implements AutoCloseable {
-  private final RunConfig config;
+  private RunConfig config;
   private final DataSet<?> data;
   private final RunDirectory directory;
   private final NativeContext context;
@@ -40,7 +45,7 @@ public final class Trainer implements AutoCloseable {
     this.data = data;
     this.directory = directory;
     TrainingConfig training = config.training();
-    context = NativeContext.create(training.device(), training.threads(), training.seed());
+    context = NativeContext.create(config.device(), training.seed());
     try {
       network = new Network(context, config.model(), config.optimizer());
       trainImages = ImageFeed.of(context, data.train(), data.info(), training.seed());
@@ -56,10 +61,18 @@ public final class Trainer implements AutoCloseable {
   /** A new run; the folder must not hold another. */
   public static Trainer start(RunConfig config, DataSet<?> data, RunDirectory directory) {
     Trainer trainer = new Trainer(config, data, directory);
-    directory.keepMetricsBefore(0);
-    directory.writeConfig(config);
-    trainer.writeCheckpoint(trainer.progress); // a run that is killed in its first epoch can be resumed too
-    return trainer;
+    try {
+      if (config.init() != null) {
+        WeightImport.load(Path.of(config.init().file()), trainer.network);
+      }
+      directory.keepMetricsBefore(0);
+      directory.writeConfig(config);
+      trainer.writeCheckpoint(trainer.progress); // a run that is killed in its first epoch can be resumed too
+      return trainer;
+    } catch (RuntimeException e) {
+      trainer.close();
+      throw e;
+    }
   }
 
   /** The configuration with which the run of a checkpoint was started; a file or a run's folder. */
@@ -97,6 +110,7 @@ public final class Trainer implements AutoCloseable {
       trainer.network.setOptimizerState(from.optimizerState());
       trainer.progress = from.progress();
       directory.keepMetricsBefore(trainer.progress.epoch());
+      directory.removeEvaluation();
       directory.writeConfig(config);
       return trainer;
     } catch (RuntimeException e) {
@@ -143,8 +157,18 @@ public final class Trainer implements AutoCloseable {
       }
       listener.epochEnded(report);
     }
-    directory.writeModel(new ModelFile(config.model(), training.dataset(), network.weights()));
+    directory.writeModel(new ModelFile(config.model(), training.dataset(), inputDescription(), network.weights()));
+    EvaluationCollector collector = new EvaluationCollector(data.info());
+    Evaluator.evaluate(network, testImages, data.test().count(), training.batchSize(), collector);
+    directory.writeEvaluation(collector.evaluation());
     return progress.result(training, Ending.STOPPED);
+  }
+
+  private InputDescription inputDescription() {
+    DataSetInfo info = data.info();
+    int size = Math.max(config.model().inputHeight(), config.model().inputWidth());
+    int resize = data.test() instanceof StreamedImages streamed ? streamed.testResize() : size;
+    return new InputDescription(info.classNames(), info.mean(), info.deviation(), resize);
   }
 
   /** At the beginning of an epoch. */
@@ -172,14 +196,15 @@ public final class Trainer implements AutoCloseable {
     try (ImageFeed.Pass pass =
         trainImages.pass(order, images, training.batchSize(), progress.epoch(), augmentation)) {
       while (images < order.length && !isToStop()) {
-        context.setStep(step, learningRate);
-        NativeDataSet.Batch next = pass.next();
-        if (next == null) { // what was left could not be used
+        if (!pass.advance()) { // what was left could not be used
           images = order.length;
           break;
         }
-        try (NativeDataSet.Batch batch = next) {
-          network.trainStep(batch.images(), batch.labels());
+        context.setStep(step, learningRate);
+        if (pass.staysInPlace()) {
+          context.step(pass.count(), () -> trainOn(pass));
+        } else {
+          trainOn(pass);
         }
         images = pass.position();
         step++;
@@ -199,6 +224,12 @@ public final class Trainer implements AutoCloseable {
             images, step, secondsSince(started), MetricSums.plus(progress.sums(), network.readMetrics()));
     tell(listener, progress, order.length);
     return images == order.length;
+  }
+
+  private void trainOn(ImageFeed.Pass pass) {
+    try (NativeDataSet.Batch batch = pass.batch()) {
+      network.trainStep(batch.images(), batch.labels());
+    }
   }
 
   /** A state inside the epoch under way. Looks at the metrics only: what the epoch reports is not changed by it. */
@@ -242,6 +273,11 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void writeCheckpoint(Progress at) {
+    DeviceOptions device = config.device().withEngineChoices(context.engineChoices());
+    if (!device.equals(config.device())) { // found out since the last checkpoint: a part of what decides the bits
+      config = config.on(device);
+      directory.writeConfig(config);
+    }
     directory.writeCheckpoint(new Checkpoint(config, at, network.weights(), network.optimizerState()));
     checkpointWritten = System.nanoTime();
   }

@@ -11,8 +11,7 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * How a network is trained: data, schedule, seed and device. With a model's and an optimizer's
- * configuration it decides a run's bits.
+ * How a network is trained: data, schedule and seed.
  *
  * @param epochs passes over the training images
  * @param batchSize images per step; the last, smaller batch of an epoch is trained too
@@ -25,8 +24,6 @@ import java.util.Objects;
  * @param nHoles squares cut out of every image; 0 for none
  * @param length side of such a square, in pixels
  * @param seed keys initialization, shuffling, augmentation and dropout
- * @param device {@code cpu} or {@code reference}
- * @param threads computing threads, resolved: never 0
  * @param patience epochs without an improvement of the test error after which the run ends; {@code null}: it does not
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -44,14 +41,11 @@ public record TrainingConfig(
     int nHoles,
     int length,
     long seed,
-    String device,
-    int threads,
     @JsonInclude(JsonInclude.Include.NON_NULL) Integer patience) {
 
   /** Throws {@link NullPointerException} if a name or the list is missing. */
   public TrainingConfig {
     Objects.requireNonNull(dataset);
-    Objects.requireNonNull(device);
     lrDecayMilestones = List.copyOf(lrDecayMilestones);
   }
 
@@ -59,17 +53,17 @@ public record TrainingConfig(
   public TrainingConfig(
       String dataset, int epochs, int batchSize, int classesPerBatch, int classesPerBatchUntilEpoch, double lr,
       List<Integer> lrDecayMilestones, double lrDecayFact, int cropPadding, boolean horizontalFlip, int nHoles,
-      int length, long seed, String device, int threads) {
+      int length, long seed) {
     this(
         dataset, epochs, batchSize, classesPerBatch, classesPerBatchUntilEpoch, lr, lrDecayMilestones, lrDecayFact,
-        cropPadding, horizontalFlip, nHoles, length, seed, device, threads, null);
+        cropPadding, horizontalFlip, nHoles, length, seed, null);
   }
 
   /** The same with another patience; {@code null}: without end. */
   public TrainingConfig withPatience(Integer otherPatience) {
     return new TrainingConfig(
         dataset, epochs, batchSize, classesPerBatch, classesPerBatchUntilEpoch, lr, lrDecayMilestones, lrDecayFact,
-        cropPadding, horizontalFlip, nHoles, length, seed, device, threads, otherPatience);
+        cropPadding, horizontalFlip, nHoles, length, seed, otherPatience);
   }
 
   /** The learning rate of an epoch (counted from 1): lr · fact^(milestones ≤ epoch − 1). */
@@ -92,11 +86,18 @@ public record TrainingConfig(
         : EpochOrder.shuffled(images.count(), seed, epoch);
   }
 
-  /** The same on another device, with another number of threads and another seed. */
-  public TrainingConfig with(String otherDevice, int otherThreads, long otherSeed) {
+  /** The same with another seed. */
+  public TrainingConfig withSeed(long otherSeed) {
     return new TrainingConfig(
         dataset, epochs, batchSize, classesPerBatch, classesPerBatchUntilEpoch, lr, lrDecayMilestones, lrDecayFact,
-        cropPadding, horizontalFlip, nHoles, length, otherSeed, otherDevice, otherThreads, patience);
+        cropPadding, horizontalFlip, nHoles, length, otherSeed, patience);
+  }
+
+  /** The same with another number of epochs. */
+  public TrainingConfig withEpochs(int count) {
+    return new TrainingConfig(
+        dataset, count, batchSize, classesPerBatch, classesPerBatchUntilEpoch, lr, lrDecayMilestones, lrDecayFact,
+        cropPadding, horizontalFlip, nHoles, length, seed, patience);
   }
 
   /** The same schedule over more or fewer epochs: all its epoch numbers times a factor, rounded, but at least 1. */
@@ -105,7 +106,7 @@ public record TrainingConfig(
         dataset, stretch(epochs, factor), batchSize, classesPerBatch,
         classesPerBatchUntilEpoch == 0 ? 0 : stretch(classesPerBatchUntilEpoch, factor), lr,
         lrDecayMilestones.stream().map(milestone -> stretch(milestone, factor)).toList(), lrDecayFact,
-        cropPadding, horizontalFlip, nHoles, length, seed, device, threads, patience);
+        cropPadding, horizontalFlip, nHoles, length, seed, patience);
   }
 
   private static int stretch(int epoch, double factor) {

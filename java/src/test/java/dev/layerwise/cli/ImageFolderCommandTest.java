@@ -3,14 +3,10 @@ package dev.layerwise.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.awt.Color;
-import java.awt.Graphics2D;
-import java.awt.image.BufferedImage;
+import dev.layerwise.TestImageFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Random;
-import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,27 +19,9 @@ class ImageFolderCommandTest {
   @TempDir private Path folder;
   private Path images;
 
-  /** Red and blue images of different sizes, one of them broken. */
   @BeforeEach
   void draw() throws IOException {
-    images = folder.resolve("images");
-    Random random = new Random(1);
-    for (String part : new String[] {"train", "val"}) {
-      for (String color : new String[] {"blue", "red"}) {
-        Path target = Files.createDirectories(images.resolve(part).resolve(color));
-        for (int i = 0; i < 24; i++) {
-          BufferedImage image =
-              new BufferedImage(20 + random.nextInt(30), 20 + random.nextInt(30), BufferedImage.TYPE_INT_RGB);
-          Graphics2D graphics = image.createGraphics();
-          int shade = 100 + random.nextInt(156);
-          graphics.setColor(color.equals("red") ? new Color(shade, 20, 20) : new Color(20, 20, shade));
-          graphics.fillRect(0, 0, 50, 50);
-          graphics.dispose();
-          ImageIO.write(image, "png", target.resolve(i + ".png").toFile());
-        }
-      }
-    }
-    Files.writeString(images.resolve("train/red/broken.png"), "no image");
+    images = TestImageFolder.redAndBlue(folder.resolve("images"));
   }
 
   @Test
@@ -59,6 +37,19 @@ class ImageFolderCommandTest {
     JsonNode result = evaluation.lastEvent();
     assertThat(result.get("images").asInt()).isEqualTo(48);
     assertThat(result.get("test_error").asDouble()).isEqualTo(run.lastEvent().get("test_error").asDouble());
+
+    CommandLineRunner prediction =
+        CommandLineRunner.run("predict", folder.resolve("run"), images.resolve("val"), "--batch-size", 16, "--json");
+    assertThat(prediction.exitCode()).as(prediction.err()).isZero();
+    long wrong =
+        prediction.events().stream()
+            .filter(
+                event -> {
+                  String color = event.get("predictions").get(0).get("class").asText();
+                  return !event.get("image").asText().contains("/" + color + "/");
+                })
+            .count();
+    assertThat(100.0 * wrong / 48).isEqualTo(result.get("test_error").asDouble());
   }
 
   @Test

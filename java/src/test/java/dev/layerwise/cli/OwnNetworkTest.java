@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.layerwise.NetworkDescriptions;
 import dev.layerwise.checkpoint.SafeTensors;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -18,39 +19,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Networks that users describe, and the published residual ones, from the command line. */
 class OwnNetworkTest {
-  private static final String RESIDUAL =
-      """
-      {"blocks": [
-        {"name": "stem", "kind": "conv", "channels": 8},
-        {"name": "one.conv1", "kind": "conv", "channels": 8},
-        {"name": "one.conv2", "kind": "conv", "channels": 8, "shortcut": "stem"},
-        {"name": "two.conv1", "kind": "conv", "channels": 16, "stride": 2},
-        {"name": "two.side", "kind": "shortcut", "input": "one.conv2", "channels": 16, "stride": 2, "bias": false},
-        {"name": "two.conv2", "kind": "conv", "channels": 16, "shortcut": "two.side"},
-        {"name": "pool", "kind": "head", "average_pool": 2},
-        {"name": "classes", "kind": "output"}
-      ]}
-      """;
-  private static final String PREACTIVATION =
-      """
-      {"blocks": [
-        {"name": "stem", "kind": "preactivation", "channels": 8, "normalize_input": false},
-        {"name": "one.conv1", "kind": "preactivation", "channels": 8},
-        {"name": "one.conv2", "kind": "preactivation", "channels": 8, "shortcut": "stem", "input_dropout": true},
-        {"name": "two.conv1", "kind": "preactivation", "channels": 16},
-        {"name": "two.side", "kind": "shortcut", "input": "one.conv2", "channels": 16, "stride": 2, "batch_norm": false},
-        {"name": "two.conv2", "kind": "preactivation", "channels": 16, "stride": 2, "shortcut": "two.side"},
-        {"name": "top", "kind": "head", "batch_norm": true, "relu": true, "norm_momentum": 0.9, "pool": true},
-        {"name": "classes", "kind": "output"}
-      ]}
-      """;
-
   @TempDir private Path folder;
 
   @BeforeEach
   void describe() throws IOException {
-    Files.writeString(folder.resolve("residual.json"), RESIDUAL);
-    Files.writeString(folder.resolve("preactivation.json"), PREACTIVATION);
+    Files.writeString(folder.resolve("residual.json"), NetworkDescriptions.RESIDUAL);
+    Files.writeString(folder.resolve("preactivation.json"), NetworkDescriptions.PREACTIVATION);
   }
 
   private CommandLineRunner train(String model, String out, String options) {
@@ -104,7 +78,7 @@ class OwnNetworkTest {
       assertThat(config.get("model").get("network").get("blocks")).hasSize(8);
       assertThat(CommandLineRunner.run("evaluate", folder.resolve("whole")).exitCode()).isZero();
 
-      Files.writeString(Path.of(model), RESIDUAL.replace("\"channels\": 8", "\"channels\": 9"));
+      Files.writeString(Path.of(model), NetworkDescriptions.RESIDUAL.replace("\"channels\": 8", "\"channels\": 9"));
       CommandLineRunner changed = train(model, "part", "--epochs 4 --resume");
       assertThat(changed.exitCode()).isEqualTo(2);
       assertThat(changed.err()).contains("the network's blocks");
@@ -124,7 +98,7 @@ class OwnNetworkTest {
 
   @Test
   void reconstructionSparesWhatItCannotRebuild() throws IOException {
-    Files.writeString(folder.resolve("even.json"), RESIDUAL.replace(", \"stride\": 2", ""));
+    Files.writeString(folder.resolve("even.json"), NetworkDescriptions.RESIDUAL.replace(", \"stride\": 2", ""));
     CommandLineRunner run = train(file("even.json"), "even", "--epochs 2 --alpha 0.3 --loss-unsup recon");
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(SafeTensors.read(folder.resolve("even/model.safetensors")).tensors().keySet())

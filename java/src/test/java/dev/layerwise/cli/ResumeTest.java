@@ -57,7 +57,8 @@ class ResumeTest {
     try (Stream<Path> files = Files.list(run)) {
       assertThat(files.map(file -> file.getFileName().toString()))
           .containsExactlyInAnyOrder(
-              ".lock", "config.json", "metrics.jsonl", "checkpoint.safetensors", "model.safetensors");
+              ".lock", "config.json", "metrics.jsonl", "checkpoint.safetensors", "model.safetensors",
+              "evaluation.json");
     }
   }
 

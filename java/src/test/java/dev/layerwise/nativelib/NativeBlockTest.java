@@ -25,7 +25,8 @@ class NativeBlockTest {
   }
 
   private NativeContext open(String device) {
-    context = NativeContext.create(device, 1, 7);
+    // What is compared below is compared to float32 rounding.
+    context = NativeContext.create(DeviceOptions.of(device, 1).withPrecision(device.equals("cpu") ? "f32" : "auto"), 7);
     context.setStep(0, 0.01);
     return context;
   }
@@ -209,16 +210,19 @@ class NativeBlockTest {
     open(device);
     byte[] pixels = {0, (byte) 255, 51, 102};
     try (NativeDataSet dataSet =
-            context.dataSet(pixels, new int[] {4, 2}, 2, 1, 1, 2, 5, new float[] {0.5f}, new float[] {0.25f});
-        NativeDataSet.Batch batch = dataSet.batch(new int[] {9, 1, 0}, 1, 2, null)) {
-      // (byte / 255 − 0.5) / 0.25: 51/255 = 0.2, 102/255 = 0.4; float32 rounding of values up to 2
-      assertThat(batch.images().read()).containsExactly(new float[] {-1.2f, -0.4f, -2, 2}, within());
-      assertThat(batch.labels().read()).containsExactly(2, 4);
+            context.dataSet(pixels, new int[] {4, 2}, 2, 1, 1, 2, 5, new float[] {0.5f}, new float[] {0.25f})) {
+      assertThatExceptionOfType(InvalidStateException.class).isThrownBy(() -> dataSet.batch(null));
+      dataSet.choose(new int[] {9, 1, 0}, 1, 2);
+      try (NativeDataSet.Batch batch = dataSet.batch(null)) {
+        // (byte / 255 − 0.5) / 0.25: 51/255 = 0.2, 102/255 = 0.4; float32 rounding of values up to 2
+        assertThat(batch.images().read()).containsExactly(new float[] {-1.2f, -0.4f, -2, 2}, within());
+        assertThat(batch.labels().read()).containsExactly(2, 4);
+      }
       assertThatExceptionOfType(InvalidArgumentException.class)
-          .isThrownBy(() -> dataSet.batch(new int[] {9, 1, 0}, 0, 2, null))
+          .isThrownBy(() -> dataSet.choose(new int[] {9, 1, 0}, 0, 2))
           .withMessageContaining("9");
       assertThatExceptionOfType(InvalidArgumentException.class)
-          .isThrownBy(() -> dataSet.batch(new int[] {0, 1}, 1, 2, null));
+          .isThrownBy(() -> dataSet.choose(new int[] {0, 1}, 1, 2));
     }
   }
 

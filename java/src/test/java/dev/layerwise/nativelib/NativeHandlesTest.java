@@ -61,7 +61,7 @@ class NativeHandlesTest {
     NativeDataSet dataSet = dataSet();
     dataSet.close();
     assertThatExceptionOfType(InvalidStateException.class)
-        .isThrownBy(() -> dataSet.batch(new int[] {0}, 0, 1, null))
+        .isThrownBy(() -> dataSet.batch(null))
         .withMessageStartingWith("the data set is closed");
     NativeBlock block = context.block(linear("layers.3"));
     block.close();

@@ -44,6 +44,6 @@ class TrainingConfigTest {
 
   private static TrainingConfig config(int classesPerBatch, int untilEpoch) {
     return new TrainingConfig(
-        "digits", 30, 64, classesPerBatch, untilEpoch, 0.4, List.of(15, 22), 0.25, 0, false, 0, 0, 1, "cpu", 1);
+        "digits", 30, 64, classesPerBatch, untilEpoch, 0.4, List.of(15, 22), 0.25, 0, false, 0, 0, 1);
   }
 }

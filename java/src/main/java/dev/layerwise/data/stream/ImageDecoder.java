@@ -51,9 +51,16 @@ final class ImageDecoder {
       if (size == 0 || size > MOST_BYTES) {
         throw new UnusableException(size == 0 ? "is empty" : "is larger than " + (MOST_BYTES >> 20) + " MiB");
       }
-      try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(Files.readAllBytes(file)))) {
-        return decode(in);
-      }
+      return decode(Files.readAllBytes(file));
+    } catch (IOException e) {
+      throw new UnusableException("cannot be read: " + FileErrors.reason(e), e);
+    }
+  }
+
+  /** Decodes all of an encoded image, so that a damaged one is found out whatever part of it is used. */
+  static RgbImage decode(byte[] encoded) throws UnusableException {
+    try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(encoded))) {
+      return decode(in);
     } catch (IOException e) {
       throw new UnusableException((e instanceof IIOException ? "is damaged or of a kind that is not read: "
           : "cannot be read: ") + FileErrors.reason(e), e);

@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 
 /**
  * A folder of images per class, as ImageNet is usually kept: DIR/train/CLASS/*.jpg and DIR/val/CLASS/*.jpg, or test
@@ -63,7 +62,7 @@ public record ImageFolder(StreamedImages train, StreamedImages test) {
     for (int i = 0; i < names.length; i++) {
       Path classFolder = folder.resolve(classes.get(i));
       names[i] = Files.isDirectory(classFolder)
-          ? names(classFolder).stream().filter(ImageFolder::isImage).toArray(String[]::new) : new String[0];
+          ? names(classFolder).stream().filter(ImageReader::isImage).toArray(String[]::new) : new String[0];
       if (everyClass && names[i].length == 0) {
         throw new DataException(classFolder + " has no .jpg, .jpeg or .png files; remove the folder or fill it.");
       }
@@ -86,10 +85,5 @@ public record ImageFolder(StreamedImages train, StreamedImages test) {
     names.removeIf(name -> name.startsWith("."));
     names.sort(null);
     return names;
-  }
-
-  private static boolean isImage(String name) {
-    String lower = name.toLowerCase(Locale.ROOT);
-    return lower.endsWith(".jpg") || lower.endsWith(".jpeg") || lower.endsWith(".png");
   }
 }

@@ -22,9 +22,16 @@ public final class StreamedImages implements Images {
   private final List<String> classNames;
   private final boolean augmented;
   private final StreamOptions options;
-  private final BitSet skipped = new BitSet();
+  /** Guarded by itself. */
+  private final BitSet skipped;
 
   StreamedImages(ImageFiles files, List<String> classNames, boolean augmented, StreamOptions options) {
+    this(files, classNames, augmented, options, new BitSet());
+  }
+
+  private StreamedImages(
+      ImageFiles files, List<String> classNames, boolean augmented, StreamOptions options, BitSet skipped) {
+    this.skipped = skipped;
     this.files = files;
     this.classNames = List.copyOf(classNames);
     this.augmented = augmented;
@@ -57,6 +64,16 @@ public final class StreamedImages implements Images {
   /** Height and width of the images as they are handed out. */
   public int size() {
     return options.size();
+  }
+
+  /** What the shorter side of a test image is made before its centre is cut out. */
+  public int testResize() {
+    return options.testResize();
+  }
+
+  /** The same images, each as it is when it is judged: its centre, neither cropped at random nor mirrored. */
+  public StreamedImages plain() {
+    return new StreamedImages(files, classNames, false, options, skipped);
   }
 
   @Override

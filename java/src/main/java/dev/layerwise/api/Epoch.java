@@ -1,0 +1,42 @@
+package dev.layerwise.api;
+
+import dev.layerwise.train.EpochReport;
+import java.util.List;
+
+/**
+ * What one epoch of training gave. Errors are in percent.
+ *
+ * @param number counted from 1
+ * @param trainLoss mean cross-entropy of the output layer over the epoch, weights changing all the while
+ * @param trainError of the output layer, likewise
+ * @param testLoss after the epoch
+ * @param testError after the epoch
+ * @param imagesPerSecond training images over training time
+ * @param layers the hidden blocks
+ */
+public record Epoch(
+    int number, double trainLoss, double trainError, double testLoss, double testError, double imagesPerSecond,
+    List<LayerResult> layers) {
+
+  /**
+   * A hidden block's means over the epoch's training images; {@code null} where its loss has no such part.
+   *
+   * @param name of the block
+   * @param similarityLoss as weighted in the block's loss
+   * @param predictionLoss as weighted in the block's loss
+   * @param localError of the local classifier, in percent
+   */
+  public record LayerResult(String name, Double similarityLoss, Double predictionLoss, Double localError) {}
+
+  static Epoch of(EpochReport report) {
+    List<LayerResult> layers =
+        report.blocks().stream()
+            .map(
+                block ->
+                    new LayerResult(block.name(), block.similarityLoss(), block.predictionLoss(), block.localError()))
+            .toList();
+    return new Epoch(
+        report.epoch(), report.trainLoss(), report.trainError(), report.testLoss(), report.testError(),
+        report.imagesPerSecond(), layers);
+  }
+}

@@ -1,0 +1,388 @@
+package dev.layerwise.api;
+
+import dev.layerwise.LayerwiseException;
+import dev.layerwise.data.stream.ImageReader;
+import dev.layerwise.model.InputDescription;
+import dev.layerwise.model.ModelConfig;
+import dev.layerwise.model.ModelException;
+import dev.layerwise.model.ModelFile;
+import dev.layerwise.nativelib.DeviceOptions;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Comparator;
+import java.util.Deque;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Function;
+import java.util.stream.IntStream;
+
+/**
+ * A trained network, ready to classify images and to give features.
+ *
+ * <p>Any number of threads may use a model at a time. It holds one or more copies of the network ({@link
+ * Options#replicas}); a call takes one that is idle, or waits for one, so that as many calls compute at a time as there
+ * are copies. All copies give the same bits: which one a call gets makes no difference.
+ *
+ * <p>Closing waits for the calls under way; later ones are refused.
+ */
+public final class Model implements AutoCloseable {
+  private final ModelConfig config;
+  private final InputDescription input;
+  private final String dataSet;
+  private final List<Layer> layers;
+  /** Guards itself, {@link #lent} and {@link #closed}. */
+  private final Deque<Replica> idle = new ArrayDeque<>();
+  private int lent;
+  private boolean closed;
+
+  /**
+   * How a model computes.
+   *
+   * @param device where, and in which precision. The number of threads is that of one call; it may change the last
+   *     bits of results
+   * @param replicas copies of the network, and so calls that compute at a time. Memory grows with them
+   */
+  public record Options(DeviceOptions device, int replicas) {
+    /**
+     * One copy on the CPU that takes all cores: the fastest for large batches.
+     *
+     * @return the options
+     */
+    public static Options defaults() {
+      return of("cpu", 0, 1);
+    }
+
+    /**
+     * A copy per core, each of one thread: for many callers with an image each, as in a web service.
+     *
+     * @return the options
+     */
+    public static Options service() {
+      return of("cpu", 1, Runtime.getRuntime().availableProcessors());
+    }
+
+    /**
+     * Copies on a device that chooses its precision itself.
+     *
+     * @param device {@code cpu} or {@code reference} (plain loops, float64; slow)
+     * @param threads that one call computes with; 0: one per core
+     * @param replicas copies of the network
+     * @return the options
+     */
+    public static Options of(String device, int threads, int replicas) {
+      return new Options(DeviceOptions.of(device, threads), replicas);
+    }
+
+    /**
+     * Checks the number of copies.
+     *
+     * @param device where to compute
+     * @param replicas copies of the network
+     * @throws LayerwiseException if there is none
+     */
+    public Options {
+      Objects.requireNonNull(device);
+      if (replicas < 1) {
+        throw new ModelException("a model needs at least 1 replica, not " + replicas);
+      }
+    }
+  }
+
+  private Model(ModelFile file, InputDescription input, Options options) {
+    config = file.config();
+    this.input = input;
+    dataSet = file.dataset();
+    try {
+      for (int i = 0; i < options.replicas(); i++) {
+        idle.push(new Replica(file, input, options));
+      }
+    } catch (RuntimeException e) {
+      close();
+      throw e;
+    }
+    layers = Layer.listOf(idle.peek().network().layers(), config);
+  }
+
+  /**
+   * Opens a model with {@link Options#defaults}.
+   *
+   * @param path a run's folder, or its {@code model.safetensors}, which is all that is needed
+   * @return the model, to be closed after use
+   * @throws LayerwiseException if there is no whole model there
+   */
+  public static Model open(Path path) {
+    return open(path, Options.defaults());
+  }
+
+  /**
+   * Opens a model.
+   *
+   * @param path a run's folder, or its {@code model.safetensors}, which is all that is needed
+   * @param options where it computes
+   * @return the model, to be closed after use
+   * @throws LayerwiseException if there is no whole model there, or the device is not available
+   */
+  public static Model open(Path path, Options options) {
+    ModelFile file = ModelFile.read(path);
+    return new Model(file, file.requireInput(path), options);
+  }
+
+  /**
+   * The classes.
+   *
+   * @return their names, in the order of the outputs
+   */
+  public List<String> classNames() {
+    return input.classNames();
+  }
+
+  /**
+   * The data set that it was trained on.
+   *
+   * @return its name
+   */
+  public String dataSet() {
+    return dataSet;
+  }
+
+  /**
+   * Channels of an image.
+   *
+   * @return 1 (grey), 3 (red, green, blue) or another number
+   */
+  public int channels() {
+    return config.inputChannels();
+  }
+
+  /**
+   * Height of an image.
+   *
+   * @return in pixels
+   */
+  public int height() {
+    return config.inputHeight();
+  }
+
+  /**
+   * Width of an image.
+   *
+   * @return in pixels
+   */
+  public int width() {
+    return config.inputWidth();
+  }
+
+  /**
+   * The blocks.
+   *
+   * @return in the order in which they are computed; the output layer is the last
+   */
+  public List<Layer> layers() {
+    return layers;
+  }
+
+  /**
+   * Finds a layer.
+   *
+   * @param nameOrNumber a layer's {@link Layer#name} or {@link Layer#number}
+   * @return the layer
+   * @throws LayerwiseException if there is none; the message lists those that there are
+   */
+  public Layer layer(String nameOrNumber) {
+    return layers.get(position(nameOrNumber));
+  }
+
+  private int position(String nameOrNumber) {
+    for (int i = 0; i < layers.size(); i++) {
+      Layer layer = layers.get(i);
+      boolean numbered = layer.number() > 0 && Integer.toString(layer.number()).equals(nameOrNumber);
+      if (numbered || layer.name().equals(nameOrNumber)) {
+        return i;
+      }
+    }
+    List<String> known =
+        layers.stream().map(layer -> (layer.number() > 0 ? layer.number() + " " : "") + layer.name()).toList();
+    throw new ModelException(
+        "the model has no layer '" + nameOrNumber + "'; it has " + String.join(", ", known));
+  }
+
+  /** What reads image files as this model takes them: resized, cut to its input's size, in its channels. */
+  private ImageReader reader() {
+    if (height() != width()) {
+      throw new ModelException(
+          "the model takes images of " + height() + "×" + width()
+              + " pixels; files are cut to squares only, give it pixels");
+    }
+    return new ImageReader(channels(), height(), input.resize());
+  }
+
+  /**
+   * Reads a JPEG or PNG file as the model takes it: resized so that the shorter side has the length that the model was
+   * tested with, its centre cut out, grey levels repeated for a model of colours, and colours weighted to grey
+   * (ITU-R BT.601) for a model of grey images. Levels are not inverted: a model of white digits on black wants those.
+   *
+   * @param file the image
+   * @return levels 0 to 255 in (C, H, W) order
+   * @throws LayerwiseException if the file is no image that can be used
+   */
+  public byte[] read(Path file) {
+    return reader().read(file);
+  }
+
+  /**
+   * Reads an encoded image, as {@link #read} does a file.
+   *
+   * @param encoded the content of a JPEG or PNG file
+   * @return levels 0 to 255 in (C, H, W) order
+   * @throws LayerwiseException if it is no image that can be used
+   */
+  public byte[] decode(byte[] encoded) {
+    return reader().decode(encoded);
+  }
+
+  /**
+   * The output layer's judgement of one image.
+   *
+   * @param pixels levels in (C, H, W) order, as {@link #read} gives them
+   * @return all classes, the likeliest first
+   * @throws LayerwiseException if there are more or fewer pixels than one image has
+   */
+  public List<Prediction> predict(byte[] pixels) {
+    return predict(pixels, layers.get(layers.size() - 1).name());
+  }
+
+  /**
+   * The judgement of one image by a layer's classifier; no later layer is computed.
+   *
+   * @param pixels levels in (C, H, W) order, as {@link #read} gives them
+   * @param layer name or number of a layer that {@linkplain Layer#classifies classifies}
+   * @return all classes, the likeliest first
+   * @throws LayerwiseException if the layer has no classifier, or there are more or fewer pixels than one image has
+   */
+  public List<Prediction> predict(byte[] pixels, String layer) {
+    return ranked(softmax(classify(pixels, 1, layer)[0]));
+  }
+
+  /**
+   * A layer's classifier's outputs, before softmax.
+   *
+   * @param pixels levels in (N, C, H, W) order
+   * @param count N
+   * @param layer name or number of a layer that {@linkplain Layer#classifies classifies}
+   * @return for each image one number per class
+   * @throws LayerwiseException if the layer has no classifier, or there are more or fewer pixels than N images have
+   */
+  public float[][] classify(byte[] pixels, int count, String layer) {
+    int position = position(layer);
+    return rows(onReplica(replica -> replica.logits(position, pixels, count)), count);
+  }
+
+  /**
+   * A layer's output: what the next layer sees, in evaluation mode (running statistics, no dropout). No later layer is
+   * computed.
+   *
+   * @param pixels levels in (N, C, H, W) order
+   * @param count N
+   * @param layer name or number of a layer
+   * @return for each image {@link Layer#features} numbers, flattened in channel, row, column order
+   * @throws LayerwiseException if there is no such layer, or there are more or fewer pixels than N images have
+   */
+  public float[][] features(byte[] pixels, int count, String layer) {
+    int position = position(layer);
+    return rows(onReplica(replica -> replica.features(position, pixels, count)), count);
+  }
+
+  private static float[][] rows(float[] values, int count) {
+    int length = values.length / count;
+    float[][] rows = new float[count][length];
+    for (int i = 0; i < count; i++) {
+      System.arraycopy(values, i * length, rows[i], 0, length);
+    }
+    return rows;
+  }
+
+  /**
+   * Probabilities of classes.
+   *
+   * @param outputs of a classifier
+   * @return exp(output) over the sum of them all
+   */
+  public static double[] softmax(float[] outputs) {
+    double largest = IntStream.range(0, outputs.length).mapToDouble(i -> outputs[i]).max().orElseThrow();
+    double[] powers = IntStream.range(0, outputs.length).mapToDouble(i -> Math.exp(outputs[i] - largest)).toArray();
+    double sum = 0;
+    for (double power : powers) {
+      sum += power;
+    }
+    for (int i = 0; i < powers.length; i++) {
+      powers[i] /= sum;
+    }
+    return powers;
+  }
+
+  /**
+   * Puts names to probabilities.
+   *
+   * @param probabilities one per class
+   * @return all classes, the likeliest first, and equally likely ones in their order
+   */
+  public List<Prediction> ranked(double[] probabilities) {
+    return IntStream.range(0, probabilities.length)
+        .mapToObj(i -> new Prediction(i, input.classNames().get(i), probabilities[i]))
+        .sorted(Comparator.comparingDouble((Prediction prediction) -> -prediction.probability()))
+        .toList();
+  }
+
+  private <T> T onReplica(Function<Replica, T> call) {
+    Replica replica = take();
+    try {
+      return call.apply(replica);
+    } finally {
+      synchronized (idle) {
+        lent--;
+        idle.push(replica);
+        idle.notifyAll();
+      }
+    }
+  }
+
+  private Replica take() {
+    synchronized (idle) {
+      while (!closed && idle.isEmpty()) {
+        try {
+          idle.wait();
+        } catch (InterruptedException e) {
+          Thread.currentThread().interrupt();
+          throw new LayerwiseException("waiting for the model was interrupted", e);
+        }
+      }
+      if (closed) {
+        throw new ModelException("the model is closed; open it again");
+      }
+      lent++;
+      return idle.pop();
+    }
+  }
+
+  /** Waits for the calls under way, and frees the native memory. An interrupt does not cut the wait short. */
+  @Override
+  public void close() {
+    boolean interrupted = false;
+    synchronized (idle) {
+      closed = true;
+      idle.notifyAll();
+      while (lent > 0) {
+        try {
+          idle.wait();
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+      idle.forEach(Replica::close);
+      idle.clear();
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,67 @@
+package dev.layerwise.api;
+
+import dev.layerwise.model.InputDescription;
+import dev.layerwise.model.ModelConfig;
+import dev.layerwise.model.ModelFile;
+import dev.layerwise.model.Network;
+import dev.layerwise.model.OptimizerConfig;
+import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.nativelib.NativeDataSet;
+import dev.layerwise.nativelib.NativeTensor;
+import java.util.function.Function;
+import java.util.stream.IntStream;
+
+/** One copy of a model's network on a device of its own, for one thread at a time. */
+final class Replica implements AutoCloseable {
+  private final ModelConfig config;
+  private final InputDescription input;
+  private final NativeContext context;
+  private final Network network;
+
+  Replica(ModelFile file, InputDescription input, Model.Options options) {
+    this.config = file.config();
+    this.input = input;
+    context = NativeContext.create(options.device(), 0);
+    try {
+      network = new Network(context, config, OptimizerConfig.stateless());
+      network.setWeights(file.weights());
+    } catch (RuntimeException e) {
+      context.close();
+      throw e;
+    }
+  }
+
+  Network network() {
+    return network;
+  }
+
+  /** A block's classifier's outputs, {@code classes} per image. */
+  float[] logits(int position, byte[] pixels, int count) {
+    return compute(pixels, count, images -> network.classify(position, images));
+  }
+
+  /** A block's output, in (N, C, H, W) order. */
+  float[] features(int position, byte[] pixels, int count) {
+    return compute(pixels, count, images -> network.evaluate(position, images, null));
+  }
+
+  /** Normalization is the device's, as in training. */
+  private float[] compute(byte[] pixels, int count, Function<NativeTensor, NativeTensor> pass) {
+    int[] order = IntStream.range(0, count).toArray();
+    try (NativeDataSet bytes =
+        context.dataSet(
+            pixels, new int[count], count, config.inputChannels(), config.inputHeight(), config.inputWidth(),
+            config.classes(), input.mean(), input.deviation())) {
+      bytes.choose(order, 0, count);
+      try (NativeDataSet.Batch batch = bytes.batch(null);
+          NativeTensor result = pass.apply(batch.images())) {
+        return result.read();
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    context.close();
+  }
+}

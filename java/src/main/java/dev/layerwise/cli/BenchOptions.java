@@ -1,0 +1,77 @@
+package dev.layerwise.cli;
+
+import dev.layerwise.bench.StepBenchmark;
+import dev.layerwise.model.ModelConfig;
+import dev.layerwise.model.OptimizerConfig;
+import dev.layerwise.nativelib.NativeContext;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** What is measured. */
+final class BenchOptions {
+  private static final Pattern INPUT = Pattern.compile("(\\d{1,5})x(\\d{1,5})x(\\d{1,5})");
+
+  @Mixin private ModelOptions network = new ModelOptions();
+
+  @Option(
+      names = "--input",
+      paramLabel = "CxHxW",
+      defaultValue = "3x32x32",
+      description = "Channels, height and width of an image. Default: ${DEFAULT-VALUE}.")
+  private String input;
+
+  @Option(names = "--classes", paramLabel = "N", defaultValue = "100", description = "Default: ${DEFAULT-VALUE}.")
+  private int classes;
+
+  @Option(
+      names = "--batch-size",
+      paramLabel = "N",
+      defaultValue = "128",
+      description = "Images per step. Default: ${DEFAULT-VALUE}.")
+  int batchSize;
+
+  @Option(
+      names = "--steps",
+      paramLabel = "N",
+      defaultValue = "10",
+      description = "Steps that are measured. Default: ${DEFAULT-VALUE}.")
+  int steps;
+
+  @Option(
+      names = "--warmup",
+      paramLabel = "N",
+      defaultValue = "4",
+      description = "Steps before those: the device finds its memory and its kernels in them. Default: ${DEFAULT-VALUE}.")
+  private int warmup;
+
+  /** The network that the options describe; by default the published code's vgg8b with predsim. */
+  ModelConfig model() {
+    Matcher size = INPUT.matcher(input);
+    Checks.usage(size.matches(), "--input takes channels, height and width, as 3x32x32; not " + input);
+    Checks.range("--classes", classes, 2, 1_000_000);
+    Checks.range("--batch-size", batchSize, 1, 1_000_000);
+    Checks.range("--steps", steps, 1, 1_000_000);
+    Checks.range("--warmup", warmup, 1, 1_000_000);
+    ModelConfig usual =
+        new ModelConfig(
+            "vgg8b", 1, 1, 1024, "predsim", false, 0.99, 0, "none", false, 128, false, 4096, true, "leakyrelu", 0, true,
+            Integer.parseInt(size.group(1)), Integer.parseInt(size.group(2)), Integer.parseInt(size.group(3)), classes);
+    return network.over(usual);
+  }
+
+  /** A benchmark that has done its warm-up. */
+  StepBenchmark start(NativeContext context, ModelConfig model) {
+    StepBenchmark benchmark = new StepBenchmark(context, model, new OptimizerConfig("adam", 0, 0), batchSize);
+    try {
+      for (int i = 0; i < warmup; i++) {
+        benchmark.step();
+      }
+      return benchmark;
+    } catch (RuntimeException e) {
+      benchmark.close();
+      throw e;
+    }
+  }
+}

@@ -1,0 +1,58 @@
+package dev.layerwise.cli;
+
+import dev.layerwise.export.OnnxExporter;
+import dev.layerwise.model.ModelFile;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Writes a model for other runtimes. */
+@Command(
+    name = "export",
+    description = {
+      "Writes a model as an ONNX file (operators of version " + OnnxExporter.OPSET + "): the network in evaluation"
+          + " mode.",
+      "Its input 'images' is float32, N×C×H×W with any N, and normalized: (level / 255 - mean) / deviation per channel;"
+          + " the file's metadata layerwise.input has mean, deviation and class names. Its output 'logits' is"
+          + " N×classes."
+    })
+final class ExportCommand implements Callable<Integer> {
+  @Mixin(name = OutputOptions.NAME)
+  private OutputOptions output;
+
+  @Parameters(paramLabel = "MODEL", description = "A run's folder or its model.safetensors.")
+  private Path path;
+
+  @Option(names = "--onnx", required = true, paramLabel = "X.onnx", description = "The file to write.")
+  private Path onnx;
+
+  @Option(
+      names = "--local-classifiers",
+      description = "Make every block's local classifier an output, too: LAYER.local_logits. Default: off.")
+  private boolean localClassifiers;
+
+  @Spec private CommandSpec spec;
+
+  /** What was written. */
+  private record Result(String onnx, int opset, String input, List<String> outputs) {}
+
+  @Override
+  public Integer call() {
+    List<String> outputs = OnnxExporter.write(ModelFile.read(path), path, localClassifiers, onnx);
+    PrintWriter out = spec.commandLine().getOut();
+    if (output.json) {
+      JsonLines.print(out, "done", new Result(onnx.toString(), OnnxExporter.OPSET, "images", outputs));
+    } else {
+      out.printf("the network is in %s; outputs: %s%n", onnx, String.join(", ", outputs));
+      out.flush();
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,111 @@
+package dev.layerwise.cli;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import dev.layerwise.api.Layer;
+import dev.layerwise.api.Model;
+import dev.layerwise.api.Prediction;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Classifies images. */
+@Command(name = "predict", description = "Classifies images by a trained network, or by one of its local classifiers.")
+final class PredictCommand implements Callable<Integer> {
+  @Mixin(name = CommonOptions.NAME)
+  private CommonOptions common;
+
+  @Parameters(index = "0", paramLabel = "MODEL", description = "A run's folder or its model.safetensors.")
+  private Path path;
+
+  @Parameters(index = "1..*", arity = "1..*", paramLabel = "IMAGE|DIR", description = ImageArguments.DESCRIPTION)
+  private List<Path> images;
+
+  @Option(
+      names = "--top-k",
+      paramLabel = "K",
+      description = "How many classes are named, the likeliest first; at most as many as there are. Default: 1.")
+  private Integer topK;
+
+  @Option(
+      names = "--layer",
+      paramLabel = "LAYER",
+      description = "Decide by this layer's local classifier, and compute no later layer: a number or a name that"
+          + " 'layerwise inspect' shows. Default: the output layer.")
+  private String layer;
+
+  @Option(names = "--csv", description = "Print comma-separated values with a line of headings. Default: off.")
+  private boolean csv;
+
+  @Option(
+      names = "--batch-size",
+      paramLabel = "N",
+      defaultValue = "64",
+      description = "Images per pass. Default: ${DEFAULT-VALUE}.")
+  private int batchSize;
+
+  @Spec private CommandSpec spec;
+
+  /** What is printed of an image; the layer is that whose classifier decided. */
+  private record Event(String image, String layer, List<Guess> predictions) {}
+
+  /** A class that the image may be of. */
+  private record Guess(@JsonProperty("class") String className, int number, double probability) {}
+
+  @Override
+  public Integer call() {
+    Checks.usage(!(csv && common.json), "--csv and --json are two ways to print; give one of them");
+    Checks.range("--top-k", topK, 1, 1_000_000);
+    Checks.range("--batch-size", batchSize, 1, 1_000_000);
+    ImageArguments arguments = new ImageArguments(images, spec.commandLine().getErr());
+    Model.Options options = new Model.Options(common.deviceOptions(), 1);
+    try (Model model = Model.open(path, options)) {
+      List<Layer> layers = model.layers();
+      Layer decides = layer == null ? layers.get(layers.size() - 1) : model.layer(layer);
+      PrintWriter out = spec.commandLine().getOut();
+      if (csv) {
+        out.println(Csv.line(List.of("image", "rank", "class", "probability")));
+      }
+      arguments.read(model, batchSize, batch -> {
+        float[][] outputs = model.classify(batch.pixels(), batch.files().size(), decides.name());
+        for (int i = 0; i < outputs.length; i++) {
+          List<Prediction> ranked = model.ranked(Model.softmax(outputs[i]));
+          int shown = Math.min(Checks.or(topK, 1), ranked.size());
+          print(out, batch.files().get(i), decides, ranked.subList(0, shown));
+        }
+        out.flush();
+      });
+    }
+    return arguments.exitCode();
+  }
+
+  private void print(PrintWriter out, Path image, Layer decides, List<Prediction> predictions) {
+    if (common.json) {
+      List<Guess> guesses =
+          predictions.stream().map(of -> new Guess(of.className(), of.classNumber(), of.probability())).toList();
+      JsonLines.print(out, "prediction", new Event(image.toString(), decides.name(), guesses));
+      return;
+    }
+    List<String> words = new ArrayList<>();
+    for (int rank = 0; rank < predictions.size(); rank++) {
+      Prediction prediction = predictions.get(rank);
+      if (csv) {
+        String probability = String.format("%.6f", prediction.probability());
+        out.println(
+            Csv.line(List.of(image.toString(), Integer.toString(rank + 1), prediction.className(), probability)));
+      } else {
+        words.add(String.format("%s %.2f %%", prediction.className(), 100 * prediction.probability()));
+      }
+    }
+    if (!csv) {
+      out.println(image + ": " + String.join(", ", words));
+    }
+  }
+}

@@ -1,0 +1,63 @@
+package dev.layerwise.cli;
+
+import dev.layerwise.checkpoint.AtomicFiles;
+import dev.layerwise.nativelib.NativeLibrary;
+import dev.layerwise.report.ReportPage;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Compares runs on a page. */
+@Command(
+    name = "report",
+    description = {
+      "Writes a page of HTML that shows and compares runs: learning curves, every layer's local error and losses,"
+          + " confusions, mistakes, throughput, settings, and the published errors.",
+      "Runs that are still going, or were stopped, can be looked at too."
+    })
+final class ReportCommand implements Callable<Integer> {
+  @Mixin(name = OutputOptions.NAME)
+  private OutputOptions output;
+
+  @Parameters(paramLabel = "RUN", arity = "1..*", description = "Folders of runs, as 'layerwise train' makes them.")
+  private List<Path> runs;
+
+  @Option(
+      names = "--out",
+      paramLabel = "FILE",
+      defaultValue = "report.html",
+      description = "The page; an earlier one is replaced. Default: ${DEFAULT-VALUE}.")
+  private Path out;
+
+  @Spec private CommandSpec spec;
+
+  /** What is printed. */
+  private record Done(String report, int runs, int bytes) {}
+
+  @Override
+  public Integer call() {
+    ReportPage page = ReportPage.of(runs, NativeLibrary.version());
+    PrintWriter err = spec.commandLine().getErr();
+    page.remarks().forEach(remark -> err.println("layerwise: " + remark));
+    err.flush();
+    byte[] bytes = page.html().getBytes(StandardCharsets.UTF_8);
+    AtomicFiles.write(out, file -> file.write(bytes));
+    PrintWriter results = spec.commandLine().getOut();
+    if (output.json) {
+      JsonLines.print(results, "done", new Done(out.toString(), runs.size(), bytes.length));
+    } else {
+      String count = runs.size() == 1 ? "1 run" : runs.size() + " runs";
+      results.printf("%s shows %s (%d KB)%n", out, count, (bytes.length + 999) / 1000);
+    }
+    results.flush();
+    return 0;
+  }
+}

@@ -1,0 +1,46 @@
+package dev.layerwise.model;
+
+/**
+ * The arithmetic of one training step per image: multiplications and additions of convolutions and linear layers, each
+ * two operations, if none is saved (as Winograd's method does) and none is wasted. Everything else is few beside it.
+ */
+public final class TrainingCosts {
+  private TrainingCosts() {}
+
+  /**
+   * Every layer's forward pass and weight gradient; its data gradient where gradients travel back and the layer does not
+   * read the images; and three passes each through the convolution of the similarity loss and through the classifier of
+   * the prediction loss.
+   */
+  public static double flopsPerImage(Network network) {
+    ModelConfig config = network.config();
+    boolean gradientsTravel = config.backprop() || config.noDetach();
+    double flops = 0;
+    for (int i = 0; i < network.layers().size(); i++) {
+      LayerSpec layer = network.layers().get(i);
+      LayerCosts costs = LayerCosts.of(network, i);
+      boolean output = layer.kind() == LayerSpec.Kind.OUTPUT;
+      boolean passesOn =
+          layer.input() != LayerSpec.IMAGES && (gradientsTravel || layer.kind() == LayerSpec.Kind.PREACTIVATION);
+      flops += costs.flops() * (passesOn ? 3.0 : 2.0);
+      if (!output && layer.hasLoss() && !config.backprop()) {
+        flops += 3.0 * costs.localClassifierFlops() + 3.0 * similarityFlops(config, layer);
+      }
+    }
+    return flops;
+  }
+
+  /** One pass through the 3×3 convolution (linear layer) between a block's maps and their similarities. */
+  private static double similarityFlops(ModelConfig config, LayerSpec layer) {
+    if (config.bio() || "pred".equals(config.loss())) {
+      return 0;
+    }
+    double channels = layer.outChannels();
+    if (layer.kind() == LayerSpec.Kind.LINEAR) {
+      return 2 * channels * channels;
+    }
+    double height = (layer.inHeight() + 2.0 * layer.padding() - layer.kernel()) / layer.stride() + 1;
+    double width = (layer.inWidth() + 2.0 * layer.padding() - layer.kernel()) / layer.stride() + 1;
+    return 2 * channels * channels * 9 * Math.floor(height) * Math.floor(width);
+  }
+}

@@ -1,0 +1,67 @@
+package dev.layerwise.report;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.layerwise.train.EpochReport;
+import dev.layerwise.train.Evaluation;
+import dev.layerwise.train.RunDirectory;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A run as its folder tells of it.
+ *
+ * @param name by which it is told from the others
+ * @param folder as it was given
+ * @param config its config.json, whichever version wrote it
+ * @param epochs finished ones in their order; perhaps none
+ * @param evaluation what its model predicts; {@code null}: the folder says nothing about it
+ * @param remark what was found wrong with its files, in a sentence; {@code null}: nothing
+ */
+record Run(
+    String name, Path folder, JsonNode config, List<EpochReport> epochs, Evaluation evaluation, String remark) {
+
+  Run {
+    epochs = List.copyOf(epochs);
+  }
+
+  Optional<EpochReport> last() {
+    return epochs.isEmpty() ? Optional.empty() : Optional.of(epochs.get(epochs.size() - 1));
+  }
+
+  /** The first epoch of the smallest test error. */
+  Optional<EpochReport> best() {
+    return epochs.stream().min(Comparator.comparingDouble(EpochReport::testError));
+  }
+
+  /** Whether there is a model to evaluate. */
+  boolean hasModel() {
+    return RunDirectory.holdsModel(folder);
+  }
+
+  boolean isFinished() {
+    return last().map(epoch -> epoch.epoch() >= epoch.epochs()).orElse(false);
+  }
+
+  /** Median over the epochs; NaN if there are none. */
+  double imagesPerSecond() {
+    double[] sorted = epochs.stream().mapToDouble(EpochReport::imagesPerSecond).sorted().toArray();
+    int middle = sorted.length / 2;
+    if (sorted.length == 0) {
+      return Double.NaN;
+    }
+    return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  }
+
+  /** A setting in words, such as {@code setting("training", "dataset")}; a dash where config.json has none. */
+  String setting(String part, String name) {
+    JsonNode value = config.path(part).path(name);
+    return value.isMissingNode() || value.isNull() ? "–" : value.asText();
+  }
+
+  /** {@code predsim}, {@code backprop} and so on. */
+  String loss() {
+    return config.path("model").path("backprop").asBoolean() ? "backprop" : setting("model", "loss");
+  }
+}

@@ -1,0 +1,173 @@
+package dev.layerwise.report;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.layerwise.FileErrors;
+import dev.layerwise.LayerwiseException;
+import dev.layerwise.train.EpochReport;
+import dev.layerwise.train.Evaluation;
+import dev.layerwise.train.RunDirectory;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+
+/** Reads the folders of runs. What is read is not trusted: a file that is not what it should be is named. */
+public final class RunReader {
+  /** Fields that a later version adds are passed over; numbers that are missing do not become 0. */
+  private static final ObjectMapper JSON =
+      new ObjectMapper()
+          .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+          .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES);
+
+  private RunReader() {}
+
+  /**
+   * Reads runs, and names them by as much of the ends of their paths as tells them apart.
+   *
+   * @throws LayerwiseException if a folder is missing or holds no run, if it is given twice, or if a file in it is
+   *     damaged (but for half a last line of metrics, which a killed run leaves)
+   */
+  static List<Run> read(List<Path> folders) {
+    Set<Path> places = new LinkedHashSet<>();
+    for (Path folder : folders) {
+      if (!places.add(realPath(folder))) {
+        throw new LayerwiseException("the run " + folder + " is given twice; leave one of the two out");
+      }
+    }
+    List<String> names = distinctNames(List.copyOf(places));
+    List<Run> runs = new ArrayList<>();
+    for (int i = 0; i < folders.size(); i++) {
+      runs.add(read(folders.get(i), names.get(i)));
+    }
+    return runs;
+  }
+
+  private static Path realPath(Path folder) {
+    if (!Files.isDirectory(folder)) {
+      throw new LayerwiseException(
+          Files.exists(folder)
+              ? folder + " is not a folder; give a run's folder, as 'layerwise train' makes it"
+              : "there is no folder " + folder + "; give a run's folder, as 'layerwise train' makes it");
+    }
+    try {
+      return folder.toRealPath();
+    } catch (IOException e) {
+      throw unreadable(folder, e);
+    }
+  }
+
+  private static Run read(Path folder, String name) {
+    if (!Files.exists(folder.resolve(RunDirectory.CONFIG))) {
+      throw new LayerwiseException(
+          folder + " holds no run: it has no " + RunDirectory.CONFIG
+              + "; give a run's folder, as 'layerwise train' makes it");
+    }
+    Path configFile = folder.resolve(RunDirectory.CONFIG);
+    JsonNode config = parse(text(configFile), JsonNode.class, configFile);
+    if (!config.path("model").isObject() || !config.path("training").isObject()) {
+      throw new LayerwiseException(configFile + " is not a run's configuration: it has no model and training");
+    }
+    List<EpochReport> epochs = new ArrayList<>();
+    String remark = readMetrics(folder.resolve(RunDirectory.METRICS), epochs);
+    Path evaluationFile = folder.resolve(Evaluation.FILE_NAME);
+    Evaluation evaluation =
+        Files.exists(evaluationFile) ? checked(parse(text(evaluationFile), Evaluation.class, evaluationFile),
+            evaluationFile) : null;
+    return new Run(name, folder, config, epochs, evaluation, remark);
+  }
+
+  /** Adds the epochs of a file, if it is there, and gives a remark on it, or {@code null}. */
+  private static String readMetrics(Path file, List<EpochReport> epochs) {
+    if (!Files.exists(file)) {
+      return null;
+    }
+    String[] lines = text(file).split("\n");
+    for (int i = 0; i < lines.length; i++) {
+      EpochReport epoch;
+      try {
+        epoch = JSON.readValue(lines[i], EpochReport.class);
+      } catch (JsonProcessingException e) {
+        if (i == lines.length - 1) {
+          return lines[i].isBlank() ? null
+              : "The last line of " + RunDirectory.METRICS + " is cut short and left out; a killed run leaves such.";
+        }
+        throw new LayerwiseException(
+            String.format("%s is damaged: line %d is not an epoch's metrics", file, i + 1), e);
+      }
+      int before = epochs.isEmpty() ? 0 : epochs.get(epochs.size() - 1).epoch();
+      if (epoch == null || epoch.blocks() == null || epoch.epoch() <= before) {
+        throw new LayerwiseException(
+            String.format("%s is damaged: line %d is not the metrics of an epoch after %d", file, i + 1, before));
+      }
+      epochs.add(epoch);
+    }
+    return null;
+  }
+
+  private static Evaluation checked(Evaluation evaluation, Path file) {
+    int classes = evaluation.classNames().size();
+    int[][] matrix = evaluation.confusionMatrix();
+    boolean square =
+        matrix != null && matrix.length == classes
+            && Arrays.stream(matrix).allMatch(
+                row -> row != null && row.length == classes && Arrays.stream(row).noneMatch(count -> count < 0));
+    boolean inRange =
+        square && evaluation.mistakes().stream().allMatch(
+            mistake -> mistake.label() >= 0 && mistake.label() < classes && mistake.predicted() >= 0
+                && mistake.predicted() < classes && mistake.png() != null);
+    if (!inRange) {
+      throw new LayerwiseException(
+          file + " is damaged: its classes, counts and mistakes do not fit together; 'layerwise evaluate RUN --save'"
+              + " writes it anew");
+    }
+    return evaluation;
+  }
+
+  private static <T> T parse(String text, Class<T> type, Path file) {
+    try {
+      T value = JSON.readValue(text, type);
+      if (value != null) {
+        return value;
+      }
+    } catch (JsonProcessingException e) {
+      throw new LayerwiseException(file + " is damaged: it is not the JSON that a run writes", e);
+    }
+    throw new LayerwiseException(file + " is damaged: it is empty");
+  }
+
+  private static String text(Path file) {
+    try {
+      return new String(Files.readAllBytes(file), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw unreadable(file, e);
+    }
+  }
+
+  private static LayerwiseException unreadable(Path path, IOException e) {
+    return new LayerwiseException("cannot read " + path + " (" + FileErrors.reason(e) + ")", e);
+  }
+
+  /** Takes in more of the paths' ends until no two names are equal, as whole paths are not. */
+  private static List<String> distinctNames(List<Path> places) {
+    for (int parts = 1; ; parts++) {
+      int length = parts;
+      List<String> names = places.stream().map(path -> end(path, length)).toList();
+      if (Set.copyOf(names).size() == names.size()) {
+        return names;
+      }
+    }
+  }
+
+  private static String end(Path path, int parts) {
+    int count = path.getNameCount();
+    return count == 0 ? path.toString() : path.subpath(Math.max(0, count - parts), count).toString();
+  }
+}

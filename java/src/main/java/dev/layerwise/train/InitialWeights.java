@@ -1,0 +1,50 @@
+package dev.layerwise.train;
+
+import dev.layerwise.FileErrors;
+import dev.layerwise.LayerwiseException;
+import dev.layerwise.model.ModelFile;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.Objects;
+
+/**
+ * The file that a run's weights come from instead of random numbers.
+ *
+ * @param file as it was given
+ * @param sha256 of its content, so that it can be told whether it is still the same
+ */
+public record InitialWeights(String file, String sha256) {
+  private static final int BUFFER_BYTES = 1 << 16;
+
+  /** Throws {@link NullPointerException} if a part is missing. */
+  public InitialWeights {
+    Objects.requireNonNull(file);
+    Objects.requireNonNull(sha256);
+  }
+
+  /**
+   * A safetensors file, or the model in a run's folder.
+   *
+   * @throws LayerwiseException if it cannot be read
+   */
+  public static InitialWeights of(Path path) {
+    Path file = Files.isDirectory(path) ? path.resolve(ModelFile.FILE_NAME) : path;
+    try (InputStream in = Files.newInputStream(file)) {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      byte[] buffer = new byte[BUFFER_BYTES];
+      for (int count = in.read(buffer); count >= 0; count = in.read(buffer)) {
+        digest.update(buffer, 0, count);
+      }
+      return new InitialWeights(file.toString(), HexFormat.of().formatHex(digest.digest()));
+    } catch (IOException e) {
+      throw new LayerwiseException("cannot read the weights in " + file + " (" + FileErrors.reason(e) + ")", e);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e); // every Java has it
+    }
+  }
+}

@@ -1,0 +1,37 @@
+package dev.layerwise.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code export}; that the file computes the same is tested where it is written. */
+class ExportCommandTest {
+  @TempDir private Path folder;
+
+  @Test
+  void namesTheOutputs() {
+    Path run = folder.resolve("run");
+    CommandLineRunner training =
+        CommandLineRunner.run("train", "--num-hidden", 8, "--epochs", 1, "--threads", 2, "--out", run);
+    assertThat(training.exitCode()).as(training.err()).isZero();
+    Path onnx = folder.resolve("model.onnx");
+    CommandLineRunner plain = CommandLineRunner.run("export", run, "--onnx", onnx);
+    assertThat(plain.exitCode()).as(plain.err()).isZero();
+    assertThat(plain.out()).contains("outputs: logits").doesNotContain("local");
+    CommandLineRunner all = CommandLineRunner.run("export", run, "--onnx", onnx, "--local-classifiers", "--json");
+    assertThat(all.lastEvent().get("outputs").toString())
+        .isEqualTo("[\"logits\",\"layers.0.local_logits\",\"layers.1.local_logits\",\"layers.2.local_logits\"]");
+    assertThat(all.lastEvent().get("opset").asInt()).isEqualTo(17);
+    assertThat(onnx).isNotEmptyFile();
+  }
+
+  @Test
+  void whatCannotBeExportedIsSaid() {
+    CommandLineRunner missing = CommandLineRunner.run("export", folder, "--onnx", folder.resolve("model.onnx"));
+    assertThat(missing.exitCode()).isEqualTo(1);
+    assertThat(missing.err()).contains("model.safetensors").doesNotContain("\tat ");
+    assertThat(CommandLineRunner.run("export", folder).exitCode()).isEqualTo(2);
+  }
+}

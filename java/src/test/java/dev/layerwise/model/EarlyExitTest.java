@@ -1,0 +1,86 @@
+package dev.layerwise.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.layerwise.NetworkDescriptions;
+import dev.layerwise.nativelib.BlockMetrics;
+import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.nativelib.NativeTensor;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A pass as far as a block computes what that block needs, and nothing else. */
+class EarlyExitTest {
+  private static final float[] IMAGES = new float[3 * 64];
+
+  static {
+    for (int i = 0; i < IMAGES.length; i++) {
+      IMAGES[i] = (i * 37 % 64) / 32f - 1;
+    }
+  }
+
+  private static ModelConfig config(String description, String loss, boolean bio) throws JsonProcessingException {
+    NetworkSpec own = new ObjectMapper().readValue(description, NetworkSpec.class);
+    return new ModelConfig(
+        "own", 1, 1, 8, loss, loss == null, 0.99, 0, "none", bio, 16, false, 64, true, "relu", 0, true, 1, 8, 8, 10,
+        false, own);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {NetworkDescriptions.RESIDUAL, NetworkDescriptions.PREACTIVATION})
+  void laterBlocksAreNotComputed(String description) throws JsonProcessingException {
+    try (NativeContext context = NativeContext.create("cpu", 1, 1);
+        Network network = new Network(context, config(description, "pred", false), OptimizerConfig.stateless());
+        NativeTensor images = context.tensor(IMAGES, 3, 1, 8, 8);
+        NativeTensor labels = context.labels(new int[] {1, 2, 3})) {
+      for (int position = 0; position < network.layers().size(); position++) {
+        LayerSpec layer = network.layers().get(position);
+        try (NativeTensor output = network.evaluate(position, images, labels)) {
+          assertThat(output.read()).hasSize(3 * layer.outChannels() * layer.outHeight() * layer.outWidth());
+        }
+        List<LayerSpec> measured = network.measuredLayers();
+        List<BlockMetrics> metrics = network.readMetrics();
+        for (int i = 0; i < measured.size(); i++) {
+          boolean before = network.layers().indexOf(measured.get(i)) <= position;
+          // The second residual block's first convolution is no part of its shortcut.
+          boolean beside = layer.name().equals("two.side") && measured.get(i).name().equals("two.conv1");
+          assertThat(metrics.get(i).samples()).as("%s on the way to %s", measured.get(i).name(), layer.name())
+              .isEqualTo(before && !beside ? 3 : 0);
+        }
+      }
+    }
+  }
+
+  @Test
+  void classifiesWhereThereIsAClassifier() throws JsonProcessingException {
+    try (NativeContext context = NativeContext.create("cpu", 1, 1);
+        Network network =
+            new Network(
+                context, config(NetworkDescriptions.RESIDUAL, "predsim", false), OptimizerConfig.stateless());
+        NativeTensor images = context.tensor(IMAGES, 3, 1, 8, 8)) {
+      for (int position = 0; position < network.layers().size(); position++) {
+        int at = position;
+        if (network.hasClassifier(network.layers().get(at))) {
+          try (NativeTensor logits = network.classify(at, images)) {
+            assertThat(logits.read()).hasSize(30);
+          }
+        } else {
+          assertThatThrownBy(() -> network.classify(at, images)).hasMessageContaining("has no classifier");
+        }
+      }
+    }
+    for (boolean bio : new boolean[] {false, true}) {
+      ModelConfig config = config(NetworkDescriptions.RESIDUAL, bio ? "pred" : "sim", bio);
+      try (NativeContext context = NativeContext.create("cpu", 1, 1);
+          Network network = new Network(context, config, OptimizerConfig.stateless());
+          NativeTensor images = context.tensor(IMAGES, 3, 1, 8, 8)) {
+        assertThatThrownBy(() -> network.classify(0, images)).hasMessageContaining("stem has no classifier");
+      }
+    }
+  }
+}

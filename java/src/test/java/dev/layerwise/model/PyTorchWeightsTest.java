@@ -1,0 +1,96 @@
+package dev.layerwise.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.layerwise.nativelib.DeviceOptions;
+import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.nativelib.NativeTensor;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A state_dict that PyTorch wrote is taken as weights. Skipped without PyTorch and its safetensors. */
+class PyTorchWeightsTest {
+  /** Takes the file to write; prints the network's logits for four images. */
+  private static final String PROGRAM =
+      """
+      import sys, torch
+      from torch import nn
+      from safetensors.torch import save_file
+
+      class Block(nn.Module):
+        def __init__(self, inputs, units):
+          super().__init__()
+          self.encoder = nn.Linear(inputs, units)
+          self.bn = nn.BatchNorm1d(units)
+
+      class Network(nn.Module):
+        def __init__(self):
+          super().__init__()
+          self.layers = nn.ModuleList([Block(64, 16), Block(16, 16)])
+          self.layer_out = nn.Linear(16, 10)
+        def forward(self, x):
+          for block in self.layers:
+            x = nn.functional.relu(block.bn(block.encoder(x)))
+          return self.layer_out(x)
+
+      torch.manual_seed(3)
+      network = Network()
+      network(torch.randn(32, 64))  # moves the running statistics
+      network.eval()
+      save_file(network.state_dict(), sys.argv[1])
+      images = (torch.arange(256, dtype=torch.float32) * 37).remainder(101).div(50).sub(1).reshape(4, 64)
+      print(*network(images).flatten().tolist())
+      """;
+
+  @TempDir private Path folder;
+
+  @Test
+  void theNetworkComputesTheSame() throws IOException, InterruptedException {
+    Path weights = folder.resolve("torch.safetensors");
+    Path program = Files.writeString(folder.resolve("make.py"), PROGRAM);
+    String[] printed = python(program.toString(), weights.toString()).split(" ");
+    double[] expected = Arrays.stream(printed).mapToDouble(Double::parseDouble).toArray();
+    float[] images = new float[256];
+    for (int i = 0; i < images.length; i++) {
+      images[i] = i * 37 % 101 / 50f - 1;
+    }
+    ModelConfig config =
+        new ModelConfig(
+            "mlp", 1, 2, 16, null, true, 0.99, 0, "none", false, 128, false, 4096, true, "relu", 0, true, 1, 8, 8, 10);
+    try (NativeContext context = NativeContext.create(DeviceOptions.of("cpu", 1).withPrecision("f32"), 1);
+        Network network = new Network(context, config, new OptimizerConfig("adam", 0, 0))) {
+      WeightImport.load(weights, network);
+      try (NativeTensor x = context.tensor(images, 4, 1, 8, 8);
+          NativeTensor logits = network.evaluate(x, null)) {
+        float[] actual = logits.read();
+        assertThat(actual).hasSize(40);
+        for (int i = 0; i < actual.length; i++) {
+          // Logits below 3, sums of at most 64 float32 products in three layers: 3 · 64 · 2⁻²⁴ · 3.
+          assertThat(Math.abs(actual[i] - expected[i]) <= 4e-5).as("%s against %s", actual[i], expected[i]).isTrue();
+        }
+      }
+      assertThat(network.optimizerState().values()).allSatisfy(
+          state -> assertThat(state.toFloats()).containsOnly(0));
+    }
+  }
+
+  private static String python(String... arguments) throws IOException, InterruptedException {
+    String[] command = new String[arguments.length + 1];
+    command[0] = "python3";
+    System.arraycopy(arguments, 0, command, 1, arguments.length);
+    try {
+      Process process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+      String output = new String(process.getInputStream().readAllBytes()).strip();
+      Assumptions.assumeTrue(process.waitFor() == 0, "python3 has no torch or no safetensors");
+      return output;
+    } catch (IOException e) {
+      Assumptions.abort("python3 is not installed");
+      throw e;
+    }
+  }
+}

@@ -1,0 +1,210 @@
+package dev.layerwise.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.layerwise.model.OptimizerConfig;
+import dev.layerwise.nativelib.DeviceOptions;
+import dev.layerwise.train.EpochReport;
+import dev.layerwise.train.Evaluation;
+import dev.layerwise.train.RunConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.w3c.dom.Element;
+
+class ReportPageTest {
+  private static final String PRESET = "mnist-mlp-predsim";
+
+  @TempDir private Path folder;
+
+  @Test
+  void numbersAreThoseOfTheRuns() {
+    List<EpochReport> epochs = RunFolders.epochs(20, 3);
+    Path one = RunFolders.write(folder.resolve("one"), RunFolders.config(PRESET), epochs);
+    Path two = RunFolders.write(folder.resolve("two"), RunFolders.config(PRESET), RunFolders.epochs(4, 3));
+    PageReader page = page(one, two);
+    EpochReport last = epochs.get(19);
+
+    assertThat(page.table("Test error").get(0)).containsExactly("Epoch", "one", "two");
+    assertThat(page.row("Test error", "1")).containsExactly("1", "53.00", "53.00");
+    assertThat(page.row("Test error", "4")).containsExactly("4", "13.25", "13.25");
+    assertThat(page.row("Test error", "20")).containsExactly("20", Numbers.percent(last.testError()), "–");
+    assertThat(page.row("Training error", "20")).containsExactly("20", "3.05", "–");
+    assertThat(page.row("Test loss", "20")).containsExactly("20", "0.1050", "–");
+    assertThat(page.row("Training loss", "20")).containsExactly("20", "0.1150", "–");
+    assertThat(page.row("Training speed", "20").get(1)).isEqualTo(Numbers.count(1254));
+
+    List<String> deepest = page.row("Local error of each layer of one", "3 layers.2");
+    assertThat(deepest).startsWith("3 layers.2", "21.75").endsWith("1.09"); // 87 / (4 · 20)
+    assertThat(page.row("Local error of each layer of one", "4 output layer")).endsWith("3.05");
+    assertThat(page.row("Similarity loss of each layer of one", "1 layers.0")).contains("0.4500").endsWith("0.02250");
+    assertThat(page.row("Prediction loss of each layer of one", "2 layers.1")).endsWith("0.001167");
+    assertThat(page.row("Local error by layer", "1")).containsExactly("1", "2.18", "10.88"); // 87/40, 87/8
+    assertThat(page.row("Throughput", "one").subList(1, 5))
+        .containsExactly(Numbers.count(1244.5), Numbers.count(1235), Numbers.count(1254), "30.0 s");
+  }
+
+  @Test
+  void everyChartHasALabelAndATable() {
+    Path run = RunFolders.write(folder.resolve("run"), RunFolders.config(PRESET), RunFolders.epochs(9, 2));
+    PageReader page = page(run);
+    List<Element> charts =
+        page.elements("svg").stream().filter(svg -> svg.getAttribute("role").equals("img")).toList();
+    // Four curves, throughput; local error by layer and by epoch, both losses by epoch.
+    assertThat(charts).hasSize(9);
+    for (Element chart : charts) {
+      assertThat(chart.getAttribute("aria-label")).containsPattern("from [0-9.\u202F]+ to [0-9.\u202F]+");
+      assertThat(PageReader.elements(chart, "path")).isNotEmpty();
+    }
+    assertThat(page.elements("details")).hasSize(5 + 3);
+    assertThat(page.elements("h1")).hasSize(1);
+    assertThat(page.elements("h2")).hasSize(7);
+    for (Element heading : page.elements("th")) {
+      assertThat(heading.getAttribute("scope")).isIn("row", "col");
+    }
+    for (Element link : page.elements("a")) {
+      String target = link.getAttribute("href").substring(1);
+      assertThat(page.elements("h2")).anyMatch(heading -> heading.getAttribute("id").equals(target));
+    }
+  }
+
+  @Test
+  void nothingIsFetchedAndNoScriptRuns() {
+    Path run = RunFolders.write(folder.resolve("run"), RunFolders.config(PRESET), RunFolders.epochs(3, 2));
+    String html = ReportPage.of(List.of(run), "test").html();
+    assertThat(html).doesNotContain("http://", "https://", "url(", "@import", "<script", "<link");
+    assertThat(html).contains("default-src 'none'");
+    assertThat(html).isEqualTo(ReportPage.of(List.of(run), "test").html());
+  }
+
+  @Test
+  void namesAreText() {
+    String name = "a<b>&\"c\" 'ü\u0001";
+    Path run = RunFolders.write(folder.resolve(name), RunFolders.config(PRESET), RunFolders.epochs(2, 1));
+    List<String> classes = List.of("<i>cat</i>", "dog & \"wolf\"");
+    RunFolders.write(
+        run,
+        new Evaluation(
+            "mnist", classes, new int[][] {{3, 1}, {0, 4}},
+            List.of(new Evaluation.Mistake(7, 0, 1, 0.75, RunFolders.PNG))));
+    PageReader page = page(run);
+    assertThat(page.elements("h1").get(0).getTextContent()).isEqualTo("Run a<b>&\"c\" 'ü\uFFFD");
+    assertThat(page.elements("i")).isEmpty();
+    assertThat(page.elements("b")).isEmpty();
+    assertThat(page.row("Confusion matrix", "<i>cat</i>")).containsExactly("<i>cat</i>", "3", "1", "25.0");
+    Element image = page.elements("img").get(0);
+    assertThat(image.getAttribute("alt")).isEqualTo("test image 7: <i>cat</i>, taken for dog & \"wolf\"");
+    assertThat(image.getAttribute("src")).startsWith("data:image/png;base64,iVBORw0KGgo");
+  }
+
+  @Test
+  void confusionsAreCounted() {
+    Path run = RunFolders.write(folder.resolve("run"), RunFolders.config(PRESET), RunFolders.epochs(2, 1));
+    int[][] counts = {{90, 10, 0}, {3, 95, 2}, {0, 25, 75}};
+    RunFolders.write(run, new Evaluation("mnist", List.of("x", "y", "z"), counts, List.of()));
+    PageReader page = page(run);
+    assertThat(page.text()).contains("40 of 300 test images of mnist are taken for another class: 13.33 %.");
+    assertThat(page.text()).contains("The last epoch's test error was 26.50 %");
+    assertThat(page.table("Confusion matrix").get(0)).containsExactly("True class", "x", "y", "z", "error, %");
+    assertThat(page.row("Confusion matrix", "z")).containsExactly("z", "0", "25", "75", "25.0");
+    assertThat(page.table("Most confused classes"))
+        .containsExactly(
+            List.of("True class", "Taken for", "Images", "Share of the class, %"), List.of("z", "y", "25", "25.0"),
+            List.of("x", "y", "10", "10.0"), List.of("y", "x", "3", "3.0"), List.of("y", "z", "2", "2.0"));
+    assertThat(page.text()).contains("There are none.");
+  }
+
+  @Test
+  void ofManyClassesTheWorstAreShown() {
+    Path run = RunFolders.write(folder.resolve("run"), RunFolders.config(PRESET), RunFolders.epochs(2, 1));
+    int[][] counts = new int[100][100];
+    for (int i = 0; i < 100; i++) {
+      counts[i][i] = 100 - i;
+      counts[i][(i + 1) % 100] = i;
+    }
+    List<String> names = IntStream.range(0, 100).mapToObj(i -> "class " + i).toList();
+    RunFolders.write(run, new Evaluation("cifar-100", names, counts, List.of()));
+    List<List<String>> matrix = page(run).table("Confusion matrix");
+    assertThat(matrix).hasSize(21);
+    assertThat(matrix.get(1)).startsWith("class 80", "20", "80").endsWith("0", "80.0");
+    assertThat(matrix.get(20)).startsWith("class 99").endsWith("1", "99", "99.0"); // its mistakes are class 0
+  }
+
+  @Test
+  void whatIsMissingIsSaid() throws IOException {
+    Path stopped = RunFolders.write(folder.resolve("stopped"), RunFolders.config(PRESET), List.of());
+    Path finished = RunFolders.write(folder.resolve("finished"), RunFolders.config(PRESET), RunFolders.epochs(2, 1));
+    Files.writeString(finished.resolve("model.safetensors"), "");
+    PageReader page = page(stopped, finished);
+    assertThat(page.text())
+        .contains("stopped: no epoch is finished yet")
+        .contains("The run is not finished; what its model predicts is saved at its end.")
+        .contains("layerwise evaluate " + finished + " --save");
+    assertThat(page.row("Errors: last", "1 stopped").subList(4, 10))
+        .containsExactly("0 of 100", "–", "–", "0.62", "–", "–");
+    page(stopped); // nothing at all to draw
+  }
+
+  @Test
+  void publishedErrorsStandBesideRunsOfTheirSettings() {
+    RunConfig recipe = RunFolders.config(PRESET);
+    Path same = RunFolders.write(folder.resolve("same"), recipe, RunFolders.epochs(100, 3));
+    Path seed = RunFolders.write(
+        folder.resolve("seed"),
+        new RunConfig(
+            recipe.model(), recipe.optimizer(), recipe.training().withSeed(9), DeviceOptions.of("reference", 3)),
+        RunFolders.epochs(40, 3));
+    Path shorter = RunFolders.write(
+        folder.resolve("shorter"),
+        new RunConfig(recipe.model(), recipe.optimizer(), recipe.training().stretched(0.1), recipe.device()),
+        RunFolders.epochs(10, 3));
+    Path other = RunFolders.write(
+        folder.resolve("other"),
+        new RunConfig(recipe.model(), new OptimizerConfig("sgd", 0.9, 0), recipe.training(), recipe.device()),
+        RunFolders.epochs(10, 3));
+    PageReader page = page(same, seed, shorter, other);
+    List<String> published =
+        List.of("1 same", "2 seed", "3 shorter", "4 other").stream()
+            .map(run -> page.row("Errors: last", run).get(7)).toList();
+    assertThat(published).containsExactly("0.62", "0.62", "0.62", "–");
+    assertThat(page.text())
+        .contains("same has the settings of the published run mnist-mlp-predsim (0.62 % after 100 epochs).")
+        .contains("seed has the settings of the published run mnist-mlp-predsim (0.62 % after 100 epochs); it has"
+            + " come to epoch 40.")
+        .contains("shorter has the settings of the published run mnist-mlp-predsim (0.62 % after 100 epochs), but"
+            + " another schedule: its error is after 10 epochs.");
+    assertThat(page.table("Settings that differ").stream().map(row -> row.get(0)))
+        .containsExactly(
+            "Setting", "optimizer.optim", "optimizer.momentum", "training.epochs", "training.lr_decay_milestones",
+            "training.seed", "device.device", "device.threads");
+    assertThat(page.row("Settings that differ", "training.lr_decay_milestones"))
+        .containsExactly(
+            "training.lr_decay_milestones", "[50,75,89,94]", "[50,75,89,94]", "[5,8,9,9]", "[50,75,89,94]");
+    assertThat(page.row("All settings", "training.batch_size")).endsWith("128", "128", "128", "128");
+  }
+
+  @Test
+  void longRunsOfDeepNetworksStaySmall() {
+    Path[] runs = new Path[2];
+    for (int i = 0; i < runs.length; i++) {
+      runs[i] = RunFolders.write(folder.resolve("run" + i), RunFolders.config(PRESET), RunFolders.epochs(600, 30));
+    }
+    String html = ReportPage.of(Arrays.asList(runs), "test").html();
+    // 2 · 3 · 31 lines over epochs of at most 162 points of 13 characters; half as much for everything else.
+    assertThat(html.length()).isLessThan(2 * 3 * 31 * 162 * 13 * 3 / 2);
+    PageReader page = new PageReader(html);
+    assertThat(page.table("Test error")).hasSize(1 + Figures.TABLE_EPOCHS);
+    for (Element legend : page.elements("ul")) {
+      assertThat(PageReader.elements(legend, "li").size()).isLessThanOrEqualTo(7);
+    }
+  }
+
+  private static PageReader page(Path... runs) {
+    return new PageReader(ReportPage.of(List.of(runs), "test").html());
+  }
+}

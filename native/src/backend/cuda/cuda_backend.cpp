@@ -1,0 +1,125 @@
+#include "backend/cuda/cuda_backend.h"
+
+#include <string>
+
+#include "backend/cuda/operations.h"
+#include "backend/cuda/recording.h"
+#include "backend/cuda/runtime.h"
+#include "backend/cuda/staging.h"
+
+namespace layerwise {
+
+namespace {
+
+class CudaBackend final : public Backend {
+ public:
+  CudaBackend(const std::string& name, const cudaDeviceProp& properties, Precision precision, bool tensor_float32)
+      : name_(name),
+        stream_(cuda::make_stream()),
+        staging_(stream_.get()),
+        state_(cuda::make_device_memory(state_bytes)),
+        arena_([this](size_t bytes) { return allocate(bytes); }, [this](void* data) { release(data); }),
+        device_{arena_,
+                stream_.get(),
+                static_cast<StepState*>(state_.get()),
+                reinterpret_cast<unsigned*>(static_cast<char*>(state_.get()) + ticket_offset),
+                precision == Precision::f32 ? DataType::float32 : DataType::bfloat16,
+                properties.multiProcessorCount,
+                tensor_float32} {
+    fill_zero(state_.get(), state_bytes);
+  }
+
+  ~CudaBackend() override { cudaStreamSynchronize(stream_.get()); }
+
+  const char* name() const override { return name_.c_str(); }
+  DataType activation_type() const override { return device_.activation_type; }
+  DataType parameter_type() const override { return DataType::float32; }
+
+  void* allocate(size_t bytes) override {
+    if (recording_)
+      fail(ErrorKind::invalid_state, "a step that is being recorded needs memory that an earlier one did not");
+    return cuda::make_device_memory(bytes).release();
+  }
+  void release(void* data) noexcept override { cuda::DeviceMemory(data).reset(); }  // waits for the device
+
+  void fill_zero(void* data, size_t bytes) override {
+    cuda::check(cudaMemsetAsync(data, 0, bytes, stream_.get()), "clearing memory");
+  }
+  void copy_to_device(void* device, const void* host, size_t bytes) override {
+    if (recording_) {
+      cuda::write_bytes(stream_.get(), device, host, bytes);
+    } else {
+      staging_.copy(device, host, bytes);
+    }
+  }
+  void copy_to_host(void* host, const void* device, size_t bytes) override {
+    if (recording_) fail(ErrorKind::invalid_state, "nothing can be read from a device while a step is being recorded");
+    cuda::check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream_.get()), "copying to the host");
+    cuda::check(cudaStreamSynchronize(stream_.get()), "waiting for the device");
+  }
+
+  void set_step_state(const StepState& state) override {
+    if (recording_) fail(ErrorKind::invalid_state, "the step cannot change while it is being recorded");
+    cuda::write_step_state(stream_.get(), static_cast<StepState*>(state_.get()), state);
+  }
+
+  void synchronize() override { cuda::check(cudaStreamSynchronize(stream_.get()), "waiting for the device"); }
+
+  bool can_record() const override { return true; }
+  void begin_recording() override {
+    cuda::check(cudaStreamBeginCapture(stream_.get(), cudaStreamCaptureModeThreadLocal), "starting to record a step");
+    recording_ = true;
+  }
+  std::unique_ptr<Recording> end_recording() override {
+    recording_ = false;
+    cudaGraph_t graph = nullptr;
+    const cudaError_t error = cudaStreamEndCapture(stream_.get(), &graph);
+    const cuda::Graph owned(graph);
+    cuda::check(error, "recording a step");
+    return std::make_unique<cuda::GraphRecording>(owned, stream_.get());
+  }
+
+  void enter() override { cuda::check(cudaSetDevice(cuda::device_index(name_)), "selecting the device"); }
+  Arena& arena() override { return arena_; }
+
+  void load_batch(const LoadBatch& op) override { cuda::load_batch(device_, op); }
+  void convolution_forward(const ConvolutionForward& op) override { cuda::convolution_forward(device_, op); }
+  void moments_of_tensor(const MomentsOfTensor& op) override { cuda::moments_of_tensor(device_, op); }
+  void normalize_activate(const NormalizeActivate& op) override { cuda::normalize_activate(device_, op); }
+  void classifier_loss(const ClassifierLoss& op) override { cuda::classifier_loss(device_, op); }
+  void similarity_loss(const SimilarityLoss& op) override { cuda::similarity_loss(device_, op); }
+  void deviation_gradient(const DeviationGradient& op) override { cuda::deviation_gradient(device_, op); }
+  void reconstruction_loss(const ReconstructionLoss& op) override { cuda::reconstruction_loss(device_, op); }
+  void add_tensor(const AddTensor& op) override { cuda::add_tensor(device_, op); }
+  void hidden_gradient(const HiddenGradient& op) override { cuda::hidden_gradient(device_, op); }
+  void encoder_gradient(const EncoderGradient& op) override { cuda::encoder_gradient(device_, op); }
+  void batch_norm_gradient(const BatchNormGradient& op) override { cuda::batch_norm_gradient(device_, op); }
+  void drop_elements(const DropElements& op) override { cuda::drop_elements(device_, op); }
+  void optimizer_step(const OptimizerStep& op) override { cuda::optimizer_step(device_, op); }
+
+ private:
+  static constexpr size_t ticket_offset = (sizeof(StepState) + 63) / 64 * 64;
+  static constexpr size_t state_bytes = ticket_offset + 64;
+
+  const std::string name_;
+  const cuda::Stream stream_;
+  cuda::Staging staging_;
+  const cuda::DeviceMemory state_;  // StepState, then the ticket
+  Arena arena_;
+  cuda::Device device_;
+  bool recording_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cuda_backend(const std::string& device, const DeviceOptions& options) {
+  if (options.engine == "cudnn")
+    fail(ErrorKind::device_unavailable, "this build has no cuDNN engine; use the engine 'fused' or 'auto'");
+  require(options.engine == "auto" || options.engine == "fused", "CUDA devices have no engine '", options.engine,
+          "'; ask for auto, fused or cudnn");
+  require(!options.tf32 || options.precision == Precision::f32, "tf32 rounds float32 products; it goes with precision f32");
+  const cudaDeviceProp properties = cuda::use_device(device);
+  return std::make_unique<CudaBackend>(device, properties, options.precision, options.tf32);
+}
+
+}  // namespace layerwise

@@ -1,0 +1,87 @@
+// What device_code.h promises, as PTX for NVIDIA GPUs of compute capability 8.0 and later.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#define LAYERWISE_LAUNCH_UNCHECKED(kernel, grid, block, shared_bytes, stream, ...) \
+  (kernel)<<<grid, block, shared_bytes, stream>>>(__VA_ARGS__)
+
+#define LAYERWISE_SHARED(T, name, extents) __shared__ __align__(16) T name extents
+
+#define LAYERWISE_DYNAMIC_SHARED(T, name)                             \
+  extern __shared__ __align__(128) unsigned char layerwise_dynamic[]; \
+  T* const name = reinterpret_cast<T*>(layerwise_dynamic)
+
+#define LAYERWISE_UNROLL _Pragma("unroll")
+
+namespace layerwise::cuda {
+
+struct alignas(16) Vector16 {
+  uint32_t word[4];
+};
+
+__device__ __forceinline__ Vector16 load_vector(const void* from) {
+  const uint4 loaded = *static_cast<const uint4*>(from);
+  return {{loaded.x, loaded.y, loaded.z, loaded.w}};
+}
+
+__device__ __forceinline__ void store_vector(void* to, const Vector16& value) {
+  *static_cast<uint4*>(to) = make_uint4(value.word[0], value.word[1], value.word[2], value.word[3]);
+}
+
+__device__ __forceinline__ void mma_bf16_16x8x16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+__device__ __forceinline__ void mma_tf32_16x8x8(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+__device__ __forceinline__ uint32_t to_tf32(float value) {
+  uint32_t bits;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(value));
+  return bits;
+}
+
+__device__ __forceinline__ uint32_t shared_address(const void* shared) {
+  return static_cast<uint32_t>(__cvta_generic_to_shared(shared));
+}
+
+__device__ __forceinline__ void load_matrix_x4(uint32_t (&registers)[4], const void* shared_row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(registers[0]), "=r"(registers[1]), "=r"(registers[2]), "=r"(registers[3])
+               : "r"(shared_address(shared_row))
+               : "memory");
+}
+
+__device__ __forceinline__ void load_matrix_x4_transposed(uint32_t (&registers)[4], const void* shared_row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(registers[0]), "=r"(registers[1]), "=r"(registers[2]), "=r"(registers[3])
+               : "r"(shared_address(shared_row))
+               : "memory");
+}
+
+__device__ __forceinline__ void copy_async_16(void* shared, const void* global, bool valid) {
+  const int source_bytes = valid ? 16 : 0;  // the rest of the 16 is filled with zeros
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+               :
+               : "r"(shared_address(shared)), "l"(global), "r"(source_bytes)
+               : "memory");
+}
+
+__device__ __forceinline__ void copy_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+
+template <int most_pending>
+__device__ __forceinline__ void copy_async_wait() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(most_pending) : "memory");
+}
+
+}  // namespace layerwise::cuda
