@@ -1,6 +1,7 @@
 package dev.layerwise.train;
 
 import dev.layerwise.LayerwiseException;
+import dev.layerwise.checkpoint.CheckpointException;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.stream.StreamedImages;
@@ -101,6 +102,10 @@ public final class Trainer implements AutoCloseable {
     StoredWeights.check(config.model(), from.weights());
     Trainer trainer = new Trainer(config, data, directory);
     try {
+      if (from.progress().images() > data.train().count()
+          || from.progress().sums().size() != trainer.progress.sums().size()) {
+        throw new CheckpointException(checkpoint + " is damaged: its progress does not fit its network and its data");
+      }
       trainer.network.setWeights(from.weights());
       trainer.network.setOptimizerState(from.optimizerState());
       trainer.progress = from.progress();
