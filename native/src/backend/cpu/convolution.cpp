@@ -19,7 +19,8 @@ struct AsProduct {
   Matrix x(const Tensor& tensor) const { return matrix_of(tensor, rows, depth); }
   Matrix y(const Tensor& tensor) const { return matrix_of(tensor, rows, outputs); }
   Matrix weight(const Tensor& tensor) const {
-    return {tensor.as<float>() + weight_offset, outputs, depth, weight_stride, 1};
+    const auto bytes = static_cast<int64_t>(size_of(tensor.type));
+    return {tensor.as<char>() + weight_offset * bytes, tensor.type, outputs, depth, weight_stride, 1};
   }
 };
 

@@ -12,7 +12,7 @@ constexpr int64_t blocks_per_multiprocessor = 4;
 }  // namespace
 
 __global__ void __launch_bounds__(moments_merge_channels * moments_merge_lanes)
-    merge_moments_kernel(const float* partial, RowTiles tiles, MomentsOutput output) {
+    merge_tile_moments_kernel(const float* partial, RowTiles tiles, MomentsOutput output) {
   LAYERWISE_SHARED(Moments<double>, shared, [moments_merge_lanes][moments_merge_channels]);
   const int in_block = static_cast<int>(threadIdx.x) % moments_merge_channels;
   const int lane = static_cast<int>(threadIdx.x) / moments_merge_channels;
@@ -51,7 +51,7 @@ void moments_of_tensor(Device& device, const MomentsOfTensor& op) {
                        0, device.stream, op.x.as<T>(), tiles, partial.view().as<float>(), output);
       if (tiles.chunks > 1) {
         const dim3 grid(blocks_for(shape.c, moments_merge_channels), static_cast<unsigned>(groups));
-        LAYERWISE_LAUNCH(merge_moments_kernel, grid, moments_merge_channels * moments_merge_lanes, 0, device.stream,
+        LAYERWISE_LAUNCH(merge_tile_moments_kernel, grid, moments_merge_channels * moments_merge_lanes, 0, device.stream,
                          partial.view().as<float>(), tiles, output);
       }
     });

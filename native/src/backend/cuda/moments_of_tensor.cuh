@@ -111,6 +111,6 @@ constexpr int moments_merge_channels = 32, moments_merge_lanes = 8;
 
 /// Blocks: (channels / moments_merge_channels, rounded up; groups); threads: moments_merge_channels times lanes.
 __global__ void __launch_bounds__(moments_merge_channels * moments_merge_lanes)
-    merge_moments_kernel(const float* partial, RowTiles tiles, MomentsOutput output);
+    merge_tile_moments_kernel(const float* partial, RowTiles tiles, MomentsOutput output);
 
 }  // namespace layerwise::cuda
