@@ -30,7 +30,11 @@ record Progress(
     @JsonInclude(JsonInclude.Include.NON_NULL) @JsonProperty("best_test_error") Double bestTestError,
     @JsonInclude(JsonInclude.Include.NON_NULL) @JsonProperty("best_epoch") Integer bestEpoch) {
 
+  /** Throws {@link IllegalArgumentException} for numbers that no run has. */
   Progress {
+    if (epoch < 1 || images < 0 || step < 0) {
+      throw new IllegalArgumentException("epoch " + epoch + ", images " + images + ", step " + step);
+    }
     sums = List.copyOf(sums);
   }
 

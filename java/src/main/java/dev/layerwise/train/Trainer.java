@@ -1,12 +1,14 @@
 package dev.layerwise.train;
 
 import dev.layerwise.LayerwiseException;
+import dev.layerwise.checkpoint.CheckpointException;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.stream.StreamedImages;
 import dev.layerwise.model.InputDescription;
 import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.Network;
+import dev.layerwise.model.StoredWeights;
 import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.Augmentation;
 import dev.layerwise.nativelib.BlockMetrics;
@@ -97,8 +99,13 @@ public final class Trainer implements AutoCloseable {
           String.format(
               "the run has begun its epoch %d already, more than the %d asked for", begun, config.training().epochs()));
     }
+    StoredWeights.check(config.model(), from.weights());
     Trainer trainer = new Trainer(config, data, directory);
     try {
+      if (from.progress().images() > data.train().count()
+          || from.progress().sums().size() != trainer.progress.sums().size()) {
+        throw new CheckpointException(checkpoint + " is damaged: its progress does not fit its network and its data");
+      }
       trainer.network.setWeights(from.weights());
       trainer.network.setOptimizerState(from.optimizerState());
       trainer.progress = from.progress();

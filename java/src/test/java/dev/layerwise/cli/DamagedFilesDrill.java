@@ -140,8 +140,9 @@ class DamagedFilesDrill {
   private static void drillDescriptions(long seed, int count, byte[] whole, Use use) throws IOException {
     Mutations mutations = new Mutations(seed);
     byte[] header = Arrays.copyOfRange(whole, 8, headerOf(whole));
+    int metadata = new String(header, StandardCharsets.ISO_8859_1).indexOf("}\"},\"");
     drill(seed, count, "x.safetensors", () -> {
-      byte[] changed = mutations.ofNumbers(header);
+      byte[] changed = mutations.ofNumbers(header, metadata);
       return ByteBuffer.allocate(8 + changed.length + whole.length - headerOf(whole))
           .order(ByteOrder.LITTLE_ENDIAN).putLong(changed.length).put(changed)
           .put(whole, headerOf(whole), whole.length - headerOf(whole)).array();

@@ -39,10 +39,10 @@ final class Mutations {
     return bytes;
   }
 
-  /** A copy of a text with one or two of its numbers changed. */
-  byte[] ofNumbers(byte[] text) {
-    byte[] bytes = anotherNumber(text, random.nextInt(text.length));
-    return random.nextBoolean() ? bytes : anotherNumber(bytes, random.nextInt(bytes.length));
+  /** A copy of a text with one or two of the numbers in its first part changed. */
+  byte[] ofNumbers(byte[] text, int firstPart) {
+    byte[] bytes = anotherNumber(text, random.nextInt(firstPart));
+    return random.nextBoolean() ? bytes : anotherNumber(bytes, random.nextInt(firstPart));
   }
 
   /** The next number in the text becomes another. */

@@ -25,7 +25,8 @@ class NativeBlockTest {
   }
 
   private NativeContext open(String device) {
-    context = NativeContext.create(device, 1, 7);
+    // What is compared below is compared to float32 rounding.
+    context = NativeContext.create(DeviceOptions.of(device, 1).withPrecision(device.equals("cpu") ? "f32" : "auto"), 7);
     context.setStep(0, 0.01);
     return context;
   }
