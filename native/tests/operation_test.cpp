@@ -58,6 +58,8 @@ bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
 }
 
 bool finished_on_cuda(const std::string& operation) {
+  // encoder_gradient calls batch_norm_gradient, which has no kernels yet, where dy itself is wanted.
+  if (operation.find("_batch_norm_d_") != std::string::npos) return false;
   for (const char* name : {"add_tensor", "classifier_loss", "convolution_forward", "encoder_gradient",
                            "hidden_gradient", "optimizer_step", "reconstruction_loss", "similarity_loss"})
     if (operation.rfind(name, 0) == 0) return true;

@@ -23,7 +23,8 @@ struct BatchNormStatistics {
   const float *mean, *variance, *scale, *d_scale, *d_shift;  // (C)
 };
 
-/// dy = a · g + b · y + c = scale · r · (g − d_shift / M − (y − mean) · r · d_scale / M), r = 1 / sqrt(variance + 1e-5).
+/// dy = a · g + b · y + c = scale · r · (g − d_shift / M − (y − mean) · r · d_scale / M),
+/// r = 1 / sqrt(variance + 1e-5).
 __global__ void __launch_bounds__(coefficient_threads)
     batch_norm_coefficients_kernel(float* coefficients, BatchNormStatistics s, int channels, float count,
                                    float epsilon) {

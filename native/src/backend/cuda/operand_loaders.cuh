@@ -196,7 +196,7 @@ class StagedLoader {
   }
 
   struct Coefficients {
-    float values[Prologue::is_identity ? 1 : width * Prologue::factors];
+    float values[Prologue::is_identity ? 1 : width * Prologue::factors] = {};
     int key = -1;
   };
 
