@@ -25,7 +25,11 @@ __device__ __forceinline__ void dropout_factors(const DropoutArguments& a, uint6
   static_assert(width == 1 || width % 4 == 0, "words come in fours");
   const RandomKey key{a.step->seed, RandomPurpose::dropout, a.stream, a.step->step};
   if constexpr (width == 1) {
-    factors[0] = random_word(key, index) < a.threshold ? 0 : a.kept;
+    const PhiloxWords words = random_words(key, index / 4);
+    uint32_t word = words.word[0];  // an index that is not known to the compiler would put the words in memory
+    LAYERWISE_UNROLL
+    for (int i = 1; i < 4; ++i) word = index % 4 == static_cast<uint64_t>(i) ? words.word[i] : word;
+    factors[0] = word < a.threshold ? 0 : a.kept;
   } else {
     for (int i = 0; i < width; i += 4) {
       const PhiloxWords words = random_words(key, index / 4 + i / 4);

@@ -82,9 +82,11 @@ __global__ void __launch_bounds__(row_tile_threads) moments_kernel(const T* x, R
                                                                    MomentsOutput output) {
   const RowTile tile = own_rows<width>(tiles);
   float count = 0, mean[width] = {}, squares[width] = {};
-  for (int64_t row = tile.begin; row < tile.end; row += tile.step) {
+  const T* from = x + tile.begin * tiles.channels + tile.channel;
+  const int64_t stride = tile.step * tiles.channels;
+  for (int64_t row = tile.begin; row < tile.end; row += tile.step, from += stride) {
     float values[width];
-    load_channels(x + row * tiles.channels + tile.channel, values);
+    load_channels(from, values);
     count += 1;
     const float share = 1 / count;
     for (int i = 0; i < width; ++i) {

@@ -129,18 +129,19 @@ __device__ __forceinline__ void do_square(const NormalizeArguments<T>& a, const 
                                           const ColumnSums<width>& sums, const WindowRow (&windows)[2],
                                           int64_t sample, int row, int column, int channel, int lane) {
   StoredChannels<width, T> y[4], shortcut[4];
-  int64_t at[4];
+  const int64_t begin = ((sample * a.height + row) * a.width + column) * a.channels + channel;
+  const auto inside = [&](int i) { return row + i / 2 < a.height && column + i % 2 < a.width; };
+  const auto at = [&](int i) { return begin + (i / 2 * a.width + i % 2) * a.channels; };
   LAYERWISE_UNROLL
   for (int i = 0; i < 4; ++i) {
-    const int r = row + i / 2, c = column + i % 2;
-    at[i] = r < a.height && c < a.width ? ((sample * a.height + r) * a.width + c) * a.channels + channel : -1;
-    if (at[i] >= 0) y[i].load(a.y + at[i]);
-    if (at[i] >= 0 && a.shortcut != nullptr) shortcut[i].load(a.shortcut + at[i]);
+    if (!inside(i)) continue;
+    y[i].load(a.y + at(i));
+    if (a.shortcut != nullptr) shortcut[i].load(a.shortcut + at(i));
   }
   float best[width] = {};
   LAYERWISE_UNROLL
   for (int i = 0; i < 4; ++i) {
-    if (at[i] < 0) continue;
+    if (!inside(i)) continue;
     float h[width];
     y[i].get(h);
     for (int j = 0; j < width; ++j) h[j] = factors.scale[j] * (h[j] - factors.mean[j]) + factors.shift[j];
@@ -150,7 +151,7 @@ __device__ __forceinline__ void do_square(const NormalizeArguments<T>& a, const 
       for (int j = 0; j < width; ++j) h[j] += addend[j];
     }
     for (int j = 0; j < width; ++j) h[j] = h[j] > 0 ? h[j] : a.negative_slope * h[j];
-    store_channels(a.h + at[i], h);
+    store_channels(a.h + at(i), h);
     if (a.pooled != nullptr) {
       for (int j = 0; j < width; ++j) {
         float& sum = sums.at(windows[i / 2].index, j, column + i % 2, lane);
@@ -161,10 +162,10 @@ __device__ __forceinline__ void do_square(const NormalizeArguments<T>& a, const 
       for (int j = 0; j < width; ++j) best[j] = i == 0 || h[j] > best[j] ? h[j] : best[j];
     } else if (a.output != nullptr) {
       for (int j = 0; j < width; ++j) h[j] *= factors.dropout[j];
-      store_channels(a.output + at[i], h);
+      store_channels(a.output + at(i), h);
     }
   }
-  if (a.max_pool && at[3] >= 0) {
+  if (a.max_pool && inside(3)) {
     for (int j = 0; j < width; ++j) best[j] *= factors.dropout[j];
     const int64_t window = (sample * (a.height / 2) + row / 2) * (a.width / 2) + column / 2;
     store_channels(a.output + window * a.channels + channel, best);
@@ -206,7 +207,7 @@ __global__ void __launch_bounds__(normalize_threads) normalize_activate_kernel(N
   const int pairs = (a.width + 1) / 2;
   const ColumnSums<width> sums{shared, pairs, a.lanes};
 
-  ChannelFactors<width> factors;
+  ChannelFactors<width> factors{};
   if (has_channels) {
     prepare_channels(a, sample, channel, factors);
     if (a.running_mean != nullptr && map == 0 && first_pair == 0) move_running_statistics<width>(a, channel);
@@ -217,7 +218,8 @@ __global__ void __launch_bounds__(normalize_threads) normalize_activate_kernel(N
       for (int pair = first_pair; pair < pairs; pair += pair_step)
         do_square(a, factors, sums, windows, sample, row, 2 * pair, channel, lane);
     if (a.pooled == nullptr) continue;
-    for (const WindowRow& window : windows) {
+    for (int r = row; r < row + 2; ++r) {  // not windows[r − row], which would put that array in memory
+      const WindowRow window = window_row_of(a, r);
       if (!window.ends || window.index >= a.pooled_height) continue;
       __syncthreads();
       finish_windows(a, sums, sample, window.index, first_channel);
