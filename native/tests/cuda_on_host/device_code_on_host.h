@@ -21,6 +21,8 @@
 #define LAYERWISE_DYNAMIC_SHARED(T, name) \
   T* const name = reinterpret_cast<T*>(::layerwise::cuda_on_host::current->block->dynamic_shared)
 
+#define LAYERWISE_UNROLL
+
 namespace layerwise::cuda {
 
 [[noreturn]] inline void fail_for_alignment(const char* what) {

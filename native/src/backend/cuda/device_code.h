@@ -10,6 +10,7 @@
 //   LAYERWISE_DYNAMIC_SHARED(T, name)          T* to the shared memory whose size the launch gives
 //   LAYERWISE_LAUNCH(kernel, grid, block, shared_bytes, stream, arguments...)
 //                                              a template's name with a comma in it needs parentheses
+//   LAYERWISE_UNROLL                           before a loop that indexes arrays which must stay in registers
 //   struct Vector16, load_vector, store_vector 16-byte accesses; the address is a multiple of 16
 //   mma_bf16_16x8x16, mma_tf32_16x8x8          d += a · b on tensor cores, fragments as in PTX's m16n8k16 and
 //                                              m16n8k8; of tf32 operands the lowest 13 bits are ignored

@@ -14,6 +14,8 @@
   extern __shared__ __align__(128) unsigned char layerwise_dynamic[]; \
   T* const name = reinterpret_cast<T*>(layerwise_dynamic)
 
+#define LAYERWISE_UNROLL _Pragma("unroll")
+
 namespace layerwise::cuda {
 
 struct alignas(16) Vector16 {

@@ -1,0 +1,39 @@
+// Convolutions and their gradients: the seam behind which an engine does the matrix products. The one behind
+// it is an implicit GEMM (implicit_gemm.cuh); linear layers are convolutions whose kernel covers the input.
+#pragma once
+
+#include "backend/cuda/operations.h"
+
+namespace layerwise::cuda {
+
+/// Moments that a convolution takes of its output on the way; none where kind is none.
+struct OutputMoments {
+  ConvolutionForward::Moments kind = ConvolutionForward::Moments::none;
+  Tensor mean, spread;
+};
+
+/// y = W ∗ x (+ bias). y is of the activations' type, or float32 for further arithmetic.
+void convolve(Device& device, const Convolution& geometry, const Tensor& x, const Tensor& weight, const Tensor& bias,
+              const Tensor& y, const OutputMoments& moments = {});
+
+/// The gradient at a convolution's output: values as they are stored, or what a prologue makes of them.
+struct OutputGradient {
+  enum class Kind {
+    stored,
+    deviation,  // factor · (values − mean) per sample and channel: coefficients (N, C, 2)
+    batch_norm  // a · values + b · (second − mean) + c per channel: coefficients (C, 4) a, b, mean, c
+  };
+  Tensor values;
+  Kind kind = Kind::stored;
+  Tensor coefficients, second;
+};
+
+/// d_weight = the gradient of the weights, float32.
+void convolve_weight_gradient(Device& device, const Convolution& geometry, const Tensor& x, const OutputGradient& d_y,
+                              const Tensor& d_weight);
+
+/// d_x = Wᵀ ∗ d_y. d_x is of the activations' type, or float32 for further arithmetic. Stored gradients only.
+void convolve_data_gradient(Device& device, const Convolution& geometry, const Tensor& d_y, const Tensor& weight,
+                            const Tensor& d_x);
+
+}  // namespace layerwise::cuda

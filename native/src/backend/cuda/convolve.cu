@@ -1,0 +1,74 @@
+#include "backend/cuda/convolution.h"
+#include "backend/cuda/epilogues.cuh"
+#include "backend/cuda/implicit_gemm_launch.h"
+#include "backend/cuda/moments.cuh"
+
+namespace layerwise::cuda {
+
+namespace {
+
+/// Moments per channel are those of one sample that holds all positions of the batch.
+struct MomentsPlan {
+  int64_t samples, positions, slots;
+};
+
+MomentsPlan plan_moments(ConvolutionForward::Moments kind, const Shape& y, int64_t rows_per_piece) {
+  const bool per_sample = kind == ConvolutionForward::Moments::sample_channel;
+  const int64_t samples = per_sample ? y.n : 1;
+  const int64_t positions = y.n * y.positions() / samples;
+  return {samples, positions, (positions + rows_per_piece - 1) / rows_per_piece + (samples > 1 ? 1 : 0)};
+}
+
+void merge_moments(const Device& device, const MomentsPlan& plan, const GemmPlan& gemm, const Tensor& pieces,
+                   const Tensor& bias, const OutputMoments& moments, int64_t channels) {
+  int threads_per_channel = 4;
+  while (threads_per_channel < plan.slots && threads_per_channel * merge_channels < most_merge_threads)
+    threads_per_channel *= 2;
+  MergeMomentsArguments arguments{};
+  arguments.pieces = static_cast<const float2*>(pieces.data);
+  arguments.channels = static_cast<int>(channels);
+  arguments.slots = static_cast<int>(plan.slots);
+  arguments.positions = static_cast<int>(plan.positions);
+  arguments.rows_per_piece = gemm.moment_rows;
+  arguments.bias = bias.as<float>();
+  arguments.deviation = moments.kind == ConvolutionForward::Moments::sample_channel;
+  arguments.mean = moments.mean.as<float>();
+  arguments.spread = moments.spread.as<float>();
+  const dim3 grid(blocks_for(channels, merge_channels), static_cast<unsigned>(plan.samples));
+  LAYERWISE_LAUNCH(merge_moments_kernel, grid, threads_per_channel * merge_channels, 0, device.stream, arguments);
+}
+
+}  // namespace
+
+void convolve(Device& device, const Convolution& geometry, const Tensor& x, const Tensor& weight, const Tensor& bias,
+              const Tensor& y, const OutputMoments& moments) {
+  const int64_t rows = y.shape.n * y.shape.positions(), depth = weight.shape.features();
+  with_storage(x.type, [&](auto* typed) {
+    using T = std::remove_pointer_t<decltype(typed)>;
+    const auto a = patches<false>(geometry, static_cast<const T*>(x.as<T>()), x.shape, y.shape);
+    const auto b = matrix_rows<T>(weight.as<T>(), y.shape.c, depth, 1);
+    const GemmPlan plan = plan_gemm<T>(device, rows, y.shape.c, depth, a.vectors && b.vectors, false);
+    ForwardEpilogue<T> epilogue{};
+    if (y.type == x.type) {
+      epilogue.output = y.as<T>();
+      epilogue.vectors = has_vectors(epilogue.output, y.shape.c);
+    } else {
+      epilogue.wide_output = y.as<float>();
+    }
+    epilogue.rows = as_int(rows);
+    epilogue.columns = as_int(y.shape.c);
+    epilogue.bias = bias.as<float>();
+    if (moments.kind == ConvolutionForward::Moments::none)
+      return run_gemm<Inner::depth, Inner::depth>(device, plan, typed, a, Unchanged{}, b, epilogue);
+
+    const MomentsPlan pieces_of = plan_moments(moments.kind, y.shape, plan.moment_rows);
+    const ArenaTensor pieces =
+        device.arena.take(DataType::float32, {pieces_of.samples, pieces_of.slots, y.shape.c, 2});
+    epilogue.moments = {static_cast<float2*>(pieces.view().data), Divisor(pieces_of.positions),
+                        static_cast<int>(pieces_of.slots)};
+    run_gemm<Inner::depth, Inner::depth>(device, plan, typed, a, Unchanged{}, b, epilogue);
+    merge_moments(device, pieces_of, plan, pieces, bias, moments, y.shape.c);
+  });
+}
+
+}  // namespace layerwise::cuda

@@ -1,0 +1,113 @@
+// The weight gradient of the similarity branch, then its data gradient with all the rest as its epilogue
+// (hidden_gradient.cuh). dz is made from z while it is loaded, in both. Bytes of the data gradient: z, h, y
+// and g, and h and z again for the weight gradient; FLOPs: 4 · N · positions · C² · KH · KW.
+#include "backend/cuda/hidden_gradient.cuh"
+
+#include "backend/cuda/affine_coefficients.h"
+#include "backend/cuda/convolution.h"
+#include "backend/cuda/dropout_factors.cuh"
+#include "backend/cuda/implicit_gemm_launch.h"
+#include "backend/cuda/sums.h"
+
+namespace layerwise::cuda {
+
+namespace {
+
+/// (N, C), or absent where nothing is dropped.
+ArenaTensor dropout_factors(const Device& device, const HiddenGradient& op) {
+  if (!op.d_output || op.dropout.probability == 0) return {};
+  ArenaTensor factors = device.arena.take(DataType::float32, Shape::matrix(op.h.shape.n, op.h.shape.c));
+  const int64_t count = factors.view().shape.elements();
+  LAYERWISE_LAUNCH(dropout_factors_kernel, blocks_for(count, 4 * dropout_factor_threads), dropout_factor_threads, 0,
+                   device.stream, factors.view().as<float>(), count, device.step, op.dropout.stream,
+                   dropout_threshold(op.dropout.probability), static_cast<float>(1 / (1 - op.dropout.probability)));
+  return factors;
+}
+
+template <class T>
+HiddenEpilogue<T> hidden_epilogue(const HiddenGradient& op, const Tensor& dropout) {
+  const Shape& map = op.h.shape;
+  HiddenEpilogue<T> e{};
+  e.g = op.g.as<T>();
+  e.h = op.h.as<T>();
+  e.rows = as_int(map.n * map.positions());
+  e.channels = static_cast<int>(map.c);
+  e.height = static_cast<int>(map.h);
+  e.width = static_cast<int>(map.w);
+  e.area = Divisor(map.positions());
+  e.row_width = Divisor(map.w);
+  e.negative_slope = static_cast<float>(op.negative_slope);
+  const AveragePooling& pooling = op.average_pooling;
+  e.d_pooled = op.d_pooled.as<T>();
+  e.pool_height = Divisor(pooling.kernel_height);
+  e.pool_width = Divisor(pooling.kernel_width);
+  e.pool_padding_height = static_cast<int>(pooling.padding_height);
+  e.pool_padding_width = static_cast<int>(pooling.padding_width);
+  e.pooled_height = static_cast<int>(op.d_pooled.shape.h);
+  e.pooled_width = static_cast<int>(op.d_pooled.shape.w);
+  e.pooled_weight = 1.0f / static_cast<float>(pooling.kernel_height * pooling.kernel_width);
+  e.d_output = op.d_output.as<T>();
+  e.max_pool = op.max_pool;
+  e.output_height = static_cast<int>(op.d_output.shape.h);
+  e.output_width = static_cast<int>(op.d_output.shape.w);
+  e.dropout = dropout.as<float>();
+  e.d_h = op.d_h.as<T>();
+  e.y = op.y.as<T>();
+  e.mean_y = op.mean_y.as<float>();
+  e.vectors = true;
+  for (const Tensor* tensor : {&op.g, &op.h, &op.d_pooled, &op.d_output, &op.d_h})
+    e.vectors = e.vectors && has_vectors<T>(tensor->as<T>(), map.c);
+  return e;
+}
+
+/// A plan for the kernel that runs without a product.
+template <class T>
+GemmPlan plan_without_product(const Device& device, const HiddenGradient& op) {
+  return plan_gemm<T>(device, op.h.shape.n * op.h.shape.positions(), op.h.shape.c, 1, false, false);
+}
+
+}  // namespace
+
+void hidden_gradient(Device& device, const HiddenGradient& op) {
+  ArenaTensor coefficients;
+  if (op.d_deviation) coefficients = deviation_coefficients(device, op);
+  const OutputGradient d_z{op.d_deviation ? op.z : op.d_z,
+                           op.d_deviation ? OutputGradient::Kind::deviation : OutputGradient::Kind::stored,
+                           coefficients, {}};
+  if (op.similarity_weight)
+    convolve_weight_gradient(device, op.similarity_convolution, op.h, d_z, op.d_similarity_weight);
+  const ArenaTensor dropout = dropout_factors(device, op);
+  with_storage(op.h.type, [&](auto* typed) {
+    using T = std::remove_pointer_t<decltype(typed)>;
+    HiddenEpilogue<T> epilogue = hidden_epilogue<T>(op, dropout);
+    ArenaTensor pairs;
+    int64_t groups = 0;
+    const auto take_pairs = [&](const GemmPlan& plan) {
+      if (!op.y) return;
+      groups = (epilogue.rows + plan.moment_rows - 1) / plan.moment_rows;
+      pairs = device.arena.take(DataType::float32, {groups, 1, op.h.shape.c, 2});
+      epilogue.pairs = static_cast<float2*>(pairs.view().data);
+    };
+    if (!op.similarity_weight) {
+      const GemmPlan plan = plan_without_product<T>(device, op);
+      take_pairs(plan);
+      LAYERWISE_LAUNCH(hidden_gradient_kernel<T>, static_cast<unsigned>(plan.row_tiles * plan.column_tiles),
+                       SmallTile::threads, 0, device.stream, epilogue, static_cast<int>(plan.column_tiles));
+    } else {
+      const DataGradientOperands<T> operands(device, op.similarity_convolution, d_z.values, op.similarity_weight,
+                                             op.h.shape);
+      take_pairs(operands.plan);
+      const auto run = [&](const auto& prologue) {
+        run_gemm<Inner::depth, Inner::extent>(device, operands.plan, typed, operands.a, prologue, operands.b,
+                                              epilogue);
+      };
+      if (d_z.kind == OutputGradient::Kind::deviation)
+        run(DeviationPrologue{coefficients.view().as<float>(), epilogue.channels});
+      else
+        run(Unchanged{});
+    }
+    if (op.y) sum_pairs(device, pairs, groups, op.d_shift, op.d_scale, op.variance_y);
+  });
+}
+
+}  // namespace layerwise::cuda

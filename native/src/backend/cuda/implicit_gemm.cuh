@@ -1,0 +1,121 @@
+// C[M, N] = Σ_k A[M, k] · B[k, N], the operands being gathered from activations and weights while they are
+// loaded: the main loop of every convolution and its gradients.
+//
+// Threads: a block takes Block::rows × Block::columns of C (blockIdx.x, neighbours along N, so that they
+// find the same rows of A in the L2 cache) and the piece blockIdx.z of the sum over k; its warps divide C
+// as gemm_arithmetic.cuh says. Tiles of A and B pass through `stages` buffers in shared memory: while one is
+// multiplied, the next ones are on their way (operand_loaders.cuh). At the end the block's part of C lies in
+// shared memory as float32, in place of the tiles, and the epilogue does with it what the operation wants.
+//
+// FLOPs: 2 · M · N · K. Bytes: each operand and C once, as the operation's own header says.
+// Floor on an H100: max(FLOPs / 790 TFLOP/s for bf16, bytes / 3.0 TB/s).
+#pragma once
+
+#include <type_traits>
+
+#include "backend/cuda/gemm_arithmetic.cuh"
+#include "backend/cuda/operand_loaders.cuh"
+
+namespace layerwise::cuda {
+
+/// How the two operands are laid out and loaded.
+template <Inner a, Inner b, bool async_a_, bool async_b_>
+struct Layout {
+  static constexpr Inner inner_a = a, inner_b = b;
+  static constexpr bool async_a = async_a_, async_b = async_b_;
+};
+
+/// One kind of implicit GEMM. The epilogue is called as
+/// epilogue.template finish<Block>(part of C in shared memory, first row, first column, piece of the sum).
+template <class Block_, class Product_, class Layout_, class SourceA, class Prologue, class SourceB, class Epilogue>
+struct ImplicitGemm {
+  using Block = Block_;
+  using Product = Product_;
+  using T = typename Product::T;
+  using TileA = SharedTile<T, Layout_::inner_a, Block::rows, Product::depth>;
+  using TileB = SharedTile<T, Layout_::inner_b, Block::columns, Product::depth>;
+  template <bool async, class Source, class P, class Tile>
+  using Loader = std::conditional_t<async, AsyncLoader<T, Source, P, Tile, Block::threads>,
+                                    StagedLoader<T, Source, P, Tile, Block::threads>>;
+  using LoaderA = Loader<Layout_::async_a, SourceA, Prologue, TileA>;
+  using LoaderB = Loader<Layout_::async_b, SourceB, Unchanged, TileB>;
+
+  static constexpr int stages = 4;
+  static constexpr int stage_bytes = TileA::bytes + TileB::bytes;
+  static constexpr int shared_bytes =
+      stages * stage_bytes > Block::accumulator_bytes ? stages * stage_bytes : Block::accumulator_bytes;
+  // Two large blocks or four small ones on a multiprocessor: up to 128 registers per thread. The scalar
+  // products of float32 hold more.
+  static constexpr int blocks_per_multiprocessor =
+      std::is_same_v<Product, Float32Product<Block>> ? 1 : 512 / Block::threads;
+
+  struct Arguments {
+    SourceA a;
+    Prologue prologue;
+    SourceB b;
+    Epilogue epilogue;
+    int column_tiles;           // blocks along N
+    int depth_tiles;            // tiles of the whole sum, Product::depth terms each
+    int depth_tiles_per_piece;
+  };
+};
+
+template <class Gemm>
+__global__ void __launch_bounds__(Gemm::Block::threads, Gemm::blocks_per_multiprocessor)
+    implicit_gemm_kernel(typename Gemm::Arguments arguments) {
+  using T = typename Gemm::T;
+  constexpr int depth = Gemm::Product::depth, stages = Gemm::stages;
+  LAYERWISE_DYNAMIC_SHARED(unsigned char, shared);
+  const auto tile_a = [shared](int tile) {
+    return reinterpret_cast<T*>(shared + tile % stages * Gemm::stage_bytes);
+  };
+  const auto tile_b = [shared](int tile) {
+    return reinterpret_cast<T*>(shared + tile % stages * Gemm::stage_bytes + Gemm::TileA::bytes);
+  };
+
+  const int block = static_cast<int>(blockIdx.x), piece = static_cast<int>(blockIdx.z);
+  const int first_row = block / arguments.column_tiles * Gemm::Block::rows;
+  const int first_column = block % arguments.column_tiles * Gemm::Block::columns;
+  const int first_tile = piece * arguments.depth_tiles_per_piece;
+  const int tiles = min(arguments.depth_tiles_per_piece, arguments.depth_tiles - first_tile);
+
+  typename Gemm::LoaderA a(arguments.a, arguments.prologue, first_row);
+  const Unchanged unchanged;
+  typename Gemm::LoaderB b(arguments.b, unchanged, first_column);
+  const auto fetch = [&](int tile) {
+    a.fetch((first_tile + tile) * depth, tile_a(tile));
+    b.fetch((first_tile + tile) * depth, tile_b(tile));
+  };
+  const auto store = [&](int tile) {
+    a.store(tile_a(tile));
+    b.store(tile_b(tile));
+  };
+
+  for (int tile = 0; tile < stages - 1; ++tile) {
+    if (tile < tiles) {
+      fetch(tile);
+      store(tile);
+    }
+    copy_async_commit();
+  }
+
+  typename Gemm::Product product;
+  for (int tile = 0; tile < tiles; ++tile) {
+    copy_async_wait<stages - 2>();
+    __syncthreads();  // this tile is there for all, and nobody reads the one before it any more
+    const int ahead = tile + stages - 1;
+    if (ahead < tiles) fetch(ahead);
+    copy_async_commit();
+    product.template accumulate<typename Gemm::TileA, typename Gemm::TileB>(tile_a(tile), tile_b(tile));
+    if (ahead < tiles) store(ahead);
+  }
+  copy_async_wait<0>();
+  __syncthreads();
+
+  float* const sums = reinterpret_cast<float*>(shared);
+  product.template store<typename Gemm::TileA, typename Gemm::TileB>(sums);
+  __syncthreads();
+  arguments.epilogue.template finish<typename Gemm::Block>(sums, first_row, first_column, piece);
+}
+
+}  // namespace layerwise::cuda
