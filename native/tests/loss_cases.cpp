@@ -162,6 +162,7 @@ void add_loss_cases(std::vector<OperationCase>& cases) {
       {"one_feature", {5, 1, 1, 1}, 5},
       {"classes_100", {33, 4, 4, 16}, 100, 0.5},
       {"many_features", {5, 8, 8, 32}, 10},
+      {"several_tiles", {130, 1, 1, 200}, 72, 0.5},
       changed<C>({"zero_weights", {16, 1, 1, 33}, 10}, [](C& c) { c.zero_weight = true; }),
       changed<C>({"no_d_x", {5, 2, 2, 5}, 10}, [](C& c) { c.d_x = false, c.logits = false; }),
       changed<C>({"loss_only", {5, 1, 1, 33}, 100}, [](C& c) { c.gradients = false; }),
@@ -190,6 +191,9 @@ void add_loss_cases(std::vector<OperationCase>& cases) {
       {"classes_100", {33, 1, 1, 100}, 100},
       {"two_classes", {16, 2, 2, 5}, 2},
       {"batch_of_tiles", {130, 1, 1, 64}, 10},
+      changed<S>({"batch_of_tiles_and_targets", {130, 1, 1, 200}, 10, 0.5}, [](S& s) {
+        s.code_size = 16, s.inspected = true, s.input = {130, 1, 1, 100}, s.input_scale = 0.5;
+      }),
       changed<S>({"deviations", {16, 1, 1, 33}, 10},
                  [](S& s) { s.deviations = s.nonnegative = s.inspected = true; }),
       changed<S>({"zero_vectors", {5, 1, 1, 16}, 10}, [](S& s) { s.high = 0, s.inspected = true; }),

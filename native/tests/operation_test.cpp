@@ -58,7 +58,8 @@ bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
 }
 
 bool finished_on_cuda(const std::string& operation) {
-  for (const char* name : {"add_tensor", "convolution_forward", "encoder_gradient", "hidden_gradient", "reconstruction_loss", "optimizer_step"})
+  for (const char* name : {"add_tensor", "classifier_loss", "convolution_forward", "encoder_gradient", "hidden_gradient",
+                           "optimizer_step", "reconstruction_loss", "similarity_loss"})
     if (operation.rfind(name, 0) == 0) return true;
   return false;
 }

@@ -8,6 +8,7 @@ set(layerwise_cuda_host_sources
 set(layerwise_cuda_kernel_sources
   ${CMAKE_CURRENT_LIST_DIR}/add_tensor.cu
   ${CMAKE_CURRENT_LIST_DIR}/affine_coefficients.cu
+  ${CMAKE_CURRENT_LIST_DIR}/classifier_loss.cu
   ${CMAKE_CURRENT_LIST_DIR}/convolution_forward.cu
   ${CMAKE_CURRENT_LIST_DIR}/convolve.cu
   ${CMAKE_CURRENT_LIST_DIR}/convolve_data_gradient.cu
@@ -17,6 +18,7 @@ set(layerwise_cuda_kernel_sources
   ${CMAKE_CURRENT_LIST_DIR}/hidden_gradient.cu
   ${CMAKE_CURRENT_LIST_DIR}/optimizer_step.cu
   ${CMAKE_CURRENT_LIST_DIR}/reconstruction_loss.cu
+  ${CMAKE_CURRENT_LIST_DIR}/similarity_loss.cu
   ${CMAKE_CURRENT_LIST_DIR}/sums.cu)
 # A library of its own brings its own copy of what it needs from the core.
 set(layerwise_cuda_library_sources

@@ -14,8 +14,6 @@ namespace {
 void load_batch(Device&, const LoadBatch&) { fail_unfinished("load_batch"); }
 void moments_of_tensor(Device&, const MomentsOfTensor&) { fail_unfinished("moments_of_tensor"); }
 void normalize_activate(Device&, const NormalizeActivate&) { fail_unfinished("normalize_activate"); }
-void classifier_loss(Device&, const ClassifierLoss&) { fail_unfinished("classifier_loss"); }
-void similarity_loss(Device&, const SimilarityLoss&) { fail_unfinished("similarity_loss"); }
 void deviation_gradient(Device&, const DeviationGradient&) { fail_unfinished("deviation_gradient"); }
 void batch_norm_gradient(Device&, const BatchNormGradient&) { fail_unfinished("batch_norm_gradient"); }
 void drop_elements(Device&, const DropElements&) { fail_unfinished("drop_elements"); }
