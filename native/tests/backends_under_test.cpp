@@ -18,9 +18,10 @@ DeviceOptions threads(int count, const std::string& engine = "auto") {
 }
 
 #ifdef LAYERWISE_CUDA_ON_HOST
-std::unique_ptr<Backend> make_cuda_on_host(Precision precision) {
+std::unique_ptr<Backend> make_cuda_on_host(Precision precision, const std::string& engine = "fused") {
   DeviceOptions options;
   options.precision = precision;
+  options.engine = engine;
   return make_cuda_backend("cuda-on-host", options);
 }
 #endif
@@ -38,6 +39,9 @@ const std::vector<BackendUnderTest>& backends_under_test() {
       // Held to the operations that have kernels: see finished_on_cuda in operation_test.cpp.
       {"cuda_on_host_f32", [] { return make_cuda_on_host(Precision::f32); }},
       {"cuda_on_host_bf16", [] { return make_cuda_on_host(Precision::bf16); }},
+      // With loops in place of cuBLAS and cuDNN: what the backend does around them.
+      {"cuda_on_host_libraries_f32", [] { return make_cuda_on_host(Precision::f32, "cudnn"); }},
+      {"cuda_on_host_libraries_bf16", [] { return make_cuda_on_host(Precision::bf16, "cudnn"); }},
 #endif
   };
   return backends;

@@ -17,12 +17,14 @@ final class RunPrinter implements TrainingSession.Reporter {
   private final PrintWriter out;
   private final PrintWriter err;
   private final boolean json;
+  private final boolean verbose;
   private Path folder;
 
-  RunPrinter(PrintWriter out, PrintWriter err, boolean json) {
+  RunPrinter(PrintWriter out, PrintWriter err, boolean json, boolean verbose) {
     this.out = out;
     this.err = err;
     this.json = json;
+    this.verbose = verbose;
   }
 
   private record Done(
@@ -84,6 +86,14 @@ final class RunPrinter implements TrainingSession.Reporter {
       }
     }
     out.flush();
+  }
+
+  @Override
+  public void usedEngines(String choices) {
+    if (verbose && !choices.isEmpty()) {
+      err.printf("engines%n%s", choices.indent(2));
+      err.flush();
+    }
   }
 
   @Override

@@ -219,7 +219,9 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   private int train(RunConfig config, Path checkpoint, DataSet<?> images, RunDirectory directory) {
-    RunPrinter printer = new RunPrinter(spec.commandLine().getOut(), spec.commandLine().getErr(), common.json);
+    RunPrinter printer =
+        new RunPrinter(
+            spec.commandLine().getOut(), spec.commandLine().getErr(), common.json, common.verbose);
     TrainingSession session = new TrainingSession();
     TrainingResult result =
         StopOnSignal.run(

@@ -18,6 +18,9 @@ final class TrainingSession {
     /** Training is about to begin with an epoch, counted from 1. */
     void started(RunConfig config, DataSet<?> images, Path folder, int epoch);
 
+    /** Which engine did which operation, a line each; empty where fixed rules decide. */
+    default void usedEngines(String choices) {}
+
     /** The run is finished, or was stopped and can be resumed. */
     void ended(TrainingResult result, Path folder);
   }
@@ -51,6 +54,7 @@ final class TrainingSession {
       entrust(run);
       reporter.started(config, images, directory.path(), run.epoch());
       TrainingResult result = run.run(reporter);
+      reporter.usedEngines(run.engineChoices());
       reporter.ended(result, directory.path());
       return result;
     }

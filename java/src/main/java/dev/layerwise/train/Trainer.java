@@ -113,6 +113,11 @@ public final class Trainer implements AutoCloseable {
     return progress.epoch();
   }
 
+  /** See {@link NativeContext#engineChoices}. */
+  public String engineChoices() {
+    return context.engineChoices();
+  }
+
   /** Asks a running {@link #run} to stop after the step in hand; from any thread. */
   public void requestStop() {
     stopRequested = true;
