@@ -5,6 +5,10 @@
 #include "backend/cuda/cuda_backend.h"
 #endif
 #include "backend/reference/reference_backend.h"
+#ifdef LAYERWISE_CUDA
+#include "block/cuda_loader.h"
+#include "core/error.h"
+#endif
 
 namespace layerwise::test {
 
@@ -26,24 +30,54 @@ std::unique_ptr<Backend> make_cuda_on_host(Precision precision, const std::strin
 }
 #endif
 
+#ifdef LAYERWISE_CUDA
+std::unique_ptr<Backend> make_cuda(Precision precision, const std::string& engine) {
+  DeviceOptions options;
+  options.precision = precision;
+  options.engine = engine;
+  return open_cuda_backend("cuda", options);
+}
+
+/// On the GPU of this machine, if it has one.
+void add_cuda(std::vector<BackendUnderTest>& backends) {
+  const auto add = [&](const std::string& name, const std::string& engine) {
+    try {
+      make_cuda(Precision::f32, engine);
+    } catch (const Error&) {
+      return;  // no GPU, or no libraries for that engine
+    }
+    backends.push_back({name + "_f32", [engine] { return make_cuda(Precision::f32, engine); }});
+    backends.push_back({name + "_bf16", [engine] { return make_cuda(Precision::bf16, engine); }});
+  };
+  add("cuda", "fused");
+  add("cuda_libraries", "cudnn");
+}
+#endif
+
 }  // namespace
 
 const std::vector<BackendUnderTest>& backends_under_test() {
-  static const std::vector<BackendUnderTest> backends = {
-      {"reference", make_reference_backend},  // against itself: guards, untouched inputs, unwritten outputs
-      {"cpu_1_thread", [] { return make_cpu_backend(threads(1)); }},
-      {"cpu_2_threads", [] { return make_cpu_backend(threads(2)); }},
-      {"cpu_winograd_1_thread", [] { return make_cpu_backend(threads(1, "winograd")); }},
-      {"cpu_winograd_2_threads", [] { return make_cpu_backend(threads(2, "winograd")); }},
+  static const std::vector<BackendUnderTest> backends = [] {
+    std::vector<BackendUnderTest> all = {
+        {"reference", make_reference_backend},  // against itself: guards, untouched inputs, unwritten outputs
+        {"cpu_1_thread", [] { return make_cpu_backend(threads(1)); }},
+        {"cpu_2_threads", [] { return make_cpu_backend(threads(2)); }},
+        {"cpu_winograd_1_thread", [] { return make_cpu_backend(threads(1, "winograd")); }},
+        {"cpu_winograd_2_threads", [] { return make_cpu_backend(threads(2, "winograd")); }},
 #ifdef LAYERWISE_CUDA_ON_HOST
-      // Held to the operations that have kernels: see finished_on_cuda in operation_test.cpp.
-      {"cuda_on_host_f32", [] { return make_cuda_on_host(Precision::f32); }},
-      {"cuda_on_host_bf16", [] { return make_cuda_on_host(Precision::bf16); }},
-      // With loops in place of cuBLAS and cuDNN: what the backend does around them.
-      {"cuda_on_host_libraries_f32", [] { return make_cuda_on_host(Precision::f32, "cudnn"); }},
-      {"cuda_on_host_libraries_bf16", [] { return make_cuda_on_host(Precision::bf16, "cudnn"); }},
+        // Held to the operations that have kernels: see finished_on_cuda in operation_test.cpp.
+        {"cuda_on_host_f32", [] { return make_cuda_on_host(Precision::f32); }},
+        {"cuda_on_host_bf16", [] { return make_cuda_on_host(Precision::bf16); }},
+        // With loops in place of cuBLAS and cuDNN: what the backend does around them.
+        {"cuda_on_host_libraries_f32", [] { return make_cuda_on_host(Precision::f32, "cudnn"); }},
+        {"cuda_on_host_libraries_bf16", [] { return make_cuda_on_host(Precision::bf16, "cudnn"); }},
 #endif
-  };
+    };
+#ifdef LAYERWISE_CUDA
+    add_cuda(all);
+#endif
+    return all;
+  }();
   return backends;
 }
 
