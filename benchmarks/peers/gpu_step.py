@@ -104,7 +104,10 @@ class Trainer:
     def __init__(self, network, options):
         device = torch.device(options.device)
         self.autocast = lambda: torch.autocast(device.type, torch.bfloat16, enabled=options.precision == "bf16")
-        compile_function = (lambda f: f) if options.no_compile else lambda f: torch.compile(f, mode=options.compile_mode)
+
+        def compile_function(function):
+            return function if options.no_compile else torch.compile(function, mode=options.compile_mode)
+
         self.network = network
         self.blocks = []
         for module in network.hidden_modules():

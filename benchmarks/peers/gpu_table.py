@@ -40,7 +40,10 @@ def matrix_rate(operations):
 
 def print_steps(steps, peak):
     print("Whole training steps; x is how many times as fast as PyTorch\n")
-    print(f"{'network':<14} {'engine':<8} {'step ms':>9} {'fastest':>9} {'images/s':>10} {'TFLOP/s':>8} {'of peak':>8} {'x':>6}")
+    print(
+        f"{'network':<14} {'engine':<8} {'step ms':>9} {'fastest':>9} {'images/s':>10} {'TFLOP/s':>8} {'of peak':>8}"
+        f" {'x':>6}"
+    )
     for network, engines in steps.items():
         peer = result(engines[PEER]) if PEER in engines else None
         for engine, events in engines.items():

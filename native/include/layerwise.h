@@ -292,6 +292,9 @@ typedef struct layerwise_metrics {
 /* Reads the means since the last call, and starts anew. A block without a classifier counts no errors. */
 LAYERWISE_API layerwise_status layerwise_block_metrics(layerwise_block* block, layerwise_metrics* metrics);
 
+/* The same means without starting anew: what is counted later is added to what these are of. */
+LAYERWISE_API layerwise_status layerwise_block_metrics_so_far(layerwise_block* block, layerwise_metrics* metrics);
+
 /* ---- what a block holds -------------------------------------------------------------------------- */
 
 typedef enum layerwise_tensor_role {

@@ -305,13 +305,29 @@ layerwise_status layerwise_block_local_logits(layerwise_block* block, const laye
   });
 }
 
+namespace {
+
+layerwise_metrics metrics_of(const BlockMetrics& read) {
+  return {read.similarity_loss, read.prediction_loss, read.unsupervised_loss, read.errors, read.samples};
+}
+
+}  // namespace
+
 layerwise_status layerwise_block_metrics(layerwise_block* block, layerwise_metrics* metrics) {
   return guarded(name_of(block), [&] {
     given(block, "block");
     given(metrics, "metrics");
     block->context->backend().enter();
-    const BlockMetrics read = block->block->read_metrics();
-    *metrics = {read.similarity_loss, read.prediction_loss, read.unsupervised_loss, read.errors, read.samples};
+    *metrics = metrics_of(block->block->read_metrics());
+  });
+}
+
+layerwise_status layerwise_block_metrics_so_far(layerwise_block* block, layerwise_metrics* metrics) {
+  return guarded(name_of(block), [&] {
+    given(block, "block");
+    given(metrics, "metrics");
+    block->context->backend().enter();
+    *metrics = metrics_of(block->block->metrics_so_far());
   });
 }
 

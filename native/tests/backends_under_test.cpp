@@ -14,11 +14,12 @@ namespace layerwise::test {
 
 namespace {
 
-DeviceOptions threads(int count, const std::string& engine = "auto") {
+BackendUnderTest cpu(const std::string& name, int threads, Precision precision, const std::string& engine = "auto") {
   DeviceOptions options;
-  options.threads = count;
+  options.threads = threads;
+  options.precision = precision;
   options.engine = engine;
-  return options;
+  return {name, [options] { return make_cpu_backend(options); }};
 }
 
 #ifdef LAYERWISE_CUDA_ON_HOST
@@ -60,19 +61,23 @@ const std::vector<BackendUnderTest>& backends_under_test() {
   static const std::vector<BackendUnderTest> backends = [] {
     std::vector<BackendUnderTest> all = {
         {"reference", make_reference_backend},  // against itself: guards, untouched inputs, unwritten outputs
-        {"cpu_1_thread", [] { return make_cpu_backend(threads(1)); }},
-        {"cpu_2_threads", [] { return make_cpu_backend(threads(2)); }},
-        {"cpu_winograd_1_thread", [] { return make_cpu_backend(threads(1, "winograd")); }},
-        {"cpu_winograd_2_threads", [] { return make_cpu_backend(threads(2, "winograd")); }},
-#ifdef LAYERWISE_CUDA_ON_HOST
-        // Held to the operations that have kernels: see finished_on_cuda in operation_test.cpp.
-        {"cuda_on_host_f32", [] { return make_cuda_on_host(Precision::f32); }},
-        {"cuda_on_host_bf16", [] { return make_cuda_on_host(Precision::bf16); }},
-        // With loops in place of cuBLAS and cuDNN: what the backend does around them.
-        {"cuda_on_host_libraries_f32", [] { return make_cuda_on_host(Precision::f32, "cudnn"); }},
-        {"cuda_on_host_libraries_bf16", [] { return make_cuda_on_host(Precision::bf16, "cudnn"); }},
-#endif
+        cpu("cpu_1_thread", 1, Precision::f32),
+        cpu("cpu_2_threads", 2, Precision::f32),
+        cpu("cpu_winograd_1_thread", 1, Precision::f32, "winograd"),
+        cpu("cpu_winograd_2_threads", 2, Precision::f32, "winograd"),
     };
+    if (cpu_supports_bfloat16()) {
+      all.push_back(cpu("cpu_bf16_1_thread", 1, Precision::bf16));
+      all.push_back(cpu("cpu_bf16_2_threads", 2, Precision::bf16));
+      all.push_back(cpu("cpu_bf16_winograd", 2, Precision::bf16, "winograd"));
+    }
+#ifdef LAYERWISE_CUDA_ON_HOST
+    all.push_back({"cuda_on_host_f32", [] { return make_cuda_on_host(Precision::f32); }});
+    all.push_back({"cuda_on_host_bf16", [] { return make_cuda_on_host(Precision::bf16); }});
+    // With loops in place of cuBLAS and cuDNN: what the backend does around them.
+    all.push_back({"cuda_on_host_libraries_f32", [] { return make_cuda_on_host(Precision::f32, "cudnn"); }});
+    all.push_back({"cuda_on_host_libraries_bf16", [] { return make_cuda_on_host(Precision::bf16, "cudnn"); }});
+#endif
 #ifdef LAYERWISE_CUDA
     add_cuda(all);
 #endif

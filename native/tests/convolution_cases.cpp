@@ -16,12 +16,13 @@ void run_forward(Operands& operands, const Geometry& geometry, Moments moments, 
   if (bias) op.bias = operands.parameter(Shape::vector(out.c), -0.25, 0.25);
   op.y = operands.activation_output("y", out, {geometry.fan_in() + 1});
   op.moments = moments;
+  // Those of y as it is stored are one rounding away from those of the sums.
   if (moments == Moments::channel) {
-    const Tolerance tolerance{geometry.fan_in() + static_cast<double>(out.n) * positions, 0, 0};
+    const Tolerance tolerance{geometry.fan_in() + static_cast<double>(out.n) * positions, 0, 1};
     op.mean = operands.parameter_output("mean", Shape::vector(out.c), tolerance);
     op.spread = operands.parameter_output("variance", Shape::vector(out.c), tolerance);
   } else if (moments == Moments::sample_channel) {
-    const Tolerance tolerance{geometry.fan_in() + positions, 0, 0};
+    const Tolerance tolerance{geometry.fan_in() + positions, 0, 1};
     op.mean = operands.parameter_output("mean", Shape::matrix(out.n, out.c), tolerance);
     op.spread = operands.parameter_output("deviation", Shape::matrix(out.n, out.c), tolerance);
   }

@@ -36,6 +36,7 @@ const std::vector<Geometry>& geometries() {
       {"linear",               9,  1,  1,  33, 100, 1, 1, 1, 0},
       {"linear_one_sample",    1,  1,  1, 100,  16, 1, 1, 1, 0},
       {"several_tiles",        5, 16, 16,  32,  64, 3, 3, 1, 1},
+      {"large_tiles",          2, 16, 17,  16, 136, 3, 3, 1, 1},
   };
   return all;
 }

@@ -57,21 +57,12 @@ bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0;
 }
 
-bool finished_on_cuda(const std::string& operation) {
-  for (const char* name : {"add_tensor", "classifier_loss", "convolution_forward", "encoder_gradient", "hidden_gradient",
-                           "optimizer_step", "reconstruction_loss", "similarity_loss"})
-    if (operation.rfind(name, 0) == 0) return true;
-  return false;
-}
-
 }  // namespace
 
 class OperationTest : public testing::TestWithParam<std::tuple<BackendUnderTest, OperationCase>> {};
 
 TEST_P(OperationTest, matches_reference) {
   const auto& [under_test, operation] = GetParam();
-  if (under_test.name.rfind("cuda", 0) == 0 && !finished_on_cuda(operation.name))
-    GTEST_SKIP() << "the CUDA backend has no kernels for this operation yet";
   const std::unique_ptr<Backend> backend = under_test.make();
   const DataType activations = backend->activation_type();
   const std::unique_ptr<Backend> reference = make_reference_backend();

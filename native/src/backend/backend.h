@@ -100,7 +100,7 @@ struct LoadBatch {
   Tensor labels;            // out, int32 vector (N)
 };
 
-/// y = W ∗ x (+ bias), and moments of y.
+/// y = W ∗ x (+ bias), and moments of y, before or after it is rounded to A.
 /// Bytes: read x, write y.
 struct ConvolutionForward {
   enum class Moments {

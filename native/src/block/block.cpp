@@ -15,14 +15,19 @@ Block::Block(std::shared_ptr<Context> context, std::string name, uint32_t index,
       parameters_(context_, index, optimizer.rule, optimizer.momentum, optimizer.weight_decay),
       metrics_(context_, DataType::uint8, Shape::vector(sizeof(Metrics)), &Context::parameter_bytes) {}
 
-BlockMetrics Block::read_metrics() {
+BlockMetrics Block::metrics_so_far() const {
   Metrics sums;
   backend().copy_to_host(&sums, metrics(), sizeof sums);
-  backend().fill_zero(metrics(), sizeof sums);
-  const double samples = std::exchange(samples_, 0);
-  const double divisor = samples > 0 ? samples : 1;
+  const double divisor = samples_ > 0 ? samples_ : 1;
   return {similarity_weight() * sums.similarity_loss / divisor, prediction_weight() * sums.prediction_loss / divisor,
-          sums.unsupervised_loss / divisor, sums.errors, samples};
+          sums.unsupervised_loss / divisor, sums.errors, samples_};
+}
+
+BlockMetrics Block::read_metrics() {
+  const BlockMetrics read = metrics_so_far();
+  backend().fill_zero(metrics(), sizeof(Metrics));
+  samples_ = 0;
+  return read;
 }
 
 void Block::count_samples(int64_t samples) {

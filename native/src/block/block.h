@@ -76,6 +76,9 @@ class Block {
   const Parameters& parameters() const { return parameters_; }
   const std::string& name() const { return name_; }
 
+  /// Means since the last reset. Losses are weighted as read_metrics() has them.
+  BlockMetrics metrics_so_far() const;
+
   /// Reads and resets. Losses are weighted by what similarity_weight() and prediction_weight() say.
   BlockMetrics read_metrics();
 

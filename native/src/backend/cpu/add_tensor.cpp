@@ -5,8 +5,11 @@
 namespace layerwise::cpu {
 
 void add_tensor(Device& device, const AddTensor& op) {
-  parallel_ranges(op.sum.shape.elements(), [&](int64_t begin, int64_t end) {
-    device.loops.add_scaled(op.sum.as<float>() + begin, op.addend.as<float>() + begin, nullptr, end - begin, 1);
+  with_storage(op.sum.type, [&](auto a) {
+    using A = decltype(a);
+    parallel_ranges(op.sum.shape.elements(), [&](int64_t begin, int64_t end) {
+      device.loops.of<A>().add(op.addend.as<A>() + begin, end - begin, op.sum.as<A>() + begin);
+    });
   });
 }
 

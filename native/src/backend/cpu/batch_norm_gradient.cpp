@@ -20,14 +20,15 @@ void batch_norm_gradient(Device& device, const BatchNormGradient& op) {
   const int64_t channels = op.g.shape.c, rows = op.g.shape.n * op.g.shape.positions();
   const BatchNormCoefficients of(device, op);
   const Partition pieces = partition_items(rows, channels);
-  parallel_for(pieces.count(), [&](int64_t i) {
-    const int64_t first = pieces.begin(i) * channels;
-    device.loops.batch_norm_gradient(op.g.as<float>() + first, op.y.as<float>() + first, of.multiplier,
-                                    of.mean_g, op.mean.as<float>(), of.slope, pieces.size(i), channels,
-                                    op.d_y.as<float>() + first);
-    if (op.addend)
-      device.loops.add_scaled(op.d_y.as<float>() + first, op.addend.as<float>() + first, nullptr,
-                              pieces.size(i) * channels, 1);
+  with_storage(op.g.type, [&](auto a) {
+    using A = decltype(a);
+    parallel_for(pieces.count(), [&](int64_t i) {
+      const int64_t first = pieces.begin(i) * channels;
+      device.loops.of<A>().batch_norm_gradient(op.g.as<A>() + first, op.y.as<A>() + first, of.multiplier, of.mean_g,
+                                               op.mean.as<float>(), of.slope,
+                                               op.addend ? op.addend.as<A>() + first : nullptr, pieces.size(i),
+                                               channels, op.d_y.as<A>() + first);
+    });
   });
 }
 

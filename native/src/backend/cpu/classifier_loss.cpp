@@ -58,7 +58,7 @@ void bias_gradient(Device& device, const Tensor& d_logits, const Tensor& d_bias)
   const ArenaTensor sum = take_doubles(device, 1, classes);
   double* const total = sum.view().as<double>();
   std::fill_n(total, classes, 0.0);
-  device.loops.add_rows(total, d_logits.as<float>(), d_logits.shape.n, classes);
+  device.loops.of<float>().add_rows(total, d_logits.as<float>(), d_logits.shape.n, classes);
   std::transform(total, total + classes, d_bias.as<float>(), [](double value) { return static_cast<float>(value); });
 }
 
@@ -97,7 +97,16 @@ void classifier_loss(Device& device, const ClassifierLoss& op) {
     }
   }
 
-  const Matrix d_rows = matrix_of(d_logits, samples, classes);
+  if (!wants_gradient) return;
+
+  // The products with x and with the weights take operands of one type.
+  ArenaTensor narrowed;
+  if (op.x.type == DataType::bfloat16) {
+    narrowed = device.arena.take(op.x.type, logits_shape);
+    device.loops.of<Bfloat16>().narrow(d_logits.view().as<float>(), logits_shape.elements(),
+                                       narrowed.view().as<Bfloat16>());
+  }
+  const Matrix d_rows = matrix_of(narrowed ? narrowed : d_logits, samples, classes);
   if (op.d_weight) {
     device.gemm.multiply(d_rows.transposed(), x, nullptr, matrix_of(op.d_weight, classes, features));
     bias_gradient(device, d_logits, op.d_bias);

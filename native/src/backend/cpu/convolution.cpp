@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "backend/cpu/operations.h"
+#include "backend/cpu/parallel.h"
 
 namespace layerwise::cpu {
 
@@ -19,7 +20,8 @@ struct AsProduct {
   Matrix x(const Tensor& tensor) const { return matrix_of(tensor, rows, depth); }
   Matrix y(const Tensor& tensor) const { return matrix_of(tensor, rows, outputs); }
   Matrix weight(const Tensor& tensor) const {
-    return {tensor.as<float>() + weight_offset, outputs, depth, weight_stride, 1};
+    const auto bytes = static_cast<int64_t>(size_of(tensor.type));
+    return {tensor.as<char>() + weight_offset * bytes, tensor.type, outputs, depth, weight_stride, 1};
   }
 };
 
@@ -51,6 +53,50 @@ bool winograd_pays(const Shape& x, const Shape& y) {
   // save too few, 2×2 maps none.
   const int64_t direct = (3 * x.h - 2) * (3 * x.w - 2), winograd = 16 * tiles_of_sample;
   return std::min(x.c, y.c) >= least_channels && x.n * tiles_of_sample >= least_tiles && 2 * direct >= 3 * winograd;
+}
+
+/// Whether x is spread out, one row for each position of the output, for the weight gradient to be one matrix
+/// product. That takes no more memory than the output, and the images that a first layer sees have too few channels
+/// for oneDNN's own kernel, whose threads moreover wait for each other in a busy loop.
+bool weight_gradient_by_columns(const Convolution& geometry, const Shape& x, const Shape& y) {
+  return geometry.kernel_height * geometry.kernel_width * x.c <= y.c;
+}
+
+/// What lies under the kernel at output position (row, column) of an image: (kernel height, kernel width, channels),
+/// 0 in the padding.
+template <class A>
+void spread_position(const Convolution& geometry, const A* image, const Shape& x, int64_t row, int64_t column,
+                     A* under_kernel) {
+  const int64_t top = row * geometry.stride - geometry.padding, left = column * geometry.stride - geometry.padding;
+  const int64_t begin = std::clamp<int64_t>(-left, 0, geometry.kernel_width);
+  const int64_t end = std::clamp(x.w - left, begin, geometry.kernel_width);
+  for (int64_t y = top; y < top + geometry.kernel_height; ++y, under_kernel += geometry.kernel_width * x.c) {
+    if (y < 0 || y >= x.h) {
+      std::fill_n(under_kernel, geometry.kernel_width * x.c, A{});
+      continue;
+    }
+    std::fill_n(under_kernel, begin * x.c, A{});
+    std::copy_n(image + (y * x.w + left + begin) * x.c, (end - begin) * x.c, under_kernel + begin * x.c);
+    std::fill_n(under_kernel + end * x.c, (geometry.kernel_width - end) * x.c, A{});
+  }
+}
+
+void weight_gradient_of_columns(Device& device, const Convolution& geometry, const Tensor& x, const Tensor& d_y,
+                                const Tensor& d_weight) {
+  const Shape& y = d_y.shape;
+  const int64_t positions = y.n * y.positions(), depth = d_weight.shape.features();
+  const ArenaTensor columns = device.arena.take(x.type, Shape::matrix(positions, depth));
+  with_storage(x.type, [&](auto a) {
+    using A = decltype(a);
+    parallel_items(y.n * y.h, y.w * depth, [&](int64_t line) {
+      const A* const image = x.as<A>() + line / y.h * x.shape.features();
+      for (int64_t column = 0; column < y.w; ++column)
+        spread_position(geometry, image, x.shape, line % y.h, column,
+                        columns.view().as<A>() + (line * y.w + column) * depth);
+    });
+  });
+  device.gemm.multiply(matrix_of(d_y, positions, y.c).transposed(), matrix_of(columns, positions, depth), nullptr,
+                       matrix_of(d_weight, y.c, depth));
 }
 
 }  // namespace
@@ -97,6 +143,8 @@ void convolve_weight_gradient(Device& device, const Convolution& geometry, const
     with_storage(x.type, [&](auto a) {
       device.winograd.weight_gradient<decltype(a)>(x, d_y, SampleAffine(), d_weight);
     });
+  } else if (weight_gradient_by_columns(geometry, x.shape, d_y.shape)) {
+    weight_gradient_of_columns(device, geometry, x, d_y, d_weight);
   } else {
     device.convolution.weight_gradient(geometry, x, d_y, d_weight);
   }

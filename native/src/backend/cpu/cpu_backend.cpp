@@ -29,11 +29,11 @@ void* allocate_aligned(size_t bytes) {
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(int threads, cpu::ConvolutionEngine engine)
-      : threads_(threads), arena_(allocate_aligned, [](void* data) { std::free(data); }), device_(arena_, engine) {}
+  CpuBackend(int threads, DataType activations, cpu::ConvolutionEngine engine)
+      : threads_(threads), activations_(activations), arena_(allocate_aligned, [](void* data) { std::free(data); }), device_(arena_, engine) {}
 
   const char* name() const override { return "cpu"; }
-  DataType activation_type() const override { return DataType::float32; }
+  DataType activation_type() const override { return activations_; }
   DataType parameter_type() const override { return DataType::float32; }
 
   void* allocate(size_t bytes) override { return allocate_aligned(bytes); }
@@ -63,6 +63,7 @@ class CpuBackend final : public Backend {
 
  private:
   const int threads_;
+  const DataType activations_;
   Arena arena_;
   cpu::Device device_;
 };
@@ -74,12 +75,28 @@ cpu::ConvolutionEngine engine_named(const std::string& name) {
   fail(ErrorKind::invalid_argument, "the CPU has no engine '", name, "'; ask for auto, direct or winograd");
 }
 
+DataType activations_of(Precision precision) {
+  const cpu::Bfloat16Products products = cpu::bfloat16_products();
+  switch (precision) {
+    case Precision::f32: return DataType::float32;
+    case Precision::automatic:
+      return products == cpu::Bfloat16Products::fast ? DataType::bfloat16 : DataType::float32;
+    case Precision::bf16:
+      require(cpu_supports_bfloat16(), "precision bf16 needs a processor with AVX-512, which this one "
+              "does not have or ONEDNN_MAX_CPU_ISA does not allow; ask for precision f32 or auto");
+      return DataType::bfloat16;
+  }
+  fail(ErrorKind::invalid_argument, "there is no such precision");
+}
+
 }  // namespace
 
+bool cpu_supports_bfloat16() { return cpu::bfloat16_products() != cpu::Bfloat16Products::none; }
+
 std::unique_ptr<Backend> make_cpu_backend(const DeviceOptions& options) {
-  require(options.precision != Precision::bf16, "the CPU computes in float32; ask for precision f32 or auto");
   require(!options.tf32, "tf32 is a precision of CUDA devices; the CPU has none");
-  return std::make_unique<CpuBackend>(cpu_thread_count(options.threads), engine_named(options.engine));
+  return std::make_unique<CpuBackend>(cpu_thread_count(options.threads), activations_of(options.precision),
+                                      engine_named(options.engine));
 }
 
 }  // namespace layerwise

@@ -1,5 +1,5 @@
 // The CPU backend: oneDNN for convolutions and matrix products, loops of our own, compiled for several
-// vector extensions, for everything between them. Activations and parameters are float32.
+// vector extensions, for everything between them. Parameters are float32, activations float32 or bfloat16.
 #pragma once
 
 #include <memory>
@@ -11,6 +11,9 @@ namespace layerwise {
 
 /// Throws Error(invalid_argument) for a number of threads, precision or engine that it does not have.
 std::unique_ptr<Backend> make_cpu_backend(const DeviceOptions& options);
+
+/// Whether precision bf16 can be asked for: as far as this processor and ONEDNN_MAX_CPU_ISA allow.
+bool cpu_supports_bfloat16();
 
 /// The number of threads that `threads` stands for: itself, or where it is 0, the number of cores on
 /// which this process may run (hardware threads of one core counted once). Throws

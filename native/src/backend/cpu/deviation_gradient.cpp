@@ -18,11 +18,14 @@ ArenaTensor deviation_coefficients(Device& device, const Tensor& deviation, cons
 void deviation_gradient(Device& device, const DeviationGradient& op) {
   const Shape& shape = op.x.shape;
   const ArenaTensor coefficients = deviation_coefficients(device, op.deviation, op.d_deviation, shape.positions());
-  parallel_items(shape.n, shape.features(), [&](int64_t n) {
-    const int64_t row = n * shape.c;
-    device.loops.deviation_gradient(op.x.as<float>() + n * shape.features(), op.mean.as<float>() + row,
-                                    coefficients.view().as<float>() + row, shape.positions(), shape.c,
-                                    op.d_x.as<float>() + n * shape.features());
+  with_storage(op.x.type, [&](auto a) {
+    using A = decltype(a);
+    parallel_items(shape.n, shape.features(), [&](int64_t n) {
+      const int64_t row = n * shape.c, first = n * shape.features();
+      device.loops.of<A>().deviation_gradient(op.x.as<A>() + first, op.mean.as<float>() + row,
+                                              coefficients.view().as<float>() + row, shape.positions(), shape.c,
+                                              op.d_x.as<A>() + first);
+    });
   });
 }
 

@@ -1,4 +1,6 @@
 // Dropout: the factors of channels, and of elements.
+#include <algorithm>
+
 #include "backend/cpu/operations.h"
 #include "backend/cpu/parallel.h"
 #include "core/philox.h"
@@ -31,12 +33,18 @@ ArenaTensor dropout_factors(Device& device, const Dropout& dropout, int64_t samp
 }
 
 void drop_elements(Device& device, const DropElements& op) {
+  constexpr int64_t most = 1024;  // factors at a time, a multiple of 4
   const DropoutSequence sequence = sequence_of(device.step, op.dropout);
-  const float* const x = op.x.as<float>();
-  float* const output = op.output.as<float>();
-  parallel_ranges(op.x.shape.elements(), [&](int64_t begin, int64_t end) {
-    device.loops.dropout_factors(sequence, begin, end - begin, output + begin);
-    for (int64_t i = begin; i < end; ++i) output[i] *= x[i];
+  with_storage(op.x.type, [&](auto a) {
+    using A = decltype(a);
+    parallel_ranges(op.x.shape.elements(), [&](int64_t begin, int64_t end) {
+      float factors[most];
+      for (int64_t i = begin; i < end; i += most) {
+        const int64_t count = std::min(most, end - i);
+        device.loops.dropout_factors(sequence, i, count, factors);
+        device.loops.of<A>().scale_channels(op.x.as<A>() + i, factors, 1, count, op.output.as<A>() + i);
+      }
+    });
   });
 }
 

@@ -15,9 +15,13 @@ void bias_gradient(Device& device, const Tensor& d_y, const Tensor& d_bias) {
   const ArenaTensor sums = take_doubles(device, pieces.count(), channels);
   double* const total = sums.view().as<double>();
   const int64_t stride = sums.view().shape.c;
-  parallel_for(pieces.count(), [&](int64_t i) {
-    std::fill_n(total + i * stride, channels, 0.0);
-    device.loops.add_rows(total + i * stride, d_y.as<float>() + pieces.begin(i) * channels, pieces.size(i), channels);
+  with_storage(d_y.type, [&](auto a) {
+    using A = decltype(a);
+    parallel_for(pieces.count(), [&](int64_t i) {
+      std::fill_n(total + i * stride, channels, 0.0);
+      device.loops.of<A>().add_rows(total + i * stride, d_y.as<A>() + pieces.begin(i) * channels, pieces.size(i),
+                                    channels);
+    });
   });
   for (int64_t c = 0; c < channels; ++c) {
     double sum = 0;
@@ -48,7 +52,8 @@ void encoder_gradient(Device& device, const EncoderGradient& op) {
   if (op.y) batch_norm_gradient(device, {op.g, op.y, op.mean, op.variance, op.scale, op.d_scale, op.d_shift, {}, d_y});
   if (!op.y && d_y.data != op.g.data)
     parallel_ranges(d_y.shape.elements(), [&](int64_t begin, int64_t end) {
-      std::copy_n(op.g.as<float>() + begin, end - begin, d_y.as<float>() + begin);
+      const auto bytes = static_cast<int64_t>(size_of(d_y.type));
+      std::copy(op.g.as<char>() + begin * bytes, op.g.as<char>() + end * bytes, d_y.as<char>() + begin * bytes);
     });
   if (op.d_bias && op.y) std::fill_n(op.d_bias.as<float>(), op.d_bias.shape.elements(), 0.0f);
   if (op.d_bias && !op.y) bias_gradient(device, d_y, op.d_bias);

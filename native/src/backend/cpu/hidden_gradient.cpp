@@ -40,12 +40,15 @@ struct Sums {
   double* total_gy = nullptr;
 };
 
-/// One sample's maps: two rows of g at a time, all of it while they are in the nearest cache.
+/// One sample's maps: two rows of g at a time, all of it while they are in the nearest cache. scratch: where the
+/// two rows of dh are summed, before they are rounded to A; null where that is float, to sum them in their place.
+template <class A>
 class Sample {
  public:
-  Sample(const Device& device, const HiddenGradient& op, const float* factors, const Sums& sums, int64_t n)
-      : loops_(device.loops), op_(op), shape_(op.h.shape),
-        factor_(factors == nullptr ? nullptr : factors + n * shape_.c), sums_(sums),
+  Sample(const Device& device, const HiddenGradient& op, const float* factors, const Sums& sums, float* scratch,
+         int64_t n)
+      : all_loops_(device.loops), loops_(device.loops.of<A>()), op_(op), shape_(op.h.shape),
+        factor_(factors == nullptr ? nullptr : factors + n * shape_.c), sums_(sums), scratch_(scratch),
         first_(n * shape_.features()), n_(n) {}
 
   void run() const {
@@ -53,7 +56,7 @@ class Sample {
       const int64_t rows = std::min<int64_t>(2, shape_.h - row);
       begin_gradient(row, rows);
       if (op_.d_pooled)
-        for (int64_t r = row; r < row + rows; ++r) average_unpool(r);
+        for (int64_t r = 0; r < rows; ++r) average_unpool(row, r);
       if (op_.d_output) add_output_gradient(row, rows);
       activation_gradient(row, rows);
     }
@@ -61,55 +64,64 @@ class Sample {
 
  private:
   int64_t row_elements() const { return shape_.w * shape_.c; }
-  const float* at(const Tensor& tensor, int64_t row) const {
-    return tensor ? tensor.as<float>() + first_ + row * row_elements() : nullptr;
+  const A* at(const Tensor& tensor, int64_t row) const {
+    return tensor ? tensor.as<A>() + first_ + row * row_elements() : nullptr;
   }
-  float* g(int64_t row) const { return op_.g.as<float>() + first_ + row * row_elements(); }
+  A* g(int64_t row) const { return op_.g.as<A>() + first_ + row * row_elements(); }
+  /// The first of the two rows of dh.
+  float* dh(int64_t row) const {
+    return scratch_ != nullptr ? scratch_ : op_.g.as<float>() + first_ + row * row_elements();
+  }
 
-  /// g ← [what the similarity branch left there +] d_h.
+  /// dh ← [what the similarity branch left in g +] d_h.
   void begin_gradient(int64_t row, int64_t rows) const {
-    if (!op_.similarity_weight && op_.d_h)
-      std::copy_n(at(op_.d_h, row), rows * row_elements(), g(row));
+    if (op_.similarity_weight && scratch_ != nullptr)
+      loops_.widen(g(row), rows * row_elements(), scratch_);
+    else if (!op_.similarity_weight && op_.d_h)
+      loops_.widen(at(op_.d_h, row), rows * row_elements(), dh(row));
     else if (!op_.similarity_weight)
-      std::fill_n(g(row), rows * row_elements(), 0.0f);
-    else if (op_.d_h)
-      loops_.add_scaled(g(row), at(op_.d_h, row), nullptr, rows * shape_.w, shape_.c);
+      std::fill_n(dh(row), rows * row_elements(), 0.0f);
+    if (op_.similarity_weight && op_.d_h)
+      loops_.add_scaled(dh(row), at(op_.d_h, row), nullptr, rows * shape_.w, shape_.c);
   }
 
-  void average_unpool(int64_t row) const {
+  void average_unpool(int64_t first_row, int64_t r) const {
     const AveragePooling& pooling = op_.average_pooling;
     const Shape& windows = op_.d_pooled.shape;
-    const int64_t window = (row + pooling.padding_height) / pooling.kernel_height;
+    const int64_t window = (first_row + r + pooling.padding_height) / pooling.kernel_height;
     if (window >= windows.h) return;
     const float weight = 1.0f / static_cast<float>(pooling.kernel_height * pooling.kernel_width);
-    const float* const d_pooled = op_.d_pooled.as<float>() + n_ * windows.features() + window * windows.w * windows.c;
-    loops_.average_unpool_row(g(row), shape_.w, shape_.c, pooling.kernel_width, pooling.padding_width, windows.w,
-                              weight, d_pooled);
+    const A* const d_pooled = op_.d_pooled.as<A>() + n_ * windows.features() + window * windows.w * windows.c;
+    loops_.average_unpool_row(dh(first_row) + r * row_elements(), shape_.w, shape_.c, pooling.kernel_width,
+                              pooling.padding_width, windows.w, weight, d_pooled);
   }
 
   void add_output_gradient(int64_t row, int64_t rows) const {
     const Shape& output = op_.d_output.shape;
-    const float* const d_output = op_.d_output.as<float>() + n_ * output.features();
+    const A* const d_output = op_.d_output.as<A>() + n_ * output.features();
     if (!op_.max_pool)
-      loops_.add_scaled(g(row), d_output + row * row_elements(), factor_, rows * shape_.w, shape_.c);
+      loops_.add_scaled(dh(row), d_output + row * row_elements(), factor_, rows * shape_.w, shape_.c);
     else if (rows == 2)
-      loops_.max_unpool_rows(g(row), g(row + 1), at(op_.h, row), at(op_.h, row + 1), factor_, output.w, shape_.c,
-                             d_output + row / 2 * output.w * output.c);
+      loops_.max_unpool_rows(dh(row), dh(row) + row_elements(), at(op_.h, row), at(op_.h, row + 1), factor_, output.w,
+                             shape_.c, d_output + row / 2 * output.w * output.c);
   }
 
   void activation_gradient(int64_t row, int64_t rows) const {
-    loops_.activation_gradient(g(row), at(op_.h, row), static_cast<float>(op_.negative_slope), at(op_.y, row),
-                               op_.mean_y.as<float>(), rows * shape_.w, shape_.c, sums_.part_g, sums_.part_gy);
+    loops_.activation_gradient(dh(row), at(op_.h, row), static_cast<float>(op_.negative_slope), at(op_.y, row),
+                               op_.mean_y.as<float>(), rows * shape_.w, shape_.c, sums_.part_g, sums_.part_gy,
+                               g(row));
     if (!op_.y) return;
-    loops_.fold(sums_.total_g, sums_.part_g, shape_.c);
-    loops_.fold(sums_.total_gy, sums_.part_gy, shape_.c);
+    all_loops_.fold(sums_.total_g, sums_.part_g, shape_.c);
+    all_loops_.fold(sums_.total_gy, sums_.part_gy, shape_.c);
   }
 
-  const Loops& loops_;
+  const Loops& all_loops_;
+  const StorageLoops<A>& loops_;
   const HiddenGradient& op_;
   const Shape shape_;
   const float* factor_;
   const Sums sums_;
+  float* scratch_;
   const int64_t first_;  // element of the sample
   const int64_t n_;
 };
@@ -140,9 +152,14 @@ void hidden_gradient(Device& device, const HiddenGradient& op) {
     double* const total = totals.view().as<double>() + i * totals.view().shape.c;
     return {part, part + shape.c, total, total + shape.c};
   };
-  parallel_for(pieces.count(), [&](int64_t i) {
-    for (int64_t n = pieces.begin(i); n < pieces.end(i); ++n)
-      Sample(device, op, factors.view().as<float>(), sums_of(i), n).run();
+  ArenaTensor scratch;
+  if (op.g.type != DataType::float32) scratch = take_floats(device, pieces.count(), 2 * shape.w * shape.c);
+  with_storage(op.g.type, [&](auto a) {
+    parallel_for(pieces.count(), [&](int64_t i) {
+      float* const rows = scratch ? scratch.view().as<float>() + i * scratch.view().shape.c : nullptr;
+      for (int64_t n = pieces.begin(i); n < pieces.end(i); ++n)
+        Sample<decltype(a)>(device, op, factors.view().as<float>(), sums_of(i), rows, n).run();
+    });
   });
   if (!op.y) return;
 

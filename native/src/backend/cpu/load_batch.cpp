@@ -11,29 +11,34 @@ namespace {
 
 constexpr int64_t byte_values = 256;
 
+void put(double value, float* to) { *to = static_cast<float>(value); }
+void put(double value, Bfloat16* to) { *to = to_bfloat16(static_cast<float>(value)); }
+
 /// The normalised value of each byte, per channel: element channel · 256 + byte.
+template <class A>
 ArenaTensor normalized_bytes(Device& device, const LoadBatch& op) {
   const int64_t channels = op.pixels.shape.c;
-  ArenaTensor table = take_floats(device, channels, byte_values);
+  ArenaTensor table = device.arena.take(op.images.type, Shape::matrix(channels, byte_values));
   for (int64_t c = 0; c < channels; ++c) {
     const double mean = op.mean.as<float>()[c], deviation = op.deviation.as<float>()[c];
     for (int64_t byte = 0; byte < byte_values; ++byte)
-      table.view().as<float>()[c * byte_values + byte] =
-          static_cast<float>((static_cast<double>(byte) / 255 - mean) / deviation);
+      put((static_cast<double>(byte) / 255 - mean) / deviation, table.view().as<A>() + c * byte_values + byte);
   }
   return table;
 }
 
 /// Sets the part of the hole around (row, column) that lies in the image to 0.
-void cut_hole(float* image, const Shape& shape, int64_t row, int64_t column, int64_t length) {
+template <class A>
+void cut_hole(A* image, const Shape& shape, int64_t row, int64_t column, int64_t length) {
   const int64_t top = std::max<int64_t>(0, row - length / 2), bottom = std::min(shape.h, row + length / 2);
   const int64_t left = std::max<int64_t>(0, column - length / 2), right = std::min(shape.w, column + length / 2);
   for (int64_t y = top; y < bottom; ++y)
-    if (left < right) std::fill_n(image + (y * shape.w + left) * shape.c, (right - left) * shape.c, 0.0f);
+    if (left < right) std::fill_n(image + (y * shape.w + left) * shape.c, (right - left) * shape.c, A{});
 }
 
 /// Image i of the batch: crop, flip and normalisation in one reading, then the holes.
-void load_image(const LoadBatch& op, const StepState& step, const float* table, int64_t i) {
+template <class A>
+void load_image(const LoadBatch& op, const StepState& step, const A* table, int64_t i) {
   const Shape& shape = op.images.shape;
   const Augmentation& augmentation = op.augmentation;
   const RandomKey key{step.seed, RandomPurpose::augmentation, static_cast<uint32_t>(i), step.step};
@@ -43,7 +48,7 @@ void load_image(const LoadBatch& op, const StepState& step, const float* table, 
   const bool flipped = augmentation.horizontal_flip && random_word(key, 2) < 0x80000000u;
 
   const uint8_t* const source = op.pixels.as<uint8_t>() + op.indices.as<int32_t>()[i] * shape.features();
-  float* const image = op.images.as<float>() + i * shape.features();
+  A* const image = op.images.as<A>() + i * shape.features();
   for (int64_t y = 0; y < shape.h; ++y)
     for (int64_t x = 0; x < shape.w; ++x) {
       const int64_t source_y = y + row_offset, source_x = (flipped ? shape.w - 1 - x : x) + column_offset;
@@ -63,10 +68,12 @@ void load_image(const LoadBatch& op, const StepState& step, const float* table, 
 }  // namespace
 
 void load_batch(Device& device, const LoadBatch& op) {
-  const ArenaTensor table = normalized_bytes(device, op);
   const int64_t samples = op.images.shape.n;
-  const float* const values = table.view().as<float>();
-  parallel_items(samples, op.images.shape.features(), [&](int64_t i) { load_image(op, device.step, values, i); });
+  with_storage(op.images.type, [&](auto a) {
+    const ArenaTensor table = normalized_bytes<decltype(a)>(device, op);
+    const auto* const values = table.view().as<decltype(a)>();
+    parallel_items(samples, op.images.shape.features(), [&](int64_t i) { load_image(op, device.step, values, i); });
+  });
   for (int64_t i = 0; i < samples; ++i)
     op.labels.as<int32_t>()[i] = op.dataset_labels.as<int32_t>()[op.indices.as<int32_t>()[i]];
 }

@@ -63,6 +63,12 @@ Loops best_loops() {
 
 }  // namespace
 
+Bfloat16Products bfloat16_products() {
+  if (has_avx512_bf16() && allowed(dnnl::cpu_isa::avx512_core_bf16)) return Bfloat16Products::fast;
+  // oneDNN converts to float32 and back on the way.
+  return has_avx512() && allowed(dnnl::cpu_isa::avx512_core) ? Bfloat16Products::slow : Bfloat16Products::none;
+}
+
 const Loops& select_loops() {
   static const Loops loops = best_loops();
   return loops;

@@ -1,127 +1,174 @@
 // Gradients of pooling, activation and batch norm. Compiled once per vector extension; see loops.h.
 #include "backend/cpu/loops.h"
+#include "backend/cpu/loops_vector_type.h"
 
 namespace layerwise::cpu::LAYERWISE_LOOPS_NAMESPACE {
 
 namespace {
 
-void deviation_gradient(const float* z, const float* __restrict mean, const float* __restrict coefficient,
-                        int64_t positions, int64_t channels, float* d_z) {
-  for (int64_t p = 0; p < positions; ++p) {
-#pragma omp simd
-    for (int64_t c = 0; c < channels; ++c) d_z[p * channels + c] = coefficient[c] * (z[p * channels + c] - mean[c]);
-  }
+template <class A>
+void add(const A* addend, int64_t count, A* sum) {
+  for_channels(0, count, [=](auto lane, int64_t i) {
+    using V = decltype(lane);
+    store(sum + i, load<V>(sum + i) + load<V>(addend + i));
+  });
 }
 
-void batch_norm_gradient(const float* g, const float* __restrict y, const float* __restrict multiplier,
-                         const float* __restrict mean_g, const float* __restrict mean, const float* __restrict slope,
-                         int64_t positions, int64_t channels, float* d_y) {
-  for (int64_t p = 0; p < positions; ++p) {
-#pragma omp simd
-    for (int64_t c = 0; c < channels; ++c) {
-      const int64_t i = p * channels + c;
-      d_y[i] = multiplier[c] * (g[i] - mean_g[c] - (y[i] - mean[c]) * slope[c]);
-    }
-  }
-}
-
-void reconstruction_gradient(float* __restrict decoded, const float* __restrict bias, const float* __restrict x,
-                             float negative_slope, float scale, int64_t positions, int64_t channels,
-                             float* __restrict sum_gradient, float* __restrict sum_squares) {
+template <class A>
+void deviation_gradient(const A* z, const float* mean, const float* coefficient, int64_t positions, int64_t channels,
+                        A* d_z) {
   for (int64_t p = 0; p < positions; ++p)
-    for (int64_t c = 0; c < channels; ++c) {
+    for_channels(0, channels, [=](auto lane, int64_t c) {
+      using V = decltype(lane);
       const int64_t i = p * channels + c;
-      const float value = decoded[i] + bias[c];
-      const float slope = value > 0 ? 1 : negative_slope;
-      const float error = slope * value - x[i];
-      const float gradient = scale * error * slope;
-      decoded[i] = gradient;
-      sum_gradient[c] += gradient;
-      sum_squares[c] += error * error;
-    }
+      store(d_z + i, load<V>(coefficient + c) * (load<V>(z + i) - load<V>(mean + c)));
+    });
 }
 
-void average_unpool_row(float* __restrict g, int64_t width, int64_t channels, int64_t kernel, int64_t padding,
-                        int64_t windows, float weight, const float* __restrict d_pooled) {
+template <bool adds, class A>
+void batch_norm_gradient_as(const A* g, const A* y, const float* multiplier, const float* mean_g, const float* mean,
+                            const float* slope, const A* addend, int64_t positions, int64_t channels, A* d_y) {
+  for (int64_t p = 0; p < positions; ++p)
+    for_channels(0, channels, [=](auto lane, int64_t c) {
+      using V = decltype(lane);
+      const int64_t i = p * channels + c;
+      const V along = (load<V>(y + i) - load<V>(mean + c)) * load<V>(slope + c);
+      V value = load<V>(multiplier + c) * (load<V>(g + i) - load<V>(mean_g + c) - along);
+      if (adds) value += load<V>(addend + i);
+      store(d_y + i, value);
+    });
+}
+
+template <class A>
+void batch_norm_gradient(const A* g, const A* y, const float* multiplier, const float* mean_g, const float* mean,
+                         const float* slope, const A* addend, int64_t positions, int64_t channels, A* d_y) {
+  const auto loop = addend != nullptr ? batch_norm_gradient_as<true, A> : batch_norm_gradient_as<false, A>;
+  loop(g, y, multiplier, mean_g, mean, slope, addend, positions, channels, d_y);
+}
+
+template <class A>
+void reconstruction_gradient(A* decoded, const float* bias, const A* x, float negative_slope, float scale,
+                             int64_t positions, int64_t channels, float* sum_gradient, float* sum_squares) {
+  for (int64_t p = 0; p < positions; ++p)
+    for_channels(0, channels, [=](auto lane, int64_t c) {
+      using V = decltype(lane);
+      const int64_t i = p * channels + c;
+      const V value = load<V>(decoded + i) + load<V>(bias + c);
+      const V slope = value > 0 ? V{} + 1 : V{} + negative_slope;
+      const V error = slope * value - load<V>(x + i);
+      const V gradient = scale * error * slope;
+      store(decoded + i, gradient);
+      store(sum_gradient + c, load<V>(sum_gradient + c) + gradient);
+      store(sum_squares + c, load<V>(sum_squares + c) + error * error);
+    });
+}
+
+template <class A>
+void average_unpool_row(float* g, int64_t width, int64_t channels, int64_t kernel, int64_t padding, int64_t windows,
+                        float weight, const A* d_pooled) {
   for (int64_t x = 0; x < width; ++x) {
     const int64_t window = (x + padding) / kernel;
     if (window >= windows) break;
-    for (int64_t c = 0; c < channels; ++c) g[x * channels + c] += weight * d_pooled[window * channels + c];
+    for_channels(0, channels, [=](auto lane, int64_t c) {
+      using V = decltype(lane);
+      float* const to = g + x * channels + c;
+      store(to, load<V>(to) + weight * load<V>(d_pooled + window * channels + c));
+    });
   }
 }
 
-template <bool scaled>
-void max_unpool_rows_as(float* __restrict g_upper, float* __restrict g_lower, const float* __restrict upper,
-                        const float* __restrict lower, const float* __restrict factor, int64_t windows,
-                        int64_t channels, const float* __restrict d_output) {
-  for (int64_t j = 0; j < windows; ++j) {
-    const int64_t left = 2 * j * channels, right = left + channels;
-    for (int64_t c = 0; c < channels; ++c) {
-      const float d = scaled ? d_output[j * channels + c] * factor[c] : d_output[j * channels + c];
-      const float first = upper[left + c], second = upper[right + c];
-      const float third = lower[left + c], fourth = lower[right + c];
-      const float of_two = second > first ? second : first;
-      const float of_three = third > of_two ? third : of_two;
+template <class V>
+inline __attribute__((always_inline)) void add_to(float* sum, V value) {
+  store(sum, load<V>(sum) + value);
+}
+
+template <bool scaled, class A>
+void max_unpool_rows_as(float* g_upper, float* g_lower, const A* upper, const A* lower, const float* factor,
+                        int64_t windows, int64_t channels, const A* d_output) {
+  for (int64_t j = 0; j < windows; ++j)
+    for_channels(0, channels, [=](auto lane, int64_t c) {
+      using V = decltype(lane);
+      const int64_t left = 2 * j * channels + c, right = left + channels;
+      const V zero{};
+      V d = load<V>(d_output + j * channels + c);
+      if (scaled) d *= load<V>(factor + c);
+      const V first = load<V>(upper + left), second = load<V>(upper + right);
+      const V third = load<V>(lower + left), fourth = load<V>(lower + right);
+      const V of_two = second > first ? second : first;
+      const V of_three = third > of_two ? third : of_two;
       // Selections instead of branches: each position, the last one first, takes d or leaves it.
-      const float to_fourth = fourth > of_three ? d : 0, left_by_fourth = fourth > of_three ? 0 : d;
-      const float to_third = third > of_two ? left_by_fourth : 0, left_by_third = third > of_two ? 0 : left_by_fourth;
-      const float to_second = second > first ? left_by_third : 0, to_first = second > first ? 0 : left_by_third;
-      g_upper[left + c] += to_first;
-      g_upper[right + c] += to_second;
-      g_lower[left + c] += to_third;
-      g_lower[right + c] += to_fourth;
-    }
-  }
+      add_to<V>(g_lower + right, fourth > of_three ? d : zero);
+      d = fourth > of_three ? zero : d;
+      add_to<V>(g_lower + left, third > of_two ? d : zero);
+      d = third > of_two ? zero : d;
+      add_to<V>(g_upper + right, second > first ? d : zero);
+      add_to<V>(g_upper + left, second > first ? zero : d);
+    });
 }
 
-void max_unpool_rows(float* g_upper, float* g_lower, const float* upper, const float* lower, const float* factor,
-                     int64_t windows, int64_t channels, const float* d_output) {
-  const auto loop = factor != nullptr ? max_unpool_rows_as<true> : max_unpool_rows_as<false>;
+template <class A>
+void max_unpool_rows(float* g_upper, float* g_lower, const A* upper, const A* lower, const float* factor,
+                     int64_t windows, int64_t channels, const A* d_output) {
+  const auto loop = factor != nullptr ? max_unpool_rows_as<true, A> : max_unpool_rows_as<false, A>;
   loop(g_upper, g_lower, upper, lower, factor, windows, channels, d_output);
 }
 
-void add_scaled(float* __restrict g, const float* __restrict d_output, const float* __restrict factor,
-                int64_t positions, int64_t channels) {
+template <class A>
+void add_scaled(float* g, const A* d_output, const float* factor, int64_t positions, int64_t channels) {
   if (factor == nullptr) {
-    for (int64_t i = 0; i < positions * channels; ++i) g[i] += d_output[i];
+    for_channels(0, positions * channels, [=](auto lane, int64_t i) {
+      using V = decltype(lane);
+      add_to<V>(g + i, load<V>(d_output + i));
+    });
     return;
   }
   for (int64_t p = 0; p < positions; ++p)
-    for (int64_t c = 0; c < channels; ++c) g[p * channels + c] += d_output[p * channels + c] * factor[c];
+    for_channels(0, channels, [=](auto lane, int64_t c) {
+      using V = decltype(lane);
+      add_to<V>(g + p * channels + c, load<V>(d_output + p * channels + c) * load<V>(factor + c));
+    });
 }
 
-template <bool with_sums>
-void activation_gradient_as(float* __restrict g, const float* __restrict h, float negative_slope,
-                            const float* __restrict y, const float* __restrict mean, int64_t positions,
-                            int64_t channels, float* __restrict sum_g, float* __restrict sum_gy) {
+template <bool with_sums, class A>
+void activation_gradient_as(const float* dh, const A* h, float negative_slope, const A* y, const float* mean,
+                            int64_t positions, int64_t channels, float* sum_g, float* sum_gy, A* g) {
   for (int64_t p = 0; p < positions; ++p)
-    for (int64_t c = 0; c < channels; ++c) {
+    for_channels(0, channels, [=](auto lane, int64_t c) {
+      using V = decltype(lane);
       const int64_t i = p * channels + c;
-      const float value = h[i] > 0 ? g[i] : negative_slope * g[i];
-      g[i] = value;
-      if (with_sums) {
-        sum_g[c] += value;
-        sum_gy[c] += value * (y[i] - mean[c]);
-      }
-    }
+      const V from = load<V>(dh + i);
+      const V value = load<V>(h + i) > 0 ? from : negative_slope * from;
+      store(g + i, value);
+      if (!with_sums) return;
+      add_to<V>(sum_g + c, value);
+      add_to<V>(sum_gy + c, value * (load<V>(y + i) - load<V>(mean + c)));
+    });
 }
 
-void activation_gradient(float* g, const float* h, float negative_slope, const float* y, const float* mean,
-                         int64_t positions, int64_t channels, float* sum_g, float* sum_gy) {
-  const auto loop = y != nullptr ? activation_gradient_as<true> : activation_gradient_as<false>;
-  loop(g, h, negative_slope, y, mean, positions, channels, sum_g, sum_gy);
+template <class A>
+void activation_gradient(const float* dh, const A* h, float negative_slope, const A* y, const float* mean,
+                         int64_t positions, int64_t channels, float* sum_g, float* sum_gy, A* g) {
+  const auto loop = y != nullptr ? activation_gradient_as<true, A> : activation_gradient_as<false, A>;
+  loop(dh, h, negative_slope, y, mean, positions, channels, sum_g, sum_gy, g);
+}
+
+template <class A>
+void set_gradient_loops_of(StorageLoops<A>& loops) {
+  loops.add = add<A>;
+  loops.deviation_gradient = deviation_gradient<A>;
+  loops.batch_norm_gradient = batch_norm_gradient<A>;
+  loops.reconstruction_gradient = reconstruction_gradient<A>;
+  loops.average_unpool_row = average_unpool_row<A>;
+  loops.max_unpool_rows = max_unpool_rows<A>;
+  loops.add_scaled = add_scaled<A>;
+  loops.activation_gradient = activation_gradient<A>;
 }
 
 }  // namespace
 
 void set_gradient_loops(Loops& loops) {
-  loops.deviation_gradient = deviation_gradient;
-  loops.batch_norm_gradient = batch_norm_gradient;
-  loops.reconstruction_gradient = reconstruction_gradient;
-  loops.average_unpool_row = average_unpool_row;
-  loops.max_unpool_rows = max_unpool_rows;
-  loops.add_scaled = add_scaled;
-  loops.activation_gradient = activation_gradient;
+  set_gradient_loops_of(loops.float32);
+  set_gradient_loops_of(loops.bfloat16);
 }
 
 }  // namespace layerwise::cpu::LAYERWISE_LOOPS_NAMESPACE

@@ -1,5 +1,6 @@
 // Means, variances and channel sums. Compiled once per vector extension; see loops.h.
 #include "backend/cpu/loops.h"
+#include "backend/cpu/loops_vector_type.h"
 
 namespace layerwise::cpu::LAYERWISE_LOOPS_NAMESPACE {
 
@@ -17,24 +18,32 @@ int64_t rows_of_block(int64_t channels) {
 
 /// center = a float near the mean of each channel: the first row plus the mean difference from it, which
 /// is exact for a constant channel.
-void block_center(const float* __restrict x, int64_t rows, int64_t channels, float* __restrict center) {
-  for (int64_t c = 0; c < channels; ++c) center[c] = 0;
+template <class A>
+void block_center(const A* x, int64_t rows, int64_t channels, float* center) {
+  for_channels(0, channels, [=](auto lane, int64_t c) { store(center + c, decltype(lane){}); });
   for (int64_t r = 1; r < rows; ++r)
-    for (int64_t c = 0; c < channels; ++c) center[c] += x[r * channels + c] - x[c];
+    for_channels(0, channels, [=](auto lane, int64_t c) {
+      using V = decltype(lane);
+      store(center + c, load<V>(center + c) + (load<V>(x + r * channels + c) - load<V>(x + c)));
+    });
   const float weight = 1.0f / static_cast<float>(rows);
-  for (int64_t c = 0; c < channels; ++c) center[c] = x[c] + center[c] * weight;
+  for_channels(0, channels, [=](auto lane, int64_t c) {
+    using V = decltype(lane);
+    store(center + c, load<V>(x + c) + load<V>(center + c) * weight);
+  });
 }
 
 /// sum and squares of the differences from center.
-void block_deviations(const float* __restrict x, int64_t rows, int64_t channels, const float* __restrict center,
-                      float* __restrict sum, float* __restrict squares) {
+template <class A>
+void block_deviations(const A* x, int64_t rows, int64_t channels, const float* center, float* sum, float* squares) {
   for (int64_t c = 0; c < channels; ++c) sum[c] = squares[c] = 0;
   for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < channels; ++c) {
-      const float d = x[r * channels + c] - center[c];
-      sum[c] += d;
-      squares[c] += d * d;
-    }
+    for_channels(0, channels, [=](auto lane, int64_t c) {
+      using V = decltype(lane);
+      const V d = load<V>(x + r * channels + c) - load<V>(center + c);
+      store(sum + c, load<V>(sum + c) + d);
+      store(squares + c, load<V>(squares + c) + d * d);
+    });
 }
 
 void merge_moments(double* __restrict mean, double* __restrict squares, int64_t count,
@@ -64,8 +73,8 @@ void merge_sums(double* __restrict mean, double* __restrict squares, int64_t cou
   }
 }
 
-void moments(const float* __restrict x, int64_t rows, int64_t channels, float* __restrict scratch,
-             double* __restrict mean, double* __restrict squares) {
+template <class A>
+void moments(const A* x, int64_t rows, int64_t channels, float* scratch, double* mean, double* squares) {
   float* center = scratch;
   float* sum = scratch + channels;
   float* sum_of_squares = scratch + 2 * channels;
@@ -86,19 +95,26 @@ void fold(double* __restrict total, float* __restrict part, int64_t count) {
   }
 }
 
-void add_rows(double* __restrict total, const float* __restrict x, int64_t rows, int64_t channels) {
+template <class A>
+void add_rows(double* __restrict total, const A* __restrict x, int64_t rows, int64_t channels) {
   for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < channels; ++c) total[c] += x[r * channels + c];
+    for (int64_t c = 0; c < channels; ++c) total[c] += load<float>(x + r * channels + c);
+}
+
+template <class A>
+void set_statistics_loops_of(StorageLoops<A>& loops) {
+  loops.moments = moments<A>;
+  loops.add_rows = add_rows<A>;
 }
 
 }  // namespace
 
 void set_statistics_loops(Loops& loops) {
-  loops.moments = moments;
   loops.merge_moments = merge_moments;
   loops.merge_sums = merge_sums;
   loops.fold = fold;
-  loops.add_rows = add_rows;
+  set_statistics_loops_of(loops.float32);
+  set_statistics_loops_of(loops.bfloat16);
 }
 
 }  // namespace layerwise::cpu::LAYERWISE_LOOPS_NAMESPACE

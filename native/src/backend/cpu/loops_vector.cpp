@@ -1,6 +1,7 @@
 // Centring and normalisation of a sample's vector, and the optimisers. Compiled once per vector
 // extension; see loops.h.
 #include "backend/cpu/loops.h"
+#include "backend/cpu/loops_vector_type.h"
 
 namespace layerwise::cpu::LAYERWISE_LOOPS_NAMESPACE {
 
@@ -8,45 +9,58 @@ namespace {
 
 // Sums over a vector are kept in this many doubles side by side, element i in sum i mod 16, and folded
 // in order: the order does not depend on the width of a vector register.
-constexpr int64_t lanes = 16;
+constexpr int64_t sums_of_vector = 16;
 
-double fold_lanes(const double* sum) {
+double fold_sums(const double* sum) {
   double total = 0;
-  for (int64_t l = 0; l < lanes; ++l) total += sum[l];
+  for (int64_t l = 0; l < sums_of_vector; ++l) total += sum[l];
   return total;
 }
 
 /// Σ term(i) over [0, count).
 template <class Term>
 double sum_of(int64_t count, const Term& term) {
-  double sum[lanes] = {};
+  double sum[sums_of_vector] = {};
   int64_t i = 0;
-  for (; i + lanes <= count; i += lanes)
-    for (int64_t l = 0; l < lanes; ++l) sum[l] += term(i + l);
+  for (; i + sums_of_vector <= count; i += sums_of_vector)
+    for (int64_t l = 0; l < sums_of_vector; ++l) sum[l] += term(i + l);
   for (int64_t l = 0; i + l < count; ++l) sum[l] += term(i + l);
-  return fold_lanes(sum);
+  return fold_sums(sum);
 }
 
-double center_normalize(const float* __restrict x, int64_t count, double epsilon, float* __restrict normalized) {
+template <class A>
+void widen(const A* from, int64_t count, float* to) {
+  for_channels(0, count, [=](auto lane, int64_t i) { store(to + i, load<decltype(lane)>(from + i)); });
+}
+
+template <class A>
+void narrow(const float* from, int64_t count, A* to) {
+  for_channels(0, count, [=](auto lane, int64_t i) { store(to + i, load<decltype(lane)>(from + i)); });
+}
+
+template <class A>
+double center_normalize(const A* __restrict x, int64_t count, double epsilon, float* __restrict normalized) {
   // In double a constant vector has exactly its value as mean, and so a norm of exactly 0.
-  const double mean = sum_of(count, [x](int64_t i) { return static_cast<double>(x[i]); }) / static_cast<double>(count);
-  const double squares = sum_of(count, [x, mean](int64_t i) {
-    const double centered = x[i] - mean;
+  const auto element = [x](int64_t i) { return static_cast<double>(load<float>(x + i)); };
+  const double mean = sum_of(count, element) / static_cast<double>(count);
+  const double squares = sum_of(count, [element, mean](int64_t i) {
+    const double centered = element(i) - mean;
     return centered * centered;
   });
   const double norm = __builtin_sqrt(squares);
   const double reciprocal = 1.0 / (epsilon + norm);
-  for (int64_t i = 0; i < count; ++i) normalized[i] = static_cast<float>((x[i] - mean) * reciprocal);
+  for (int64_t i = 0; i < count; ++i) normalized[i] = static_cast<float>((element(i) - mean) * reciprocal);
   return norm;
 }
 
 // With c the centred vector, r its norm and X = c / (ε + r):
 //   dc = dX / (ε + r) − X · (X·dX) / r,   dx = dc − mean(dc).
 // The mean of X is 0, so that mean(dc) = mean(dX) / (ε + r).
-void center_normalize_gradient(float* __restrict gradient, const float* __restrict normalized, int64_t count,
-                               double epsilon, double norm) {
+template <class A>
+void center_normalize_gradient(const float* gradient, const float* normalized, int64_t count, double epsilon,
+                               double norm, A* d_x) {
   if (!(norm > 0)) {
-    for (int64_t i = 0; i < count; ++i) gradient[i] = 0;
+    for_channels(0, count, [=](auto lane, int64_t i) { store(d_x + i, decltype(lane){}); });
     return;
   }
   const double along = sum_of(count, [=](int64_t i) { return static_cast<double>(gradient[i]) * normalized[i]; });
@@ -55,7 +69,10 @@ void center_normalize_gradient(float* __restrict gradient, const float* __restri
   const auto mean = static_cast<float>(total / static_cast<double>(count));
   const auto scale = static_cast<float>(reciprocal);
   const auto projection = static_cast<float>(along / norm);
-  for (int64_t i = 0; i < count; ++i) gradient[i] = (gradient[i] - mean) * scale - normalized[i] * projection;
+  for_channels(0, count, [=](auto lane, int64_t i) {
+    using V = decltype(lane);
+    store(d_x + i, (load<V>(gradient + i) - mean) * scale - load<V>(normalized + i) * projection);
+  });
 }
 
 void sgd(float* __restrict weight, const float* __restrict gradient, float* __restrict velocity, int64_t count,
@@ -95,13 +112,21 @@ void adam(float* weight, const float* gradient, float* first, float* second, flo
   loop(weight, gradient, first, second, maximum, count, scalars);
 }
 
+template <class A>
+void set_vector_loops_of(StorageLoops<A>& loops) {
+  loops.widen = widen<A>;
+  loops.narrow = narrow<A>;
+  loops.center_normalize = center_normalize<A>;
+  loops.center_normalize_gradient = center_normalize_gradient<A>;
+}
+
 }  // namespace
 
 void set_vector_loops(Loops& loops) {
-  loops.center_normalize = center_normalize;
-  loops.center_normalize_gradient = center_normalize_gradient;
   loops.sgd = sgd;
   loops.adam = adam;
+  set_vector_loops_of(loops.float32);
+  set_vector_loops_of(loops.bfloat16);
 }
 
 }  // namespace layerwise::cpu::LAYERWISE_LOOPS_NAMESPACE

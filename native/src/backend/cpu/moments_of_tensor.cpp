@@ -9,6 +9,7 @@ namespace layerwise::cpu {
 namespace {
 
 /// Mean and biased variance per channel, over all samples and positions.
+template <class A>
 void channel_moments(Device& device, const Tensor& x, const Tensor& mean, const Tensor& variance) {
   const int64_t rows = x.shape.n * x.shape.positions(), channels = x.shape.c;
   const Partition pieces = partition_items(rows, channels);
@@ -19,7 +20,7 @@ void channel_moments(Device& device, const Tensor& x, const Tensor& mean, const 
   double* const first_squares = squares.view().as<double>();
   const int64_t stride = means.view().shape.c;
   parallel_for(pieces.count(), [&](int64_t i) {
-    device.loops.moments(x.as<float>() + pieces.begin(i) * channels, pieces.size(i), channels,
+    device.loops.of<A>().moments(x.as<A>() + pieces.begin(i) * channels, pieces.size(i), channels,
                          scratch.view().as<float>() + i * scratch.view().shape.c, first_mean + i * stride,
                          first_squares + i * stride);
   });
@@ -34,6 +35,7 @@ void channel_moments(Device& device, const Tensor& x, const Tensor& mean, const 
 
 /// Mean and unbiased standard deviation per sample and channel, over positions; the latter 0 where there
 /// is one position.
+template <class A>
 void sample_channel_moments(Device& device, const Tensor& x, const Tensor& mean, const Tensor& deviation) {
   const int64_t positions = x.shape.positions(), channels = x.shape.c;
   const ArenaTensor means = take_doubles(device, x.shape.n, channels);
@@ -43,7 +45,7 @@ void sample_channel_moments(Device& device, const Tensor& x, const Tensor& mean,
   parallel_items(x.shape.n, x.shape.features(), [&](int64_t n) {
     double* const sample_mean = means.view().as<double>() + n * means.view().shape.c;
     double* const sample_squares = squares.view().as<double>() + n * squares.view().shape.c;
-    device.loops.moments(x.as<float>() + n * x.shape.features(), positions, channels,
+    device.loops.of<A>().moments(x.as<A>() + n * x.shape.features(), positions, channels,
                          scratch.view().as<float>() + n * scratch.view().shape.c, sample_mean, sample_squares);
     for (int64_t c = 0; c < channels; ++c) {
       mean.as<float>()[n * channels + c] = static_cast<float>(sample_mean[c]);
@@ -55,11 +57,14 @@ void sample_channel_moments(Device& device, const Tensor& x, const Tensor& mean,
 }  // namespace
 
 void moments_of_tensor(Device& device, const MomentsOfTensor& op) {
-  switch (op.moments) {
-    case ConvolutionForward::Moments::none: return;
-    case ConvolutionForward::Moments::channel: return channel_moments(device, op.x, op.mean, op.spread);
-    case ConvolutionForward::Moments::sample_channel: return sample_channel_moments(device, op.x, op.mean, op.spread);
-  }
+  if (op.moments == ConvolutionForward::Moments::none) return;
+  with_storage(op.x.type, [&](auto a) {
+    using A = decltype(a);
+    if (op.moments == ConvolutionForward::Moments::channel)
+      channel_moments<A>(device, op.x, op.mean, op.spread);
+    else
+      sample_channel_moments<A>(device, op.x, op.mean, op.spread);
+  });
 }
 
 }  // namespace layerwise::cpu

@@ -32,14 +32,19 @@ void update_running_statistics(const NormalizeActivate& op) {
 }
 
 /// One sample's maps. Two rows of h at a time are made and, while they are in the nearest cache, pooled.
+/// sums: where the averages are summed, before they are rounded to A.
+template <class A>
 class Sample {
  public:
-  Sample(const Device& device, const NormalizeActivate& op, const float* multiplier, const float* factors, int64_t n)
-      : loops_(device.loops), op_(op), shape_(op.y.shape), multiplier_(multiplier),
-        factor_(factors == nullptr ? nullptr : factors + n * shape_.c), first_(n * shape_.features()), n_(n) {}
+  Sample(const Device& device, const NormalizeActivate& op, const float* multiplier, const float* factors, float* sums,
+         int64_t n)
+      : loops_(device.loops.of<A>()), op_(op), shape_(op.y.shape), multiplier_(multiplier),
+        factor_(factors == nullptr ? nullptr : factors + n * shape_.c), sums_(sums), first_(n * shape_.features()),
+        n_(n) {}
 
   void run() const {
-    if (op_.pooled) std::fill_n(pooled(), op_.pooled.shape.features(), 0.0f);
+    const int64_t averages = op_.pooled.shape.features();
+    if (op_.pooled) std::fill_n(sums_, averages, 0.0f);
     for (int64_t row = 0; row < shape_.h; row += 2) {
       const int64_t rows = std::min<int64_t>(2, shape_.h - row);
       normalize(row, rows);
@@ -47,15 +52,16 @@ class Sample {
         for (int64_t r = row; r < row + rows; ++r) average(r);
       if (op_.output) finish(row, rows);
     }
+    if (op_.pooled && op_.pooled.type != DataType::float32)
+      loops_.narrow(sums_, averages, op_.pooled.as<A>() + n_ * averages);
   }
 
  private:
   int64_t row_elements() const { return shape_.w * shape_.c; }
-  const float* at(const Tensor& tensor, int64_t row) const {
-    return tensor ? tensor.as<float>() + first_ + row * row_elements() : nullptr;
+  const A* at(const Tensor& tensor, int64_t row) const {
+    return tensor ? tensor.as<A>() + first_ + row * row_elements() : nullptr;
   }
-  float* h(int64_t row) const { return op_.h.as<float>() + first_ + row * row_elements(); }
-  float* pooled() const { return op_.pooled.as<float>() + n_ * op_.pooled.shape.features(); }
+  A* h(int64_t row) const { return op_.h.as<A>() + first_ + row * row_elements(); }
 
   void normalize(int64_t row, int64_t rows) const {
     loops_.normalize_activate(at(op_.y, row), op_.mean.as<float>(), multiplier_, op_.shift.as<float>(),
@@ -70,11 +76,11 @@ class Sample {
     if (window >= windows.h) return;
     const float weight = 1.0f / static_cast<float>(pooling.kernel_height * pooling.kernel_width);
     loops_.average_pool_row(h(row), shape_.w, shape_.c, pooling.kernel_width, pooling.padding_width, windows.w, weight,
-                            pooled() + window * windows.w * windows.c);
+                            sums_ + window * windows.w * windows.c);
   }
 
   void finish(int64_t row, int64_t rows) const {
-    float* const output = op_.output.as<float>() + n_ * op_.output.shape.features();
+    A* const output = op_.output.as<A>() + n_ * op_.output.shape.features();
     if (op_.max_pool) {
       const int64_t windows = op_.output.shape.w;
       if (rows == 2) loops_.max_pool_rows(h(row), h(row + 1), factor_, windows, shape_.c,
@@ -86,11 +92,12 @@ class Sample {
     }
   }
 
-  const Loops& loops_;
+  const StorageLoops<A>& loops_;
   const NormalizeActivate& op_;
   const Shape shape_;
   const float* multiplier_;
   const float* factor_;
+  float* sums_;
   const int64_t first_;  // element of the sample
   const int64_t n_;
 };
@@ -100,8 +107,19 @@ class Sample {
 void normalize_activate(Device& device, const NormalizeActivate& op) {
   const ArenaTensor multiplier = multipliers(device, op);
   const ArenaTensor factors = dropout_factors(device, op.dropout, op.y.shape.n, op.y.shape.c);
-  parallel_items(op.y.shape.n, op.y.shape.features(), [&](int64_t n) {
-    Sample(device, op, multiplier.view().as<float>(), factors.view().as<float>(), n).run();
+  const Partition pieces = partition_items(op.y.shape.n, op.y.shape.features());
+  const int64_t averages = op.pooled.shape.features();
+  ArenaTensor sums;
+  if (op.pooled && op.pooled.type != DataType::float32) sums = take_floats(device, pieces.count(), averages);
+  with_storage(op.y.type, [&](auto a) {
+    parallel_for(pieces.count(), [&](int64_t i) {
+      for (int64_t n = pieces.begin(i); n < pieces.end(i); ++n) {
+        float* const sums_of_sample = sums ? sums.view().as<float>() + i * sums.view().shape.c
+                                           : op.pooled.as<float>() + n * averages;
+        Sample<decltype(a)>(device, op, multiplier.view().as<float>(), factors.view().as<float>(), sums_of_sample, n)
+            .run();
+      }
+    });
   });
   if (op.running_mean) update_running_statistics(op);
 }

@@ -14,6 +14,10 @@ struct OnednnEngine {
   dnnl::stream stream{engine};
 };
 
+inline dnnl::memory::data_type onednn_type_of(DataType type) {
+  return type == DataType::bfloat16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
+}
+
 /// Attributes of every primitive here: the caller provides the scratchpad, the same call gives the same
 /// bits each time.
 inline dnnl::primitive_attr onednn_attributes() {

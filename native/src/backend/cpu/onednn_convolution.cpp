@@ -22,52 +22,57 @@ using Arguments = std::unordered_map<int, dnnl::memory>;
 constexpr auto f32 = dnnl::memory::data_type::f32;
 
 /// Everything that a convolution's primitives depend on: samples, input height, width and channels,
-/// output channels, kernel height and width, stride, padding, whether there is a bias.
-using Key = std::array<int64_t, 10>;
+/// output channels, kernel height and width, stride, padding, whether there is a bias, the type of activations.
+using Key = std::array<int64_t, 11>;
 
-Key key_of(const Convolution& geometry, const Shape& x, int64_t out_channels, bool bias) {
-  return {x.n, x.h, x.w, x.c, out_channels, geometry.kernel_height, geometry.kernel_width, geometry.stride,
-          geometry.padding, bias};
+Key key_of(const Convolution& geometry, const Tensor& x, int64_t out_channels, bool bias) {
+  const auto type = static_cast<int64_t>(x.type);
+  return {x.shape.n, x.shape.h, x.shape.w, x.shape.c, out_channels, geometry.kernel_height, geometry.kernel_width,
+          geometry.stride, geometry.padding, bias, type};
 }
 
 /// The operands as oneDNN sees them: activations in place, weights once as they are stored and once in
 /// whatever layout the primitive likes best.
 struct Operands {
-  Operands(const Convolution& geometry, const Shape& x_shape, int64_t out_channels, bool with_bias)
-      : x(activation(x_shape)),
-        y(activation({x_shape.n, geometry.out_height(x_shape.h), geometry.out_width(x_shape.w), out_channels})),
-        stored_weight(kernel_sizes(geometry, x_shape, out_channels), f32, dnnl::memory::format_tag::ohwi),
-        any_weight(kernel_sizes(geometry, x_shape, out_channels), f32, dnnl::memory::format_tag::any),
+  Operands(const Convolution& geometry, const Tensor& x_tensor, int64_t out_channels, bool with_bias)
+      : type(onednn_type_of(x_tensor.type)),
+        kernel_sizes{out_channels, x_tensor.shape.c, geometry.kernel_height, geometry.kernel_width},
         strides{geometry.stride, geometry.stride},
         padding{geometry.padding, geometry.padding} {
+    const Shape& shape = x_tensor.shape;
+    x = activation(shape);
+    y = activation({shape.n, geometry.out_height(shape.h), geometry.out_width(shape.w), out_channels});
     if (with_bias) bias = Description({out_channels}, f32, dnnl::memory::format_tag::a);
   }
 
-  static Description activation(const Shape& shape) {
-    return {{shape.n, shape.c, shape.h, shape.w}, f32, dnnl::memory::format_tag::nhwc};
+  Description activation(const Shape& shape) const {
+    return {{shape.n, shape.c, shape.h, shape.w}, type, dnnl::memory::format_tag::nhwc};
+  }
+  Description any_weight(dnnl::memory::data_type of) const {
+    return {kernel_sizes, of, dnnl::memory::format_tag::any};
+  }
+  Description stored_weight(dnnl::memory::data_type of) const {
+    return {kernel_sizes, of, dnnl::memory::format_tag::ohwi};
   }
 
-  static dnnl::memory::dims kernel_sizes(const Convolution& geometry, const Shape& x, int64_t out_channels) {
-    return {out_channels, x.c, geometry.kernel_height, geometry.kernel_width};
-  }
-
-  Description x, y, stored_weight, any_weight, bias;
-  dnnl::memory::dims strides, padding;
+  dnnl::memory::data_type type;
+  dnnl::memory::dims kernel_sizes, strides, padding;
+  Description x, y, bias;
 };
 
 Forward::primitive_desc describe_forward(const dnnl::engine& engine, const Operands& of) {
-  return {engine, dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, of.x, of.any_weight, of.bias,
-          of.y, of.strides, of.padding, of.padding, onednn_attributes()};
+  return {engine, dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, of.x,
+          of.any_weight(of.type), of.bias, of.y, of.strides, of.padding, of.padding, onednn_attributes()};
 }
 
 DataGradient::primitive_desc describe_data_gradient(const dnnl::engine& engine, const Operands& of) {
-  return {engine, dnnl::algorithm::convolution_direct, of.x, of.any_weight, of.y, of.strides, of.padding, of.padding,
-          describe_forward(engine, of), onednn_attributes()};
+  return {engine, dnnl::algorithm::convolution_direct, of.x, of.any_weight(of.type), of.y, of.strides, of.padding,
+          of.padding, describe_forward(engine, of), onednn_attributes()};
 }
 
 WeightGradient::primitive_desc describe_weight_gradient(const dnnl::engine& engine, const Operands& of) {
-  return {engine, dnnl::algorithm::convolution_direct, of.x, of.any_weight, of.y, of.strides, of.padding, of.padding,
-          describe_forward(engine, of), onednn_attributes()};
+  return {engine, dnnl::algorithm::convolution_direct, of.x, of.any_weight(f32), of.y, of.strides, of.padding,
+          of.padding, describe_forward(engine, of), onednn_attributes()};
 }
 
 /// A primitive and the reorder of its weights from (forward, data gradient) or into (weight gradient) the
@@ -76,7 +81,8 @@ template <class Primitive>
 struct Entry {
   Entry(const dnnl::engine& engine, const Operands& of, const typename Primitive::primitive_desc& pd,
         const Description& primitive_weight, bool into_stored)
-      : description(pd), primitive(pd), stored_weight(of.stored_weight), weight(primitive_weight) {
+      : description(pd), primitive(pd), stored_weight(of.stored_weight(primitive_weight.get_data_type())),
+        weight(primitive_weight) {
     if (weight == stored_weight) return;
     const Description& from = into_stored ? weight : stored_weight;
     const Description& to = into_stored ? stored_weight : weight;
@@ -161,9 +167,9 @@ void OnednnConvolution::forward(const Convolution& geometry, const Tensor& x, co
   const auto describe = [&] { return words("the convolution", geometry, x.shape, y.shape.c); };
   with_onednn_errors(describe, [&] {
     const dnnl::engine& engine = primitives_->onednn.engine;
-    const Key key = key_of(geometry, x.shape, y.shape.c, static_cast<bool>(bias));
+    const Key key = key_of(geometry, x, y.shape.c, static_cast<bool>(bias));
     const auto& entry = Primitives::find(primitives_->forward, key, [&] {
-      const Operands operands(geometry, x.shape, y.shape.c, static_cast<bool>(bias));
+      const Operands operands(geometry, x, y.shape.c, static_cast<bool>(bias));
       const auto description = describe_forward(engine, operands);
       return Entry<Forward>(engine, operands, description, description.weights_desc(), false);
     });
@@ -179,9 +185,9 @@ void OnednnConvolution::data_gradient(const Convolution& geometry, const Tensor&
   const auto describe = [&] { return words("the data gradient", geometry, d_x.shape, d_y.shape.c); };
   with_onednn_errors(describe, [&] {
     const dnnl::engine& engine = primitives_->onednn.engine;
-    const Key key = key_of(geometry, d_x.shape, d_y.shape.c, false);
+    const Key key = key_of(geometry, d_x, d_y.shape.c, false);
     const auto& entry = Primitives::find(primitives_->data_gradient, key, [&] {
-      const Operands operands(geometry, d_x.shape, d_y.shape.c, false);
+      const Operands operands(geometry, d_x, d_y.shape.c, false);
       const auto description = describe_data_gradient(engine, operands);
       return Entry<DataGradient>(engine, operands, description, description.weights_desc(), false);
     });
@@ -196,9 +202,9 @@ void OnednnConvolution::weight_gradient(const Convolution& geometry, const Tenso
   const auto describe = [&] { return words("the weight gradient", geometry, x.shape, d_y.shape.c); };
   with_onednn_errors(describe, [&] {
     const dnnl::engine& engine = primitives_->onednn.engine;
-    const Key key = key_of(geometry, x.shape, d_y.shape.c, false);
+    const Key key = key_of(geometry, x, d_y.shape.c, false);
     const auto& entry = Primitives::find(primitives_->weight_gradient, key, [&] {
-      const Operands operands(geometry, x.shape, d_y.shape.c, false);
+      const Operands operands(geometry, x, d_y.shape.c, false);
       const auto description = describe_weight_gradient(engine, operands);
       return Entry<WeightGradient>(engine, operands, description, description.diff_weights_desc(), true);
     });

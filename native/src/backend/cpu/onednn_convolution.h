@@ -7,7 +7,8 @@
 
 namespace layerwise::cpu {
 
-/// Activations are channels-last, weights (O, KH, KW, I); oneDNN's own weight layouts are made from and
+/// Activations are channels-last, weights (O, KH, KW, I), both of one type, float32 or bfloat16; biases and
+/// the weights' gradients are float32. oneDNN's own weight layouts are made from and
 /// into that on each call, since weights change with every step. Keeps the primitives it has made, one
 /// set per shape; temporaries come from the arena. All throw Error(internal) naming the shapes where
 /// oneDNN fails.

@@ -12,15 +12,16 @@ namespace layerwise::cpu {
 namespace {
 
 /// Everything that a product's primitive depends on.
-using Key = std::array<int64_t, 9>;
+using Key = std::array<int64_t, 11>;
 
 Key key_of(const Matrix& a, const Matrix& b, const float* bias, const Matrix& c) {
-  return {a.rows,       a.columns,      b.columns,        a.row_stride, a.column_stride,
-          b.row_stride, b.column_stride, c.row_stride, bias != nullptr};
+  return {a.rows,       a.columns,       b.columns,    a.row_stride,    a.column_stride,
+          b.row_stride, b.column_stride, c.row_stride, bias != nullptr, static_cast<int64_t>(a.type),
+          static_cast<int64_t>(c.type)};
 }
 
 dnnl::memory::desc description_of(const Matrix& matrix) {
-  return {{matrix.rows, matrix.columns}, dnnl::memory::data_type::f32, {matrix.row_stride, matrix.column_stride}};
+  return {{matrix.rows, matrix.columns}, onednn_type_of(matrix.type), {matrix.row_stride, matrix.column_stride}};
 }
 
 struct Product {

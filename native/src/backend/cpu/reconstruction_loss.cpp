@@ -13,6 +13,7 @@ constexpr int64_t most_rows = 64;  // float sums of at most so many terms
 
 /// decoded, decoder(h) without its bias, becomes the gradient of the loss at decoder(h); d_bias is its sum over
 /// samples and positions. Returns Σ (x̂ − x)².
+template <class A>
 double gradient_at_decoder(Device& device, const ReconstructionLoss& op, const Tensor& decoded) {
   const int64_t channels = decoded.shape.c, rows = decoded.shape.n * decoded.shape.positions();
   const auto scale = static_cast<float>(2 * op.gradient_scale / static_cast<double>(decoded.shape.elements()));
@@ -26,9 +27,9 @@ double gradient_at_decoder(Device& device, const ReconstructionLoss& op, const T
     std::fill_n(total_of(i), 2 * channels, 0.0);
     for (int64_t row = pieces.begin(i); row < pieces.end(i); row += most_rows) {
       const int64_t first = row * channels;
-      device.loops.reconstruction_gradient(decoded.as<float>() + first, op.bias.as<float>(), op.x.as<float>() + first,
-                                           static_cast<float>(op.negative_slope), scale,
-                                           std::min(most_rows, pieces.end(i) - row), channels, part, part + channels);
+      device.loops.of<A>().reconstruction_gradient(
+          decoded.as<A>() + first, op.bias.as<float>(), op.x.as<A>() + first, static_cast<float>(op.negative_slope),
+          scale, std::min(most_rows, pieces.end(i) - row), channels, part, part + channels);
       device.loops.fold(total_of(i), part, 2 * channels);
     }
   });
@@ -48,13 +49,14 @@ double gradient_at_decoder(Device& device, const ReconstructionLoss& op, const T
 }  // namespace
 
 void reconstruction_loss(Device& device, const ReconstructionLoss& op) {
-  const ArenaTensor decoded = device.arena.take(DataType::float32, op.x.shape);
+  const ArenaTensor decoded = device.arena.take(op.x.type, op.x.shape);
   if (op.transposed)
     convolve_data_gradient(device, op.convolution, op.h, op.weight, decoded);
   else
     convolve(device, linear_map, op.h, op.weight, {}, decoded);
 
-  const double squares = gradient_at_decoder(device, op, decoded);
+  double squares = 0;
+  with_storage(op.x.type, [&](auto a) { squares = gradient_at_decoder<decltype(a)>(device, op, decoded); });
   if (op.metrics != nullptr)  // samples · (squares / elements)
     op.metrics->unsupervised_loss += squares / static_cast<double>(op.x.shape.features());
 

@@ -15,8 +15,11 @@ struct UnitRows {
         values(device.arena.take(DataType::float32, Shape::matrix(samples, features))),
         norms(take_doubles(device, 1, samples)) {
     parallel_items(samples, features, [&](int64_t n) {
-      norms.view().as<double>()[n] =
-          device.loops.center_normalize(x.as<float>() + n * features, features, similarity_epsilon, row(n));
+      with_storage(x.type, [&](auto a) {
+        using A = decltype(a);
+        norms.view().as<double>()[n] = device.loops.of<A>().center_normalize(x.as<A>() + n * features, features,
+                                                                             similarity_epsilon, row(n));
+      });
     });
   }
 
@@ -138,11 +141,19 @@ void similarity_loss(Device& device, const SimilarityLoss& op) {
   if (!op.d_x) return;
 
   // d loss / d X = (G + Gᵀ) · X = 2 G X; the 2 is in the matrix already.
+  const bool in_place = op.d_x.type == DataType::float32;
+  ArenaTensor at_unit_rows;
+  if (!in_place) at_unit_rows = device.arena.take(DataType::float32, Shape::matrix(samples, features));
+  const Tensor& gradient = in_place ? op.d_x : at_unit_rows.view();
   device.gemm.multiply(matrix_of(matrix, samples, samples), x.matrix(), nullptr,
-                       matrix_of(op.d_x, samples, features));
-  parallel_items(samples, features, [&](int64_t n) {
-    device.loops.center_normalize_gradient(op.d_x.as<float>() + n * features, x.row(n), features, similarity_epsilon,
-                                           x.norms.view().as<double>()[n]);
+                       matrix_of(gradient, samples, features));
+  with_storage(op.d_x.type, [&](auto a) {
+    using A = decltype(a);
+    parallel_items(samples, features, [&](int64_t n) {
+      device.loops.of<A>().center_normalize_gradient(gradient.as<float>() + n * features, x.row(n), features,
+                                                     similarity_epsilon, x.norms.view().as<double>()[n],
+                                                     op.d_x.as<A>() + n * features);
+    });
   });
 }
 

@@ -82,14 +82,21 @@ const WinogradProduct& WinogradProducts::weight_gradient(int64_t tiles, int64_t 
 
 void WinogradProducts::pack(Arena& arena, const Description& from, const void* data, const Description& to,
                             void* packed) {
-  const dnnl::reorder::primitive_desc description(engine(), from, engine(), to, onednn_attributes());
-  const ArenaTensor scratchpad = take_memory(arena, description.scratchpad_desc());
-  dnnl::reorder(description)
-      .execute(stream(), {{DNNL_ARG_FROM, memory_of(from, engine(), data)},
-                          {DNNL_ARG_TO, memory_of(to, engine(), packed)},
-                          {DNNL_ARG_SCRATCHPAD,
-                           memory_of(description.scratchpad_desc(), engine(), scratchpad.view().data)}});
+  const Reorder& reorder = find_reorder(from, to);
+  const ArenaTensor scratchpad = take_memory(arena, reorder.scratchpad);
+  reorder.primitive.execute(stream(), {{DNNL_ARG_FROM, memory_of(from, engine(), data)},
+                                       {DNNL_ARG_TO, memory_of(to, engine(), packed)},
+                                       {DNNL_ARG_SCRATCHPAD,
+                                        memory_of(reorder.scratchpad, engine(), scratchpad.view().data)}});
   stream().wait();
+}
+
+const WinogradProducts::Reorder& WinogradProducts::find_reorder(const Description& from, const Description& to) {
+  for (const Reorder& reorder : reorders_)
+    if (reorder.from == from && reorder.to == to) return reorder;
+  const dnnl::reorder::primitive_desc description(engine(), from, engine(), to, onednn_attributes());
+  reorders_.push_back({from, to, description.scratchpad_desc(), dnnl::reorder(description)});
+  return reorders_.back();
 }
 
 template const WinogradProduct& WinogradProducts::tiles_times_weights<float>(int64_t, int64_t, int64_t);

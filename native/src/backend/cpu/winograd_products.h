@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "backend/cpu/onednn.h"
 #include "backend/cpu/winograd_loops.h"
@@ -42,7 +43,7 @@ class WinogradProduct {
   dnnl::memory::desc left_, right_, result_, scratchpad_;
 };
 
-/// Makes products and keeps them by their shape. Not thread-safe.
+/// Makes products, and the reorders that pack their right operands, and keeps them by their shapes. Not thread-safe.
 class WinogradProducts {
  public:
   const dnnl::engine& engine() const { return onednn_.engine; }
@@ -63,12 +64,19 @@ class WinogradProducts {
             void* packed);
 
  private:
+  struct Reorder {
+    dnnl::memory::desc from, to, scratchpad;
+    dnnl::reorder primitive;
+  };
+  const Reorder& find_reorder(const dnnl::memory::desc& from, const dnnl::memory::desc& to);
+
   using Key = std::array<int64_t, 7>;
   template <class Make>
   const WinogradProduct& find(const Key& key, const Make& make);
 
   OnednnEngine onednn_;
   std::map<Key, WinogradProduct> products_;
+  std::vector<Reorder> reorders_;  // a few per shape
 };
 
 }  // namespace layerwise::cpu

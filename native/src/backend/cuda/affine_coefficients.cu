@@ -18,11 +18,11 @@ ArenaTensor deviation_coefficients(const Device& device, const HiddenGradient& o
 
 ArenaTensor batch_norm_coefficients(const Device& device, const EncoderGradient& op) {
   const int64_t channels = op.g.shape.c;
-  ArenaTensor coefficients = device.arena.take(DataType::float32, Shape::matrix(channels, 4));
+  ArenaTensor coefficients = device.arena.take(DataType::float32, Shape::matrix(channels, 3));
   const BatchNormStatistics statistics{op.mean.as<float>(), op.variance.as<float>(), op.scale.as<float>(),
                                        op.d_scale.as<float>(), op.d_shift.as<float>()};
   LAYERWISE_LAUNCH(batch_norm_coefficients_kernel, blocks_for(channels, coefficient_threads), coefficient_threads, 0,
-                   device.stream, static_cast<float4*>(coefficients.view().data), statistics,
+                   device.stream, coefficients.view().as<float>(), statistics,
                    static_cast<int>(channels), static_cast<float>(op.g.shape.n * op.g.shape.positions()),
                    static_cast<float>(batch_norm_epsilon));
   return coefficients;

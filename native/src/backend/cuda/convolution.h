@@ -21,8 +21,8 @@ void convolve(Device& device, const Convolution& geometry, const Tensor& x, cons
 struct OutputGradient {
   enum class Kind {
     stored,
-    deviation,  // factor · (values − mean) per sample and channel: coefficients (N, C, 2)
-    batch_norm  // a · values + b · (second − mean) + c per channel: coefficients (C, 4) a, b, mean, c
+    deviation,  // a · values + b per sample and channel: coefficients (N, C, 2)
+    batch_norm  // a · values + b · second + c per channel: coefficients (C, 3)
   };
   Tensor values;
   Kind kind = Kind::stored;

@@ -1,4 +1,5 @@
-// Which operations the engines choose between, as text: "convolve 128x32x32x3 weight 256x3x3x3 stride 1 padding 1 bf16".
+// Convolutions by engines: which operations they choose between, as text, such as
+// "convolve 128x32x32x3 weight 256x3x3x3 stride 1 padding 1 bf16", and how libraries do them.
 #pragma once
 
 #include <string>

@@ -119,7 +119,8 @@ class CudaBackend final : public Backend {
 }  // namespace
 
 std::unique_ptr<Backend> make_cuda_backend(const std::string& device, const DeviceOptions& options) {
-  require(!options.tf32 || options.precision == Precision::f32, "tf32 rounds float32 products; it goes with precision f32");
+  require(!options.tf32 || options.precision == Precision::f32,
+          "tf32 rounds float32 products; it goes with precision f32");
   const cudaDeviceProp properties = cuda::use_device(device);
   return std::make_unique<CudaBackend>(device, properties, options);
 }

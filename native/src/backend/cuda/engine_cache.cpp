@@ -64,7 +64,10 @@ std::filesystem::path EngineCache::file_of(const std::string& device) {
     return {};
   }
   std::string name;
-  for (const unsigned char c : device) name += std::isalnum(c) != 0 || c == '.' || c == '-' ? static_cast<char>(c) : '_';
+  for (const unsigned char c : device) {
+    const bool is_kept = std::isalnum(c) != 0 || c == '.' || c == '-';
+    name += is_kept ? static_cast<char>(c) : '_';
+  }
   return folder / "layerwise" / "engines" / (name + ".txt");
 }
 

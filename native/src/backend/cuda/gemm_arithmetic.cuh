@@ -1,7 +1,7 @@
 // The products of the implicit GEMM: a block's tiles of A and B in shared memory, multiplied and added to
 // accumulators in registers.
 //
-// Each class has the element type T and the depth of one tile, and
+// Each class has the block's tile, the element type T and the depth of one tile, and
 //   accumulate<TileA, TileB>(a, b)   C += A · B for one pair of tiles
 //   store<TileA, TileB>(to)          C in shared memory, as Block::rows rows of Block::row_stride floats
 #pragma once
@@ -41,9 +41,10 @@ __device__ __forceinline__ void load_fragments(const T* tile, int start, int ste
 ///
 /// Threads: each warp has Block::warp_rows × Block::warp_columns of C, in fragments of 16×8 of which a
 /// lane holds two neighbours in rows lane / 4 and lane / 4 + 8.
-template <class Block, class T_, int depth_>
+template <class Block_, class T_, int depth_>
 class TensorCoreProduct {
  public:
+  using Block = Block_;
   using T = T_;
   static constexpr int depth = depth_;
 
@@ -122,9 +123,10 @@ using TensorFloat32Product = TensorCoreProduct<Block, float, 16>;
 /// Threads: 16 across, each with 8 rows by Block::columns / 16 columns of C. Where depth is the inner
 /// direction of an operand's tile, a thread's rows (columns) are those that leave the same remainder;
 /// otherwise they are fours of neighbours. A term is read as part of 16 bytes either way.
-template <class Block>
+template <class Block_>
 class Float32Product {
  public:
+  using Block = Block_;
   using T = float;
   static constexpr int depth = 16;
 

@@ -18,8 +18,9 @@ struct BlockTile {
   static constexpr int accumulator_bytes = rows * row_stride * static_cast<int>(sizeof(float));
 };
 
-using LargeTile = BlockTile<128, 128, 64, 32>;  // 256 threads
-using SmallTile = BlockTile<64, 64, 32, 32>;    // 128 threads
+using LargeTile = BlockTile<128, 128, 64, 64>;        // 128 threads, 128 accumulators each
+using LargeScalarTile = BlockTile<128, 128, 64, 32>;  // 256 threads, 64 accumulators each
+using SmallTile = BlockTile<64, 64, 32, 32>;          // 128 threads, 32 accumulators each
 
 /// Which of an operand's two directions follows itself in global memory, and in shared memory as well.
 /// The other one is that of C's rows for A and of C's columns for B.

@@ -27,10 +27,10 @@ struct Layout {
 
 /// One kind of implicit GEMM. The epilogue is called as
 /// epilogue.template finish<Block>(part of C in shared memory, first row, first column, piece of the sum).
-template <class Block_, class Product_, class Layout_, class SourceA, class Prologue, class SourceB, class Epilogue>
+template <class Product_, class Layout_, class SourceA, class Prologue, class SourceB, class Epilogue>
 struct ImplicitGemm {
-  using Block = Block_;
   using Product = Product_;
+  using Block = typename Product::Block;
   using T = typename Product::T;
   using TileA = SharedTile<T, Layout_::inner_a, Block::rows, Product::depth>;
   using TileB = SharedTile<T, Layout_::inner_b, Block::columns, Product::depth>;
@@ -44,10 +44,10 @@ struct ImplicitGemm {
   static constexpr int stage_bytes = TileA::bytes + TileB::bytes;
   static constexpr int shared_bytes =
       stages * stage_bytes > Block::accumulator_bytes ? stages * stage_bytes : Block::accumulator_bytes;
-  // Two large blocks or four small ones on a multiprocessor: up to 128 registers per thread. The scalar
-  // products of float32 hold more.
+  // What the registers that a thread needs leave room for: 255 of them in one block of 256 threads or in two
+  // of 128, 168 in three.
   static constexpr int blocks_per_multiprocessor =
-      std::is_same_v<Product, Float32Product<Block>> ? 1 : 512 / Block::threads;
+      Block::threads == 256 ? 1 : Block::rows == SmallTile::rows && Layout_::async_b ? 3 : 2;
 
   struct Arguments {
     SourceA a;

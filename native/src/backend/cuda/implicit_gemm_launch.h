@@ -11,7 +11,7 @@ namespace layerwise::cuda {
 
 struct GemmPlan {
   bool vectors;           // both operands have aligned chunks of 16 bytes
-  bool large;             // LargeTile, otherwise SmallTile
+  bool large;             // LargeTile or LargeScalarTile, otherwise SmallTile
   bool tensor_float32;
   int64_t row_tiles, column_tiles, depth_tiles;
   int64_t depth_tiles_per_piece;
@@ -35,10 +35,12 @@ GemmPlan plan_gemm(const Device& device, int64_t rows, int64_t columns, int64_t 
                large_tiles * most_pieces >= device.multiprocessors;
   plan.row_tiles = tiles(rows, plan.large ? LargeTile::rows : SmallTile::rows);
   plan.column_tiles = tiles(columns, plan.large ? LargeTile::columns : SmallTile::columns);
-  plan.moment_rows = plan.large ? ColumnGroup<LargeTile>::rows : ColumnGroup<SmallTile>::rows;
+  const bool scalar = std::is_same_v<T, float> && !plan.tensor_float32;
+  plan.moment_rows = !plan.large ? ColumnGroup<SmallTile>::rows
+                     : scalar    ? ColumnGroup<LargeScalarTile>::rows
+                                 : ColumnGroup<LargeTile>::rows;
   // As many blocks as are resident at once.
-  const int64_t resident =
-      int64_t{device.multiprocessors} * (512 / (plan.large ? LargeTile::threads : SmallTile::threads));
+  const int64_t resident = int64_t{device.multiprocessors} * (!plan.large ? 3 : scalar ? 1 : 2);
   const int64_t wanted = std::clamp<int64_t>(resident / (plan.row_tiles * plan.column_tiles), 1, most_pieces);
   plan.depth_tiles_per_piece = tiles(plan.depth_tiles, wanted);
   plan.pieces = static_cast<int>(tiles(plan.depth_tiles, plan.depth_tiles_per_piece));
@@ -83,24 +85,21 @@ void run_gemm(const Device& device, const GemmPlan& plan, const T*, const Source
   using Elements = Layout<inner_a, inner_b, false, false>;
   constexpr bool is_float = std::is_same_v<T, float>;
   using SmallProduct = std::conditional_t<is_float, Float32Product<SmallTile>, Bfloat16Product<SmallTile>>;
-  using LargeProduct = std::conditional_t<is_float, Float32Product<LargeTile>, Bfloat16Product<LargeTile>>;
-  const auto run_chunks = [&](auto* block, auto* product) {
-    using Block = std::remove_pointer_t<decltype(block)>;
+  using LargeProduct = std::conditional_t<is_float, Float32Product<LargeScalarTile>, Bfloat16Product<LargeTile>>;
+  const auto run_chunks = [&](auto* product) {
     using Product = std::remove_pointer_t<decltype(product)>;
-    run(static_cast<ImplicitGemm<Block, Product, Chunks, SourceA, Prologue, SourceB, Epilogue>*>(nullptr));
+    run(static_cast<ImplicitGemm<Product, Chunks, SourceA, Prologue, SourceB, Epilogue>*>(nullptr));
   };
-  LargeTile* const large = nullptr;
-  SmallTile* const small = nullptr;
   if (!plan.vectors)
-    return run(static_cast<ImplicitGemm<SmallTile, SmallProduct, Elements, SourceA, Prologue, SourceB, Epilogue>*>(
+    return run(static_cast<ImplicitGemm<SmallProduct, Elements, SourceA, Prologue, SourceB, Epilogue>*>(
         nullptr));
   if constexpr (is_float) {
     if (plan.tensor_float32 && plan.large)
-      return run_chunks(large, static_cast<TensorFloat32Product<LargeTile>*>(nullptr));
-    if (plan.tensor_float32) return run_chunks(small, static_cast<TensorFloat32Product<SmallTile>*>(nullptr));
+      return run_chunks(static_cast<TensorFloat32Product<LargeTile>*>(nullptr));
+    if (plan.tensor_float32) return run_chunks(static_cast<TensorFloat32Product<SmallTile>*>(nullptr));
   }
-  if (plan.large) return run_chunks(large, static_cast<LargeProduct*>(nullptr));
-  return run_chunks(small, static_cast<SmallProduct*>(nullptr));
+  if (plan.large) return run_chunks(static_cast<LargeProduct*>(nullptr));
+  return run_chunks(static_cast<SmallProduct*>(nullptr));
 }
 
 /// Where the columns of a convolution's kernel lie, for each position of the map that is written.

@@ -22,24 +22,26 @@ struct Unchanged {
   static constexpr int factors = 0;
 };
 
-/// dz of z: factor · (z − mean), both per sample and channel (N, C, 2).
+// Both are affine, with the means in the constant: float32 holds a mean no more precisely than that.
+
+/// dz of z: a · z + b, per sample and channel (N, C, 2).
 struct DeviationPrologue {
   static constexpr bool is_identity = false, reads_second = false, by_sample = true;
   static constexpr int factors = 2;
   const float* coefficients;  // aligned to 16 bytes
   int channels;
-  static __device__ __forceinline__ float apply(float z, float, const float* c) { return c[0] * (z - c[1]); }
+  static __device__ __forceinline__ float apply(float z, float, const float* c) { return fmaf(c[0], z, c[1]); }
 };
 
-/// dy of g and y: a · g + b · (y − mean) + c, per channel (C, 4): a, b, mean, c.
+/// dy of g and y: a · g + b · y + c, per channel (C, 3).
 template <class T>
 struct BatchNormPrologue {
   static constexpr bool is_identity = false, reads_second = true, by_sample = false;
-  static constexpr int factors = 4;
+  static constexpr int factors = 3;
   const float* coefficients;  // aligned to 16 bytes
   const T* second;            // y
   static __device__ __forceinline__ float apply(float g, float y, const float* c) {
-    return fmaf(c[0], g, fmaf(c[1], y - c[2], c[3]));
+    return fmaf(c[0], g, fmaf(c[1], y, c[2]));
   }
 };
 
@@ -138,11 +140,12 @@ class StagedLoader {
   }
 
   __device__ __forceinline__ void store(T* tile) {
+    Coefficients coefficients;
     LAYERWISE_UNROLL
     for (int i = 0; i < Mine::count; ++i) {
       Vector16 chunk = staged_[i].first;
       if constexpr (!Prologue::is_identity)
-        if (staged_[i].key >= 0) chunk = changed(staged_[i]);
+        if (staged_[i].key >= 0) chunk = changed(staged_[i], coefficients);
       store_vector(Tile::chunk(tile, Mine::row(i), Mine::column()), chunk);
     }
   }
@@ -192,17 +195,22 @@ class StagedLoader {
     staged_[i].key = -1;
   }
 
-  /// Neighbouring tiles mostly have the same coefficients, which stay in registers.
-  __device__ __forceinline__ Vector16 changed(const Staged& staged) {
-    if (staged.key != key_) {
-      key_ = staged.key;
-      const float* const from = prologue_.coefficients + int64_t{key_} * Prologue::factors;
+  struct Coefficients {
+    float values[Prologue::is_identity ? 1 : width * Prologue::factors] = {};
+    int key = -1;
+  };
+
+  /// The chunks of one thread mostly have the same coefficients.
+  __device__ __forceinline__ Vector16 changed(const Staged& staged, Coefficients& coefficients) const {
+    if (staged.key != coefficients.key) {
+      coefficients.key = staged.key;
+      const float* const from = prologue_.coefficients + int64_t{staged.key} * Prologue::factors;
       LAYERWISE_UNROLL
       for (int e = 0; e < width * Prologue::factors; e += 4) {
         float four[4];
         load_elements(from + e, four);
         LAYERWISE_UNROLL
-        for (int j = 0; j < 4; ++j) coefficients_[e + j] = four[j];
+        for (int j = 0; j < 4; ++j) coefficients.values[e + j] = four[j];
       }
     }
     float first[width], second[width] = {};
@@ -210,7 +218,7 @@ class StagedLoader {
     if constexpr (Prologue::reads_second) unpack(staged.second, second);
     LAYERWISE_UNROLL
     for (int e = 0; e < width; ++e)
-      first[e] = Prologue::apply(first[e], second[e], coefficients_ + e * Prologue::factors);
+      first[e] = Prologue::apply(first[e], second[e], coefficients.values + e * Prologue::factors);
     return pack(first);
   }
 
@@ -218,8 +226,6 @@ class StagedLoader {
   const Prologue& prologue_;
   Places<Source, Tile, threads> places_;
   Staged staged_[Mine::count];
-  float coefficients_[Prologue::is_identity ? 1 : width * Prologue::factors];
-  int key_ = -1;
 };
 
 }  // namespace layerwise::cuda

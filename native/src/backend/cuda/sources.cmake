@@ -7,20 +7,25 @@ set(layerwise_cuda_host_sources
   ${CMAKE_CURRENT_LIST_DIR}/engines.cpp
   ${CMAKE_CURRENT_LIST_DIR}/recording.cpp
   ${CMAKE_CURRENT_LIST_DIR}/runtime.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/staging.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/unfinished.cpp)
+  ${CMAKE_CURRENT_LIST_DIR}/staging.cpp)
 set(layerwise_cuda_kernel_sources
   ${CMAKE_CURRENT_LIST_DIR}/add_tensor.cu
   ${CMAKE_CURRENT_LIST_DIR}/affine_coefficients.cu
+  ${CMAKE_CURRENT_LIST_DIR}/batch_norm_gradient.cu
   ${CMAKE_CURRENT_LIST_DIR}/classifier_loss.cu
   ${CMAKE_CURRENT_LIST_DIR}/convert.cu
   ${CMAKE_CURRENT_LIST_DIR}/convolution_forward.cu
   ${CMAKE_CURRENT_LIST_DIR}/convolve.cu
   ${CMAKE_CURRENT_LIST_DIR}/convolve_data_gradient.cu
   ${CMAKE_CURRENT_LIST_DIR}/convolve_weight_gradient.cu
+  ${CMAKE_CURRENT_LIST_DIR}/deviation_gradient.cu
   ${CMAKE_CURRENT_LIST_DIR}/device_writes.cu
+  ${CMAKE_CURRENT_LIST_DIR}/drop_elements.cu
   ${CMAKE_CURRENT_LIST_DIR}/encoder_gradient.cu
   ${CMAKE_CURRENT_LIST_DIR}/hidden_gradient.cu
+  ${CMAKE_CURRENT_LIST_DIR}/load_batch.cu
+  ${CMAKE_CURRENT_LIST_DIR}/moments_of_tensor.cu
+  ${CMAKE_CURRENT_LIST_DIR}/normalize_activate.cu
   ${CMAKE_CURRENT_LIST_DIR}/optimizer_step.cu
   ${CMAKE_CURRENT_LIST_DIR}/reconstruction_loss.cu
   ${CMAKE_CURRENT_LIST_DIR}/similarity_loss.cu

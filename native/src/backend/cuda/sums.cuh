@@ -15,7 +15,8 @@ constexpr int sum_threads = 256;
 constexpr int sum_vector = 4;
 
 template <int width>
-__device__ __forceinline__ void sum_pieces_at(float* sum, const float* pieces, int count, int64_t elements, int64_t at) {
+__device__ __forceinline__ void sum_pieces_at(float* sum, const float* pieces, int count, int64_t elements,
+                                              int64_t at) {
   float total[width] = {};
   for (int piece = 0; piece < count; ++piece) {
     float values[width];

@@ -76,7 +76,8 @@ VendorLibrary::VendorLibrary(const std::string& file) : file_(file) {
 
 void* VendorLibrary::address(const char* symbol) const {
   void* const found = dlsym(handle_, symbol);
-  if (found == nullptr) fail(ErrorKind::device_unavailable, file_, " has no function ", symbol, "; install a newer one");
+  if (found == nullptr)
+    fail(ErrorKind::device_unavailable, file_, " has no function ", symbol, "; install a newer one");
   return found;
 }
 

@@ -10,6 +10,7 @@ import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.train.InitialWeights;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.RunDirectory;
+import dev.layerwise.train.SessionSettings;
 import dev.layerwise.train.TrainingConfig;
 import dev.layerwise.train.TrainingResult;
 import java.nio.file.Path;
@@ -244,7 +245,7 @@ public final class Trainer {
   private Outcome run(dev.layerwise.train.Trainer trainer) {
     try (trainer) {
       entrust(trainer);
-      TrainingResult result = trainer.run(report -> listener.accept(Epoch.of(report)));
+      TrainingResult result = trainer.run(SessionSettings.DEFAULT, report -> listener.accept(Epoch.of(report)));
       return new Outcome(result.finished(), result.epochs(), result.testError(), result.seconds());
     } finally {
       entrust(null);

@@ -39,17 +39,29 @@ public record SafeTensors(Map<String, String> metadata, Map<String, HostTensor> 
     tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
   }
 
+  /** What is read from an open file behind its checked header. */
+  @FunctionalInterface
+  private interface Reading<T> {
+    T read(SafeTensorsHeader header, SeekableByteChannel channel) throws IOException;
+  }
+
+  /**
+   * Reads a file's metadata alone. The header is checked as {@link #read} checks it: the tensors that it lists fill the
+   * file.
+   *
+   * @throws CheckpointException if it cannot be read, is not a safetensors file, or is damaged
+   */
+  public static Map<String, String> readMetadata(Path path) {
+    return read(path, (header, channel) -> Collections.unmodifiableMap(header.metadata()));
+  }
+
   /**
    * Reads a whole file.
    *
    * @throws CheckpointException if it cannot be read, is not a safetensors file, or is damaged
    */
   public static SafeTensors read(Path path) {
-    if (Files.isDirectory(path)) {
-      throw new CheckpointException(path + " is a folder where a safetensors file is expected.");
-    }
-    try (SeekableByteChannel channel = Files.newByteChannel(path)) {
-      SafeTensorsHeader header = readHeader(path, channel);
+    return read(path, (header, channel) -> {
       Map<String, HostTensor> tensors = new LinkedHashMap<>();
       long dataStart = channel.position();
       for (Entry entry : header.entries()) {
@@ -58,6 +70,15 @@ public record SafeTensors(Map<String, String> metadata, Map<String, HostTensor> 
         tensors.put(entry.name(), HostTensor.wrap(entry.type(), entry.shape(), data));
       }
       return new SafeTensors(header.metadata(), tensors);
+    });
+  }
+
+  private static <T> T read(Path path, Reading<T> reading) {
+    if (Files.isDirectory(path)) {
+      throw new CheckpointException(path + " is a folder where a safetensors file is expected.");
+    }
+    try (SeekableByteChannel channel = Files.newByteChannel(path)) {
+      return reading.read(readHeader(path, channel), channel);
     } catch (IOException e) {
       throw new CheckpointException("Cannot read " + path + ": " + FileErrors.reason(e) + ".", e);
     }

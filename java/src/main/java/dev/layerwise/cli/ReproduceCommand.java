@@ -132,8 +132,12 @@ final class ReproduceCommand implements Callable<Integer> {
     TrainingSession session = new TrainingSession();
     Reproduction reproduction =
         new Reproduction(related, images, folder, epochsScale, device, session, printer);
-    boolean finished = StopOnSignal.run(session::requestStop, () -> reproduction.run(presets, seeds));
-    return finished ? 0 : StopOnSignal.EXIT_CODE;
+    return StopOnSignal.run(
+        () -> {
+          session.requestStop();
+          printer.stopping();
+        },
+        () -> reproduction.run(presets, seeds));
   }
 
   private void checkNames() {

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.checkpoint.AtomicFiles;
+import dev.layerwise.checkpoint.CheckpointException;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeLibrary;
@@ -14,6 +15,7 @@ import dev.layerwise.report.ResultsTable;
 import dev.layerwise.train.RecordedRun;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.RunDirectory;
+import dev.layerwise.train.SessionSettings;
 import dev.layerwise.train.Trainer;
 import dev.layerwise.train.TrainingResult;
 import java.nio.charset.StandardCharsets;
@@ -29,6 +31,7 @@ import java.util.TreeMap;
 final class Reproduction {
   private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
+  private final List<Preset> related;
   private final DataSet<?> images;
   private final Path folder;
   private final double epochsScale;
@@ -46,28 +49,40 @@ final class Reproduction {
   Reproduction(
       List<Preset> related, DataSet<?> images, Path folder, double epochsScale, DeviceOptions device,
       TrainingSession session, ReproductionPrinter printer) {
+    this.related = related;
     this.images = images;
     this.folder = folder;
     this.epochsScale = epochsScale;
     this.device = device;
     this.session = session;
     this.printer = printer;
-    related.forEach(preset -> finished.put(preset, earlierRuns(preset)));
   }
 
   private Path home(Preset preset, long seed) {
     return folder.resolve(preset.name()).resolve("seed-" + seed);
   }
 
-  /** What earlier commands have finished in the same configuration, with seeds 1, 2, … */
-  private Map<Long, TrainingResult> earlierRuns(Preset preset) {
+  /**
+   * What earlier commands have finished in the same configuration, with seeds 1, 2, …. A damaged checkpoint counts for
+   * nothing where the run was not asked for.
+   *
+   * @param seeds how many of them are asked for
+   */
+  private Map<Long, TrainingResult> earlierRuns(Preset preset, int seeds) {
     Map<Long, TrainingResult> runs = new TreeMap<>();
     for (long seed = 1; Files.exists(home(preset, seed)); seed++) {
       Path home = home(preset, seed);
       if (RunDirectory.holdsModel(home) && RunDirectory.holdsCheckpoint(home)) {
-        RecordedRun run = Trainer.recorded(home);
-        if (run.result().finished() && run.config().equals(config(preset, seed))) {
-          runs.put(seed, run.result());
+        try {
+          RecordedRun run = Trainer.recorded(home);
+          if (run.result().finished() && run.config().equals(config(preset, seed))) {
+            runs.put(seed, run.result());
+          }
+        } catch (CheckpointException e) {
+          if (seed <= seeds) {
+            throw e;
+          }
+          printer.leftOut(preset, seed, e);
         }
       }
     }
@@ -82,6 +97,7 @@ final class Reproduction {
    * @return whether all is finished; otherwise it was stopped
    */
   boolean run(List<Preset> presets, int seeds) {
+    related.forEach(preset -> finished.put(preset, earlierRuns(preset, presets.contains(preset) ? seeds : 0)));
     for (long seed = 1; seed <= seeds; seed++) {
       for (Preset preset : presets) {
         TrainingResult earlier = finished.get(preset).get(seed);
@@ -108,7 +124,7 @@ final class Reproduction {
     RunConfig config = config(preset, seed);
     try (RunDirectory directory = RunDirectory.open(home)) {
       if (!directory.holdsRun()) {
-        return session.train(config, null, images, directory, printer.of(preset, seed));
+        return session.train(config, null, images, directory, SessionSettings.DEFAULT, printer.of(preset, seed));
       }
       if (!RunDirectory.holdsCheckpoint(home)) {
         throw new LayerwiseException(
@@ -116,7 +132,7 @@ final class Reproduction {
                 + " another --out");
       }
       checkSame(home, config);
-      return session.train(config, home, images, directory, printer.of(preset, seed));
+      return session.train(config, home, images, directory, SessionSettings.DEFAULT, printer.of(preset, seed));
     }
   }
 

@@ -2,6 +2,7 @@ package dev.layerwise.cli;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
+import dev.layerwise.checkpoint.CheckpointException;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.report.ResultsTable;
@@ -38,8 +39,11 @@ final class ReproductionPrinter {
   TrainingSession.Reporter of(Preset preset, long seed) {
     return new TrainingSession.Reporter() {
       @Override
-      public void started(RunConfig config, DataSet<?> images, Path folder, int epoch) {
-        String how = epoch == 1 ? "training" : "continuing with epoch " + epoch;
+      public void started(RunConfig config, DataSet<?> images, Path folder, Integer epoch) {
+        String how =
+            epoch == null ? "only its result was left to write"
+                : epoch == 1 ? "training"
+                : "continuing with epoch " + epoch;
         say("%s, seed %d: %s in %s", preset.name(), seed, how, folder);
       }
 
@@ -68,6 +72,11 @@ final class ReproductionPrinter {
     finished(preset, seed, result);
   }
 
+  /** A run that was not asked for cannot be read, and so does not get into the table. */
+  void leftOut(Preset preset, long seed, CheckpointException reason) {
+    say("%s, seed %d: left out of the table: %s", preset.name(), seed, reason.getMessage());
+  }
+
   private void finished(Preset preset, long seed, TrainingResult result) {
     if (json) {
       JsonLines.print(
@@ -87,7 +96,12 @@ final class ReproductionPrinter {
     say("the table is in %s and table.json beside it", folder.resolve("table.md"));
   }
 
-  /** A stop was asked for. */
+  /** A stop is asked for. */
+  void stopping() {
+    say(RunPrinter.STOPPING);
+  }
+
+  /** The stop that was asked for has happened. */
   void stopped(Path folder) {
     say("stopped; everything is saved in %s. Run the same command again to continue.", folder);
   }

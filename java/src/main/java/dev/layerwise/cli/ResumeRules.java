@@ -4,7 +4,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.layerwise.train.RunConfig;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 
 /** A resumed run keeps its configuration, or it would not end as it would have without the stop. */
 final class ResumeRules {
@@ -12,10 +14,10 @@ final class ResumeRules {
 
   private ResumeRules() {}
 
-  /** Throws a usage error that names what the options would change; only more epochs are allowed. */
+  /** Throws a usage error that names what the options would change, but for more epochs and another patience. */
   static void check(RunConfig recorded, RunConfig wanted) {
     List<String> changed = changes(recorded, wanted);
-    changed.removeIf(change -> change.startsWith("epochs "));
+    changed.removeIf(change -> change.startsWith("epochs ") || change.startsWith("patience "));
     Checks.usage(
         changed.isEmpty(),
         "a resumed run keeps its configuration; the options would change " + String.join(", ", changed));
@@ -27,14 +29,22 @@ final class ResumeRules {
     JsonNode before = JSON.valueToTree(recorded);
     JsonNode after = JSON.valueToTree(wanted);
     before.fieldNames().forEachRemaining(part -> {
-      before.get(part).fieldNames().forEachRemaining(name -> {
-        JsonNode old = before.get(part).get(name);
+      Set<String> names = new LinkedHashSet<>();
+      before.get(part).fieldNames().forEachRemaining(names::add);
+      after.path(part).fieldNames().forEachRemaining(names::add);
+      for (String name : names) {
+        JsonNode old = before.get(part).path(name);
         JsonNode now = after.path(part).path(name);
         if (!old.equals(now)) {
-          changed.add(old.isObject() ? "the network's blocks" : name + " from " + old + " to " + now);
+          boolean blocks = old.isObject() || now.isObject();
+          changed.add(blocks ? "the network's blocks" : name + " from " + said(old) + " to " + said(now));
         }
-      });
+      }
     });
     return changed;
+  }
+
+  private static String said(JsonNode value) {
+    return value.isMissingNode() ? "none" : value.toString();
   }
 }

@@ -5,33 +5,50 @@ import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelFile;
+import dev.layerwise.train.EpochProgress;
 import dev.layerwise.train.EpochReport;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.TrainingConfig;
 import dev.layerwise.train.TrainingResult;
+import dev.layerwise.train.TrainingResult.Ending;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.time.Duration;
 
 /** Prints how a run goes: results to stdout as text or JSON lines, the rest to stderr. */
 final class RunPrinter implements TrainingSession.Reporter {
   private final PrintWriter out;
   private final PrintWriter err;
+  /** What is said on the first Ctrl-C. */
+  static final String STOPPING = "stopping after the step in hand; Ctrl-C again stops at once, without saving it";
+
+  private static final Duration PROGRESS_INTERVAL = Duration.ofMillis(500);
+
   private final boolean json;
   private final boolean verbose;
+  private final ProgressLine progress;
   private Path folder;
 
-  RunPrinter(PrintWriter out, PrintWriter err, boolean json, boolean verbose) {
+  /**
+   * A printer.
+   *
+   * @param verbose also which engine did which operation
+   * @param progress shows epochs under way; {@code null} where stderr is no terminal
+   */
+  RunPrinter(PrintWriter out, PrintWriter err, boolean json, boolean verbose, ProgressLine progress) {
     this.out = out;
     this.err = err;
     this.json = json;
     this.verbose = verbose;
+    this.progress = progress;
   }
 
   private record Done(
-      @JsonProperty("test_error") Double testError, int epochs, double seconds, String model) {}
+      @JsonProperty("test_error") Double testError, int epochs, double seconds, String model,
+      @JsonProperty("ended_by") String endedBy) {}
 
   @Override
-  public void started(RunConfig config, DataSet<?> images, Path folder, int epoch) {
+  public void started(RunConfig config, DataSet<?> images, Path folder, Integer epoch) {
     this.folder = folder;
     ModelConfig model = config.model();
     TrainingConfig training = config.training();
@@ -41,15 +58,39 @@ final class RunPrinter implements TrainingSession.Reporter {
         images.test().count(), config.device().device(), config.device().precision(),
         config.device().threads());
     String what =
-        epoch == 1 ? "writing the run"
-            : epoch > training.epochs() ? "nothing is left to train of the run"
+        epoch == null ? "nothing is left to train of the run"
+            : epoch == 1 ? "writing the run"
             : "continuing with epoch " + epoch + " of the run";
     err.printf("%s in %s%n", what, folder);
     err.flush();
   }
 
   @Override
+  public Duration progressInterval() {
+    return progress == null ? null : PROGRESS_INTERVAL;
+  }
+
+  @Override
+  public void progressed(EpochProgress epoch) {
+    progress.show(epoch);
+  }
+
+  private void clearProgress() {
+    if (progress != null) {
+      progress.clear();
+    }
+  }
+
+  /** A stop is asked for; from any thread. */
+  void stopping() {
+    clearProgress();
+    err.println(STOPPING);
+    err.flush();
+  }
+
+  @Override
   public void epochEnded(EpochReport report) {
+    clearProgress();
     if (json) {
       JsonLines.print(out, "epoch", report);
     } else {
@@ -57,8 +98,7 @@ final class RunPrinter implements TrainingSession.Reporter {
     }
     if (out.checkError()) {
       throw new LayerwiseException(
-          "nobody reads stdout any more; epoch " + report.epoch() + " is saved, continue with: layerwise train --resume "
-              + folder);
+          "nobody reads stdout any more; continue from the last checkpoint with: layerwise train --resume " + folder);
     }
   }
 
@@ -91,6 +131,7 @@ final class RunPrinter implements TrainingSession.Reporter {
   @Override
   public void usedEngines(String choices) {
     if (verbose && !choices.isEmpty()) {
+      clearProgress();
       err.printf("engines%n%s", choices.indent(2));
       err.flush();
     }
@@ -98,6 +139,7 @@ final class RunPrinter implements TrainingSession.Reporter {
 
   @Override
   public void ended(TrainingResult result, Path folder) {
+    clearProgress();
     if (result.finished()) {
       done(result, folder.resolve(ModelFile.FILE_NAME));
     } else {
@@ -107,19 +149,29 @@ final class RunPrinter implements TrainingSession.Reporter {
 
   private void stopped(TrainingResult result, Path folder) {
     err.printf(
-        "stopped in epoch %d; everything is saved. Continue with: layerwise train --resume %s%n",
-        result.epochs() + 1, folder);
+        "%s in epoch %d; everything is saved. Continue with: layerwise train --resume %s%n",
+        result.ending() == Ending.TIME_UP ? "the time is up" : "stopped", result.epochs() + 1, folder);
     err.flush();
   }
 
   private void done(TrainingResult result, Path model) {
+    boolean early = result.ending() == Ending.NO_IMPROVEMENT;
     if (json) {
-      JsonLines.print(out, "done", new Done(result.testError(), result.epochs(), result.seconds(), model.toString()));
+      JsonLines.print(
+          out, "done",
+          new Done(
+              result.testError(), result.epochs(), result.seconds(), model.toString(), early ? "patience" : "epochs"));
     } else {
       out.printf(
-          "done: test error %.2f %% after %d epochs in %.1f s%n", result.testError(), result.epochs(), result.seconds());
+          "done: test error %.2f %% after %d epochs in %.1f s%n", result.testError(), result.epochs(),
+          result.seconds());
     }
     out.flush();
+    if (early) {
+      err.printf(
+          "ended by --patience: the test error has not improved since epoch %d, which had %.2f %%%n",
+          result.bestEpoch(), result.bestTestError());
+    }
     err.printf("the model is in %s%n", model);
     err.flush();
   }

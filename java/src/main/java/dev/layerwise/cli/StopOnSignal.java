@@ -1,44 +1,45 @@
 package dev.layerwise.cli;
 
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
-import java.util.function.Supplier;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 
-/** Lets work end in good order on Ctrl-C and SIGTERM. */
+/** Lets work end in good order on Ctrl-C, SIGTERM and a lost terminal; a second such signal ends it at once. */
 final class StopOnSignal {
-  /** What a process that was stopped by SIGINT exits with. */
-  static final int EXIT_CODE = 130;
-
-  private static final long PATIENCE_MINUTES = 10;
+  /** Signals that ask a process to end, and their numbers. */
+  private static final Map<String, Integer> SIGNALS = Map.of("HUP", 1, "INT", 2, "TERM", 15);
+  /** What a shell adds to a signal's number for the exit code of a process that it ended. */
+  private static final int EXIT_CODE_OFFSET = 128;
 
   private StopOnSignal() {}
 
   /**
-   * Does the work. A signal meanwhile asks it to stop, and the virtual machine, which ends with the
-   * signal's exit code, waits until it has put its results away.
+   * Does the work. The first signal asks it to stop. The second ends the process at once: files are replaced as a
+   * whole, so what is on the disk then is what was there before.
+   *
+   * @param work says whether it came to its end by itself
+   * @return the exit code: 0, or the first signal's
    */
-  static <T> T run(Runnable requestStop, Supplier<T> work) {
-    CountDownLatch done = new CountDownLatch(1);
-    Thread hook =
-        new Thread(
-            () -> {
-              requestStop.run();
-              try {
-                done.await(PATIENCE_MINUTES, TimeUnit.MINUTES);
-              } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-              }
-            });
-    Runtime.getRuntime().addShutdownHook(hook);
+  static int run(Runnable requestStop, BooleanSupplier work) {
+    AtomicInteger received = new AtomicInteger();
+    Map<String, Object> before = new LinkedHashMap<>();
+    SIGNALS.forEach(
+        (name, number) ->
+            before.put(
+                name,
+                Signals.handle(
+                    name,
+                    () -> {
+                      if (!received.compareAndSet(0, number)) {
+                        Runtime.getRuntime().halt(EXIT_CODE_OFFSET + number);
+                      }
+                      requestStop.run();
+                    })));
     try {
-      return work.get();
+      return work.getAsBoolean() ? 0 : EXIT_CODE_OFFSET + received.get();
     } finally {
-      done.countDown();
-      try {
-        Runtime.getRuntime().removeShutdownHook(hook);
-      } catch (IllegalStateException e) {
-        // The machine is shutting down already, and that is what the hook is for.
-      }
+      before.forEach(Signals::restore);
     }
   }
 }

@@ -18,6 +18,7 @@ import dev.layerwise.train.Trainer;
 import dev.layerwise.train.TrainingConfig;
 import dev.layerwise.train.TrainingResult;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -64,35 +65,10 @@ final class TrainCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  /** Where results go and where a run goes on. */
-  static final class RunOptions {
-    @Option(
-        names = {"--out", "--save-dir"},
-        paramLabel = "DIR",
-        description = "Folder for config.json, metrics.jsonl, checkpoint.safetensors and model.safetensors."
-            + " Default: runs/DATASET-MODEL-LOSS or runs/PRESET, with a number if that is taken.")
-    Path out;
-
-    @Option(
-        names = "--resume",
-        paramLabel = "RUN",
-        arity = "0..1",
-        fallbackValue = "",
-        description = "Continue a stopped run: its folder or checkpoint; without a value, the one in --out."
-            + " Default: start a new run.")
-    Path resume;
-
-    @Option(
-        names = "--init",
-        paramLabel = "WEIGHTS",
-        description = "Start from these weights instead of random ones: a safetensors file with the names of PyTorch's"
-            + " state_dict, such as another run's model.safetensors, or that run's folder. Default: random weights.")
-    Path init;
-  }
-
   @Override
   public Integer call() {
     optimization.check(!model.noBatchNorm);
+    run.check();
     Path checkpoint = checkpointToResume();
     RunConfig recorded = checkpoint == null ? null : Trainer.configOf(checkpoint);
     DataSetInfo info = datasetInfo(recorded);
@@ -161,7 +137,8 @@ final class TrainCommand implements Callable<Integer> {
             training.horizontalFlip(),
             cutout.holesOver(training.nHoles()),
             cutout.lengthOver(training.length()),
-            Checks.or(optimization.seed, training.seed())),
+            Checks.or(optimization.seed, training.seed()),
+            run.patienceOver(training.patience())),
         NativeContext.resolve(common.over(base.device())),
         recorded != null ? recorded.init() : run.init == null ? null : InitialWeights.of(run.init));
   }
@@ -219,14 +196,23 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   private int train(RunConfig config, Path checkpoint, DataSet<?> images, RunDirectory directory) {
+    PrintWriter err = spec.commandLine().getErr();
+    ProgressLine progress = !common.json && Terminal.isStderr() ? new ProgressLine(err, Terminal::width) : null;
     RunPrinter printer =
-        new RunPrinter(
-            spec.commandLine().getOut(), spec.commandLine().getErr(), common.json, common.verbose);
+        new RunPrinter(spec.commandLine().getOut(), err, common.json, common.verbose, progress);
     TrainingSession session = new TrainingSession();
-    TrainingResult result =
+    int exitCode =
         StopOnSignal.run(
-            session::requestStop, () -> session.train(config, checkpoint, images, directory, printer));
-    data.printSkipped(spec.commandLine().getErr());
-    return result.finished() ? 0 : StopOnSignal.EXIT_CODE;
+            () -> {
+              session.requestStop();
+              printer.stopping();
+            },
+            () -> {
+              TrainingResult result =
+                  session.train(config, checkpoint, images, directory, run.settings(), printer);
+              return result.ending() != TrainingResult.Ending.STOPPED;
+            });
+    data.printSkipped(err);
+    return exitCode;
   }
 }

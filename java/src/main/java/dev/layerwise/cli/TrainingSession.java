@@ -3,6 +3,7 @@ package dev.layerwise.cli;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.RunDirectory;
+import dev.layerwise.train.SessionSettings;
 import dev.layerwise.train.Trainer;
 import dev.layerwise.train.TrainingListener;
 import dev.layerwise.train.TrainingResult;
@@ -15,8 +16,12 @@ final class TrainingSession {
 
   /** Is told how a run begins, goes and ends. */
   interface Reporter extends TrainingListener {
-    /** Training is about to begin with an epoch, counted from 1. */
-    void started(RunConfig config, DataSet<?> images, Path folder, int epoch);
+    /**
+     * Training is about to begin.
+     *
+     * @param epoch with which it begins, counted from 1; {@code null} if nothing is left to train
+     */
+    void started(RunConfig config, DataSet<?> images, Path folder, Integer epoch);
 
     /** Which engine did which operation, a line each; empty where fixed rules decide. */
     default void usedEngines(String choices) {}
@@ -46,14 +51,15 @@ final class TrainingSession {
    * @param checkpoint where the run goes on from: a file or a run's folder; {@code null}: a new run
    */
   TrainingResult train(
-      RunConfig config, Path checkpoint, DataSet<?> images, RunDirectory directory, Reporter reporter) {
+      RunConfig config, Path checkpoint, DataSet<?> images, RunDirectory directory, SessionSettings settings,
+      Reporter reporter) {
     try (Trainer run =
         checkpoint == null
             ? Trainer.start(config, images, directory)
             : Trainer.resume(checkpoint, config, images, directory)) {
       entrust(run);
-      reporter.started(config, images, directory.path(), run.epoch());
-      TrainingResult result = run.run(reporter);
+      reporter.started(config, images, directory.path(), run.isOver() ? null : (Integer) run.epoch());
+      TrainingResult result = run.run(settings, reporter);
       reporter.usedEngines(run.engineChoices());
       reporter.ended(result, directory.path());
       return result;

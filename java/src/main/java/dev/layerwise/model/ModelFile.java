@@ -63,6 +63,7 @@ public record ModelFile(ModelConfig config, String dataset, InputDescription inp
       throw new CheckpointException(
           file + ": the input's description in the metadata does not fit the network's channels, size and classes");
     }
+    StoredWeights.check(config, contents.tensors());
     return new ModelFile(config, metadata.getOrDefault("dataset", ""), input, contents.tensors());
   }
 

@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 
 /**
  * A network on a device: the blocks of its description, driven in order. It belongs to its context's
@@ -232,10 +233,19 @@ public final class Network implements AutoCloseable {
 
   /** The means since the last call, in the order of {@link #measuredLayers()}. */
   public List<BlockMetrics> readMetrics() {
+    return metrics(NativeBlock::metrics);
+  }
+
+  /** The same without starting anew: the next {@link #readMetrics()} holds these too. */
+  public List<BlockMetrics> metricsSoFar() {
+    return metrics(NativeBlock::metricsSoFar);
+  }
+
+  private List<BlockMetrics> metrics(Function<NativeBlock, BlockMetrics> reading) {
     List<BlockMetrics> metrics = new ArrayList<>();
     for (int i = 0; i < blocks.size(); i++) {
       if (layers.get(i).hasLoss()) {
-        metrics.add(blocks.get(i).metrics());
+        metrics.add(reading.apply(blocks.get(i)));
       }
     }
     return metrics;

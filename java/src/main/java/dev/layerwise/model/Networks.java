@@ -5,6 +5,9 @@ import java.util.List;
 
 /** The published networks, by name, and what a configuration's network is made of. */
 public final class Networks {
+  /** More than anybody has trained; each costs memory before it is known whether all fit. */
+  private static final int MOST_LAYERS = 10_000;
+
   private Networks() {}
 
   /** The names of the published networks. */
@@ -50,7 +53,9 @@ public final class Networks {
     if (!hasLinearBlocks(name)) {
       return ResidualNetworks.spec(config);
     }
-    require(config.numLayers() >= 0, "the number of hidden layers must not be negative, but is " + config.numLayers());
+    require(
+        config.numLayers() >= 0 && config.numLayers() <= MOST_LAYERS,
+        "the number of hidden layers must be in 0 … " + MOST_LAYERS + ", but is " + config.numLayers());
     require(config.numHidden() > 0, "the number of hidden units must be positive, not " + config.numHidden());
     return VggNetworks.spec(config);
   }

@@ -9,6 +9,7 @@ import dev.layerwise.nativelib.generated.TensorInfoStruct;
 import dev.layerwise.nativelib.generated.TensorPointer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.ToIntBiFunction;
 import org.bytedeco.javacpp.PointerPointer;
 
 /**
@@ -161,10 +162,19 @@ public final class NativeBlock extends NativeHandle<BlockPointer> {
 
   /** Reads the means since the last call, and starts anew. */
   public BlockMetrics metrics() {
+    return metrics(LayerwiseApi::layerwise_block_metrics);
+  }
+
+  /** Reads the means since {@link #metrics()} was last called, without starting anew. */
+  public BlockMetrics metricsSoFar() {
+    return metrics(LayerwiseApi::layerwise_block_metrics_so_far);
+  }
+
+  private BlockMetrics metrics(ToIntBiFunction<BlockPointer, MetricsStruct> reading) {
     synchronized (lock()) {
       BlockPointer block = pointer();
       try (MetricsStruct metrics = new MetricsStruct()) {
-        check(LayerwiseApi.layerwise_block_metrics(block, metrics));
+        check(reading.applyAsInt(block, metrics));
         return new BlockMetrics(
             metrics.similarity_loss(), metrics.prediction_loss(), metrics.unsupervised_loss(), metrics.errors(),
             metrics.samples());

@@ -19,7 +19,7 @@ record PublishedRun(Preset preset, boolean schedule) {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   /** What may differ in a repetition, as the device may: it decides bits, but is no part of a recipe. */
-  private static final String SEED = "seed";
+  private static final Set<String> NO_PART_OF_A_RECIPE = Set.of("seed", "patience");
 
   /** What a shorter or longer run of a recipe changes. */
   private static final Set<String> SCHEDULE =
@@ -42,7 +42,7 @@ record PublishedRun(Preset preset, boolean schedule) {
     boolean schedule = true;
     for (String part : new String[] {"model", "optimizer", "training"}) {
       for (String name : Configuration.names(recipe.path(part), config.path(part))) {
-        if (SEED.equals(name) || recipe.path(part).path(name).equals(config.path(part).path(name))) {
+        if (NO_PART_OF_A_RECIPE.contains(name) || recipe.path(part).path(name).equals(config.path(part).path(name))) {
           continue;
         }
         if (!SCHEDULE.contains(name)) {

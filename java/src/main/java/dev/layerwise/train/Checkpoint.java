@@ -21,6 +21,26 @@ record Checkpoint(
   private static final String FORMAT = "layerwise-checkpoint-1";
   private static final String OPTIMIZER_PREFIX = "optimizer.";
 
+  /** What a checkpoint says of its run, tensors left out. */
+  record State(RunConfig config, Progress progress) {
+    /** Reads no more than the file's header; the path and what is thrown are as in {@link Checkpoint#read}. */
+    static State read(Path path) {
+      Path file = fileAt(path);
+      return of(SafeTensors.readMetadata(file), file);
+    }
+
+    private static State of(Map<String, String> metadata, Path file) {
+      if (!FORMAT.equals(metadata.get("format"))) {
+        throw new CheckpointException(
+            file + " is not a checkpoint of Layerwise: its metadata has no format '" + FORMAT
+                + "'; give a run's folder or its " + FILE_NAME);
+      }
+      return new State(
+          MetadataJson.read(metadata.get("config"), RunConfig.class, file, "the run's configuration"),
+          MetadataJson.read(metadata.get("progress"), Progress.class, file, "the run's progress"));
+    }
+  }
+
   /** Writes the file, whole or not at all. */
   void write(Path path) {
     Map<String, String> metadata = new LinkedHashMap<>();
@@ -38,13 +58,9 @@ record Checkpoint(
    * @throws CheckpointException if there is none, or if it is not a whole checkpoint of this program
    */
   static Checkpoint read(Path path) {
-    Path file = Files.isDirectory(path) ? path.resolve(FILE_NAME) : path;
+    Path file = fileAt(path);
     SafeTensors contents = SafeTensors.read(file);
-    if (!FORMAT.equals(contents.metadata().get("format"))) {
-      throw new CheckpointException(
-          file + " is not a checkpoint of Layerwise: its metadata has no format '" + FORMAT
-              + "'; give a run's folder or its " + FILE_NAME);
-    }
+    State state = State.of(contents.metadata(), file);
     Map<String, HostTensor> weights = new LinkedHashMap<>();
     Map<String, HostTensor> optimizerState = new LinkedHashMap<>();
     contents
@@ -57,9 +73,10 @@ record Checkpoint(
                 weights.put(name, value);
               }
             });
-    Map<String, String> metadata = contents.metadata();
-    RunConfig config = MetadataJson.read(metadata.get("config"), RunConfig.class, file, "the run's configuration");
-    Progress progress = MetadataJson.read(metadata.get("progress"), Progress.class, file, "the run's progress");
-    return new Checkpoint(config, progress, weights, optimizerState);
+    return new Checkpoint(state.config(), state.progress(), weights, optimizerState);
+  }
+
+  private static Path fileAt(Path path) {
+    return Files.isDirectory(path) ? path.resolve(FILE_NAME) : path;
   }
 }

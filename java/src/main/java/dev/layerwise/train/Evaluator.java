@@ -5,6 +5,7 @@ import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.nativelib.NativeTensor;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 
 /** Passes a whole set of images through a network in evaluation mode. */
@@ -31,10 +32,25 @@ public final class Evaluator {
    */
   public static List<BlockMetrics> evaluate(
       Network network, ImageFeed images, int count, int batchSize, BatchConsumer consumer) {
+    return evaluate(network, images, count, batchSize, consumer, () -> false);
+  }
+
+  /**
+   * The same, but given up when a stop is asked for.
+   *
+   * @param stop asked before each batch
+   * @return {@code null} if it was given up
+   */
+  static List<BlockMetrics> evaluate(
+      Network network, ImageFeed images, int count, int batchSize, BatchConsumer consumer, BooleanSupplier stop) {
     int[] order = IntStream.range(0, count).toArray();
     network.readMetrics(); // starts them anew
     try (ImageFeed.Pass pass = images.pass(order, 0, batchSize, 0, null)) {
       while (pass.advance()) {
+        if (stop.getAsBoolean()) {
+          network.readMetrics(); // nobody takes these for training's
+          return null;
+        }
         try (NativeDataSet.Batch batch = pass.batch();
             NativeTensor logits = network.evaluate(batch.images(), batch.labels())) {
           if (consumer != null) {

@@ -2,6 +2,8 @@ package dev.layerwise.train;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.layerwise.nativelib.BlockMetrics;
+import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * One block's metrics added up over a part of an epoch, so that an epoch may be interrupted.
@@ -19,6 +21,11 @@ record MetricSums(
     @JsonProperty("samples") double samples) {
 
   static final MetricSums NONE = new MetricSums(0, 0, 0, 0, 0);
+
+  /** Sums of several blocks with what each has counted since. */
+  static List<MetricSums> plus(List<MetricSums> sums, List<BlockMetrics> metrics) {
+    return IntStream.range(0, sums.size()).mapToObj(i -> sums.get(i).plus(metrics.get(i))).toList();
+  }
 
   MetricSums plus(BlockMetrics metrics) {
     return new MetricSums(

@@ -1,6 +1,8 @@
 package dev.layerwise.train;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
+import dev.layerwise.train.TrainingResult.Ending;
 import java.util.Collections;
 import java.util.List;
 
@@ -14,6 +16,8 @@ import java.util.List;
  * @param totalSeconds time spent in the run up to here
  * @param sums each block's metrics of this epoch so far, the output layer's last
  * @param testError after the last finished epoch, in percent; {@code null} before the first
+ * @param bestTestError the lowest after any epoch; {@code null} before the first
+ * @param bestEpoch the first epoch that gave it
  */
 record Progress(
     @JsonProperty("epoch") int epoch,
@@ -22,18 +26,60 @@ record Progress(
     @JsonProperty("epoch_seconds") double epochSeconds,
     @JsonProperty("total_seconds") double totalSeconds,
     @JsonProperty("sums") List<MetricSums> sums,
-    @JsonProperty("test_error") Double testError) {
+    @JsonProperty("test_error") Double testError,
+    @JsonInclude(JsonInclude.Include.NON_NULL) @JsonProperty("best_test_error") Double bestTestError,
+    @JsonInclude(JsonInclude.Include.NON_NULL) @JsonProperty("best_epoch") Integer bestEpoch) {
 
+  /** Throws {@link IllegalArgumentException} for numbers that no run has. */
   Progress {
+    if (epoch < 1 || images < 0 || step < 0) {
+      throw new IllegalArgumentException("epoch " + epoch + ", images " + images + ", step " + step);
+    }
     sums = List.copyOf(sums);
   }
 
   static Progress start(int blocks) {
-    return new Progress(1, 0, 0, 0, 0, Collections.nCopies(blocks, MetricSums.NONE), null);
+    return new Progress(1, 0, 0, 0, 0, Collections.nCopies(blocks, MetricSums.NONE), null, null, null);
   }
 
-  /** What the run has given so far, if it is to have so many epochs. */
-  TrainingResult result(int epochs) {
-    return new TrainingResult(epoch > epochs, epoch - 1, testError, totalSeconds);
+  /**
+   * Later in the same epoch.
+   *
+   * @param seconds training time since this
+   */
+  Progress later(int imagesThen, long stepThen, double seconds, List<MetricSums> sumsThen) {
+    return new Progress(
+        epoch, imagesThen, stepThen, epochSeconds + seconds, totalSeconds + seconds, sumsThen, testError, bestTestError,
+        bestEpoch);
+  }
+
+  /** The beginning of the next epoch, the one under way having ended with a test error. */
+  Progress nextEpoch(double error, double totalSecondsThen) {
+    boolean better = bestTestError == null || error < bestTestError;
+    return new Progress(
+        epoch + 1, 0, step, 0, totalSecondsThen, start(sums.size()).sums(), error, better ? error : bestTestError,
+        better ? (Integer) epoch : bestEpoch);
+  }
+
+  /** Whether nothing is left to train. */
+  boolean isOver(TrainingConfig training) {
+    return epoch > training.epochs() || patienceIsExhausted(training);
+  }
+
+  private boolean patienceIsExhausted(TrainingConfig training) {
+    return training.patience() != null && bestEpoch != null && epoch - 1 - bestEpoch >= training.patience();
+  }
+
+  /**
+   * What the run has given so far.
+   *
+   * @param otherwise what ended the session if the run is not over
+   */
+  TrainingResult result(TrainingConfig training, Ending otherwise) {
+    Ending ending =
+        epoch > training.epochs() ? Ending.EPOCHS_DONE
+            : patienceIsExhausted(training) ? Ending.NO_IMPROVEMENT
+            : otherwise;
+    return new TrainingResult(ending, epoch - 1, testError, bestTestError, bestEpoch, totalSeconds);
   }
 }

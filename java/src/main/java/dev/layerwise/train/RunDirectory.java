@@ -164,6 +164,23 @@ public final class RunDirectory implements AutoCloseable {
     }
   }
 
+  /** The epochs in {@code metrics.jsonl}. */
+  List<EpochReport> readMetrics() {
+    Path file = path.resolve(METRICS);
+    if (!Files.exists(file)) {
+      return List.of();
+    }
+    try {
+      List<EpochReport> reports = new ArrayList<>();
+      for (String line : Files.readAllLines(file, StandardCharsets.UTF_8)) {
+        reports.add(JSON.readValue(line, EpochReport.class));
+      }
+      return reports;
+    } catch (IOException e) {
+      throw new LayerwiseException("cannot read " + file + " (" + FileErrors.reason(e) + ")", e);
+    }
+  }
+
   /** The epoch that a line is about; a line cut short by a crash is about none that is kept. */
   private static int epochOf(String line) {
     try {

@@ -1,22 +1,23 @@
 package dev.layerwise.train;
 
 import dev.layerwise.LayerwiseException;
+import dev.layerwise.checkpoint.CheckpointException;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.stream.StreamedImages;
 import dev.layerwise.model.InputDescription;
-import dev.layerwise.model.LayerSpec;
-import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.Network;
+import dev.layerwise.model.StoredWeights;
 import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.Augmentation;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
+import dev.layerwise.train.TrainingResult.Ending;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.time.Duration;
 import java.util.List;
 
 /**
@@ -32,7 +33,11 @@ public final class Trainer implements AutoCloseable {
   private final Network network;
   private final ImageFeed trainImages;
   private final ImageFeed testImages;
+  private final Reports reports;
   private Progress progress;
+  private long timeLimitNanos;
+  private long sessionStarted;
+  private long checkpointWritten = System.nanoTime();
   private volatile boolean stopRequested;
 
   private Trainer(RunConfig config, DataSet<?> data, RunDirectory directory) {
@@ -49,6 +54,7 @@ public final class Trainer implements AutoCloseable {
       context.close();
       throw e;
     }
+    reports = new Reports(config, network.measuredLayers());
     progress = Progress.start(network.measuredLayers().size());
   }
 
@@ -61,7 +67,7 @@ public final class Trainer implements AutoCloseable {
       }
       directory.keepMetricsBefore(0);
       directory.writeConfig(config);
-      trainer.writeCheckpoint(); // a run that is killed in its first epoch can be resumed too
+      trainer.writeCheckpoint(trainer.progress); // a run that is killed in its first epoch can be resumed too
       return trainer;
     } catch (RuntimeException e) {
       trainer.close();
@@ -71,19 +77,19 @@ public final class Trainer implements AutoCloseable {
 
   /** The configuration with which the run of a checkpoint was started; a file or a run's folder. */
   public static RunConfig configOf(Path checkpoint) {
-    return Checkpoint.read(checkpoint).config();
+    return Checkpoint.State.read(checkpoint).config();
   }
 
   /** What a run is and how far it had come, from its checkpoint; a file or a run's folder. */
   public static RecordedRun recorded(Path checkpoint) {
-    Checkpoint at = Checkpoint.read(checkpoint);
-    return new RecordedRun(at.config(), at.progress().result(at.config().training().epochs()));
+    Checkpoint.State at = Checkpoint.State.read(checkpoint);
+    return new RecordedRun(at.config(), at.progress().result(at.config().training(), Ending.STOPPED));
   }
 
   /**
    * A run that goes on from a checkpoint.
    *
-   * @param config the checkpoint's, but perhaps for the number of epochs
+   * @param config the checkpoint's, but perhaps for the number of epochs and the patience
    */
   public static Trainer resume(Path checkpoint, RunConfig config, DataSet<?> data, RunDirectory directory) {
     Checkpoint from = Checkpoint.read(checkpoint);
@@ -93,8 +99,13 @@ public final class Trainer implements AutoCloseable {
           String.format(
               "the run has begun its epoch %d already, more than the %d asked for", begun, config.training().epochs()));
     }
+    StoredWeights.check(config.model(), from.weights());
     Trainer trainer = new Trainer(config, data, directory);
     try {
+      if (from.progress().images() > data.train().count()
+          || from.progress().sums().size() != trainer.progress.sums().size()) {
+        throw new CheckpointException(checkpoint + " is damaged: its progress does not fit its network and its data");
+      }
       trainer.network.setWeights(from.weights());
       trainer.network.setOptimizerState(from.optimizerState());
       trainer.progress = from.progress();
@@ -118,27 +129,44 @@ public final class Trainer implements AutoCloseable {
     return context.engineChoices();
   }
 
+  /** Whether a run that has been resumed was over already. */
+  public boolean isOver() {
+    return progress.isOver(config.training());
+  }
+
   /** Asks a running {@link #run} to stop after the step in hand; from any thread. */
   public void requestStop() {
     stopRequested = true;
   }
 
-  /** Trains until all epochs are done or a stop is asked for. */
-  public TrainingResult run(TrainingListener listener) {
-    int epochs = config.training().epochs();
-    while (progress.epoch() <= epochs) {
-      if (!trainEpoch()) {
-        writeCheckpoint();
-        return progress.result(epochs);
+  /** Trains until the run is over, its time is up or a stop is asked for. */
+  public TrainingResult run(SessionSettings settings, TrainingListener listener) {
+    TrainingConfig training = config.training();
+    timeLimitNanos = settings.timeLimit() == null ? Long.MAX_VALUE : settings.timeLimit().toNanos();
+    sessionStarted = System.nanoTime();
+    TensorBoardLog tensorBoard =
+        settings.tensorBoard() || TensorBoardLog.isIn(directory.path())
+            ? TensorBoardLog.begin(directory.path(), directory.readMetrics(), progress.totalSeconds())
+            : null;
+    while (!progress.isOver(training)) {
+      EpochReport report = trainEpoch(settings.checkpoints(), listener) ? endEpoch() : null;
+      if (report == null) {
+        writeCheckpoint(progress);
+        return progress.result(training, stopRequested ? Ending.STOPPED : Ending.TIME_UP);
       }
-      endEpoch(listener);
+      if (tensorBoard != null) {
+        tensorBoard.add(report);
+      }
+      if (progress.isOver(training) || isCheckpointDue(settings.checkpoints())) {
+        writeCheckpoint(progress);
+      }
+      listener.epochEnded(report);
     }
-    directory.writeModel(
-        new ModelFile(config.model(), config.training().dataset(), inputDescription(), network.weights()));
+    directory.writeModel(new ModelFile(config.model(), training.dataset(), inputDescription(), network.weights()));
     EvaluationCollector collector = new EvaluationCollector(data.info());
-    Evaluator.evaluate(network, testImages, data.test().count(), config.training().batchSize(), collector);
+    Evaluator.evaluate(network, testImages, data.test().count(), training.batchSize(), collector);
     directory.writeEvaluation(collector.evaluation());
-    return progress.result(epochs);
+    return progress.result(training, Ending.STOPPED);
   }
 
   private InputDescription inputDescription() {
@@ -148,18 +176,31 @@ public final class Trainer implements AutoCloseable {
     return new InputDescription(info.classNames(), info.mean(), info.deviation(), resize);
   }
 
-  /** Trains the rest of the epoch under way; false if a stop was asked for before its end. */
-  private boolean trainEpoch() {
+  /** At the beginning of an epoch. */
+  private boolean isCheckpointDue(CheckpointSchedule checkpoints) {
+    return checkpoints.isDueAfterEpoch(progress.epoch() - 1)
+        || checkpoints.isDueAfterStep(progress.step(), System.nanoTime() - checkpointWritten);
+  }
+
+  private boolean isToStop() {
+    return stopRequested || System.nanoTime() - sessionStarted >= timeLimitNanos;
+  }
+
+  /** Trains the rest of the epoch under way; false if it is to stop before its end. */
+  private boolean trainEpoch(CheckpointSchedule checkpoints, TrainingListener listener) {
     TrainingConfig training = config.training();
     int[] order = training.order(data.train(), progress.epoch());
     double learningRate = training.learningRate(progress.epoch());
     Augmentation augmentation = training.augmentation();
+    Duration interval = listener.progressInterval();
     int images = progress.images();
     long step = progress.step();
     long started = System.nanoTime();
+    long told = started;
+    tell(listener, progress, order.length);
     try (ImageFeed.Pass pass =
         trainImages.pass(order, images, training.batchSize(), progress.epoch(), augmentation)) {
-      while (images < order.length && !stopRequested) {
+      while (images < order.length && !isToStop()) {
         if (!pass.advance()) { // what was left could not be used
           images = order.length;
           break;
@@ -172,18 +213,21 @@ public final class Trainer implements AutoCloseable {
         }
         images = pass.position();
         step++;
+        long now = System.nanoTime();
+        if (images < order.length && checkpoints.isDueAfterStep(step, now - checkpointWritten)) {
+          writeCheckpoint(soFar(images, step, started));
+          started += System.nanoTime() - now; // writing is no training
+        }
+        if (interval != null && now - told >= interval.toNanos()) {
+          tell(listener, soFar(images, step, started), order.length);
+          told = now;
+        }
       }
     }
-    List<MetricSums> sums = new ArrayList<>();
-    List<BlockMetrics> metrics = network.readMetrics();
-    for (int i = 0; i < metrics.size(); i++) {
-      sums.add(progress.sums().get(i).plus(metrics.get(i)));
-    }
-    double seconds = secondsSince(started);
     progress =
-        new Progress(
-            progress.epoch(), images, step, progress.epochSeconds() + seconds, progress.totalSeconds() + seconds,
-            sums, progress.testError());
+        progress.later(
+            images, step, secondsSince(started), MetricSums.plus(progress.sums(), network.readMetrics()));
+    tell(listener, progress, order.length);
     return images == order.length;
   }
 
@@ -193,15 +237,34 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  /** Evaluates, reports, and makes the next epoch's beginning the state to resume from. */
-  private void endEpoch(TrainingListener listener) {
+  /** A state inside the epoch under way. Looks at the metrics only: what the epoch reports is not changed by it. */
+  private Progress soFar(int images, long step, long started) {
+    return progress.later(
+        images, step, secondsSince(started), MetricSums.plus(progress.sums(), network.metricsSoFar()));
+  }
+
+  private void tell(TrainingListener listener, Progress at, int ofImages) {
+    if (listener.progressInterval() != null) {
+      listener.progressed(reports.progress(at, ofImages));
+    }
+  }
+
+  /**
+   * Evaluates, records, and makes the next epoch's beginning the state to resume from. {@code null} if it is to stop
+   * before all is evaluated; a resumed run then begins with the evaluation.
+   */
+  private EpochReport endEpoch() {
     long started = System.nanoTime();
     List<BlockMetrics> test =
-        Evaluator.evaluate(network, testImages, data.test().count(), config.training().batchSize(), null);
+        Evaluator.evaluate(
+            network, testImages, data.test().count(), config.training().batchSize(), null, this::isToStop);
+    if (test == null) {
+      return null;
+    }
     BlockMetrics output = test.get(test.size() - 1);
     double testError = 100 * output.errors() / output.samples();
     double totalSeconds = progress.totalSeconds() + secondsSince(started);
-    EpochReport report = report(output.predictionLoss(), testError, totalSeconds);
+    EpochReport report = reports.epoch(progress, output.predictionLoss(), testError, totalSeconds);
     if (!Double.isFinite(report.trainLoss()) || !Double.isFinite(report.testLoss())) {
       throw new LayerwiseException(
           String.format(
@@ -209,44 +272,19 @@ public final class Trainer implements AutoCloseable {
                   + " from before)",
               report.epoch(), Double.isFinite(report.trainLoss()) ? report.testLoss() : report.trainLoss()));
     }
-    Progress next = Progress.start(network.measuredLayers().size());
-    progress =
-        new Progress(report.epoch() + 1, 0, progress.step(), 0, totalSeconds, next.sums(), testError);
     directory.appendMetrics(report);
-    writeCheckpoint();
-    listener.epochEnded(report);
+    progress = progress.nextEpoch(testError, totalSeconds);
+    return report;
   }
 
-  private EpochReport report(double testLoss, double testError, double totalSeconds) {
-    ModelConfig model = config.model();
-    boolean similarity = "sim".equals(model.loss()) || "predsim".equals(model.loss());
-    boolean prediction = "pred".equals(model.loss()) || "predsim".equals(model.loss());
-    List<EpochReport.BlockReport> blocks = new ArrayList<>();
-    List<LayerSpec> layers = network.measuredLayers();
-    for (int i = 0; i < layers.size() - 1; i++) {
-      MetricSums sums = progress.sums().get(i);
-      blocks.add(
-          new EpochReport.BlockReport(
-              layers.get(i).name(),
-              similarity ? (Double) sums.meanSimilarityLoss() : null,
-              prediction ? (Double) sums.meanPredictionLoss() : null,
-              model.alpha() > 0 ? (Double) sums.meanUnsupervisedLoss() : null,
-              prediction && !model.bio() ? (Double) sums.errorPercent() : null));
-    }
-    MetricSums output = progress.sums().get(layers.size() - 1);
-    TrainingConfig training = config.training();
-    return new EpochReport(
-        progress.epoch(), training.epochs(), training.learningRate(progress.epoch()), output.meanPredictionLoss(),
-        output.errorPercent(), testLoss, testError, progress.images() / progress.epochSeconds(), totalSeconds, blocks);
-  }
-
-  private void writeCheckpoint() {
+  private void writeCheckpoint(Progress at) {
     DeviceOptions device = config.device().withEngineChoices(context.engineChoices());
     if (!device.equals(config.device())) { // found out since the last checkpoint: a part of what decides the bits
       config = config.on(device);
       directory.writeConfig(config);
     }
-    directory.writeCheckpoint(new Checkpoint(config, progress, network.weights(), network.optimizerState()));
+    directory.writeCheckpoint(new Checkpoint(config, at, network.weights(), network.optimizerState()));
+    checkpointWritten = System.nanoTime();
   }
 
   private static double secondsSince(long nanoTime) {

@@ -1,5 +1,6 @@
 package dev.layerwise.train;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import dev.layerwise.data.EpochOrder;
@@ -23,6 +24,7 @@ import java.util.Objects;
  * @param nHoles squares cut out of every image; 0 for none
  * @param length side of such a square, in pixels
  * @param seed keys initialization, shuffling, augmentation and dropout
+ * @param patience epochs without an improvement of the test error after which the run ends; {@code null}: it does not
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record TrainingConfig(
@@ -38,12 +40,30 @@ public record TrainingConfig(
     boolean horizontalFlip,
     int nHoles,
     int length,
-    long seed) {
+    long seed,
+    @JsonInclude(JsonInclude.Include.NON_NULL) Integer patience) {
 
   /** Throws {@link NullPointerException} if a name or the list is missing. */
   public TrainingConfig {
     Objects.requireNonNull(dataset);
     lrDecayMilestones = List.copyOf(lrDecayMilestones);
+  }
+
+  /** A run that ends after its epochs and not before. */
+  public TrainingConfig(
+      String dataset, int epochs, int batchSize, int classesPerBatch, int classesPerBatchUntilEpoch, double lr,
+      List<Integer> lrDecayMilestones, double lrDecayFact, int cropPadding, boolean horizontalFlip, int nHoles,
+      int length, long seed) {
+    this(
+        dataset, epochs, batchSize, classesPerBatch, classesPerBatchUntilEpoch, lr, lrDecayMilestones, lrDecayFact,
+        cropPadding, horizontalFlip, nHoles, length, seed, null);
+  }
+
+  /** The same with another patience; {@code null}: without end. */
+  public TrainingConfig withPatience(Integer otherPatience) {
+    return new TrainingConfig(
+        dataset, epochs, batchSize, classesPerBatch, classesPerBatchUntilEpoch, lr, lrDecayMilestones, lrDecayFact,
+        cropPadding, horizontalFlip, nHoles, length, seed, otherPatience);
   }
 
   /** The learning rate of an epoch (counted from 1): lr · fact^(milestones ≤ epoch − 1). */
@@ -70,14 +90,14 @@ public record TrainingConfig(
   public TrainingConfig withSeed(long otherSeed) {
     return new TrainingConfig(
         dataset, epochs, batchSize, classesPerBatch, classesPerBatchUntilEpoch, lr, lrDecayMilestones, lrDecayFact,
-        cropPadding, horizontalFlip, nHoles, length, otherSeed);
+        cropPadding, horizontalFlip, nHoles, length, otherSeed, patience);
   }
 
   /** The same with another number of epochs. */
   public TrainingConfig withEpochs(int count) {
     return new TrainingConfig(
         dataset, count, batchSize, classesPerBatch, classesPerBatchUntilEpoch, lr, lrDecayMilestones, lrDecayFact,
-        cropPadding, horizontalFlip, nHoles, length, seed);
+        cropPadding, horizontalFlip, nHoles, length, seed, patience);
   }
 
   /** The same schedule over more or fewer epochs: all its epoch numbers times a factor, rounded, but at least 1. */
@@ -86,7 +106,7 @@ public record TrainingConfig(
         dataset, stretch(epochs, factor), batchSize, classesPerBatch,
         classesPerBatchUntilEpoch == 0 ? 0 : stretch(classesPerBatchUntilEpoch, factor), lr,
         lrDecayMilestones.stream().map(milestone -> stretch(milestone, factor)).toList(), lrDecayFact,
-        cropPadding, horizontalFlip, nHoles, length, seed);
+        cropPadding, horizontalFlip, nHoles, length, seed, patience);
   }
 
   private static int stretch(int epoch, double factor) {

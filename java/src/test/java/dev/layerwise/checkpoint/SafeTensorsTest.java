@@ -44,6 +44,17 @@ class SafeTensorsTest {
   }
 
   @Test
+  void metadataIsReadWithoutTheTensors() throws IOException {
+    Path file = folder.resolve("model.safetensors");
+    example().write(file);
+    assertThat(SafeTensors.readMetadata(file)).isEqualTo(example().metadata()).isNotEmpty();
+    byte[] whole = Files.readAllBytes(file);
+    Files.write(file, Arrays.copyOf(whole, whole.length - 1));
+    assertThatThrownBy(() -> SafeTensors.readMetadata(file))
+        .isInstanceOf(CheckpointException.class).hasMessageContaining("cut off");
+  }
+
+  @Test
   void layoutOfTheFile() throws IOException {
     Path file = folder.resolve("model.safetensors");
     example().write(file);

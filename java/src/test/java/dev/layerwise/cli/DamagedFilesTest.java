@@ -86,6 +86,30 @@ class DamagedFilesTest {
   }
 
   @Test
+  void aDescriptionThatIsLargerThanTheWeights() throws IOException {
+    for (String name : List.of("model", "checkpoint")) {
+      SafeTensors file = SafeTensors.read(run.resolve(name + ".safetensors"));
+      String key = name.equals("model") ? "model" : "config";
+      for (String[] fromTo : new String[][] {
+        {"\"num_hidden\":16", "\"num_hidden\":20000"}, {"\"num_layers\":3", "\"num_layers\":9999999"}}) {
+        Map<String, String> metadata = new LinkedHashMap<>(file.metadata());
+        metadata.put(key, metadata.get(key).replace(fromTo[0], fromTo[1]));
+        assertThat(metadata).isNotEqualTo(file.metadata());
+        Path large = folder.resolve("large-" + name + ".safetensors");
+        new SafeTensors(metadata, file.tensors()).write(large);
+        CommandLineRunner result =
+            name.equals("model")
+                ? CommandLineRunner.run("evaluate", large)
+                : CommandLineRunner.run("train", "--resume", large, "--out", folder.resolve("large"));
+        assertThat(result.exitCode()).isEqualTo(1);
+        assertThat(result.err())
+            .containsPattern("the network that the file describes needs at least 1280000|must be in 0 … 10000")
+            .doesNotContain("\tat ");
+      }
+    }
+  }
+
+  @Test
   void aDamagedCheckpointIsNotResumed() throws IOException {
     byte[] whole = Files.readAllBytes(run.resolve("checkpoint.safetensors"));
     Path cut = write("checkpoint-cut.safetensors", Arrays.copyOf(whole, whole.length - 1));

@@ -111,6 +111,21 @@ class ReproduceCommandTest {
   }
 
   @Test
+  void aDamagedCheckpointOfAnotherRecipeIsLeftOut() throws IOException {
+    String options = "--dataset mnist --model mlp --seeds 1 --epochs-scale 0.01 --loss ";
+    assertThat(reproduce(options + "pred").exitCode()).isZero();
+    assertThat(reproduce(options + "global").exitCode()).isZero();
+    Files.write(out("mnist-mlp-pred/seed-1/checkpoint.safetensors"), new byte[100]);
+    CommandLineRunner other = reproduce(options + "global");
+    assertThat(other.exitCode()).as(other.err()).isZero();
+    assertThat(other.err()).contains("mnist-mlp-pred, seed 1: left out of the table: ", "checkpoint.safetensors");
+    assertThat(other.out()).contains("mnist-mlp-global").doesNotContain("mnist-mlp-pred");
+    CommandLineRunner same = reproduce(options + "pred");
+    assertThat(same.exitCode()).isEqualTo(1);
+    assertThat(same.err()).contains("mnist-mlp-pred/seed-1/checkpoint.safetensors");
+  }
+
+  @Test
   void runsOfAnotherConfigurationStayOut() {
     String options = "--dataset mnist --model mlp --loss global --seeds 1 --epochs-scale ";
     assertThat(reproduce(options + "0.01").exitCode()).isZero();

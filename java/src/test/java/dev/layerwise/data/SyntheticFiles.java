@@ -64,7 +64,7 @@ public final class SyntheticFiles {
   }
 
   /** CIFAR records with the given label bytes per record; pixel p of record r is (11·r + p) mod 256. */
-  static byte[] cifar(int[]... labels) {
+  public static byte[] cifar(int[]... labels) {
     ByteBuffer file = ByteBuffer.allocate(Arrays.stream(labels).mapToInt(l -> l.length + CIFAR_IMAGE_BYTES).sum());
     for (int record = 0; record < labels.length; record++) {
       for (int label : labels[record]) {
@@ -102,7 +102,7 @@ public final class SyntheticFiles {
     return archive.toByteArray();
   }
 
-  static void write(Path file, byte[] content) {
+  public static void write(Path file, byte[] content) {
     try {
       Files.createDirectories(file.getParent());
       Files.write(file, content);

@@ -25,7 +25,8 @@ class NativeBlockTest {
   }
 
   private NativeContext open(String device) {
-    context = NativeContext.create(device, 1, 7);
+    // What is compared below is compared to float32 rounding.
+    context = NativeContext.create(DeviceOptions.of(device, 1).withPrecision(device.equals("cpu") ? "f32" : "auto"), 7);
     context.setStep(0, 0.01);
     return context;
   }
@@ -159,6 +160,25 @@ class NativeBlockTest {
       assertThatExceptionOfType(InvalidArgumentException.class)
           .isThrownBy(() -> block.trainStep(null, labels, null))
           .withMessageStartingWith("features.0: ");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"reference", "cpu"})
+  void lookingAtMetricsChangesNothing(String device) {
+    open(device);
+    try (NativeBlock block = context.block(convolution().build());
+        NativeTensor x = images();
+        NativeTensor labels = labels()) {
+      block.evaluate(x, labels, null).close();
+      block.evaluate(x, labels, null).close();
+      BlockMetrics withoutLooking = block.metrics();
+      block.evaluate(x, labels, null).close();
+      assertThat(block.metricsSoFar().samples()).isEqualTo(BATCH);
+      block.evaluate(x, labels, null).close();
+      assertThat(block.metricsSoFar()).isEqualTo(withoutLooking);
+      assertThat(block.metrics()).isEqualTo(withoutLooking);
+      assertThat(block.metricsSoFar().samples()).isZero();
     }
   }
 

@@ -1,0 +1,51 @@
+package dev.layerwise.model;
+
+import dev.layerwise.checkpoint.HostTensor;
+import java.util.Map;
+
+/** A look at stored weights before anything is built for them: a damaged description may ask for any amount of memory. */
+public final class StoredWeights {
+  private StoredWeights() {}
+
+  /**
+   * Checks that every block finds at least as many values as its own layer has weights. It is a lower bound; {@link
+   * Network#setWeights} checks each tensor's shape.
+   *
+   * @throws ModelException if the configuration's network cannot be built, or is larger than what is stored
+   */
+  public static void check(ModelConfig config, Map<String, HostTensor> weights) {
+    for (LayerSpec layer : Networks.layers(config)) {
+      String prefix = layer.name() + ".";
+      long stored = 0;
+      for (Map.Entry<String, HostTensor> tensor : weights.entrySet()) {
+        if (tensor.getKey().startsWith(prefix)) {
+          stored += tensor.getValue().byteCount() / tensor.getValue().type().bytes();
+        }
+      }
+      double needed = leastWeights(layer) + (hasProjectedTargets(config, layer) ? config.targetProjSize() : 0);
+      if (stored < needed) {
+        throw new ModelException(
+            String.format(
+                "the weights of '%s' are %d values, but the network that the file describes needs at least %.0f",
+                layer.name(), stored, needed));
+      }
+    }
+  }
+
+  /** Whether a local classifier has an output for every bit of a projected target. */
+  private static boolean hasProjectedTargets(ModelConfig config, LayerSpec layer) {
+    boolean classifies = "pred".equals(config.loss()) || "predsim".equals(config.loss());
+    return config.bio() && classifies && layer.hasLoss() && layer.kind() != LayerSpec.Kind.OUTPUT;
+  }
+
+  /** Weights of the convolution or the linear layer itself. */
+  private static double leastWeights(LayerSpec layer) {
+    return switch (layer.kind()) {
+      case CONVOLUTION, PREACTIVATION, SHORTCUT ->
+          (double) layer.outChannels() * layer.inChannels() * layer.kernel() * layer.kernel();
+      case LINEAR, OUTPUT ->
+          (double) layer.outChannels() * layer.inChannels() * layer.inHeight() * layer.inWidth();
+      case HEAD -> 0;
+    };
+  }
+}

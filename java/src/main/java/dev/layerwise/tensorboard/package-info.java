@@ -1,0 +1,2 @@
+/** The files that TensorBoard reads. */
+package dev.layerwise.tensorboard;

@@ -1,0 +1,57 @@
+package dev.layerwise.train;
+
+import dev.layerwise.model.LayerSpec;
+import dev.layerwise.model.ModelConfig;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Makes a run's progress readable.
+ *
+ * @param layers those with metrics, in the order of a progress' sums; the last is the output layer
+ */
+record Reports(RunConfig config, List<LayerSpec> layers) {
+  /** An epoch under way. */
+  EpochProgress progress(Progress at, int ofImages) {
+    MetricSums output = output(at);
+    return new EpochProgress(
+        at.epoch(), config.training().epochs(), at.images(), ofImages, output.meanPredictionLoss(),
+        output.errorPercent(), blocks(at));
+  }
+
+  /**
+   * An epoch that is over.
+   *
+   * @param at its end, evaluation not included
+   * @param totalSeconds since the run's start, evaluation included
+   */
+  EpochReport epoch(Progress at, double testLoss, double testError, double totalSeconds) {
+    MetricSums output = output(at);
+    TrainingConfig training = config.training();
+    return new EpochReport(
+        at.epoch(), training.epochs(), training.learningRate(at.epoch()), output.meanPredictionLoss(),
+        output.errorPercent(), testLoss, testError, at.images() / at.epochSeconds(), totalSeconds, blocks(at));
+  }
+
+  private MetricSums output(Progress at) {
+    return at.sums().get(layers.size() - 1);
+  }
+
+  private List<EpochReport.BlockReport> blocks(Progress at) {
+    ModelConfig model = config.model();
+    boolean similarity = "sim".equals(model.loss()) || "predsim".equals(model.loss());
+    boolean prediction = "pred".equals(model.loss()) || "predsim".equals(model.loss());
+    List<EpochReport.BlockReport> blocks = new ArrayList<>();
+    for (int i = 0; i < layers.size() - 1; i++) {
+      MetricSums sums = at.sums().get(i);
+      blocks.add(
+          new EpochReport.BlockReport(
+              layers.get(i).name(),
+              similarity ? (Double) sums.meanSimilarityLoss() : null,
+              prediction ? (Double) sums.meanPredictionLoss() : null,
+              model.alpha() > 0 ? (Double) sums.meanUnsupervisedLoss() : null,
+              prediction && !model.bio() ? (Double) sums.errorPercent() : null));
+    }
+    return blocks;
+  }
+}

@@ -1,0 +1,22 @@
+package dev.layerwise.train;
+
+import java.time.Duration;
+import java.util.Objects;
+
+/**
+ * What holds for one session of a run, from its start or resumption until it ends or stops. Nothing of it changes what
+ * is computed, so it is no part of the run's configuration.
+ *
+ * @param timeLimit training stops after the step during which so much time has passed; {@code null}: never
+ * @param checkpoints when they are written
+ * @param tensorBoard whether metrics are written for TensorBoard too; a run that has done so before goes on with it
+ */
+public record SessionSettings(Duration timeLimit, CheckpointSchedule checkpoints, boolean tensorBoard) {
+  /** No limit, a checkpoint after every epoch, nothing for TensorBoard. */
+  public static final SessionSettings DEFAULT = new SessionSettings(null, CheckpointSchedule.EVERY_EPOCH, false);
+
+  /** Throws {@link NullPointerException} without a schedule. */
+  public SessionSettings {
+    Objects.requireNonNull(checkpoints);
+  }
+}

@@ -1,0 +1,206 @@
+package dev.layerwise.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.layerwise.data.DataSets;
+import dev.layerwise.train.EpochProgress;
+import dev.layerwise.train.EpochReport;
+import dev.layerwise.train.RunConfig;
+import dev.layerwise.train.RunDirectory;
+import dev.layerwise.train.SessionSettings;
+import dev.layerwise.train.Trainer;
+import dev.layerwise.train.TrainingListener;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** When runs stop and save, and that neither that nor looking at them changes what they compute. */
+class RunControlTest {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final String SMALL = "--num-layers 1 --num-hidden 16 --threads 1 ";
+  // A rate that is 0 in float32: the output layer keeps its zeros, and so the network its error.
+  private static final String WITHOUT_LEARNING = SMALL + "--optim sgd --lr 1e-300 ";
+
+  @TempDir private Path folder;
+
+  @Test
+  void patienceEndsTheRunAndIsKept() throws IOException {
+    CommandLineRunner run = train("a", WITHOUT_LEARNING + "--epochs 10 --patience 2 --json");
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(run.lastEvent().get("epochs").asInt()).isEqualTo(3);
+    assertThat(run.lastEvent().get("ended_by").asText()).isEqualTo("patience");
+    assertThat(run.err()).contains("ended by --patience: the test error has not improved since epoch 1");
+    JsonNode config = JSON.readTree(folder.resolve("a/config.json").toFile());
+    assertThat(config.get("training").get("patience").asInt()).isEqualTo(2);
+    assertThat(folder.resolve("a/model.safetensors")).exists();
+
+    CommandLineRunner again = train("a", "--resume --json");
+    assertThat(again.exitCode()).isZero();
+    assertThat(again.err()).contains("nothing is left to train");
+    assertThat(again.events()).hasSize(1);
+
+    CommandLineRunner longer = train("a", "--resume --patience 4 --json");
+    assertThat(longer.lastEvent().get("epochs").asInt()).isEqualTo(5);
+    CommandLineRunner toTheEnd = train("a", "--resume --patience 0 --epochs 7 --json");
+    assertThat(toTheEnd.lastEvent().get("epochs").asInt()).isEqualTo(7);
+    assertThat(toTheEnd.lastEvent().get("ended_by").asText()).isEqualTo("epochs");
+  }
+
+  @Test
+  void patienceCountsFromTheBestEpoch() throws IOException {
+    CommandLineRunner run = train("a", SMALL + "--epochs 60 --patience 3 --json");
+    List<JsonNode> epochs = run.events().subList(0, run.events().size() - 1);
+    int best = 0;
+    for (int i = 1; i < epochs.size(); i++) {
+      assertThat(i - best).isLessThanOrEqualTo(3);
+      if (epochs.get(i).get("test_error").asDouble() < epochs.get(best).get("test_error").asDouble()) {
+        best = i;
+      }
+    }
+    assertThat(epochs.size() == 60 || epochs.size() - 1 - best == 3).isTrue();
+  }
+
+  @Test
+  void theTimeLimitStopsWithACheckpoint() {
+    long started = System.nanoTime();
+    CommandLineRunner run = train("a", SMALL + "--epochs 1000000 --time-limit 1s --checkpoint-every 1000");
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(Duration.ofNanos(System.nanoTime() - started)).isLessThan(Duration.ofMinutes(1));
+    assertThat(run.err()).contains("the time is up").contains("layerwise train --resume " + folder.resolve("a"));
+    assertThat(folder.resolve("a/model.safetensors")).doesNotExist();
+    int epochs = (int) run.out().lines().filter(line -> line.startsWith("epoch ")).count();
+    assertThat(Trainer.recorded(folder.resolve("a")).result().epochs()).isEqualTo(epochs);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"7steps", "2", "1s"})
+  void whenCheckpointsAreWrittenChangesNothing(String schedule) throws IOException {
+    assertThat(train("a", SMALL + "--epochs 3").exitCode()).isZero();
+    CommandLineRunner other = train("b", SMALL + "--epochs 3 --checkpoint-every " + schedule);
+    assertThat(other.exitCode()).as(other.err()).isZero();
+    assertThat(Files.readAllBytes(folder.resolve("b/model.safetensors")))
+        .isEqualTo(Files.readAllBytes(folder.resolve("a/model.safetensors")));
+    assertThat(metricsWithoutTimes("b")).isEqualTo(metricsWithoutTimes("a"));
+    assertThat(Trainer.recorded(folder.resolve("b")).result().finished()).isTrue();
+  }
+
+  @Test
+  void lookingAtARunChangesNothing() {
+    assertThat(train("a", SMALL + "--epochs 2").exitCode()).isZero();
+    RunConfig config = Trainer.configOf(folder.resolve("a"));
+    List<EpochProgress> seen = new ArrayList<>();
+    List<EpochReport> reports = new ArrayList<>();
+    try (RunDirectory directory = RunDirectory.open(folder.resolve("b"));
+        Trainer trainer = Trainer.start(config, DataSets.load("digits", null), directory)) {
+      trainer.run(SessionSettings.DEFAULT, new TrainingListener() {
+        @Override
+        public Duration progressInterval() {
+          return Duration.ZERO;
+        }
+
+        @Override
+        public void progressed(EpochProgress progress) {
+          seen.add(progress);
+        }
+
+        @Override
+        public void epochEnded(EpochReport report) {
+          reports.add(report);
+        }
+      });
+    }
+    int steps = (1437 + 63) / 64;
+    assertThat(seen).hasSize(2 * (steps + 2));
+    assertThat(seen.get(0).trainLoss()).isNaN();
+    assertThat(seen.get(1).images()).isEqualTo(64);
+    EpochProgress last = seen.get(steps + 1);
+    assertThat(last.trainLoss()).isEqualTo(reports.get(0).trainLoss());
+    assertThat(last.blocks()).isEqualTo(reports.get(0).blocks());
+    assertThat(metricsWithoutTimes("b")).isEqualTo(metricsWithoutTimes("a"));
+    assertThat(folder.resolve("b/model.safetensors")).hasSameBinaryContentAs(folder.resolve("a/model.safetensors"));
+  }
+
+  @Test
+  void aSecondControlCStopsAtOnce() throws Exception {
+    Path run = folder.resolve("slow");
+    Path err = folder.resolve("err");
+    // One step of plain loops: about 1437 · 2500² multiplications for each of the similarity loss' three products.
+    Process process =
+        new ProcessBuilder(
+                JavaProcess.command(
+                    "train", "--device", "reference", "--num-layers", 1, "--num-hidden", 2500, "--batch-size", 1437,
+                    "--epochs", 2, "--out", run))
+            .redirectError(err.toFile()).start();
+    try {
+      waitFor(process, err, "writing the run");
+      TimeUnit.MILLISECONDS.sleep(300);
+      interrupt(process);
+      waitFor(process, err, "Ctrl-C again stops at once");
+      assertThat(process.waitFor(200, TimeUnit.MILLISECONDS)).as("the step is not over yet").isFalse();
+      long second = System.nanoTime();
+      interrupt(process);
+      assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
+      assertThat(Duration.ofNanos(System.nanoTime() - second)).isLessThan(Duration.ofSeconds(5));
+      assertThat(process.exitValue()).isEqualTo(130);
+      assertThat(Trainer.recorded(run).result().epochs()).isZero();
+    } finally {
+      process.destroyForcibly().waitFor();
+    }
+  }
+
+  private static void interrupt(Process process) throws Exception {
+    new ProcessBuilder("kill", "-INT", Long.toString(process.pid())).start().waitFor();
+  }
+
+  private static void waitFor(Process process, Path file, String text) throws Exception {
+    while (!Files.readString(file).contains(text)) {
+      assertThat(process.isAlive()).as("waiting for: " + text).isTrue();
+      TimeUnit.MILLISECONDS.sleep(10);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', value = {
+    "--patience -1            | --patience must be in 0",
+    "--patience few           | --patience",
+    "--time-limit 30          | '30' is no time such as 90s, 30m or 1h30m",
+    "--time-limit 0s          | '0s' is no time",
+    "--time-limit 1m1h        | '1m1h' is no time",
+    "--checkpoint-every 0     | '0' is no number of epochs such as 5, of steps such as 200steps, and no time",
+    "--checkpoint-every never | 'never' is no number of epochs",
+  })
+  void wrongUsageExitsWith2(String options, String message) {
+    CommandLineRunner run = train("a", options);
+    assertThat(run.exitCode()).isEqualTo(2);
+    assertThat(run.err()).contains(message).doesNotContain("\tat ");
+    assertThat(folder.resolve("a")).doesNotExist();
+  }
+
+  private List<JsonNode> metricsWithoutTimes(String run) {
+    try {
+      List<JsonNode> lines = new ArrayList<>();
+      for (String line : Files.readAllLines(folder.resolve(run).resolve("metrics.jsonl"))) {
+        lines.add(((ObjectNode) JSON.readTree(line)).without(List.of("seconds", "images_per_second")));
+      }
+      return lines;
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private CommandLineRunner train(String run, String options) {
+    return CommandLineRunner.run((Object[]) ("train --out " + folder.resolve(run) + " " + options).split(" +"));
+  }
+}

@@ -1,0 +1,129 @@
+package dev.layerwise.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Event files, as TensorBoard's own reader sees them. */
+class TensorBoardTest {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final Path READER = Path.of("src/test/python/read_events.py");
+
+  @TempDir private Path folder;
+
+  @Test
+  void everyEpochIsThereOnce() throws Exception {
+    String python = pythonWithTensorBoard();
+    assertThat(train("--epochs 2 --tensorboard").exitCode()).isZero();
+    compare(python, 2);
+    Path file = eventFile();
+    byte[] whole = Files.readAllBytes(file);
+    Files.write(file, Arrays.copyOf(whole, whole.length - 7)); // as a process leaves it that is killed
+    CommandLineRunner resumed = train("--epochs 4 --resume");
+    assertThat(resumed.exitCode()).as(resumed.err()).isZero();
+    compare(python, 4);
+  }
+
+  @Test
+  void aRunMayBeginWithIt() throws Exception {
+    String python = pythonWithTensorBoard();
+    assertThat(train("--epochs 2").exitCode()).isZero();
+    assertThat(train("--epochs 3 --resume --tensorboard").exitCode()).isZero();
+    compare(python, 3);
+  }
+
+  @Test
+  void onlyWhereItIsAskedFor() throws IOException {
+    assertThat(train("--epochs 1").exitCode()).isZero();
+    assertThat(eventFiles()).isEmpty();
+  }
+
+  /** Tags and values are those of metrics.jsonl, in float32. */
+  private void compare(String python, int epochs) throws Exception {
+    JsonNode read = read(python);
+    assertThat(read.get("records").asInt()).as("a version, a start, the epochs").isEqualTo(2 + epochs);
+    JsonNode scalars = read.get("scalars");
+    assertThat(scalars).hasSize(6 + 3);
+    List<String> lines = Files.readAllLines(folder.resolve("run/metrics.jsonl"));
+    assertThat(lines).hasSize(epochs);
+    for (int i = 0; i < epochs; i++) {
+      JsonNode line = JSON.readTree(lines.get(i));
+      JsonNode block = line.get("blocks").get(0);
+      check(scalars, "loss/train", i, line.get("train_loss"));
+      check(scalars, "loss/test", i, line.get("test_loss"));
+      check(scalars, "error/train", i, line.get("train_error"));
+      check(scalars, "error/test", i, line.get("test_error"));
+      check(scalars, "learning_rate", i, line.get("lr"));
+      check(scalars, "images_per_second", i, line.get("images_per_second"));
+      check(scalars, "local_error/layers.0", i, block.get("local_error"));
+      check(scalars, "similarity_loss/layers.0", i, block.get("similarity_loss"));
+      check(scalars, "prediction_loss/layers.0", i, block.get("prediction_loss"));
+    }
+    assertThat(scalars.get("loss/train")).hasSize(epochs);
+  }
+
+  private static void check(JsonNode scalars, String tag, int index, JsonNode expected) {
+    JsonNode stepAndValue = scalars.get(tag).get(index);
+    assertThat(stepAndValue.get(0).asInt()).isEqualTo(index + 1);
+    assertThat((float) stepAndValue.get(1).asDouble()).as(tag).isEqualTo((float) expected.asDouble());
+  }
+
+  private JsonNode read(String python) throws Exception {
+    Path err = folder.resolve("python.err");
+    Process process =
+        new ProcessBuilder(python, READER.toString(), folder.resolve("run").toString(), eventFile().toString())
+            .redirectError(err.toFile()).start();
+    String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor()).as(Files.readString(err)).isZero();
+    return JSON.readTree(out);
+  }
+
+  private Path eventFile() throws IOException {
+    List<Path> files = eventFiles();
+    assertThat(files).hasSize(1);
+    return files.get(0);
+  }
+
+  private List<Path> eventFiles() throws IOException {
+    try (Stream<Path> files = Files.list(folder.resolve("run"))) {
+      return files.filter(file -> file.getFileName().toString().contains("tfevents")).toList();
+    }
+  }
+
+  private CommandLineRunner train(String options) {
+    String all = "train --num-layers 1 --num-hidden 16 --threads 1 --out " + folder.resolve("run") + " " + options;
+    return CommandLineRunner.run((Object[]) all.split(" +"));
+  }
+
+  /** The one that ci/setup has made, or the system's; skips the test without one that has the package. */
+  private static String pythonWithTensorBoard() throws Exception {
+    for (String python : new String[] {"../build/python/bin/python", "python3"}) {
+      if (python.contains("/") && !Files.isExecutable(Path.of(python))) {
+        continue;
+      }
+      try {
+        Process process =
+            new ProcessBuilder(python, "-c", "import tensorboard")
+                .redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+        if (process.waitFor() == 0) {
+          return python;
+        }
+      } catch (IOException e) {
+        continue; // no such program
+      }
+    }
+    assumeTrue(false, "needs Python with the package tensorboard, which ci/setup installs into build/python");
+    return null;
+  }
+}
