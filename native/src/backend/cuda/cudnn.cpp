@@ -177,7 +177,9 @@ bool Cudnn::is_done(cudnnStatus_t status, const char* what) const {
 
 void Cudnn::check(cudnnStatus_t status, const char* what) const {
   if (status == CUDNN_STATUS_SUCCESS) return;
-  const ErrorKind kind = status == CUDNN_STATUS_NOT_INITIALIZED ? ErrorKind::device_unavailable : ErrorKind::internal;
+  // In the same thousand: a part of the library is missing, or of another version.
+  const bool is_unusable = status / 1000 == CUDNN_STATUS_NOT_INITIALIZED / 1000;
+  const ErrorKind kind = is_unusable ? ErrorKind::device_unavailable : ErrorKind::internal;
   fail(kind, "cuDNN reports '", functions_.error_string(status), "' while ", what);
 }
 
