@@ -10,6 +10,9 @@
 #include <tuple>
 #include <vector>
 
+#ifdef LAYERWISE_CUDA_ON_HOST
+#include "backend/cuda/cuda_backend.h"
+#endif
 #include "backend/reference/reference_backend.h"
 #include "backends_under_test.h"
 #include "operation_cases.h"
@@ -93,5 +96,45 @@ INSTANTIATE_TEST_SUITE_P(table, OperationTest,
                          [](const testing::TestParamInfo<OperationTest::ParamType>& info) {
                            return std::get<0>(info.param).name + "_" + std::get<1>(info.param).name;
                          });
+
+#ifdef LAYERWISE_CUDA_ON_HOST
+/// Each operand is rounded to 10 bits of mantissa, by 2⁻¹¹ of its size at most, and each product thus by 2⁻¹⁰;
+/// as these errors are independent, ‖error‖₂ ≤ 2⁻¹⁰ ‖reference‖₂. Float32 would be off by 0.35 ε √terms
+/// (operands.h), which is below 2⁻¹⁸ for the up to 1300 terms here.
+TEST(TensorFloat32, rounds_operands_of_products_only_where_it_is_asked_for) {
+  DeviceOptions options;
+  options.precision = Precision::f32;
+  options.tf32 = true;
+  const std::unique_ptr<Backend> backend = make_cuda_backend("cuda-on-host", options);
+  const std::unique_ptr<Backend> reference = make_reference_backend();
+  backend->enter();
+  int compared = 0;
+  for (const OperationCase& operation : operation_cases()) {
+    if (operation.name != "convolution_forward_large_tiles_channel_moments" &&
+        operation.name != "convolution_forward_usual_3x3_bias" && operation.name != "encoder_gradient_large_tiles" &&
+        operation.name != "encoder_gradient_usual_3x3_bias_d_x" && operation.name != "hidden_gradient_predsim_vgg")
+      continue;
+    Operands actual(*backend, seed, DataType::float32), expected(*reference, seed, DataType::float32);
+    operation.run(actual);
+    operation.run(expected);
+    expect_clean(actual);
+    const auto results = actual.results(), wanted = expected.results();
+    ASSERT_EQ(results.size(), wanted.size());
+    for (size_t i = 0; i < results.size(); ++i) {
+      if (results[i].name == "d_bias") continue;  // no product
+      double error = 0, norm = 0;
+      for (size_t k = 0; k < wanted[i].values.size(); ++k) {
+        error += std::pow(results[i].values[k] - wanted[i].values[k], 2);
+        norm += std::pow(wanted[i].values[k], 2);
+      }
+      const double relative = std::sqrt(error / norm);
+      EXPECT_TRUE(relative <= 0x1p-10 && relative >= 0x1p-18) << operation.name << ": " << results[i].name << " "
+                                                              << relative;
+      ++compared;
+    }
+  }
+  EXPECT_GE(compared, 8);
+}
+#endif
 
 }  // namespace layerwise::test
