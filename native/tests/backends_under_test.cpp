@@ -5,6 +5,10 @@
 #include "backend/cuda/cuda_backend.h"
 #endif
 #include "backend/reference/reference_backend.h"
+#ifdef LAYERWISE_CUDA
+#include "block/cuda_loader.h"
+#include "core/error.h"
+#endif
 
 namespace layerwise::test {
 
@@ -19,10 +23,35 @@ BackendUnderTest cpu(const std::string& name, int threads, Precision precision, 
 }
 
 #ifdef LAYERWISE_CUDA_ON_HOST
-std::unique_ptr<Backend> make_cuda_on_host(Precision precision) {
+std::unique_ptr<Backend> make_cuda_on_host(Precision precision, const std::string& engine = "fused") {
   DeviceOptions options;
   options.precision = precision;
+  options.engine = engine;
   return make_cuda_backend("cuda-on-host", options);
+}
+#endif
+
+#ifdef LAYERWISE_CUDA
+std::unique_ptr<Backend> make_cuda(Precision precision, const std::string& engine) {
+  DeviceOptions options;
+  options.precision = precision;
+  options.engine = engine;
+  return open_cuda_backend("cuda", options);
+}
+
+/// On the GPU of this machine, if it has one.
+void add_cuda(std::vector<BackendUnderTest>& backends) {
+  const auto add = [&](const std::string& name, const std::string& engine) {
+    try {
+      make_cuda(Precision::f32, engine);
+    } catch (const Error&) {
+      return;  // no GPU, or no libraries for that engine
+    }
+    backends.push_back({name + "_f32", [engine] { return make_cuda(Precision::f32, engine); }});
+    backends.push_back({name + "_bf16", [engine] { return make_cuda(Precision::bf16, engine); }});
+  };
+  add("cuda", "fused");
+  add("cuda_libraries", "cudnn");
 }
 #endif
 
@@ -45,6 +74,12 @@ const std::vector<BackendUnderTest>& backends_under_test() {
 #ifdef LAYERWISE_CUDA_ON_HOST
     all.push_back({"cuda_on_host_f32", [] { return make_cuda_on_host(Precision::f32); }});
     all.push_back({"cuda_on_host_bf16", [] { return make_cuda_on_host(Precision::bf16); }});
+    // With loops in place of cuBLAS and cuDNN: what the backend does around them.
+    all.push_back({"cuda_on_host_libraries_f32", [] { return make_cuda_on_host(Precision::f32, "cudnn"); }});
+    all.push_back({"cuda_on_host_libraries_bf16", [] { return make_cuda_on_host(Precision::bf16, "cudnn"); }});
+#endif
+#ifdef LAYERWISE_CUDA
+    add_cuda(all);
 #endif
     return all;
   }();

@@ -67,11 +67,36 @@ TEST(CudaLibrary, devices_that_are_not_there_are_said_to_be_missing) {
 }
 
 TEST(CudaBackend, refuses_an_engine_that_it_does_not_have) {
-  for (const char* engine : {"cudnn", "winograd"}) {
+  DeviceOptions options;
+  options.engine = "winograd";
+  EXPECT_THROW(make_cuda_backend("cuda-on-host", options), Error);
+}
+
+TEST(CudaBackend, refuses_choices_of_engines_that_it_cannot_obey) {
+  for (const char* choices : {"convolve", "convolve 1x1x1x1 = cudnn\n"}) {
     DeviceOptions options;
-    options.engine = engine;
-    EXPECT_THROW(make_cuda_backend("cuda-on-host", options), Error) << engine;
+    options.engine_choices = choices;
+    EXPECT_THROW(make_cuda_backend("cuda-on-host", options), Error) << choices;
   }
+}
+
+TEST(CudaBackend, says_which_engines_did_what) {
+  DeviceOptions options;
+  options.precision = Precision::f32;
+  options.engine_choices = "convolve 1x1x1x1 weight 1x1x1x1 stride 1 padding 0 f32 = fused\n";
+  const std::unique_ptr<Backend> backend = make_cuda_backend("cuda-on-host", options);
+  ConvolutionForward op;
+  const ArenaTensor x = backend->arena().take(DataType::float32, {2, 4, 4, 3});
+  const ArenaTensor weight = backend->arena().take(DataType::float32, {5, 3, 3, 3});
+  const ArenaTensor y = backend->arena().take(DataType::float32, {2, 4, 4, 5});
+  op.convolution = {3, 3, 1, 1};
+  op.x = x;
+  op.weight = weight;
+  op.y = y;
+  backend->convolution_forward(op);
+  EXPECT_EQ(backend->engine_choices(),
+            "convolve 1x1x1x1 weight 1x1x1x1 stride 1 padding 0 f32 = fused\n"
+            "convolve 2x4x4x3 weight 5x3x3x3 stride 1 padding 1 f32 = fused\n");
 }
 
 TEST(CudaBackend, copies_more_than_its_staging_buffers_hold) {

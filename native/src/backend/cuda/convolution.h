@@ -1,5 +1,6 @@
-// Convolutions and their gradients: the seam behind which an engine does the matrix products. The one behind
-// it is an implicit GEMM (implicit_gemm.cuh); linear layers are convolutions whose kernel covers the input.
+// Convolutions and their gradients: the seam behind which an engine does the matrix products, this project's
+// implicit GEMM (implicit_gemm.cuh) or NVIDIA's libraries. Linear layers are convolutions whose kernel covers the
+// input.
 #pragma once
 
 #include "backend/cuda/operations.h"
@@ -35,5 +36,17 @@ void convolve_weight_gradient(Device& device, const Convolution& geometry, const
 /// d_x = Wᵀ ∗ d_y. d_x is of the activations' type, or float32 for further arithmetic. Stored gradients only.
 void convolve_data_gradient(Device& device, const Convolution& geometry, const Tensor& d_y, const Tensor& weight,
                             const Tensor& d_x);
+
+/// The same by this project's kernels, whatever the engine.
+namespace fused {
+
+void convolve(Device& device, const Convolution& geometry, const Tensor& x, const Tensor& weight, const Tensor& bias,
+              const Tensor& y, const OutputMoments& moments);
+void convolve_weight_gradient(Device& device, const Convolution& geometry, const Tensor& x, const OutputGradient& d_y,
+                              const Tensor& d_weight);
+void convolve_data_gradient(Device& device, const Convolution& geometry, const Tensor& d_y, const Tensor& weight,
+                            const Tensor& d_x);
+
+}  // namespace fused
 
 }  // namespace layerwise::cuda

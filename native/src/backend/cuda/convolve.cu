@@ -40,8 +40,8 @@ void merge_moments(const Device& device, const MomentsPlan& plan, const GemmPlan
 
 }  // namespace
 
-void convolve(Device& device, const Convolution& geometry, const Tensor& x, const Tensor& weight, const Tensor& bias,
-              const Tensor& y, const OutputMoments& moments) {
+void fused::convolve(Device& device, const Convolution& geometry, const Tensor& x, const Tensor& weight,
+                     const Tensor& bias, const Tensor& y, const OutputMoments& moments) {
   const int64_t rows = y.shape.n * y.shape.positions(), depth = weight.shape.features();
   with_storage(x.type, [&](auto* typed) {
     using T = std::remove_pointer_t<decltype(typed)>;

@@ -6,8 +6,8 @@
 
 namespace layerwise::cuda {
 
-void convolve_data_gradient(Device& device, const Convolution& geometry, const Tensor& d_y, const Tensor& weight,
-                            const Tensor& d_x) {
+void fused::convolve_data_gradient(Device& device, const Convolution& geometry, const Tensor& d_y, const Tensor& weight,
+                                   const Tensor& d_x) {
   with_storage(d_y.type, [&](auto* typed) {
     using T = std::remove_pointer_t<decltype(typed)>;
     const DataGradientOperands<T> operands(device, geometry, d_y, weight, d_x.shape);

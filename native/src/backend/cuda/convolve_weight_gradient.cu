@@ -8,8 +8,8 @@
 
 namespace layerwise::cuda {
 
-void convolve_weight_gradient(Device& device, const Convolution& geometry, const Tensor& x, const OutputGradient& d_y,
-                              const Tensor& d_weight) {
+void fused::convolve_weight_gradient(Device& device, const Convolution& geometry, const Tensor& x,
+                                     const OutputGradient& d_y, const Tensor& d_weight) {
   const Shape& y = d_y.values.shape;
   const int64_t positions = y.n * y.positions(), columns = d_weight.shape.features();
   with_storage(x.type, [&](auto* typed) {

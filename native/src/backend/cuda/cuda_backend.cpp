@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "backend/cuda/engines.h"
 #include "backend/cuda/operations.h"
 #include "backend/cuda/recording.h"
 #include "backend/cuda/runtime.h"
@@ -13,19 +14,21 @@ namespace {
 
 class CudaBackend final : public Backend {
  public:
-  CudaBackend(const std::string& name, const cudaDeviceProp& properties, Precision precision, bool tensor_float32)
+  CudaBackend(const std::string& name, const cudaDeviceProp& properties, const DeviceOptions& options)
       : name_(name),
         stream_(cuda::make_stream()),
         staging_(stream_.get()),
         state_(cuda::make_device_memory(state_bytes)),
         arena_([this](size_t bytes) { return allocate(bytes); }, [this](void* data) { release(data); }),
+        engines_(cuda::open_engines(stream_.get(), arena_, options, cuda::card_and_driver(properties))),
         device_{arena_,
                 stream_.get(),
                 static_cast<StepState*>(state_.get()),
                 reinterpret_cast<unsigned*>(static_cast<char*>(state_.get()) + ticket_offset),
-                precision == Precision::f32 ? DataType::float32 : DataType::bfloat16,
+                options.precision == Precision::f32 ? DataType::float32 : DataType::bfloat16,
                 properties.multiProcessorCount,
-                tensor_float32} {
+                options.tf32,
+                engines_} {
     fill_zero(state_.get(), state_bytes);
   }
 
@@ -35,8 +38,10 @@ class CudaBackend final : public Backend {
   DataType activation_type() const override { return device_.activation_type; }
   DataType parameter_type() const override { return DataType::float32; }
 
+  std::string engine_choices() const override { return cuda::to_text(engines_.choice.choices()); }
+
   void* allocate(size_t bytes) override {
-    if (recording_)
+    if (engines_.is_recording)
       fail(ErrorKind::invalid_state, "a step that is being recorded needs memory that an earlier one did not");
     return cuda::make_device_memory(bytes).release();
   }
@@ -46,20 +51,21 @@ class CudaBackend final : public Backend {
     cuda::check(cudaMemsetAsync(data, 0, bytes, stream_.get()), "clearing memory");
   }
   void copy_to_device(void* device, const void* host, size_t bytes) override {
-    if (recording_) {
+    if (engines_.is_recording) {
       cuda::write_bytes(stream_.get(), device, host, bytes);
     } else {
       staging_.copy(device, host, bytes);
     }
   }
   void copy_to_host(void* host, const void* device, size_t bytes) override {
-    if (recording_) fail(ErrorKind::invalid_state, "nothing can be read from a device while a step is being recorded");
+    if (engines_.is_recording)
+      fail(ErrorKind::invalid_state, "nothing can be read from a device while a step is being recorded");
     cuda::check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream_.get()), "copying to the host");
     cuda::check(cudaStreamSynchronize(stream_.get()), "waiting for the device");
   }
 
   void set_step_state(const StepState& state) override {
-    if (recording_) fail(ErrorKind::invalid_state, "the step cannot change while it is being recorded");
+    if (engines_.is_recording) fail(ErrorKind::invalid_state, "the step cannot change while it is being recorded");
     cuda::write_step_state(stream_.get(), static_cast<StepState*>(state_.get()), state);
   }
 
@@ -68,10 +74,10 @@ class CudaBackend final : public Backend {
   bool can_record() const override { return true; }
   void begin_recording() override {
     cuda::check(cudaStreamBeginCapture(stream_.get(), cudaStreamCaptureModeThreadLocal), "starting to record a step");
-    recording_ = true;
+    engines_.is_recording = true;
   }
   std::unique_ptr<Recording> end_recording() override {
-    recording_ = false;
+    engines_.is_recording = false;
     cudaGraph_t graph = nullptr;
     const cudaError_t error = cudaStreamEndCapture(stream_.get(), &graph);
     const cuda::Graph owned(graph);
@@ -106,20 +112,17 @@ class CudaBackend final : public Backend {
   cuda::Staging staging_;
   const cuda::DeviceMemory state_;  // StepState, then the ticket
   Arena arena_;
+  cuda::Engines engines_;
   cuda::Device device_;
-  bool recording_ = false;
 };
 
 }  // namespace
 
 std::unique_ptr<Backend> make_cuda_backend(const std::string& device, const DeviceOptions& options) {
-  if (options.engine == "cudnn")
-    fail(ErrorKind::device_unavailable, "this build has no cuDNN engine; use the engine 'fused' or 'auto'");
-  require(options.engine == "auto" || options.engine == "fused", "CUDA devices have no engine '", options.engine,
-          "'; ask for auto, fused or cudnn");
-  require(!options.tf32 || options.precision == Precision::f32, "tf32 rounds float32 products; it goes with precision f32");
+  require(!options.tf32 || options.precision == Precision::f32,
+          "tf32 rounds float32 products; it goes with precision f32");
   const cudaDeviceProp properties = cuda::use_device(device);
-  return std::make_unique<CudaBackend>(device, properties, options.precision, options.tf32);
+  return std::make_unique<CudaBackend>(device, properties, options);
 }
 
 }  // namespace layerwise

@@ -4,8 +4,9 @@
 #include "backend/cuda/hidden_gradient.cuh"
 
 #include "backend/cuda/affine_coefficients.h"
-#include "backend/cuda/convolution.h"
+#include "backend/cuda/convolution_engines.h"
 #include "backend/cuda/dropout_factors.cuh"
+#include "backend/cuda/engines.h"
 #include "backend/cuda/implicit_gemm_launch.h"
 #include "backend/cuda/sums.h"
 
@@ -66,16 +67,8 @@ GemmPlan plan_without_product(const Device& device, const HiddenGradient& op) {
   return plan_gemm<T>(device, op.h.shape.n * op.h.shape.positions(), op.h.shape.c, 1, false, false);
 }
 
-}  // namespace
-
-void hidden_gradient(Device& device, const HiddenGradient& op) {
-  ArenaTensor coefficients;
-  if (op.d_deviation) coefficients = deviation_coefficients(device, op);
-  const OutputGradient d_z{op.d_deviation ? op.z : op.d_z,
-                           op.d_deviation ? OutputGradient::Kind::deviation : OutputGradient::Kind::stored,
-                           coefficients, {}};
-  if (op.similarity_weight)
-    convolve_weight_gradient(device, op.similarity_convolution, op.h, d_z, op.d_similarity_weight);
+/// Everything but the weight gradient. d_z is read where there is a similarity branch.
+void gradient_at_h(Device& device, const HiddenGradient& op, const OutputGradient& d_z) {
   const ArenaTensor dropout = dropout_factors(device, op);
   with_storage(op.h.type, [&](auto* typed) {
     using T = std::remove_pointer_t<decltype(typed)>;
@@ -102,12 +95,45 @@ void hidden_gradient(Device& device, const HiddenGradient& op) {
                                               epilogue);
       };
       if (d_z.kind == OutputGradient::Kind::deviation)
-        run(DeviationPrologue{coefficients.view().as<float>(), epilogue.channels});
+        run(DeviationPrologue{d_z.coefficients.as<float>(), epilogue.channels});
       else
         run(Unchanged{});
     }
     if (op.y) sum_pairs(device, pairs, groups, op.d_shift, op.d_scale, op.variance_y);
   });
+}
+
+/// By a library: dz written out, its data gradient stored, then the rest as for a gradient at h from elsewhere.
+bool gradient_at_h_by_library(Device& device, VendorEngine& vendor, const HiddenGradient& op,
+                              const OutputGradient& d_z) {
+  if (op.d_h) return false;
+  const ArenaTensor branch = device.arena.take(op.h.type, op.h.shape);
+  const StoredGradient stored(device, d_z);
+  if (!data_gradient_by_library(vendor, op.similarity_convolution, stored.values(), op.similarity_weight, branch))
+    return false;
+  HiddenGradient rest = op;
+  rest.similarity_weight = {};
+  rest.d_h = branch;
+  gradient_at_h(device, rest, {});
+  return true;
+}
+
+}  // namespace
+
+void hidden_gradient(Device& device, const HiddenGradient& op) {
+  if (!op.similarity_weight) return gradient_at_h(device, op, {});
+  ArenaTensor coefficients;
+  if (op.d_deviation) coefficients = deviation_coefficients(device, op);
+  const OutputGradient d_z{op.d_deviation ? op.z : op.d_z,
+                           op.d_deviation ? OutputGradient::Kind::deviation : OutputGradient::Kind::stored,
+                           coefficients, {}};
+  const Convolution& geometry = op.similarity_convolution;
+  convolve_weight_gradient(device, geometry, op.h, d_z, op.d_similarity_weight);
+  device.engines.run(
+      describe(device, "hidden_gradient", geometry, op.h.shape, op.similarity_weight) +
+          (op.d_deviation ? " of_deviations" : ""),
+      [&] { gradient_at_h(device, op, d_z); }, library_for(geometry, op.h.shape),
+      [&](VendorEngine& vendor) { return gradient_at_h_by_library(device, vendor, op, d_z); });
 }
 
 }  // namespace layerwise::cuda

@@ -9,6 +9,8 @@
 
 namespace layerwise::cuda {
 
+struct Engines;  // engines.h
+
 /// What launchers need to know. Operations give work to the stream and do not wait for it; temporaries
 /// come from the arena, whose pieces are reused in the order of the stream.
 struct Device {
@@ -19,6 +21,7 @@ struct Device {
   DataType activation_type;   // float32 or bfloat16
   int multiprocessors;
   bool tensor_float32;        // float32 products may be rounded to tf32
+  Engines& engines;           // who does the large products
 };
 
 void load_batch(Device& device, const LoadBatch& op);

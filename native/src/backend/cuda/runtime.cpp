@@ -69,6 +69,12 @@ Event make_event() {
   return Event(event);
 }
 
+Event make_timing_event() {
+  cudaEvent_t event = nullptr;
+  check(cudaEventCreateWithFlags(&event, cudaEventDefault), "creating an event");
+  return Event(event);
+}
+
 PinnedMemory make_pinned(size_t bytes) {
   void* data = nullptr;
   check(cudaMallocHost(&data, bytes), "allocating page-locked memory");
@@ -116,6 +122,12 @@ cudaDeviceProp use_device(const std::string& name) {
          properties.minor, "; Layerwise needs ", oldest_major, ".0 or later");
   check(cudaSetDevice(index), "selecting the device");
   return properties;
+}
+
+std::string card_and_driver(const cudaDeviceProp& properties) {
+  int driver = 0;
+  check(cudaDriverGetVersion(&driver), "asking for the driver's version");
+  return std::string(properties.name) + " driver " + version(driver);
 }
 
 }  // namespace layerwise::cuda

@@ -48,6 +48,7 @@ using PinnedMemory = std::unique_ptr<void, PinnedDeleter>;
 
 Stream make_stream();  // does not wait for the default stream
 Event make_event();    // without a clock
+Event make_timing_event();
 PinnedMemory make_pinned(size_t bytes);
 
 /// Device memory that holds anything. Throws Error(out_of_memory), saying how much there is.
@@ -59,5 +60,8 @@ int device_index(const std::string& name);
 /// Makes the named device the calling thread's. Throws Error(device_unavailable) where there is no such
 /// device, the driver is missing or too old, or the device is older than compute capability 8.0.
 cudaDeviceProp use_device(const std::string& name);
+
+/// "NVIDIA H100 PCIe driver 13.0": what timings depend on.
+std::string card_and_driver(const cudaDeviceProp& properties);
 
 }  // namespace layerwise::cuda

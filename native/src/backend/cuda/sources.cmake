@@ -1,6 +1,10 @@
 # The CUDA backend's sources, for the library that nvcc builds and the one that runs on the host.
 set(layerwise_cuda_host_sources
+  ${CMAKE_CURRENT_LIST_DIR}/convolution_engines.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cuda_backend.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/engine_cache.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/engine_choice.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/engines.cpp
   ${CMAKE_CURRENT_LIST_DIR}/recording.cpp
   ${CMAKE_CURRENT_LIST_DIR}/runtime.cpp
   ${CMAKE_CURRENT_LIST_DIR}/staging.cpp)
@@ -9,6 +13,7 @@ set(layerwise_cuda_kernel_sources
   ${CMAKE_CURRENT_LIST_DIR}/affine_coefficients.cu
   ${CMAKE_CURRENT_LIST_DIR}/batch_norm_gradient.cu
   ${CMAKE_CURRENT_LIST_DIR}/classifier_loss.cu
+  ${CMAKE_CURRENT_LIST_DIR}/convert.cu
   ${CMAKE_CURRENT_LIST_DIR}/convolution_forward.cu
   ${CMAKE_CURRENT_LIST_DIR}/convolve.cu
   ${CMAKE_CURRENT_LIST_DIR}/convolve_data_gradient.cu

@@ -40,7 +40,8 @@ final class CommonOptions extends OutputOptions {
   @Option(
       names = "--engine",
       paramLabel = "NAME",
-      description = "Which implementation of the operations runs: auto, or one of the device's own. Default: auto.")
+      description = "Which implementation of the operations runs: auto, or one of the device's own (CUDA: fused for the"
+          + " project's kernels, cudnn for cuDNN and cuBLAS wherever they do an operation). Default: auto.")
   String engine;
 
   @Option(

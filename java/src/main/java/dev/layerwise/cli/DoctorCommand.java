@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.DataSets;
+import dev.layerwise.nativelib.CudaLibraries;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeLibrary;
@@ -24,7 +25,8 @@ import picocli.CommandLine.Spec;
 /** Says what this machine and this build can do. */
 @Command(
     name = "doctor",
-    description = "Shows the version, this processor's features, which devices work and if not why, and where data was found.")
+    description = "Shows the version, this processor's features, which devices work and if not why, what of CUDA is here,"
+        + " and where data was found.")
 final class DoctorCommand implements Callable<Integer> {
   private static final List<String> DEVICES = List.of("cpu", "reference", "cuda");
 
@@ -41,7 +43,8 @@ final class DoctorCommand implements Callable<Integer> {
 
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   private record Report(
-      String version, String java, String system, List<String> cpuFeatures, List<Device> devices, List<Data> datasets) {}
+      String version, String java, String system, List<String> cpuFeatures, List<Device> devices,
+      CudaLibraries.Inventory cuda, List<Data> datasets) {}
 
   /** A device: its threads if it works, otherwise why not. */
   @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -60,6 +63,7 @@ final class DoctorCommand implements Callable<Integer> {
             System.getProperty("os.name") + " " + System.getProperty("os.arch"),
             List.of(NativeLibrary.cpuFeatures().split(" ")),
             devices.stream().map(this::probe).toList(),
+            CudaLibraries.inventory(),
             findData());
     PrintWriter out = spec.commandLine().getOut();
     if (common.json) {
@@ -96,10 +100,27 @@ final class DoctorCommand implements Callable<Integer> {
       String state = device.works() ? "works, threads: " + device.threads() : "does not work: " + device.reason();
       out.printf("  %-14s %s%n", device.name(), state);
     }
+    printCuda(out, report.cuda());
     out.printf("%ndata%n");
     for (Data data : report.datasets()) {
       out.printf("  %-14s %s%n", data.name(), data.location() == null ? "not found" : data.location());
     }
     out.flush();
+  }
+
+  private static void printCuda(PrintWriter out, CudaLibraries.Inventory cuda) {
+    out.printf("%nCUDA%n");
+    for (CudaLibraries.Library library : cuda.libraries()) {
+      out.printf("  %-14s %s%n", library.name(), library.version() == null ? library.problem() : library.version());
+    }
+    for (CudaLibraries.Gpu gpu : cuda.gpus()) {
+      out.printf(
+          "  %-14s %s, compute capability %s, %.1f GiB, of which %.1f free%n",
+          gpu.device(), gpu.name(), gpu.capability(), gibibytes(gpu.memoryBytes()), gibibytes(gpu.freeBytes()));
+    }
+  }
+
+  private static double gibibytes(long bytes) {
+    return bytes / (double) (1L << 30);
   }
 }

@@ -25,14 +25,21 @@ final class RunPrinter implements TrainingSession.Reporter {
   private static final Duration PROGRESS_INTERVAL = Duration.ofMillis(500);
 
   private final boolean json;
+  private final boolean verbose;
   private final ProgressLine progress;
   private Path folder;
 
-  /** @param progress shows epochs under way; {@code null} where stderr is no terminal */
-  RunPrinter(PrintWriter out, PrintWriter err, boolean json, ProgressLine progress) {
+  /**
+   * A printer.
+   *
+   * @param verbose also which engine did which operation
+   * @param progress shows epochs under way; {@code null} where stderr is no terminal
+   */
+  RunPrinter(PrintWriter out, PrintWriter err, boolean json, boolean verbose, ProgressLine progress) {
     this.out = out;
     this.err = err;
     this.json = json;
+    this.verbose = verbose;
     this.progress = progress;
   }
 
@@ -119,6 +126,15 @@ final class RunPrinter implements TrainingSession.Reporter {
       }
     }
     out.flush();
+  }
+
+  @Override
+  public void usedEngines(String choices) {
+    if (verbose && !choices.isEmpty()) {
+      clearProgress();
+      err.printf("engines%n%s", choices.indent(2));
+      err.flush();
+    }
   }
 
   @Override

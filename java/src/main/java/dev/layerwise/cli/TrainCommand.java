@@ -198,7 +198,8 @@ final class TrainCommand implements Callable<Integer> {
   private int train(RunConfig config, Path checkpoint, DataSet<?> images, RunDirectory directory) {
     PrintWriter err = spec.commandLine().getErr();
     ProgressLine progress = !common.json && Terminal.isStderr() ? new ProgressLine(err, Terminal::width) : null;
-    RunPrinter printer = new RunPrinter(spec.commandLine().getOut(), err, common.json, progress);
+    RunPrinter printer =
+        new RunPrinter(spec.commandLine().getOut(), err, common.json, common.verbose, progress);
     TrainingSession session = new TrainingSession();
     int exitCode =
         StopOnSignal.run(

@@ -23,6 +23,9 @@ final class TrainingSession {
      */
     void started(RunConfig config, DataSet<?> images, Path folder, Integer epoch);
 
+    /** Which engine did which operation, a line each; empty where fixed rules decide. */
+    default void usedEngines(String choices) {}
+
     /** The run is finished, or was stopped and can be resumed. */
     void ended(TrainingResult result, Path folder);
   }
@@ -57,6 +60,7 @@ final class TrainingSession {
       entrust(run);
       reporter.started(config, images, directory.path(), run.isOver() ? null : (Integer) run.epoch());
       TrainingResult result = run.run(settings, reporter);
+      reporter.usedEngines(run.engineChoices());
       reporter.ended(result, directory.path());
       return result;
     }

@@ -52,6 +52,9 @@ public final class NativeContext implements AutoCloseable {
   private static NativeContext create(DeviceOptions options, long seed, boolean profiled) {
     NativeLibrary.load();
     DeviceLibraries.provide(options.device());
+    if (options.device().matches("cuda(:.*)?")) {
+      CudaLibraries.preload(options.engine());
+    }
     ContextPointer pointer = new ContextPointer();
     try (BytePointer device = new BytePointer(options.device(), UTF_8);
         BytePointer engine = new BytePointer(options.engine(), UTF_8);

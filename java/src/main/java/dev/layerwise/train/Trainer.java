@@ -124,6 +124,11 @@ public final class Trainer implements AutoCloseable {
     return progress.epoch();
   }
 
+  /** See {@link NativeContext#engineChoices}. */
+  public String engineChoices() {
+    return context.engineChoices();
+  }
+
   /** Whether a run that has been resumed was over already. */
   public boolean isOver() {
     return progress.isOver(config.training());

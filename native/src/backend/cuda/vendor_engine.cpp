@@ -1,0 +1,47 @@
+#include "backend/cuda/vendor_engine.h"
+
+#include "backend/cuda/cublas.h"
+#include "backend/cuda/cudnn.h"
+
+namespace layerwise::cuda {
+
+namespace {
+
+class NvidiaEngine final : public VendorEngine {
+ public:
+  NvidiaEngine(cudaStream_t stream, Arena& arena, bool tensor_float32)
+      : cublas_(stream, tensor_float32), cudnn_(stream, arena, tensor_float32) {}
+
+  std::string versions() const override { return "cublas " + cublas_.version() + " cudnn " + cudnn_.version(); }
+
+  void multiply(const MatrixProduct& product) override { cublas_.multiply(product); }
+  bool convolve(const Convolution& geometry, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                const Tensor& y) override {
+    return cudnn_.convolve(geometry, x, weight, bias, y);
+  }
+  bool convolve_weight_gradient(const Convolution& geometry, const Tensor& x, const Tensor& d_y,
+                                const Tensor& d_weight) override {
+    return cudnn_.convolve_weight_gradient(geometry, x, d_y, d_weight);
+  }
+  bool convolve_data_gradient(const Convolution& geometry, const Tensor& d_y, const Tensor& weight,
+                              const Tensor& d_x) override {
+    return cudnn_.convolve_data_gradient(geometry, d_y, weight, d_x);
+  }
+
+ private:
+  Cublas cublas_;
+  Cudnn cudnn_;
+};
+
+}  // namespace
+
+OpenedVendorEngine open_vendor_engine(cudaStream_t stream, Arena& arena, bool tensor_float32, const std::string&) {
+  try {
+    return {std::make_unique<NvidiaEngine>(stream, arena, tensor_float32), {}};
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::device_unavailable) throw;
+    return {nullptr, error.what()};
+  }
+}
+
+}  // namespace layerwise::cuda
