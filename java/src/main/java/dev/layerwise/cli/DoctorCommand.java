@@ -110,6 +110,9 @@ final class DoctorCommand implements Callable<Integer> {
 
   private static void printCuda(PrintWriter out, CudaLibraries.Inventory cuda) {
     out.printf("%nCUDA%n");
+    if (cuda.problem() != null) {
+      out.printf("  %s%n", cuda.problem());
+    }
     for (CudaLibraries.Library library : cuda.libraries()) {
       out.printf("  %-14s %s%n", library.name(), library.version() == null ? library.problem() : library.version());
     }

@@ -6,6 +6,8 @@ import java.net.URL;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.bytedeco.cuda.cudart.cudaDeviceProp;
 import org.bytedeco.cuda.global.cublas;
 import org.bytedeco.cuda.global.cudart;
@@ -28,6 +30,8 @@ public final class CudaLibraries {
           "cublasLt@.13", "cublas@.13", "cudnn_graph@.9", "cudnn_ops@.9", "cudnn_engines_precompiled@.9",
           "cudnn_engines_runtime_compiled@.9", "cudnn_heuristic@.9", "cudnn_cnn@.9", "cudnn@.9");
 
+  private static final Pattern MISSING_FILE = Pattern.compile("(lib\\w+\\.so[.\\d]*): cannot open");
+
   private CudaLibraries() {}
 
   /**
@@ -47,8 +51,12 @@ public final class CudaLibraries {
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record Gpu(String device, String name, String capability, long memoryBytes, long freeBytes) {}
 
-  /** What of CUDA this machine has. */
-  public record Inventory(List<Library> libraries, List<Gpu> gpus) {}
+  /**
+   * What of CUDA this machine has.
+   *
+   * @param problem why nothing can be said about it, one sentence; {@code null} where the rest is known
+   */
+  public record Inventory(List<Library> libraries, List<Gpu> gpus, String problem) {}
 
   /**
    * Loads what the CUDA backend needs, so that it finds it under its name. What is not there is left to the backend,
@@ -57,16 +65,16 @@ public final class CudaLibraries {
    * @param engine {@code fused} needs neither cuBLAS nor cuDNN
    */
   static void preload(String engine) {
-    ClassProperties properties =
-        Loader.loadProperties(org.bytedeco.cuda.presets.cudnn.class, Loader.loadProperties(), true);
+    Class<?> presets = org.bytedeco.cuda.presets.cudnn.class; // which inherit where the others' libraries are
+    ClassProperties properties = Loader.loadProperties(presets, Loader.loadProperties(), true);
     List<String> wanted = new ArrayList<>(RUNTIME);
     if (!engine.equals("fused")) {
       wanted.addAll(ENGINES);
     }
     for (String library : wanted) {
-      URL[] places = Loader.findLibrary(org.bytedeco.cuda.presets.cudnn.class, properties, library);
+      URL[] places = Loader.findLibrary(presets, properties, library);
       try {
-        Loader.loadLibrary(places, library);
+        Loader.loadLibrary(presets, places, library);
       } catch (UnsatisfiedLinkError e) {
         // The backend looks on, and reports.
       }
@@ -76,54 +84,62 @@ public final class CudaLibraries {
   /** Looks at the devices and libraries of this machine. */
   public static Inventory inventory() {
     NativeLibrary.load();
-    List<Gpu> gpus = new ArrayList<>();
     int[] number = new int[1];
-    Library driver =
-        library(
-            "driver",
-            () -> check(cudart.cudaDriverGetVersion(number)) && number[0] > 0 ? shortVersion(number[0]) : null);
-    Library runtime =
-        library("runtime", () -> check(cudart.cudaRuntimeGetVersion(number)) ? shortVersion(number[0]) : null);
-    Library cublasLibrary = library("cublas", CudaLibraries::cublasVersion);
-    Library cudnnLibrary =
-        library(
-            "cudnn",
-            () -> {
-              long version = cudnn.cudnnGetVersion(); // 92400 is 9.24.0
-              return version / 10000 + "." + version / 100 % 100 + "." + version % 100;
-            });
-    if (driver.version() != null && check(cudart.cudaGetDeviceCount(number))) {
-      int count = number[0];
-      for (int i = 0; i < count; i++) {
-        gpus.add(gpu(i));
-      }
+    List<Library> libraries = new ArrayList<>();
+    try {
+      boolean known = check(cudart.cudaDriverGetVersion(number)) && number[0] > 0;
+      libraries.add(new Library("driver", known ? shortVersion(number[0]) : null, known ? null : "there is none"));
+      check(cudart.cudaRuntimeGetVersion(number));
+      libraries.add(new Library("runtime", shortVersion(number[0]), null));
+    } catch (LinkageError e) {
+      return new Inventory(List.of(), List.of(), "CUDA cannot be asked: " + reason(e));
     }
-    return new Inventory(List.of(driver, runtime, cublasLibrary, cudnnLibrary), gpus);
+    libraries.add(library("cublas", CudaLibraries::cublasVersion));
+    libraries.add(library("cudnn", CudaLibraries::cudnnVersion));
+    List<Gpu> gpus = new ArrayList<>();
+    int count = check(cudart.cudaGetDeviceCount(number)) ? number[0] : 0;
+    for (int i = 0; i < count; i++) {
+      gpus.add(gpu(i));
+    }
+    return new Inventory(libraries, gpus, null);
   }
 
   private static Library library(String name, Supplier<String> version) {
     try {
-      String found = version.get();
-      return new Library(name, found, found == null ? "there is none on this machine" : null);
+      return new Library(name, version.get(), null);
     } catch (LinkageError e) {
-      Throwable cause = e;
-      while (cause.getCause() != null) {
-        cause = cause.getCause();
-      }
-      return new Library(name, null, "it does not load: " + cause.getMessage().lines().findFirst().orElse(""));
+      return new Library(name, null, reason(e));
     }
+  }
+
+  /** Why something does not load, in one line: mostly, which file is missing. */
+  private static String reason(LinkageError error) {
+    Throwable cause = error;
+    while (cause.getCause() != null) {
+      cause = cause.getCause();
+    }
+    String message = String.valueOf(cause.getMessage());
+    Matcher missing = MISSING_FILE.matcher(message);
+    if (missing.find()) {
+      return missing.group(1) + " is nowhere to be found"
+          + (missing.group(1).startsWith("libcuda.so") ? "; it comes with NVIDIA's driver" : "");
+    }
+    return message.lines().findFirst().orElse("for an unknown reason");
   }
 
   private static String cublasVersion() {
     StringBuilder version = new StringBuilder();
     int[] part = new int[1];
     for (int property = 0; property < 3; property++) { // major, minor, patch
-      if (cublas.cublasGetProperty(property, part) != cublas.CUBLAS_STATUS_SUCCESS) {
-        return null;
-      }
+      cublas.cublasGetProperty(property, part); // cannot fail for these three
       version.append(property == 0 ? "" : ".").append(part[0]);
     }
     return version.toString();
+  }
+
+  private static String cudnnVersion() {
+    long version = cudnn.cudnnGetVersion(); // 92400 is 9.24.0
+    return version / 10000 + "." + version / 100 % 100 + "." + version % 100;
   }
 
   private static Gpu gpu(int index) {
