@@ -9,6 +9,7 @@ Prints one JSON object: the median and least time of a step in milliseconds, and
 
 import argparse
 import json
+import resource
 import statistics
 import sys
 import time
@@ -17,7 +18,7 @@ import torch
 import torch.nn.functional as F
 
 from local_loss import BlockOptions, LocalLossBlock
-from networks import VGG_FEATURES, Vgg
+from networks import MODELS, create_network
 
 BATCHES = 4  # of random images, so that steps see different ones
 CROP_PADDING = 4
@@ -26,9 +27,12 @@ BYTE_MEAN, BYTE_DEVIATION = 0.5, 0.29
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description="Times training steps with local losses in PyTorch.")
-    parser.add_argument("--model", choices=VGG_FEATURES, default="vgg8b")
+    parser.add_argument("--model", choices=MODELS, default="vgg8b")
     parser.add_argument("--feat-mult", type=float, default=1)
-    parser.add_argument("--loss", choices=("pred", "sim", "predsim"), default="predsim")
+    parser.add_argument("--loss", choices=("pred", "sim", "predsim", "backprop"), default="predsim")
+    parser.add_argument("--num-layers", type=int, default=1, help="hidden linear layers (default: %(default)s)")
+    parser.add_argument("--num-hidden", type=int, default=1024)
+    parser.add_argument("--threads", type=int, help="of the CPU (default: PyTorch's)")
     parser.add_argument("--input", default="3x32x32", help="channels, height and width (default: %(default)s)")
     parser.add_argument("--classes", type=int, default=100)
     parser.add_argument("--batch-size", type=int, default=128)
@@ -110,6 +114,9 @@ class Trainer:
 
         self.network = network
         self.blocks = []
+        if network.backprop:
+            self.global_loss = compile_function(lambda x, labels: F.cross_entropy(network(x), labels))
+            return
         for module in network.hidden_modules():
             if isinstance(module, LocalLossBlock):
                 self.blocks.append(BlockStep(module, compile_function))
@@ -120,7 +127,19 @@ class Trainer:
     def _output_loss(self, x, labels):
         return self.network.output_loss_weight * F.cross_entropy(self.network.output_layer()(x.flatten(1)), labels)
 
+    def global_step(self, x, labels):
+        with self.autocast():
+            loss = self.global_loss(x, labels)
+        for optimizer in self.network.optimizers():
+            optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        for optimizer in self.network.optimizers():
+            optimizer.step()
+        return loss.detach()
+
     def step(self, x, labels):
+        if self.network.backprop:
+            return self.global_step(x, labels)
         for block in self.blocks:
             x = block(x, labels, self.autocast)
         with self.autocast():
@@ -142,8 +161,18 @@ def run(options):
     torch.backends.cudnn.benchmark = True
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.tf32
     shape = tuple(int(extent) for extent in options.input.split("x"))
-    network_options = BlockOptions(options.classes, options.loss, nonlinearity="leakyrelu")
-    network = Vgg(options.model, shape[0], shape[1:], options.feat_mult, 1, 1024, network_options)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    loss = "none" if options.loss == "backprop" else options.loss
+    network = create_network(
+        options.model,
+        shape[0],
+        shape[1:],
+        BlockOptions(options.classes, loss, nonlinearity="leakyrelu"),
+        options.num_layers,
+        options.num_hidden,
+        options.feat_mult,
+    )
     network = network.to(device, memory_format=torch.channels_last).train()
     network.create_optimizers(lambda parameters: torch.optim.Adam(parameters, lr=1e-4, fused=True))
     trainer = Trainer(network, options)
@@ -173,6 +202,7 @@ def run(options):
         "images_per_second": 1e3 * options.batch_size / median,
         "step_ms_median": median,
         "step_ms_min": min(times),
+        "peak_rss_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
     }
 
 
