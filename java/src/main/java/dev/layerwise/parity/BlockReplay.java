@@ -20,7 +20,7 @@ final class BlockReplay {
 
   static ParityResult run(Fixture fixture, NativeContext context) {
     Map<String, HostTensor> tensors = fixture.contents().tensors();
-    Comparison comparison = new Comparison();
+    Comparison comparison = new Comparison(context.precision());
     try (NativeBlock block = context.block(config(fixture));
         NativeTensor x = upload(context, fixture.tensor("x"));
         NativeTensor labels = context.labels(fixture.tensor("y").toInts());
@@ -43,12 +43,12 @@ final class BlockReplay {
       BlockMetrics metrics = block.metrics();
       double similarity = metrics.similarityLoss();
       double prediction = metrics.predictionLoss();
-      comparison.number("loss_sim_weighted", similarity, fixture.number("loss_sim_weighted"), LOSS_TOLERANCE);
-      comparison.number("loss_pred_weighted", prediction, fixture.number("loss_pred_weighted"), LOSS_TOLERANCE);
+      comparison.loss("loss_sim_weighted", similarity, fixture.number("loss_sim_weighted"), LOSS_TOLERANCE);
+      comparison.loss("loss_pred_weighted", prediction, fixture.number("loss_pred_weighted"), LOSS_TOLERANCE);
       double alpha = fixture.number("alpha");
       double total = alpha * metrics.unsupervisedLoss() + (1 - alpha) * (similarity + prediction);
-      comparison.number("loss_total", total, fixture.number("loss_total"), LOSS_TOLERANCE);
-      if (!fixture.text("loss").equals("sim") && !fixture.flag("bio")) {
+      comparison.loss("loss_total", total, fixture.number("loss_total"), LOSS_TOLERANCE);
+      if (!fixture.text("loss").equals("sim") && !fixture.flag("bio") && !comparison.isNarrow()) {
         comparison.number("correct", metrics.samples() - metrics.errors(), fixture.number("correct"), 0.5 / metrics.samples());
       }
     }
