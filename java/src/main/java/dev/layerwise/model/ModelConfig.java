@@ -68,12 +68,15 @@ public record ModelConfig(
   public static final List<String> NONLINEARITIES = List.of("relu", "leakyrelu");
 
   /**
-   * Checks the names.
+   * Checks the names and that images are not empty.
    *
    * @throws ModelException if one of them is not one that this version knows
    */
   public ModelConfig {
     require(model != null, "the network has no name");
+    require(
+        inputChannels > 0 && inputHeight > 0 && inputWidth > 0,
+        "there are no images of " + inputChannels + "×" + inputHeight + "×" + inputWidth);
     require(
         backprop ? loss == null : LOSSES.contains(orNothing(loss)),
         "there is no loss '" + loss + "'");
