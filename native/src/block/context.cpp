@@ -45,8 +45,7 @@ std::string Context::profile() const {
 }
 
 void Context::set_step(uint64_t step, double learning_rate) {
-  step_ = {seed_, step, learning_rate};
-  backend_->set_step_state(step_);
+  backend_->set_step_state({seed_, step, learning_rate});
 }
 
 // ---- recorded steps -------------------------------------------------------------------------------

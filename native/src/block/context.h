@@ -30,7 +30,6 @@ class Context {
   std::string profile() const;
 
   void set_step(uint64_t step, double learning_rate);
-  const StepState& step() const { return step_; }
 
   /// Begins a step of a kind. Steps of one kind do the same on the same memory and differ in the step state
   /// and in the contents of that memory only. True: the device has replayed such a step, nothing is left to
@@ -63,7 +62,6 @@ class Context {
   ProfiledBackend* profiled_ = nullptr;  // the backend, where it is one
   uint64_t seed_;
   int threads_;
-  StepState step_;
   std::map<int64_t, Routine> routines_;
   uint64_t routines_at_ = 0;      // the arena's changes() for which the recordings hold
   Routine* step_of_ = nullptr;    // the step under way

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "block/batch_norm.h"
-#include "block/local_losses.h"
+#include "block/loss_block.h"
 
 namespace layerwise {
 
@@ -31,69 +31,45 @@ struct LocalBlockConfig {
   OptimizerSettings optimizer;
 };
 
+/// What the forward pass of a LocalBlock leaves.
+struct LocalForward {
+  ArenaTensor y, mean, variance;  // convolution output and its batch statistics
+  ArenaTensor h;                  // after the nonlinearity: what the losses see
+  ArenaTensor pooled;             // h average-pooled for the local classifier; absent where that is h itself
+  ArenaTensor next;               // after dropout and max-pooling; absent where that is h itself
+
+  ArenaTensor& output() { return next ? next : h; }
+  const Tensor& pooled_or_h() const { return pooled ? pooled : h; }
+};
+
 /// Nøkland & Eidnes 2019, section 2:
 ///   h = act(batch_norm(W ∗ x + b) [+ shortcut]);  output = max_pool(dropout(h)), detached;
 ///   the local losses see h.
-class LocalBlock : public Block {
+class LocalBlock : public LossBlock<LocalForward> {
  public:
   /// Throws Error(invalid_argument) that says what of the config cannot work.
   LocalBlock(std::shared_ptr<Context> context, const LocalBlockConfig& config);
 
-  ArenaTensor train_step(const Tensor& x, const Labels& labels, const Tensor& shortcut,
-                         ArenaTensor* d_shortcut) override;
-  Activation forward(const Activation& x, const Labels& labels, const Tensor& shortcut) override;
-  PassedOn backward(const Tensor& d_output, bool want_d_input, bool want_d_shortcut) override;
-  ArenaTensor evaluate(const Tensor& x, const Labels& labels, const Tensor& shortcut) override;
-  ArenaTensor local_logits(const Tensor& x, const Tensor& shortcut) override;
-  Inspection inspect(const Tensor& x, const Labels& labels, const Tensor& shortcut) override;
-
  private:
-  enum class Mode { training, evaluation };
-
-  // Everything that the forward pass leaves for the losses and the backward pass.
-  struct Forward {
-    ArenaTensor y, mean, variance;  // convolution output and its batch statistics
-    ArenaTensor h;                  // after the nonlinearity: what the losses see
-    ArenaTensor pooled;             // h average-pooled for the local classifier; absent where that is h itself
-    ArenaTensor next;               // after dropout and max-pooling; absent where that is h itself
-
-    ArenaTensor& output() { return next ? next : h; }
-    const Tensor& pooled_or_h() const { return pooled ? pooled : h; }
-  };
-
-  // A step between its two halves.
-  struct Step {
-    Forward forward;
-    ArenaTensor gradients;  // of all parameters
-    LocalLosses::Branches branches;
-  };
-
-  Forward forward_pass(const Tensor& x, const Tensor& shortcut, Mode mode);
-  Step begin_step(const Tensor& x, const Labels& labels, const Tensor& shortcut, Inspection* inspection);
-  PassedOn end_step(const Tensor& x, Step& step, const Tensor& d_output, bool want_d_input, bool want_d_shortcut);
+  LocalForward forward_pass(const Tensor& x, const Tensor& shortcut, Mode mode) override;
+  PassedOn end_step(const Tensor& x, Step& step, const Tensor& d_output, bool want_d_input,
+                    bool want_d_shortcut) override;
   ArenaTensor hidden_gradient(const Step& step, const Tensor& d_output);
   ArenaTensor encoder_gradient(const Tensor& x, const Step& step, const Tensor& g, const Tensor& d_y,
                                bool want_d_input);
 
   void add_parameters();
-  double similarity_weight() const override { return losses_ ? losses_->similarity_weight() : 1; }
-  double prediction_weight() const override { return losses_ ? losses_->prediction_weight() : 1; }
-  void check_operands(const Tensor& x, const Labels& labels, const Tensor& shortcut) const;
   Shape hidden_shape(int64_t samples) const;
-  Shape output_shape(int64_t samples) const;
+  Shape shortcut_shape(int64_t samples) const override { return hidden_shape(samples); }
+  Shape output_shape(int64_t samples) const override;
   Dropout dropout() const { return {config_.dropout, config_.index}; }
 
   LocalBlockConfig config_;
-  Shape hidden_;                       // of one sample
+  Shape hidden_;  // of one sample
   std::optional<BatchNorm> norm_;
-  std::optional<LocalLosses> losses_;  // absent: the block learns only from what flows back to it
 
   // Numbers of the tensors in parameters_.
   size_t encoder_weight_ = 0, encoder_bias_ = 0;
-
-  // Between forward and backward.
-  Activation kept_input_;
-  std::shared_ptr<Step> kept_step_;
 };
 
 }  // namespace layerwise

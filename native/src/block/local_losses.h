@@ -68,6 +68,9 @@ class LocalLosses {
   /// The local classifier's loss and errors, in evaluation.
   void evaluate(const Tensor& pooled, const Labels& labels, Metrics* metrics) const;
 
+  /// Labels are below this.
+  int64_t classes() const { return config_.classes; }
+
   /// Throws Error(invalid_argument) unless there is a local classifier whose logits are classes.
   void require_label_classifier() const;
 

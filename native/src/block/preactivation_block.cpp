@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "block/transfer.h"
 #include "core/error.h"
 
 namespace layerwise {
@@ -15,7 +14,7 @@ constexpr uint32_t element_dropout_stream = 1u << 31;
 }  // namespace
 
 PreactivationBlock::PreactivationBlock(std::shared_ptr<Context> context, const PreactivationBlockConfig& config)
-    : Block(std::move(context), config.name, config.index, config.input, config.optimizer), config_(config) {
+    : LossBlock(std::move(context), config.name, config.index, config.input, config.optimizer), config_(config) {
   const Convolution& convolution = config_.convolution;
   require(config_.out_channels > 0, "the number of output channels must be positive, not ", config_.out_channels);
   check_convolution(convolution, input_);
@@ -44,17 +43,10 @@ Dropout PreactivationBlock::element_dropout() const {
   return {config_.input_dropout, config_.index | element_dropout_stream};
 }
 
-void PreactivationBlock::check_operands(const Tensor& x, const Labels& labels, const Tensor& shortcut) const {
-  check_input(x);
-  if (losses_ && labels.values) check_labels(x, labels, config_.loss.classes);
-  require(!shortcut || shortcut.shape == output_shape(x.shape.n), "the shortcut is ", shortcut.shape.to_string(),
-          ", but the block's maps are ", output_shape(x.shape.n).to_string());
-}
-
 // ---- forward --------------------------------------------------------------------------------------
 
 // a = dropout(act(batch_norm(dropout(x))))
-void PreactivationBlock::activate_input(const Tensor& x, Mode mode, Forward& forward) {
+void PreactivationBlock::activate_input(const Tensor& x, Mode mode, PreactivationForward& forward) {
   const bool training = mode == Mode::training;
   if (training && config_.input_dropout > 0) {
     forward.dropped_input = arena().take(x.type, x.shape);
@@ -84,7 +76,7 @@ void PreactivationBlock::activate_input(const Tensor& x, Mode mode, Forward& for
 }
 
 // h = act(batch_norm'(s)), for the losses only
-void PreactivationBlock::activate_output(Mode mode, Forward& forward) {
+void PreactivationBlock::activate_output(Mode mode, PreactivationForward& forward) {
   const Tensor& s = forward.s;
   forward.h = arena().take(s.type, s.shape);
   if (losses_->uses_pooled() && !losses_->pooling().is_identity())
@@ -108,8 +100,8 @@ void PreactivationBlock::activate_output(Mode mode, Forward& forward) {
 }
 
 // s = W ∗ a + b [+ shortcut]
-PreactivationBlock::Forward PreactivationBlock::forward_pass(const Tensor& x, const Tensor& shortcut, Mode mode) {
-  Forward forward;
+PreactivationForward PreactivationBlock::forward_pass(const Tensor& x, const Tensor& shortcut, Mode mode) {
+  PreactivationForward forward;
   // The output comes first, from the end where x is not: all that follows is gone when it is read.
   forward.s = arena().take(backend().activation_type(), output_shape(x.shape.n), arena().opposite(x));
   activate_input(x, mode, forward);
@@ -158,7 +150,7 @@ void PreactivationBlock::loss_gradient(const Step& step, const Tensor& d_output,
 // From the gradient at the convolution's input to those of the batch norm before it and, where wanted, at x.
 ArenaTensor PreactivationBlock::input_gradient(const Tensor& x, const Step& step, const Tensor& d_a,
                                                bool want_d_input) {
-  const Forward& forward = step.forward;
+  const PreactivationForward& forward = step.forward;
   ArenaTensor g = arena().take(x.type, x.shape);
   const BatchNorm::Gradients of_norm = input_norm_->gradients(step.gradients, arena());
   HiddenGradient hidden;
@@ -185,22 +177,6 @@ ArenaTensor PreactivationBlock::input_gradient(const Tensor& x, const Step& step
   norm.d_y = g;
   backend().batch_norm_gradient(norm);
   return g;
-}
-
-// ---- steps ----------------------------------------------------------------------------------------
-
-PreactivationBlock::Step PreactivationBlock::begin_step(const Tensor& x, const Labels& labels,
-                                                        const Tensor& shortcut, Inspection* inspection) {
-  check_operands(x, labels, shortcut);
-  require(!losses_ || labels.values, "training needs labels");
-  Step step;
-  step.forward = forward_pass(x, shortcut, Mode::training);
-  step.gradients = parameters_.take_gradients();
-  if (losses_)
-    step.branches = losses_->compute(step.forward.h, step.forward.pooled_or_h(), x, labels, step.gradients, metrics(),
-                                     inspection);
-  count_samples(x.shape.n);
-  return step;
 }
 
 PassedOn PreactivationBlock::end_step(const Tensor& x, Step& step, const Tensor& d_output, bool want_d_input,
@@ -233,67 +209,6 @@ PassedOn PreactivationBlock::end_step(const Tensor& x, Step& step, const Tensor&
     backend().drop_elements({passed_on.d_input, element_dropout(), d_x});
     passed_on.d_input = std::move(d_x);
   }
-  return passed_on;
-}
-
-ArenaTensor PreactivationBlock::train_step(const Tensor& x, const Labels& labels, const Tensor& shortcut,
-                                           ArenaTensor* d_shortcut) {
-  require(losses_.has_value(), "the block has no local loss; use forward and backward");
-  Step step = begin_step(x, labels, shortcut, nullptr);
-  PassedOn passed_on = end_step(x, step, {}, false, d_shortcut != nullptr);
-  parameters_.update(step.gradients);
-  if (d_shortcut != nullptr) *d_shortcut = std::move(passed_on.d_shortcut);
-  return std::move(step.forward.s);
-}
-
-Inspection PreactivationBlock::inspect(const Tensor& x, const Labels& labels, const Tensor& shortcut) {
-  require(losses_.has_value(), "the block has no local loss to inspect");
-  Inspection inspection;
-  Step step = begin_step(x, labels, shortcut, &inspection);
-  const PassedOn passed_on = end_step(x, step, {}, false, static_cast<bool>(shortcut));
-  inspection["h"] = download<float>(backend(), step.forward.h);
-  if (shortcut) inspection["grad.shortcut"] = download<float>(backend(), passed_on.d_shortcut);
-  inspect_gradients(step.gradients, inspection);
-  return inspection;
-}
-
-ArenaTensor PreactivationBlock::evaluate(const Tensor& x, const Labels& labels, const Tensor& shortcut) {
-  check_operands(x, labels, shortcut);
-  Forward forward = forward_pass(x, shortcut, Mode::evaluation);
-  if (labels.values) {
-    if (losses_) losses_->evaluate(forward.pooled_or_h(), labels, metrics());
-    count_samples(x.shape.n);
-  }
-  return std::move(forward.s);
-}
-
-ArenaTensor PreactivationBlock::local_logits(const Tensor& x, const Tensor& shortcut) {
-  require(losses_.has_value(), "the block has no local loss and so no local classifier");
-  losses_->require_label_classifier();
-  check_operands(x, {}, shortcut);
-  // From the end where x is not, as an output: what the forward pass takes is gone when the logits are read.
-  ArenaTensor logits = arena().take(backend().parameter_type(), Shape::matrix(x.shape.n, config_.loss.classes),
-                                    arena().opposite(x));
-  const Forward forward = forward_pass(x, shortcut, Mode::evaluation);
-  losses_->logits(forward.pooled_or_h(), logits);
-  return logits;
-}
-
-Activation PreactivationBlock::forward(const Activation& x, const Labels& labels, const Tensor& shortcut) {
-  kept_step_ = std::make_shared<Step>(begin_step(*x, labels, shortcut, nullptr));
-  kept_input_ = x;
-  return Activation(kept_step_, &kept_step_->forward.s);  // shares the ownership of all that was kept
-}
-
-PassedOn PreactivationBlock::backward(const Tensor& d_output, bool want_d_input, bool want_d_shortcut) {
-  if (!kept_step_) fail(ErrorKind::invalid_state, "backward without a forward before it");
-  const Activation x = std::move(kept_input_);
-  const std::shared_ptr<Step> step = std::move(kept_step_);
-  const Shape expected = output_shape(x->view().shape.n);
-  require(d_output.shape == expected, "the gradient is ", d_output.shape.to_string(), ", but the block's output is ",
-          expected.to_string());
-  PassedOn passed_on = end_step(*x, *step, d_output, want_d_input, want_d_shortcut);
-  parameters_.update(step->gradients);
   return passed_on;
 }
 

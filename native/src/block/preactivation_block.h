@@ -6,7 +6,7 @@
 #include <string>
 
 #include "block/batch_norm.h"
-#include "block/local_losses.h"
+#include "block/loss_block.h"
 
 namespace layerwise {
 
@@ -25,69 +25,48 @@ struct PreactivationBlockConfig {
   OptimizerSettings optimizer;
 };
 
+/// What the forward pass of a PreactivationBlock leaves.
+struct PreactivationForward {
+  ArenaTensor dropped_input;                  // x after element dropout; absent where that is x itself
+  ArenaTensor input_mean, input_variance;     // of it
+  ArenaTensor a, dropped_a;                   // activated input; after channel dropout, absent where the same
+  ArenaTensor s, mean, variance;              // the output and its statistics
+  ArenaTensor h, pooled;                      // what the losses see
+
+  const Tensor& convolved(const Tensor& x) const { return dropped_a ? dropped_a : a ? a : normalized(x); }
+  const Tensor& normalized(const Tensor& x) const {
+    return dropped_input ? static_cast<const Tensor&>(dropped_input) : x;
+  }
+  ArenaTensor& output() { return s; }
+  const Tensor& pooled_or_h() const { return pooled ? pooled : h; }
+};
+
 /// a = dropout(act(batch_norm(x)));  s = W ∗ a + b [+ shortcut] is the output;
 /// the local losses see h = act(batch_norm'(s)), with a batch norm of their own that nothing else uses.
-class PreactivationBlock : public Block {
+class PreactivationBlock : public LossBlock<PreactivationForward> {
  public:
   /// Throws Error(invalid_argument) that says what of the config cannot work.
   PreactivationBlock(std::shared_ptr<Context> context, const PreactivationBlockConfig& config);
 
-  ArenaTensor train_step(const Tensor& x, const Labels& labels, const Tensor& shortcut,
-                         ArenaTensor* d_shortcut) override;
-  Activation forward(const Activation& x, const Labels& labels, const Tensor& shortcut) override;
-  PassedOn backward(const Tensor& d_output, bool want_d_input, bool want_d_shortcut) override;
-  ArenaTensor evaluate(const Tensor& x, const Labels& labels, const Tensor& shortcut) override;
-  ArenaTensor local_logits(const Tensor& x, const Tensor& shortcut) override;
-  Inspection inspect(const Tensor& x, const Labels& labels, const Tensor& shortcut) override;
-
  private:
-  enum class Mode { training, evaluation };
-
-  struct Forward {
-    ArenaTensor dropped_input;                  // x after element dropout; absent where that is x itself
-    ArenaTensor input_mean, input_variance;     // of it
-    ArenaTensor a, dropped_a;                   // activated input; after channel dropout, absent where the same
-    ArenaTensor s, mean, variance;              // the output and its statistics
-    ArenaTensor h, pooled;                      // what the losses see
-
-    const Tensor& convolved(const Tensor& x) const { return dropped_a ? dropped_a : a ? a : normalized(x); }
-    const Tensor& normalized(const Tensor& x) const {
-      return dropped_input ? static_cast<const Tensor&>(dropped_input) : x;
-    }
-    const Tensor& pooled_or_h() const { return pooled ? pooled : h; }
-  };
-
-  struct Step {
-    Forward forward;
-    ArenaTensor gradients;  // of all parameters
-    LocalLosses::Branches branches;
-  };
-
-  Forward forward_pass(const Tensor& x, const Tensor& shortcut, Mode mode);
-  void activate_input(const Tensor& x, Mode mode, Forward& forward);
-  void activate_output(Mode mode, Forward& forward);
-  Step begin_step(const Tensor& x, const Labels& labels, const Tensor& shortcut, Inspection* inspection);
-  PassedOn end_step(const Tensor& x, Step& step, const Tensor& d_output, bool want_d_input, bool want_d_shortcut);
+  PreactivationForward forward_pass(const Tensor& x, const Tensor& shortcut, Mode mode) override;
+  void activate_input(const Tensor& x, Mode mode, PreactivationForward& forward);
+  void activate_output(Mode mode, PreactivationForward& forward);
+  PassedOn end_step(const Tensor& x, Step& step, const Tensor& d_output, bool want_d_input,
+                    bool want_d_shortcut) override;
   void loss_gradient(const Step& step, const Tensor& d_output, const Tensor& g);
   ArenaTensor input_gradient(const Tensor& x, const Step& step, const Tensor& d_a, bool want_d_input);
-  void check_operands(const Tensor& x, const Labels& labels, const Tensor& shortcut) const;
 
-  double similarity_weight() const override { return losses_ ? losses_->similarity_weight() : 1; }
-  double prediction_weight() const override { return losses_ ? losses_->prediction_weight() : 1; }
   Dropout channel_dropout() const { return {config_.dropout, config_.index}; }
   Dropout element_dropout() const;
-  Shape output_shape(int64_t samples) const { return {samples, output_.h, output_.w, output_.c}; }
+  Shape shortcut_shape(int64_t samples) const override { return output_shape(samples); }
+  Shape output_shape(int64_t samples) const override { return {samples, output_.h, output_.w, output_.c}; }
 
   PreactivationBlockConfig config_;
   Shape output_;                         // of one sample
   std::optional<BatchNorm> input_norm_;  // absent in a network's first block
   std::optional<BatchNorm> loss_norm_;   // absent without local losses
-  std::optional<LocalLosses> losses_;
   size_t encoder_weight_ = 0, encoder_bias_ = 0;
-
-  // Between forward and backward.
-  Activation kept_input_;
-  std::shared_ptr<Step> kept_step_;
 };
 
 }  // namespace layerwise

@@ -4,12 +4,6 @@
 
 namespace layerwise::cuda {
 
-namespace {
-
-constexpr int64_t rows_per_thread = 8;
-
-}  // namespace
-
 void batch_norm_gradient(Device& device, const BatchNormGradient& op) {
   with_storage(op.g.type, [&](auto* typed) {
     using T = std::remove_pointer_t<decltype(typed)>;
@@ -27,7 +21,7 @@ void batch_norm_gradient(Device& device, const BatchNormGradient& op) {
     arguments.d_y = op.d_y.as<T>();
     arguments.share = static_cast<float>(1.0 / static_cast<double>(rows));
     with_width<T>(has_vector_rows<T>(shape.c, {op.g, op.y, op.addend, op.d_y}), [&](auto width) {
-      arguments.tiles = make_row_tiles(1, rows, shape.c, width, rows_per_thread);
+      arguments.tiles = make_row_tiles(1, rows, shape.c, width);
       LAYERWISE_LAUNCH((batch_norm_gradient_kernel<T, decltype(width)::value>), row_tile_blocks(arguments.tiles, 1),
                        row_tile_threads, 0, device.stream, arguments);
     });

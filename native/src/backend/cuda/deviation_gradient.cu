@@ -4,12 +4,6 @@
 
 namespace layerwise::cuda {
 
-namespace {
-
-constexpr int64_t rows_per_thread = 8;
-
-}  // namespace
-
 void deviation_gradient(Device& device, const DeviationGradient& op) {
   with_storage(op.x.type, [&](auto* typed) {
     using T = std::remove_pointer_t<decltype(typed)>;
@@ -22,7 +16,7 @@ void deviation_gradient(Device& device, const DeviationGradient& op) {
     arguments.d_x = op.d_x.as<T>();
     arguments.freedom = static_cast<float>(shape.positions() - 1);
     with_width<T>(has_vector_rows<T>(shape.c, {op.x, op.d_x}), [&](auto width) {
-      arguments.tiles = make_row_tiles(shape.n, shape.positions(), shape.c, width, rows_per_thread);
+      arguments.tiles = make_row_tiles(shape.n, shape.positions(), shape.c, width);
       LAYERWISE_LAUNCH((deviation_gradient_kernel<T, decltype(width)::value>),
                        row_tile_blocks(arguments.tiles, shape.n), row_tile_threads, 0, device.stream, arguments);
     });

@@ -6,7 +6,6 @@ namespace layerwise::cuda {
 
 namespace {
 
-constexpr int64_t rows_per_thread = 8;
 constexpr int64_t blocks_per_multiprocessor = 4;
 
 }  // namespace
@@ -43,7 +42,7 @@ void moments_of_tensor(Device& device, const MomentsOfTensor& op) {
   with_storage(op.x.type, [&](auto* typed) {
     using T = std::remove_pointer_t<decltype(typed)>;
     with_width<T>(has_vector_rows<T>(shape.c, {op.x}), [&](auto width) {
-      const RowTiles tiles = make_row_tiles(groups, rows, shape.c, width, rows_per_thread,
+      const RowTiles tiles = make_row_tiles(groups, rows, shape.c, width,
                                             device.multiprocessors * blocks_per_multiprocessor);
       ArenaTensor partial;
       if (tiles.chunks > 1) partial = device.arena.take(DataType::float32, {groups, tiles.chunks, 2, shape.c});

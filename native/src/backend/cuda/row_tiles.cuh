@@ -83,9 +83,11 @@ inline int lanes_along_channels(int64_t vectors, int64_t others, int width, int 
   return lanes;
 }
 
+constexpr int64_t rows_per_thread = 8;
+
 /// Tiles for `groups` groups of `rows` rows. Threads take at least `rows_per_thread` rows where there are as
 /// many, and more where there would be more than `most_blocks` blocks otherwise.
-inline RowTiles make_row_tiles(int64_t groups, int64_t rows, int64_t channels, int width, int64_t rows_per_thread,
+inline RowTiles make_row_tiles(int64_t groups, int64_t rows, int64_t channels, int width,
                                int64_t most_blocks = 0x7FFFFFFF) {
   RowTiles tiles;
   tiles.rows = rows;
