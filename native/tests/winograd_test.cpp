@@ -330,39 +330,49 @@ TYPED_TEST(WinogradTest, weight_gradient_behind_batch_norm) {
   });
 }
 
-// All that follows the data gradient in HiddenGradient, in bfloat16 against float32 on the same operands;
-// the table of operations compares float32 with the reference. A direct convolution rounds d_z and g, each
-// by at most 2⁻⁹ of its size, hence g by 2⁻⁸ of its norm; three times that is allowed, for the sums over a
-// channel as well, of which each term may be off by so much (d_scale: times |y − mean| < 2 over √variance > √½).
-TEST(WinogradHiddenGradient, bfloat16_matches_float32) {
+/// g, d_shift and d_scale of HiddenGradient with everything that may follow the data gradient, on operands that
+/// bfloat16 holds. in_place: g lies where h does.
+template <class A>
+std::vector<Values> hidden_gradient(bool max_pool, bool in_place) {
   const Shape map{3, 6, 7, 33}, per_sample = Shape::matrix(3, 33), channels = Shape::vector(33);
   const Sizes sizes{3, 6, 7, 33, 33};
   const auto narrow = [](const Shape& shape, uint32_t purpose) { return round_all<Bfloat16>(draw(shape, purpose)); };
   const Stored<float> coefficient(per_sample, draw(per_sample, 1)), mean(per_sample, draw(per_sample, 2));
   const Stored<float> factors(per_sample, draw(per_sample, 3, 0, 2)), mean_y(channels, draw(channels, 4));
   const Stored<float> variance_y(channels, draw(channels, 5, 0.5, 1.5));
-  const auto run = [&](auto storage, bool max_pool) {
-    using A = decltype(storage);
-    const Shape output = max_pool ? Shape{3, 3, 3, 33} : map, pooled{3, 3, 4, 33};
-    const Stored<A> h(map, narrow(map, 6)), z(map, narrow(map, 7)), y(map, narrow(map, 8)), d_h(map, narrow(map, 9));
-    const Stored<A> weight(sizes.weight(), round_all<Bfloat16>(draw_weight(sizes)));
-    const Stored<A> d_pooled(pooled, narrow(pooled, 10)), d_output(output, narrow(output, 11)), g(map);
-    const Stored<float> d_scale(channels), d_shift(channels);
-    HiddenGradient op;
-    op.h = h.tensor(), op.negative_slope = 0.01, op.similarity_weight = weight.tensor();
-    op.average_pooling = {2, 2, 0, 1}, op.d_pooled = d_pooled.tensor();
-    op.max_pool = max_pool, op.d_output = d_output.tensor(), op.d_h = d_h.tensor(), op.g = g.tensor();
-    op.y = y.tensor(), op.mean_y = mean_y.tensor(), op.variance_y = variance_y.tensor();
-    op.d_scale = d_scale.tensor(), op.d_shift = d_shift.tensor();
-    Arena arena([](size_t bytes) { return std::aligned_alloc(64, (bytes + 63) / 64 * 64); },
-                [](void* data) { std::free(data); });
-    Winograd(arena, select_loops())
-        .hidden_gradient<A>(op, z.tensor(), {coefficient.tensor().as<float>(), mean.tensor().as<float>()},
-                            factors.tensor().as<float>());
-    return std::vector<Values>{g.values(), d_shift.values(), d_scale.values()};
-  };
+  const Shape output = max_pool ? Shape{3, 3, 3, 33} : map, pooled{3, 3, 4, 33};
+  const Stored<A> h(map, narrow(map, 6)), z(map, narrow(map, 7)), y(map, narrow(map, 8)), d_h(map, narrow(map, 9));
+  const Stored<A> weight(sizes.weight(), round_all<Bfloat16>(draw_weight(sizes)));
+  const Stored<A> d_pooled(pooled, narrow(pooled, 10)), d_output(output, narrow(output, 11)), apart(map);
+  const Stored<float> d_scale(channels), d_shift(channels);
+  const Stored<A>& g = in_place ? h : apart;
+  HiddenGradient op;
+  op.h = h.tensor(), op.negative_slope = 0.01, op.similarity_weight = weight.tensor();
+  op.average_pooling = {2, 2, 0, 1}, op.d_pooled = d_pooled.tensor();
+  op.max_pool = max_pool, op.d_output = d_output.tensor(), op.d_h = d_h.tensor(), op.g = g.tensor();
+  op.y = y.tensor(), op.mean_y = mean_y.tensor(), op.variance_y = variance_y.tensor();
+  op.d_scale = d_scale.tensor(), op.d_shift = d_shift.tensor();
+  Arena arena([](size_t bytes) { return std::aligned_alloc(64, (bytes + 63) / 64 * 64); },
+              [](void* data) { std::free(data); });
+  Winograd(arena, select_loops())
+      .hidden_gradient<A>(op, z.tensor(), {coefficient.tensor().as<float>(), mean.tensor().as<float>()},
+                          factors.tensor().as<float>());
+  return {g.values(), d_shift.values(), d_scale.values()};
+}
+
+TYPED_TEST(WinogradTest, hidden_gradient_in_the_place_of_h) {
+  for (const bool max_pool : {false, true})
+    EXPECT_EQ(hidden_gradient<TypeParam>(max_pool, true), hidden_gradient<TypeParam>(max_pool, false));
+}
+
+// bfloat16 against float32 on the same operands; the table of operations compares float32 with the reference.
+// A direct convolution rounds d_z and g, each by at most 2⁻⁹ of its size, hence g by 2⁻⁸ of its norm; three times
+// that is allowed, for the sums over a channel as well, of which each term may be off by so much (d_scale: times
+// |y − mean| < 2 over √variance > √½).
+TEST(WinogradHiddenGradient, bfloat16_matches_float32) {
   for (const bool max_pool : {false, true}) {
-    const auto wide = run(float{}, max_pool), results = run(Bfloat16{}, max_pool);
+    const auto wide = hidden_gradient<float>(max_pool, false),
+               results = hidden_gradient<Bfloat16>(max_pool, false);
     const double allowed = 3 * std::ldexp(1.0, -8);
     EXPECT_TRUE(distance(results[0], wide[0]) <= allowed * norm(wide[0])) << distance(results[0], wide[0]);
     for (size_t c = 0; c < 33; ++c) {

@@ -249,7 +249,7 @@ struct HiddenGradient {
 
   Tensor d_h;                        // A, as h, or absent
 
-  Tensor g;                          // out, A, as h
+  Tensor g;                          // out, A, as h; in the place of h where gradient_replaces_h allows it
 
   Tensor y, mean_y, variance_y;      // absent without batch norm
   Tensor d_scale, d_shift;           // out, P (C); absent without batch norm
@@ -380,6 +380,8 @@ class Backend {
   virtual void reconstruction_loss(const ReconstructionLoss& op) = 0;
   virtual void add_tensor(const AddTensor& op) = 0;
   virtual void hidden_gradient(const HiddenGradient& op) = 0;
+  /// Whether g of this operation may lie where h does, which nothing reads afterwards. Saves its memory.
+  virtual bool gradient_replaces_h(const HiddenGradient&) const { return false; }
   virtual void encoder_gradient(const EncoderGradient& op) = 0;
   virtual void batch_norm_gradient(const BatchNormGradient& op) = 0;
   virtual void drop_elements(const DropElements& op) = 0;

@@ -56,6 +56,7 @@ class Profiler final : public ProfiledBackend {
   }
   void add_tensor(const AddTensor& op) override { time("add_tensor", &Backend::add_tensor, op); }
   void hidden_gradient(const HiddenGradient& op) override { time("hidden_gradient", &Backend::hidden_gradient, op); }
+  bool gradient_replaces_h(const HiddenGradient& op) const override { return backend_->gradient_replaces_h(op); }
   void encoder_gradient(const EncoderGradient& op) override {
     time("encoder_gradient", &Backend::encoder_gradient, op);
   }

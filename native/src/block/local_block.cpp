@@ -103,9 +103,8 @@ LocalForward LocalBlock::forward_pass(const Tensor& x, const Tensor& shortcut, M
 // ---- backward -------------------------------------------------------------------------------------
 
 // The gradient at the pre-activation, from all that depends on h.
-ArenaTensor LocalBlock::hidden_gradient(const Step& step, const Tensor& d_output) {
-  const Tensor& h = step.forward.h;
-  ArenaTensor g = arena().take(h.type, h.shape);
+ArenaTensor LocalBlock::hidden_gradient(Step& step, const Tensor& d_output) {
+  const Tensor h = step.forward.h;
   HiddenGradient op;
   op.h = h;
   op.negative_slope = config_.negative_slope;
@@ -113,7 +112,6 @@ ArenaTensor LocalBlock::hidden_gradient(const Step& step, const Tensor& d_output
   op.dropout = dropout();
   op.max_pool = config_.max_pool;
   op.d_output = d_output;
-  op.g = g;
   if (norm_) {
     op.y = step.forward.y;
     op.mean_y = step.forward.mean;
@@ -122,6 +120,10 @@ ArenaTensor LocalBlock::hidden_gradient(const Step& step, const Tensor& d_output
     op.d_scale = of_norm.d_scale;
     op.d_shift = of_norm.d_shift;
   }
+  // In the place of h, which nothing else needs unless it is passed on: one map less in memory.
+  const bool replaces_h = step.forward.next && backend().gradient_replaces_h(op);
+  ArenaTensor g = replaces_h ? std::move(step.forward.h) : arena().take(h.type, h.shape);
+  op.g = g;
   backend().hidden_gradient(op);
   return g;
 }

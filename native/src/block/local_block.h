@@ -54,7 +54,7 @@ class LocalBlock : public LossBlock<LocalForward> {
   LocalForward forward_pass(const Tensor& x, const Tensor& shortcut, Mode mode) override;
   PassedOn end_step(const Tensor& x, Step& step, const Tensor& d_output, bool want_d_input,
                     bool want_d_shortcut) override;
-  ArenaTensor hidden_gradient(const Step& step, const Tensor& d_output);
+  ArenaTensor hidden_gradient(Step& step, const Tensor& d_output);
   ArenaTensor encoder_gradient(const Tensor& x, const Step& step, const Tensor& g, const Tensor& d_y,
                                bool want_d_input);
 

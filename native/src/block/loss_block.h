@@ -33,8 +33,8 @@ class LossBlock : public Block {
     require(losses_.has_value(), "the block has no local loss to inspect");
     Inspection inspection;
     Step step = begin_step(x, labels, shortcut, &inspection);
+    inspection["h"] = download<float>(backend(), step.forward.h);  // now: what follows may take its memory
     const PassedOn passed_on = end_step(x, step, {}, false, static_cast<bool>(shortcut));
-    inspection["h"] = download<float>(backend(), step.forward.h);
     if (shortcut) inspection["grad.shortcut"] = download<float>(backend(), passed_on.d_shortcut);
     inspect_gradients(step.gradients, inspection);
     return inspection;

@@ -1,11 +1,10 @@
 #include "backend/cpu/cpu_backend.h"
 
 #include <omp.h>
-#include <sys/mman.h>
 
-#include <cstdlib>
 #include <cstring>
 
+#include "backend/cpu/aligned_memory.h"
 #include "backend/cpu/operations.h"
 #include "core/error.h"
 
@@ -13,31 +12,19 @@ namespace layerwise {
 
 namespace {
 
-constexpr size_t cache_line = 64;
-constexpr size_t huge_page = size_t{2} << 20;
-
-/// Device memory is the process's own. Large pieces start on huge pages, which the kernel is asked for.
-void* allocate_aligned(size_t bytes) {
-  const size_t alignment = bytes >= 2 * huge_page ? huge_page : cache_line;
-  void* data = nullptr;
-  if (posix_memalign(&data, alignment, bytes) != 0)
-    fail(ErrorKind::out_of_memory, "the CPU has no room for another ", bytes,
-         " bytes; use a smaller batch or a smaller network");
-  if (alignment == huge_page) madvise(data, bytes, MADV_HUGEPAGE);  // where it fails, small pages do
-  return data;
-}
-
 class CpuBackend final : public Backend {
  public:
   CpuBackend(int threads, DataType activations, cpu::ConvolutionEngine engine)
-      : threads_(threads), activations_(activations), arena_(allocate_aligned, [](void* data) { std::free(data); }), device_(arena_, engine) {}
+      : threads_(threads), activations_(activations), 
+        arena_([this](size_t bytes) { return memory_.allocate(bytes); }, [this](void* data) { memory_.release(data); }),
+        device_(arena_, engine) {}
 
   const char* name() const override { return "cpu"; }
   DataType activation_type() const override { return activations_; }
   DataType parameter_type() const override { return DataType::float32; }
 
-  void* allocate(size_t bytes) override { return allocate_aligned(bytes); }
-  void release(void* data) noexcept override { std::free(data); }
+  void* allocate(size_t bytes) override { return memory_.allocate(bytes); }
+  void release(void* data) noexcept override { memory_.release(data); }
   void fill_zero(void* data, size_t bytes) override { std::memset(data, 0, bytes); }
   void copy_to_device(void* device, const void* host, size_t bytes) override { std::memcpy(device, host, bytes); }
   void copy_to_host(void* host, const void* device, size_t bytes) override { std::memcpy(host, device, bytes); }
@@ -56,6 +43,7 @@ class CpuBackend final : public Backend {
   void reconstruction_loss(const ReconstructionLoss& op) override { cpu::reconstruction_loss(device_, op); }
   void add_tensor(const AddTensor& op) override { cpu::add_tensor(device_, op); }
   void hidden_gradient(const HiddenGradient& op) override { cpu::hidden_gradient(device_, op); }
+  bool gradient_replaces_h(const HiddenGradient& op) const override { return cpu::gradient_replaces_h(device_, op); }
   void batch_norm_gradient(const BatchNormGradient& op) override { cpu::batch_norm_gradient(device_, op); }
   void drop_elements(const DropElements& op) override { cpu::drop_elements(device_, op); }
   void encoder_gradient(const EncoderGradient& op) override { cpu::encoder_gradient(device_, op); }
@@ -64,6 +52,7 @@ class CpuBackend final : public Backend {
  private:
   const int threads_;
   const DataType activations_;
+  cpu::AlignedMemory memory_;
   Arena arena_;
   cpu::Device device_;
 };

@@ -128,9 +128,14 @@ class Sample {
 
 }  // namespace
 
+bool gradient_replaces_h(const Device& device, const HiddenGradient& op) {
+  // Winograd's method reads h tile by tile, each just before it writes g there.
+  return op.similarity_weight && by_winograd(device, op.similarity_convolution, op.h.shape, op.h.shape);
+}
+
 void hidden_gradient(Device& device, const HiddenGradient& op) {
   const Shape& shape = op.h.shape;
-  if (op.similarity_weight && by_winograd(device, op.similarity_convolution, shape, shape)) {
+  if (gradient_replaces_h(device, op)) {
     hidden_gradient_by_winograd(device, op);
     return;
   }

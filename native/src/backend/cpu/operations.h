@@ -42,6 +42,7 @@ void deviation_gradient(Device& device, const DeviationGradient& op);  // d_x ma
 void reconstruction_loss(Device& device, const ReconstructionLoss& op);
 void add_tensor(Device& device, const AddTensor& op);
 void hidden_gradient(Device& device, const HiddenGradient& op);
+bool gradient_replaces_h(const Device& device, const HiddenGradient& op);
 void encoder_gradient(Device& device, const EncoderGradient& op);
 void batch_norm_gradient(Device& device, const BatchNormGradient& op);
 void drop_elements(Device& device, const DropElements& op);
