@@ -36,6 +36,29 @@ void cut_hole(A* image, const Shape& shape, int64_t row, int64_t column, int64_t
     if (left < right) std::fill_n(image + (y * shape.w + left) * shape.c, (right - left) * shape.c, A{});
 }
 
+/// A row of the image from the row of the source that it shows (null: it lies in the frame, which is black).
+/// channels: their number, where the compiler may know it; else 0.
+template <int64_t channels, class A>
+void load_image_row(const uint8_t* source, const Shape& shape, int64_t column_offset, bool flipped, const A* table,
+                    A* row) {
+  const int64_t count = channels > 0 ? channels : shape.c;
+  const auto put_frame = [&](int64_t begin, int64_t end) {
+    for (int64_t x = begin; x < end; ++x)
+      for (int64_t c = 0; c < count; ++c) row[x * count + c] = table[c * byte_values];
+  };
+  // Output column x shows source column first + step · x.
+  const int64_t step = flipped ? -1 : 1, first = (flipped ? shape.w - 1 : 0) + column_offset;
+  const int64_t before = flipped ? column_offset : -column_offset;  // columns of the frame on the left
+  const int64_t begin = source == nullptr ? shape.w : std::clamp<int64_t>(before, 0, shape.w);
+  const int64_t end = source == nullptr ? shape.w : std::clamp<int64_t>(shape.w + before, 0, shape.w);
+  put_frame(0, begin);
+  for (int64_t x = begin; x < end; ++x) {
+    const uint8_t* const pixel = source + (first + step * x) * count;
+    for (int64_t c = 0; c < count; ++c) row[x * count + c] = table[c * byte_values + pixel[c]];
+  }
+  put_frame(end, shape.w);
+}
+
 /// Image i of the batch: crop, flip and normalisation in one reading, then the holes.
 template <class A>
 void load_image(const LoadBatch& op, const StepState& step, const A* table, int64_t i) {
@@ -49,14 +72,13 @@ void load_image(const LoadBatch& op, const StepState& step, const A* table, int6
 
   const uint8_t* const source = op.pixels.as<uint8_t>() + op.indices.as<int32_t>()[i] * shape.features();
   A* const image = op.images.as<A>() + i * shape.features();
-  for (int64_t y = 0; y < shape.h; ++y)
-    for (int64_t x = 0; x < shape.w; ++x) {
-      const int64_t source_y = y + row_offset, source_x = (flipped ? shape.w - 1 - x : x) + column_offset;
-      const bool inside = source_y >= 0 && source_y < shape.h && source_x >= 0 && source_x < shape.w;
-      const uint8_t* const pixel = inside ? source + (source_y * shape.w + source_x) * shape.c : nullptr;
-      for (int64_t c = 0; c < shape.c; ++c)
-        image[(y * shape.w + x) * shape.c + c] = table[c * byte_values + (inside ? pixel[c] : 0)];
-    }
+  const auto load_row = shape.c == 1 ? load_image_row<1, A> : shape.c == 3 ? load_image_row<3, A> : load_image_row<0, A>;
+  for (int64_t y = 0; y < shape.h; ++y) {
+    const int64_t source_y = y + row_offset;
+    const bool inside = source_y >= 0 && source_y < shape.h;
+    load_row(inside ? source + source_y * shape.w * shape.c : nullptr, shape, column_offset, flipped, table,
+             image + y * shape.w * shape.c);
+  }
   for (int64_t hole = 0; hole < augmentation.holes; ++hole) {
     const uint64_t word = 3 + 2 * static_cast<uint64_t>(hole);
     const int64_t row = random_below(random_word(key, word), static_cast<uint32_t>(shape.h));

@@ -44,23 +44,22 @@ void similarity_target(Device& device, const Tensor& x, const Tensor& target) {
   });
 }
 
-/// target = the similarities of the labels: as one-hot vectors, in closed form, or by their codes.
-void label_target(Device& device, const SimilarityLoss& op, const Tensor& target) {
-  const int64_t samples = op.x.shape.n;
+/// target = the similarities of the labels' codes, the columns of the projection.
+void code_target(Device& device, const SimilarityLoss& op, const Tensor& target) {
+  const int64_t samples = op.x.shape.n, size = op.projection.shape.n, classes = op.projection.shape.c;
   const int32_t* const labels = op.labels.as<int32_t>();
-  if (op.projection) {
-    const int64_t size = op.projection.shape.n, classes = op.projection.shape.c;
-    const ArenaTensor codes = device.arena.take(DataType::float32, Shape::matrix(samples, size));
-    for (int64_t n = 0; n < samples; ++n)
-      for (int64_t k = 0; k < size; ++k)
-        codes.view().as<float>()[n * size + k] = op.projection.as<float>()[k * classes + labels[n]];
-    return similarity_target(device, codes, target);
-  }
+  const ArenaTensor codes = device.arena.take(DataType::float32, Shape::matrix(samples, size));
+  for (int64_t n = 0; n < samples; ++n)
+    for (int64_t k = 0; k < size; ++k)
+      codes.view().as<float>()[n * size + k] = op.projection.as<float>()[k * classes + labels[n]];
+  similarity_target(device, codes, target);
+}
+
+/// Row n of the similarities of the labels as one-hot vectors, in closed form.
+void label_target_row(const SimilarityLoss& op, int64_t n, float* row) {
+  const int32_t* const labels = op.labels.as<int32_t>();
   const auto different = static_cast<float>(-1.0 / static_cast<double>(op.classes - 1));
-  parallel_items(samples, samples, [&](int64_t n) {
-    float* const row = target.as<float>() + n * samples;
-    for (int64_t j = 0; j < samples; ++j) row[j] = labels[j] == labels[n] ? 1 : different;
-  });
+  for (int64_t j = 0; j < op.x.shape.n; ++j) row[j] = labels[j] == labels[n] ? 1 : different;
 }
 
 /// One target's row, if it is wanted, and what its squared differences count in the gradient.
@@ -110,7 +109,7 @@ void similarity_loss(Device& device, const SimilarityLoss& op) {
   const bool own_target = op.labels && !op.target;
   const ArenaTensor taken_target = own_target ? take_matrix() : ArenaTensor();
   const Tensor target = own_target ? taken_target.view() : op.target;
-  if (op.labels) label_target(device, op, target);
+  if (op.labels && op.projection) code_target(device, op, target);
   const ArenaTensor input_target = op.input ? take_matrix() : ArenaTensor();
   if (op.input) similarity_target(device, op.input, input_target);
 
@@ -122,6 +121,7 @@ void similarity_loss(Device& device, const SimilarityLoss& op) {
     return tensor ? tensor.as<float>() + n * samples : nullptr;
   };
   parallel_items(samples, samples, [&](int64_t n) {
+    if (op.labels && !op.projection) label_target_row(op, n, row_of(target, n));
     const RowLoss of_row = similarity_row(row_of(matrix, n), samples,
                                           {row_of(op.labels ? target : Tensor(), n), op.gradient_scale / entries},
                                           {row_of(input_target, n), op.input_scale / entries},

@@ -8,6 +8,7 @@ import dev.layerwise.bench.ProcessMemory;
 import dev.layerwise.bench.StepBenchmark;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.nativelib.DeviceOptions;
+import dev.layerwise.nativelib.MemoryUse;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.OperationProfile;
 import java.io.PrintWriter;
@@ -57,8 +58,8 @@ final class BenchCommand implements Callable<Integer> {
     @JsonInclude(JsonInclude.Include.NON_NULL)
     private record Result(
         String model, String loss, String device, String precision, int threads, int batchSize, int steps,
-        double imagesPerSecond, double stepMsMedian, double stepMsMin, Long peakRssBytes, double gflopPerImage,
-        double gflopPerSecond, String engineChoices) {}
+        double imagesPerSecond, double stepMsMedian, double stepMsMin, Long peakRssBytes, long activationBytes,
+        long parameterBytes, double gflopPerImage, double gflopPerSecond, String engineChoices) {}
 
     @Override
     public Integer call() {
@@ -78,12 +79,13 @@ final class BenchCommand implements Callable<Integer> {
         Arrays.sort(seconds);
         double median = (seconds[(bench.steps - 1) / 2] + seconds[bench.steps / 2]) / 2;
         double flops = benchmark.flopsPerImage();
+        MemoryUse memory = context.memory();
         Result result =
             new Result(
                 model.model(), model.backprop() ? "backprop" : model.loss(), device.device(), device.precision(),
                 device.threads(), bench.batchSize, bench.steps, bench.batchSize / median, 1e3 * median,
-                1e3 * seconds[0], ProcessMemory.peakResidentBytes(), flops * 1e-9, flops * 1e-9 * bench.batchSize / median,
-                common.verbose ? context.engineChoices() : null);
+                1e3 * seconds[0], ProcessMemory.peakResidentBytes(), memory.arenaPeakBytes(), memory.parameterBytes(),
+                flops * 1e-9, flops * 1e-9 * bench.batchSize / median, common.verbose ? context.engineChoices() : null);
         print(out, result);
       }
       return 0;
@@ -100,14 +102,22 @@ final class BenchCommand implements Callable<Integer> {
       out.printf(
           "%d steps: median %.2f ms, fastest %.2f ms; %.3f GFLOP per image, %.0f GFLOP/s%n", result.steps(),
           result.stepMsMedian(), result.stepMsMin(), result.gflopPerImage(), result.gflopPerSecond());
+      out.printf(
+          "activations and temporaries %.0f MiB, parameters and optimizer %.0f MiB", mebibytes(result.activationBytes()),
+          mebibytes(result.parameterBytes()));
       if (result.peakRssBytes() != null) {
-        out.printf("most memory resident: %.0f MiB%n", result.peakRssBytes() / 1048576.0);
+        out.printf("; most memory resident %.0f MiB", mebibytes(result.peakRssBytes()));
       }
+      out.println();
       if (result.engineChoices() != null && !result.engineChoices().isEmpty()) {
         out.print(result.engineChoices());
       }
       out.flush();
     }
+  }
+
+  private static double mebibytes(long bytes) {
+    return bytes / (1024.0 * 1024);
   }
 
   /** The operations of a step. */

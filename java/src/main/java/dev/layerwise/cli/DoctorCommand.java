@@ -98,12 +98,12 @@ final class DoctorCommand implements Callable<Integer> {
     out.printf("processor: %s%n%ndevices%n", String.join(" ", report.cpuFeatures()));
     for (Device device : report.devices()) {
       String state = device.works() ? "works, threads: " + device.threads() : "does not work: " + device.reason();
-      out.printf("  %-14s %s%n", device.name(), state);
+      out.printf("  %-16s %s%n", device.name(), state);
     }
     printCuda(out, report.cuda());
     out.printf("%ndata%n");
     for (Data data : report.datasets()) {
-      out.printf("  %-14s %s%n", data.name(), data.location() == null ? "not found" : data.location());
+      out.printf("  %-16s %s%n", data.name(), data.location() == null ? "not found" : data.location());
     }
     out.flush();
   }
@@ -114,11 +114,11 @@ final class DoctorCommand implements Callable<Integer> {
       out.printf("  %s%n", cuda.problem());
     }
     for (CudaLibraries.Library library : cuda.libraries()) {
-      out.printf("  %-14s %s%n", library.name(), library.version() == null ? library.problem() : library.version());
+      out.printf("  %-16s %s%n", library.name(), library.version() == null ? library.problem() : library.version());
     }
     for (CudaLibraries.Gpu gpu : cuda.gpus()) {
       out.printf(
-          "  %-14s %s, compute capability %s, %.1f GiB, of which %.1f free%n",
+          "  %-16s %s, compute capability %s, %.1f GiB, of which %.1f free%n",
           gpu.device(), gpu.name(), gpu.capability(), gibibytes(gpu.memoryBytes()), gibibytes(gpu.freeBytes()));
     }
   }

@@ -27,6 +27,8 @@ class BenchCommandTest {
     assertThat(median).isPositive().isGreaterThanOrEqualTo(result.get("step_ms_min").asDouble());
     assertThat(result.get("images_per_second").asDouble()).isCloseTo(8e3 / median, within(1e-6 * 8e3 / median));
     assertThat(result.get("peak_rss_bytes").asLong()).isGreaterThan(10_000_000);
+    assertThat(result.get("activation_bytes").asLong()).isPositive();
+    assertThat(result.get("parameter_bytes").asLong()).isPositive();
     assertThat(result.get("precision").asText()).isEqualTo("f32");
     // Two passes through each convolution and the output layer, three through similarity convolutions and classifiers;
     // maps of 8×8, 4×4, 2×2 and 1×1 positions, 8, 16, 32 and 32 channels, 3 classes.
