@@ -4,8 +4,8 @@
 #
 #   benchmarks/peers/compare_step.sh [ROUNDS [CASE...]]    default: 5 rounds of all cases below
 #
-# PyTorch: channels-last, bfloat16 by autocast (f32: none), fused Adam, without torch.compile. PYTHON names a Python that
-# has it.
+# PyTorch: channels-last, bfloat16 by autocast (f32: none), without torch.compile, Adam fused; in mlp-default-adam as
+# PyTorch takes it when one does not say. PYTHON names a Python that has it.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 
@@ -23,11 +23,12 @@ declare -A cases=(
   [vgg11b]="--model vgg11b --loss predsim --input 3x32x32 --classes 100"
   [vgg8b-backprop]="--model vgg8b --loss backprop --input 3x32x32 --classes 100"
   [mlp]="--model mlp --num-layers 3 --num-hidden 1024 --loss predsim --input 1x28x28 --classes 10"
+  [mlp-default-adam]="--model mlp --num-layers 3 --num-hidden 1024 --loss predsim --input 1x28x28 --classes 10"
   [vgg8b-f32]="--model vgg8b --loss predsim --input 3x32x32 --classes 100"
 )
 chosen=("$@")
 if [[ $# -eq 0 ]]; then
-  chosen=(vgg8b vgg11b vgg8b-backprop mlp vgg8b-f32)
+  chosen=(vgg8b vgg11b vgg8b-backprop mlp mlp-default-adam vgg8b-f32)
 fi
 
 number() { sed -nE "s/.*\"$1\": ?([0-9.eE+-]+).*/\1/p" | tail -n 1; }
@@ -40,7 +41,9 @@ for name in "${chosen[@]}"; do
   precision=bf16
   [[ $name == *-f32 ]] && precision=f32
   steps=3
-  [[ $name == mlp ]] && steps=60
+  [[ $name == mlp* ]] && steps=100
+  adam=()
+  [[ $name == *-default-adam ]] && adam=(--default-adam)
   ours=() theirs=()
   for ((round = 0; round < rounds; round++)); do
     # shellcheck disable=SC2086 # options are words
@@ -48,7 +51,7 @@ for name in "${chosen[@]}"; do
       --batch-size 128 --steps "$steps" --warmup 3 --json)
     # shellcheck disable=SC2086
     there=$("$python" benchmarks/peers/gpu_step.py $options --device cpu --no-compile --precision "$precision" \
-      --threads "$threads" --batch-size 128 --steps "$steps" --warmup 2)
+      --threads "$threads" --batch-size 128 --steps "$steps" --warmup 2 "${adam[@]}")
     ours+=("$(number images_per_second <<< "$here")")
     theirs+=("$(number images_per_second <<< "$there")")
     our_memory=$(number peak_rss_bytes <<< "$here")

@@ -41,6 +41,7 @@ def parse_arguments():
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--precision", choices=("bf16", "f32"), default="bf16")
     parser.add_argument("--tf32", action="store_true", help="let float32 products be rounded to ten bits")
+    parser.add_argument("--default-adam", action="store_true", help="PyTorch's default Adam instead of the fused one")
     parser.add_argument("--no-compile", action="store_true", help="without torch.compile")
     parser.add_argument("--compile-mode", default="default", help="of torch.compile (default: %(default)s)")
     options = parser.parse_args()
@@ -174,7 +175,7 @@ def run(options):
         options.feat_mult,
     )
     network = network.to(device, memory_format=torch.channels_last).train()
-    network.create_optimizers(lambda parameters: torch.optim.Adam(parameters, lr=1e-4, fused=True))
+    network.create_optimizers(lambda parameters: torch.optim.Adam(parameters, lr=1e-4, fused=None if options.default_adam else True))
     trainer = Trainer(network, options)
     images = Images(BATCHES * options.batch_size, shape, options.classes, device)
 
