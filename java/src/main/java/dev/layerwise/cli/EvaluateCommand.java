@@ -3,6 +3,7 @@ package dev.layerwise.cli;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import dev.layerwise.data.ClassNames;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.Images;
 import dev.layerwise.model.LayerSpec;
@@ -80,6 +81,9 @@ final class EvaluateCommand implements Callable<Integer> {
     String name = Checks.or(data.dataset, file.dataset());
     DataSet<?> images = data.load(data.info(name, file.config().inputHeight(), spec.commandLine().getErr()));
     checkFits(file.config(), images);
+    if (file.input() != null) { // files of older versions do not say what the classes are called
+      ClassNames.requireSame(file.input().classNames(), images.info(), model.toString());
+    }
     Result result = evaluate(file, images);
     data.printSkipped(spec.commandLine().getErr());
     PrintWriter out = spec.commandLine().getOut();

@@ -6,23 +6,29 @@ import dev.layerwise.checkpoint.MetadataJson;
 import dev.layerwise.checkpoint.SafeTensors;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
  * A run at one moment, from which it goes on to the same bits as if it had not stopped. A safetensors
  * file: weights under their names, the optimizers' state under {@code optimizer.…}, configuration and
- * progress as JSON in the metadata.
+ * progress as JSON in the metadata, and the classes' names as a JSON list.
+ *
+ * @param classNames in the order of the labels; {@code null} in files of versions that did not store them
  */
 record Checkpoint(
-    RunConfig config, Progress progress, Map<String, HostTensor> weights, Map<String, HostTensor> optimizerState) {
+    RunConfig config, Progress progress, List<String> classNames, Map<String, HostTensor> weights,
+    Map<String, HostTensor> optimizerState) {
 
   static final String FILE_NAME = "checkpoint.safetensors";
   private static final String FORMAT = "layerwise-checkpoint-1";
+  private static final String CLASS_NAMES = "class_names";
   private static final String OPTIMIZER_PREFIX = "optimizer.";
 
   /** What a checkpoint says of its run, tensors left out. */
-  record State(RunConfig config, Progress progress) {
+  record State(RunConfig config, Progress progress, List<String> classNames) {
     /** Reads no more than the file's header; the path and what is thrown are as in {@link Checkpoint#read}. */
     static State read(Path path) {
       Path file = fileAt(path);
@@ -37,7 +43,16 @@ record Checkpoint(
       }
       return new State(
           MetadataJson.read(metadata.get("config"), RunConfig.class, file, "the run's configuration"),
-          MetadataJson.read(metadata.get("progress"), Progress.class, file, "the run's progress"));
+          MetadataJson.read(metadata.get("progress"), Progress.class, file, "the run's progress"),
+          metadata.containsKey(CLASS_NAMES) ? classNames(metadata.get(CLASS_NAMES), file) : null);
+    }
+
+    private static List<String> classNames(String text, Path file) {
+      List<String> names = Arrays.asList(MetadataJson.read(text, String[].class, file, "the classes' names"));
+      if (names.contains(null)) {
+        throw new CheckpointException(file + ": a class in the metadata has no name");
+      }
+      return names;
     }
   }
 
@@ -47,6 +62,7 @@ record Checkpoint(
     metadata.put("format", FORMAT);
     metadata.put("config", MetadataJson.write(config));
     metadata.put("progress", MetadataJson.write(progress));
+    metadata.put(CLASS_NAMES, MetadataJson.write(classNames));
     Map<String, HostTensor> tensors = new LinkedHashMap<>(weights);
     optimizerState.forEach((name, value) -> tensors.put(OPTIMIZER_PREFIX + name, value));
     new SafeTensors(metadata, tensors).write(path);
@@ -73,7 +89,7 @@ record Checkpoint(
                 weights.put(name, value);
               }
             });
-    return new Checkpoint(state.config(), state.progress(), weights, optimizerState);
+    return new Checkpoint(state.config(), state.progress(), state.classNames(), weights, optimizerState);
   }
 
   private static Path fileAt(Path path) {

@@ -131,6 +131,20 @@ public final class RunDirectory implements AutoCloseable {
     }
   }
 
+  /** Removes what the start of a run has written, as far as that can be done. */
+  void discardStart() {
+    try {
+      for (String name : List.of(Checkpoint.FILE_NAME, CONFIG, METRICS)) {
+        Files.deleteIfExists(path.resolve(name));
+      }
+      for (Path events : TensorBoardLog.filesIn(path)) {
+        Files.deleteIfExists(events);
+      }
+    } catch (IOException | LayerwiseException e) {
+      return; // why the run has failed matters more; the next start says what is wrong with the folder
+    }
+  }
+
   void appendMetrics(EpochReport report) {
     try {
       Files.writeString(

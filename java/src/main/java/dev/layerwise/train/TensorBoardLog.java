@@ -94,7 +94,8 @@ final class TensorBoardLog {
     }
   }
 
-  private static List<Path> filesIn(Path folder) {
+  /** Such files in a folder. */
+  static List<Path> filesIn(Path folder) {
     List<Path> files = new ArrayList<>();
     try (DirectoryStream<Path> found = Files.newDirectoryStream(folder, FILES)) {
       found.forEach(files::add);

@@ -2,10 +2,13 @@ package dev.layerwise.train;
 
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.checkpoint.CheckpointException;
+import dev.layerwise.data.ClassNames;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSetInfo;
+import dev.layerwise.data.Images;
 import dev.layerwise.data.stream.StreamedImages;
 import dev.layerwise.model.InputDescription;
+import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.Network;
 import dev.layerwise.model.StoredWeights;
@@ -38,6 +41,8 @@ public final class Trainer implements AutoCloseable {
   private long timeLimitNanos;
   private long sessionStarted;
   private long checkpointWritten = System.nanoTime();
+  /** Whether all that there is of the run is the state with which it was started. */
+  private boolean onlyStarted;
   private volatile boolean stopRequested;
 
   private Trainer(RunConfig config, DataSet<?> data, RunDirectory directory) {
@@ -68,6 +73,7 @@ public final class Trainer implements AutoCloseable {
       directory.keepMetricsBefore(0);
       directory.writeConfig(config);
       trainer.writeCheckpoint(trainer.progress); // a run that is killed in its first epoch can be resumed too
+      trainer.onlyStarted = true;
       return trainer;
     } catch (RuntimeException e) {
       trainer.close();
@@ -90,9 +96,12 @@ public final class Trainer implements AutoCloseable {
    * A run that goes on from a checkpoint.
    *
    * @param config the checkpoint's, but perhaps for the number of epochs and the patience
+   * @throws LayerwiseException if there is no whole checkpoint, the data set is not the run's, or the run has come
+   *     further than it is to go
    */
   public static Trainer resume(Path checkpoint, RunConfig config, DataSet<?> data, RunDirectory directory) {
     Checkpoint from = Checkpoint.read(checkpoint);
+    checkData(from, data);
     int begun = from.progress().epoch() - (from.progress().images() == 0 ? 1 : 0);
     if (config.training().epochs() < begun) {
       throw new LayerwiseException(
@@ -119,6 +128,35 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
+  /** Throws unless images and labels mean what they meant when the run was started. */
+  private static void checkData(Checkpoint from, DataSet<?> data) {
+    String recorded = from.config().training().dataset();
+    ModelConfig model = from.config().model();
+    Images images = data.train();
+    if (!data.info().name().equals(recorded)) {
+      throw new LayerwiseException(
+          "the run trains on the data set '" + recorded + "', not on '" + data.info().name()
+              + "'; resume it with its own, or start a new run");
+    }
+    if (images.channels() != model.inputChannels() || images.height() != model.inputHeight()
+        || images.width() != model.inputWidth()) {
+      throw new LayerwiseException(
+          String.format(
+              "the run trains on %d×%d×%d images, but those of %s are %d×%d×%d; resume it with images of its size",
+              model.inputChannels(), model.inputHeight(), model.inputWidth(), data.info().title(), images.channels(),
+              images.height(), images.width()));
+    }
+    if (data.info().classes() != model.classes()) {
+      throw new LayerwiseException(
+          String.format(
+              "the run has %d classes, but %s has %d; resume it with its own data set", model.classes(),
+              data.info().title(), data.info().classes()));
+    }
+    if (from.classNames() != null) {
+      ClassNames.requireSame(from.classNames(), data.info(), "the run");
+    }
+  }
+
   /** The epoch that is under way or comes next, counted from 1. */
   public int epoch() {
     return progress.epoch();
@@ -139,8 +177,22 @@ public final class Trainer implements AutoCloseable {
     stopRequested = true;
   }
 
-  /** Trains until the run is over, its time is up or a stop is asked for. */
+  /**
+   * Trains until the run is over, its time is up or a stop is asked for. A new run that fails before there is anything
+   * to go on from takes its files away again, so that the folder is free for the corrected one.
+   */
   public TrainingResult run(SessionSettings settings, TrainingListener listener) {
+    try {
+      return train(settings, listener);
+    } catch (RuntimeException e) {
+      if (onlyStarted && progress.epoch() == 1) {
+        directory.discardStart();
+      }
+      throw e;
+    }
+  }
+
+  private TrainingResult train(SessionSettings settings, TrainingListener listener) {
     TrainingConfig training = config.training();
     timeLimitNanos = settings.timeLimit() == null ? Long.MAX_VALUE : settings.timeLimit().toNanos();
     sessionStarted = System.nanoTime();
@@ -268,9 +320,9 @@ public final class Trainer implements AutoCloseable {
     if (!Double.isFinite(report.trainLoss()) || !Double.isFinite(report.testLoss())) {
       throw new LayerwiseException(
           String.format(
-              "training diverged in epoch %d: the loss is %s; start again with a smaller --lr (the last checkpoint is"
-                  + " from before)",
-              report.epoch(), Double.isFinite(report.trainLoss()) ? report.testLoss() : report.trainLoss()));
+              "training diverged in epoch %d: the loss is %s; start again with a smaller learning rate%s",
+              report.epoch(), Double.isFinite(report.trainLoss()) ? report.testLoss() : report.trainLoss(),
+              onlyStarted ? "" : " (the last checkpoint is from before)"));
     }
     directory.appendMetrics(report);
     progress = progress.nextEpoch(testError, totalSeconds);
@@ -283,8 +335,10 @@ public final class Trainer implements AutoCloseable {
       config = config.on(device);
       directory.writeConfig(config);
     }
-    directory.writeCheckpoint(new Checkpoint(config, at, network.weights(), network.optimizerState()));
+    directory.writeCheckpoint(
+        new Checkpoint(config, at, data.info().classNames(), network.weights(), network.optimizerState()));
     checkpointWritten = System.nanoTime();
+    onlyStarted = false;
   }
 
   private static double secondsSince(long nanoTime) {

@@ -7,6 +7,7 @@ import dev.layerwise.TestImageFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -67,10 +68,39 @@ class ImageFolderCommandTest {
   }
 
   @Test
-  void strictStopsAtABrokenImage() {
-    CommandLineRunner run = train("run", " --epochs 1 --strict");
+  void strictStopsAtABrokenImageAndLeavesTheFolderFree() throws IOException {
+    CommandLineRunner run = train("run", " --epochs 1 --strict --tensorboard");
     assertThat(run.exitCode()).isEqualTo(1);
     assertThat(run.err()).contains("broken.png").doesNotContain("\tat ");
+    try (Stream<Path> left = Files.list(folder.resolve("run"))) {
+      assertThat(left.map(file -> file.getFileName().toString())).containsExactly(".lock");
+    }
+    Files.delete(images.resolve("train/red/broken.png"));
+    CommandLineRunner corrected = train("run", " --epochs 1 --strict");
+    assertThat(corrected.exitCode()).as(corrected.err()).isZero();
+  }
+
+  @Test
+  void classesOfOtherNamesOrInAnotherOrderAreRefused() throws IOException {
+    assertThat(train("run", " --epochs 1").exitCode()).isZero();
+    Path run = folder.resolve("run");
+    for (String part : new String[] {"train", "val"}) { // now red comes first
+      Files.move(images.resolve(part).resolve("blue"), images.resolve(part).resolve("sky"));
+    }
+    Path features = folder.resolve("x.npy");
+    for (String command :
+        new String[] {
+          "train --resume " + run + " --epochs 2",
+          "evaluate " + run,
+          "embed " + run + " --dataset image-folder --out " + features
+        }) {
+      CommandLineRunner refused =
+          CommandLineRunner.run((Object[]) (command + " --data-dir " + images).split(" "));
+      assertThat(refused.exitCode()).as(command).isEqualTo(1);
+      assertThat(refused.err()).contains("has learned 'blue' as class 0", "that is 'red'").doesNotContain("\tat ");
+    }
+    assertThat(features).doesNotExist();
+    assertThat(Files.readAllLines(run.resolve("metrics.jsonl"))).hasSize(1);
   }
 
   @Test
