@@ -75,16 +75,16 @@ public final class DataSet {
     StreamedImages train = images.train();
     DataSetInfo info =
         new DataSetInfo(
-            "image-folder", "the images in " + folder, train.channels(), size, size, train.count(),
+            ImageFolder.NAME, "the images in " + folder, train.channels(), size, size, train.count(),
             images.test().count(), train.classNames(), train.mean(), train.deviation(), 0, false, false);
     return new DataSet(new dev.layerwise.data.DataSet<>(info, train, images.test()));
   }
 
   /**
    * Images of one's own in memory. They are normalized by the mean and the standard deviation of the training images'
-   * channels.
+   * channels. The command line does not have them: it can use a model of them, but neither evaluate nor resume it.
    *
-   * @param name that models remember
+   * @param name that models remember; none of {@link #names}, nor {@code image-folder}
    * @param classNames in the order of the labels
    * @param channels 1 or more
    * @param height in pixels
@@ -94,11 +94,15 @@ public final class DataSet {
    * @param testPixels as the training images
    * @param testLabels as the training images
    * @return the data set
-   * @throws LayerwiseException if numbers do not fit together
+   * @throws LayerwiseException if numbers do not fit together, or the name is that of other images
    */
   public static DataSet of(
       String name, List<String> classNames, int channels, int height, int width, byte[] trainPixels, int[] trainLabels,
       byte[] testPixels, int[] testLabels) {
+    if (DataSets.names().contains(name) || name.equals(ImageFolder.NAME)) {
+      throw new LayerwiseException(
+          "'" + name + "' is the name of a data set that Layerwise knows; give images of your own another");
+    }
     ImageSet train = new ImageSet(trainPixels, trainLabels, channels, height, width, classNames.size());
     ImageSet test = new ImageSet(testPixels, testLabels, channels, height, width, classNames.size());
     float[] mean = new float[channels];

@@ -270,7 +270,8 @@ public final class Model implements AutoCloseable {
    * @param count N
    * @param layer name or number of a layer that {@linkplain Layer#classifies classifies}
    * @return for each image one number per class
-   * @throws LayerwiseException if the layer has no classifier, or there are more or fewer pixels than N images have
+   * @throws LayerwiseException if the layer has no classifier, N is not positive, or there are more or fewer pixels
+   *     than N images have
    */
   public float[][] classify(byte[] pixels, int count, String layer) {
     int position = position(layer);
@@ -285,7 +286,8 @@ public final class Model implements AutoCloseable {
    * @param count N
    * @param layer name or number of a layer
    * @return for each image {@link Layer#features} numbers, flattened in channel, row, column order
-   * @throws LayerwiseException if there is no such layer, or there are more or fewer pixels than N images have
+   * @throws LayerwiseException if there is no such layer, N is not positive, or there are more or fewer pixels
+   *     than N images have
    */
   public float[][] features(byte[] pixels, int count, String layer) {
     int position = position(layer);

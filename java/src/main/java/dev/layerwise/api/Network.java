@@ -46,7 +46,8 @@ public final class Network {
    * @throws LayerwiseException if the file cannot be read, or does not describe a network
    */
   public static Builder described(Path file) {
-    return new Builder(file.getFileName().toString(), NetworkSpec.read(file));
+    NetworkSpec description = NetworkSpec.read(file); // refuses what is no file, and so has no name
+    return new Builder(file.getFileName().toString(), description);
   }
 
   /**
@@ -70,6 +71,17 @@ public final class Network {
     return Layer.listOf(Networks.layers(of), of);
   }
 
+  /** The network as a run with it would have recorded it, which also has sizes that it may have no use for. */
+  ModelConfig configLike(ModelConfig recorded) {
+    boolean sized = config.network() == null && Networks.hasLinearBlocks(config.model());
+    return config
+        .withStructure(
+            config.model(), config.featMult(), sized ? config.numLayers() : recorded.numLayers(),
+            sized ? config.numHidden() : recorded.numHidden(), config.preAct(), config.network())
+        .withImages(
+            recorded.inputChannels(), recorded.inputHeight(), recorded.inputWidth(), recorded.classes());
+  }
+
   ModelConfig configFor(DataSet data) {
     return config.withImages(data.channels(), data.height(), data.width(), data.classNames().size());
   }
@@ -78,12 +90,13 @@ public final class Network {
   public static final class Builder {
     private final String name;
     private final NetworkSpec description;
-    private double widthFactor = 1;
-    private int hiddenLayers = 1;
-    private int hiddenUnits = 1024;
+    // What is null was not asked for; what was must go with the network and the loss.
+    private Double widthFactor;
+    private Integer hiddenLayers;
+    private Integer hiddenUnits;
     private String loss = "predsim";
-    private double beta = 0.99;
-    private int dimInDecoder = 4096;
+    private Double beta;
+    private Integer dimInDecoder;
     private String nonlinearity = "relu";
     private double dropout;
     private boolean batchNorm = true;
@@ -95,7 +108,7 @@ public final class Network {
     }
 
     /**
-     * Factor of all convolutions' channels, rounded down.
+     * Factor of the convolutions' channels, rounded down: of a VGG, a ResNet, or a network of one's own.
      *
      * @param factor positive; 1 by default
      * @return this
@@ -131,7 +144,7 @@ public final class Network {
     }
 
     /**
-     * Weight of the similarity loss in predsim; the prediction loss has the rest.
+     * Weight of the similarity loss in predsim; the prediction loss has the rest. Not for other losses.
      *
      * @param weight in [0, 1]; 0.99 by default
      * @return this
@@ -142,7 +155,8 @@ public final class Network {
     }
 
     /**
-     * Most features that a local classifier sees; larger maps are average-pooled.
+     * Most features that a local classifier sees; larger maps are average-pooled. Not for the loss sim, nor without
+     * local losses: they have none.
      *
      * @param features positive; 4096 by default
      * @return this
@@ -200,13 +214,25 @@ public final class Network {
      * The network.
      *
      * @return as it was described
-     * @throws LayerwiseException if a loss or nonlinearity has a name that there is not
+     * @throws LayerwiseException if a loss or nonlinearity has a name that there is not, a number is out of its range,
+     *     or something was asked for that the network or the loss does not have
      */
     public Network build() {
+      boolean published = description == null;
+      Integer units = hiddenLayers != null && hiddenLayers == 0 ? null : hiddenUnits;
+      Trainer.RULES.sizes(widthFactor, hiddenLayers, units);
+      Trainer.RULES.structure(name, published, widthFactor, hiddenLayers, units, preactivation);
+      Trainer.RULES.losses(loss, false, beta, dimInDecoder);
+      Trainer.RULES.dropout(dropout);
       return new Network(
           new ModelConfig(
-              name, widthFactor, hiddenLayers, hiddenUnits, loss, loss == null, beta, 0, "none", false, 128, false,
-              dimInDecoder, true, nonlinearity, dropout, batchNorm, 1, 1, 1, 2, preactivation, description));
+              name, or(widthFactor, 1.0), or(hiddenLayers, 1), or(units, 1024), loss, loss == null, or(beta, 0.99), 0,
+              "none", false, 128, false, or(dimInDecoder, 4096), true, nonlinearity, dropout, batchNorm, 1, 1, 1, 2,
+              preactivation, description));
+    }
+
+    private static <T> T or(T given, T usual) {
+      return given == null ? usual : given;
     }
   }
 }

@@ -2,6 +2,7 @@ package dev.layerwise.api;
 
 import dev.layerwise.model.InputDescription;
 import dev.layerwise.model.ModelConfig;
+import dev.layerwise.model.ModelException;
 import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.Network;
 import dev.layerwise.model.OptimizerConfig;
@@ -47,6 +48,9 @@ final class Replica implements AutoCloseable {
 
   /** Normalization is the device's, as in training. */
   private float[] compute(byte[] pixels, int count, Function<NativeTensor, NativeTensor> pass) {
+    if (count < 1) {
+      throw new ModelException("there must be at least 1 image, not " + count);
+    }
     int[] order = IntStream.range(0, count).toArray();
     try (NativeDataSet bytes =
         context.dataSet(

@@ -8,9 +8,11 @@ import dev.layerwise.model.OptimizerConfig;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.train.InitialWeights;
+import dev.layerwise.train.ResumeRules;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.RunDirectory;
 import dev.layerwise.train.SessionSettings;
+import dev.layerwise.train.SettingRules;
 import dev.layerwise.train.TrainingConfig;
 import dev.layerwise.train.TrainingResult;
 import java.nio.file.Path;
@@ -20,25 +22,37 @@ import java.util.function.Consumer;
 import java.util.stream.IntStream;
 
 /**
- * Trains a network on a data set. The results are left in a folder, as those of the command line: what is trained here
- * can be resumed, evaluated and used there, and the other way round. The same settings and the same data give the same
- * bits.
+ * Trains a network on a data set. The results are left in a folder, as those of the command line. What is trained here
+ * can be used there (predict, inspect, export, report, embed), and the other way round. On a data set that the command
+ * line knows too, by name or as a folder of images, a run of either can also be evaluated and resumed by the other, as
+ * far as a {@link Network} can say what it trains; the data of {@link DataSet#of} are known only to the program that
+ * made them, and only it can resume and test. The same settings and the same data give the same bits.
  *
  * <p>A trainer is for one thread, but {@link #requestStop} may be called from any.
  */
 public final class Trainer {
+  /** What settings may be; the command line has the same. */
+  static final SettingRules RULES =
+      SettingRules.ofMethods(
+          message -> {
+            throw new LayerwiseException(message);
+          });
+
+  private static final int MOST_PADDING = 10_000;
+
   private final Network network;
   private final DataSet data;
-  private int epochs = 10;
-  private int batchSize = 128;
-  private double learningRate = 5e-4;
-  private int[] decayAfter = {};
-  private double decayFactor = 0.25;
-  private OptimizerConfig optimizer = new OptimizerConfig("adam", 0, 0);
-  private int cropPadding;
-  private boolean horizontalFlip;
-  private long seed = 1;
-  private DeviceOptions device = DeviceOptions.of("cpu", 0);
+  // What is null was not asked for: a new run then has the usual value, and a resumed one keeps its own.
+  private Integer epochs;
+  private Integer batchSize;
+  private Double learningRate;
+  private List<Integer> decayAfter;
+  private Double decayFactor;
+  private OptimizerConfig optimizer;
+  private Integer cropPadding;
+  private Boolean horizontalFlip;
+  private Long seed;
+  private DeviceOptions device;
   private Path initialWeights;
   private Consumer<Epoch> listener = epoch -> { };
   /** The run under way. */
@@ -65,9 +79,6 @@ public final class Trainer {
   public Trainer(Network network, DataSet data) {
     this.network = Objects.requireNonNull(network);
     this.data = Objects.requireNonNull(data);
-    DataSetInfo info = data.loaded().info();
-    cropPadding = info.cropPadding();
-    horizontalFlip = info.horizontalFlip();
   }
 
   /**
@@ -75,20 +86,24 @@ public final class Trainer {
    *
    * @param count at least 1
    * @return this
+   * @throws LayerwiseException if it is not
    */
   public Trainer epochs(int count) {
-    epochs = positive(count, "epochs");
+    RULES.schedule(count, null, null, null, null);
+    epochs = count;
     return this;
   }
 
   /**
    * Images per step; the last, smaller batch of an epoch is trained too.
    *
-   * @param count at least 1
+   * @param count at least 1; at least 2 for a network with batch normalization
    * @return this
+   * @throws LayerwiseException if it is not positive
    */
   public Trainer batchSize(int count) {
-    batchSize = positive(count, "images in a batch");
+    RULES.schedule(null, count, null, null, null);
+    batchSize = count;
     return this;
   }
 
@@ -97,11 +112,10 @@ public final class Trainer {
    *
    * @param rate positive
    * @return this
+   * @throws LayerwiseException if it is not, or not finite
    */
   public Trainer learningRate(double rate) {
-    if (!(rate > 0)) {
-      throw new LayerwiseException("the learning rate must be positive, not " + rate);
-    }
+    RULES.schedule(null, null, rate, null, null);
     learningRate = rate;
     return this;
   }
@@ -109,13 +123,16 @@ public final class Trainer {
   /**
    * When the learning rate falls; by default it does not.
    *
-   * @param factor by which it is multiplied each time
+   * @param factor by which it is multiplied each time, positive
    * @param afterEpochs counted from 1
    * @return this
+   * @throws LayerwiseException if a number is out of its range
    */
   public Trainer decay(double factor, int... afterEpochs) {
+    List<Integer> epochsOfDecay = IntStream.of(afterEpochs).boxed().toList();
+    RULES.schedule(null, null, null, factor, epochsOfDecay);
     decayFactor = factor;
-    decayAfter = afterEpochs.clone();
+    decayAfter = epochsOfDecay;
     return this;
   }
 
@@ -126,9 +143,10 @@ public final class Trainer {
    * @param momentum of sgd, in [0, 1); 0 for the others
    * @param weightDecay L2 penalty
    * @return this
-   * @throws LayerwiseException if there is no such rule
+   * @throws LayerwiseException if there is no such rule, or it does not take such numbers
    */
   public Trainer optimizer(String rule, double momentum, double weightDecay) {
+    RULES.optimizer(rule, momentum, weightDecay);
     optimizer = new OptimizerConfig(rule, momentum, weightDecay);
     return this;
   }
@@ -139,8 +157,12 @@ public final class Trainer {
    * @param padding black pixels around an image before it is cropped at random to its own size; 0: no crop
    * @param mirrored whether half of the images are mirrored
    * @return this
+   * @throws LayerwiseException if there cannot be so many
    */
   public Trainer augmentation(int padding, boolean mirrored) {
+    if (!SettingRules.isIn(padding, 0, MOST_PADDING)) {
+      throw new LayerwiseException(SettingRules.notIn("augmentation's padding", padding, 0, MOST_PADDING));
+    }
     cropPadding = padding;
     horizontalFlip = mirrored;
     return this;
@@ -208,13 +230,13 @@ public final class Trainer {
    *     {@link Model#open} takes; made where it is missing
    * @return how it ended
    * @throws LayerwiseException if the folder holds a run already or cannot be written, the network does not go with the
-   *     images, or training diverges
+   *     images or the settings, or training diverges
    */
   public Outcome train(Path folder) {
     ModelConfig model = network.configFor(data);
     Networks.layers(model); // says what cannot work before anything is written
-    InitialWeights init = initialWeights == null ? null : InitialWeights.of(initialWeights);
-    RunConfig config = new RunConfig(model, optimizer, training(), NativeContext.resolve(device), init);
+    RunConfig config = over(usual(), model);
+    RULES.batch(config.training().batchSize(), model.batchNorm());
     try (RunDirectory directory = RunDirectory.open(folder)) {
       if (directory.holdsRun()) {
         throw new LayerwiseException("the folder " + folder + " already holds a run; resume it, or choose another");
@@ -224,19 +246,22 @@ public final class Trainer {
   }
 
   /**
-   * Goes on with a run that was stopped or killed; it ends with the same bits as one that was not. It keeps all its
-   * settings but the number of epochs.
+   * Goes on with a run that was stopped or killed; it ends with the same bits as one that was not. What this trainer
+   * was not told it takes from the run; what it was told must be what the run was started with, but for {@link #epochs}.
    *
    * @param folder of the run
    * @return how it ended
-   * @throws LayerwiseException if there is no run to resume
+   * @throws LayerwiseException if there is no run to resume, or its network, data set or settings are others
    */
   public Outcome resume(Path folder) {
     RunConfig recorded = dev.layerwise.train.Trainer.configOf(folder);
-    RunConfig config =
-        new RunConfig(
-            recorded.model(), recorded.optimizer(), recorded.training().withEpochs(epochs), recorded.device(),
-            recorded.init());
+    RunConfig config = over(recorded, network.configLike(recorded.model()));
+    List<String> changed = ResumeRules.forbidden(recorded, config);
+    if (!changed.isEmpty()) {
+      throw new LayerwiseException(
+          "the run in " + folder + " keeps its network and its settings; this trainer would change "
+              + String.join(", ", changed));
+    }
     try (RunDirectory directory = RunDirectory.open(folder)) {
       return run(dev.layerwise.train.Trainer.resume(folder, config, data.loaded(), directory));
     }
@@ -269,17 +294,47 @@ public final class Trainer {
     }
   }
 
-  private TrainingConfig training() {
-    List<Integer> milestones = IntStream.of(decayAfter).boxed().toList();
-    return new TrainingConfig(
-        data.name(), epochs, batchSize, 0, 0, learningRate, milestones, decayFactor, cropPadding, horizontalFlip, 0, 0,
-        seed);
+  /** A new run of which nothing was said. */
+  private RunConfig usual() {
+    DataSetInfo info = data.loaded().info();
+    TrainingConfig training =
+        new TrainingConfig(
+            data.name(), 10, 128, 0, 0, 5e-4, List.of(), 0.25, info.cropPadding(), info.horizontalFlip(), 0, 0, 1);
+    return new RunConfig(
+        network.configFor(data), new OptimizerConfig("adam", 0, 0), training, DeviceOptions.of("cpu", 0));
   }
 
-  private static int positive(int count, String what) {
-    if (count < 1) {
-      throw new LayerwiseException("there must be at least 1 of the " + what + ", not " + count);
+  /** What this trainer was told over a base. */
+  private RunConfig over(RunConfig base, ModelConfig model) {
+    TrainingConfig training = base.training();
+    return new RunConfig(
+        model,
+        or(optimizer, base.optimizer()),
+        new TrainingConfig(
+            training.dataset(), or(epochs, training.epochs()), or(batchSize, training.batchSize()),
+            training.classesPerBatch(), training.classesPerBatchUntilEpoch(), or(learningRate, training.lr()),
+            or(decayAfter, training.lrDecayMilestones()), or(decayFactor, training.lrDecayFact()),
+            or(cropPadding, training.cropPadding()), or(horizontalFlip, training.horizontalFlip()), training.nHoles(),
+            training.length(), or(seed, training.seed()), training.patience()),
+        NativeContext.resolve(deviceOver(base.device())),
+        initialWeights == null ? base.init() : InitialWeights.of(initialWeights));
+  }
+
+  /** What belongs to another device is not carried over. */
+  private DeviceOptions deviceOver(DeviceOptions base) {
+    if (device == null || !device.device().equals(base.device())) {
+      return or(device, base);
     }
-    return count;
+    return new DeviceOptions(
+        device.device(), device.threads(), unlessAuto(device.precision(), base.precision()),
+        unlessAuto(device.engine(), base.engine()), device.tf32(), base.engineChoices());
+  }
+
+  private static String unlessAuto(String given, String base) {
+    return given.equals("auto") ? base : given;
+  }
+
+  private static <T> T or(T given, T base) {
+    return given == null ? base : given;
   }
 }

@@ -1,9 +1,13 @@
 package dev.layerwise.cli;
 
+import dev.layerwise.train.SettingRules;
 import java.util.List;
 
 /** Checks of option values; what they throw is a usage error. */
 final class Checks {
+  /** The rules that the library shares. */
+  static final SettingRules SETTINGS = SettingRules.ofOptions(message -> usage(false, message));
+
   private Checks() {}
 
   /** Wrong usage found while a command runs; {@link Main} gives it exit code 2. */
@@ -29,13 +33,7 @@ final class Checks {
 
   /** NaN is in no range. */
   static void range(String option, Number value, double least, double most) {
-    usage(
-        value == null || (value.doubleValue() >= least && value.doubleValue() <= most),
-        option + " must be in " + plain(least) + " … " + plain(most) + ", not " + value);
-  }
-
-  private static String plain(double value) {
-    return value == Math.rint(value) ? Long.toString((long) value) : Double.toString(value);
+    usage(SettingRules.isIn(value, least, most), SettingRules.notIn(option, value, least, most));
   }
 
   static <T> T or(T given, T fallback) {

@@ -15,7 +15,7 @@ import picocli.CommandLine.Option;
 /** Which images, and where they are. */
 final class DataOptions {
   /** The data set that is a folder of the user's own images. */
-  static final String IMAGE_FOLDER = "image-folder";
+  static final String IMAGE_FOLDER = ImageFolder.NAME;
 
   private static final int USUAL_SIZE = 224;
   private static final int BATCHES_AHEAD = 3;

@@ -117,8 +117,6 @@ final class ModelOptions extends NetworkOptions {
     boolean global = backprop || (base.backprop() && loss == null);
     String effectiveLoss = global ? null : Checks.or(chosenLoss, base.loss() == null ? "predsim" : base.loss());
     Checks.usage(
-        beta == null || "predsim".equals(effectiveLoss), "--beta weighs the two parts of predsim; it goes with --loss predsim");
-    Checks.usage(
         !noSimilarityStd || (effectiveLoss != null && !effectiveLoss.equals("pred")),
         "--no-similarity-std is about the similarity loss; it goes with --loss sim or predsim");
     ModelConfig structure = structureOver(base);
@@ -137,12 +135,8 @@ final class ModelOptions extends NetworkOptions {
         "--alpha, --bio and --no-detach are about local losses; with --backprop there are none");
     Checks.usage(targetProjSize == null || effectiveBio, "--target-proj-size goes with --bio");
     Checks.range("--target-proj-size", targetProjSize, 2, 1_000_000);
-    Checks.range("--beta", beta, 0, 1);
-    Checks.usage(dropout == null || (dropout >= 0 && dropout < 1), "--dropout must be at least 0 and below 1, not " + dropout);
-    Checks.range("--dim-in-decoder", dimInDecoder, 1, 100_000_000);
-    Checks.usage(
-        dimInDecoder == null || (effectiveLoss != null && (effectiveBio || !effectiveLoss.equals("sim"))),
-        "--dim-in-decoder is about local classifiers; there are none with --backprop or --loss sim");
+    Checks.SETTINGS.losses(effectiveLoss, effectiveBio, beta, dimInDecoder);
+    Checks.SETTINGS.dropout(dropout);
     return new ModelConfig(
         structure.model(),
         structure.featMult(),

@@ -53,14 +53,10 @@ class NetworkOptions {
 
   /** A base's losses and images with the network that these options give it. */
   final ModelConfig structureOver(ModelConfig base) {
-    Checks.usage(
-        featMult == null || (featMult > 0 && featMult <= 1000),
-        "--feat-mult must be positive (at most 1000), not " + featMult);
-    Checks.range("--num-layers", numLayers, 0, 1000);
-    Checks.range("--num-hidden", numHidden, 1, 1_000_000);
+    Checks.SETTINGS.sizes(featMult, numLayers, numHidden);
     NetworkSpec network = network(base);
     String name = model == null ? base.model() : namesFile() ? fileName() : lower(model);
-    checkStructure(name, network == null);
+    Checks.SETTINGS.structure(name, network == null, featMult, numLayers, numHidden, preAct);
     Checks.usage(
         numHidden == null || Checks.or(numLayers, base.numLayers()) > 0,
         "--num-hidden is about hidden linear blocks; with --num-layers 0 there are none");
@@ -93,21 +89,6 @@ class NetworkOptions {
         Networks.names().contains(lower(model)),
         "--model knows no '" + model + "'; it takes a .json file or one of " + String.join(", ", Networks.names()));
     return null;
-  }
-
-  /** Options that change a published network go with those that they are about. */
-  private void checkStructure(String name, boolean published) {
-    Checks.usage(
-        featMult == null || featMult == 1 || !published || Networks.hasWidth(name),
-        name.equals("mlp")
-            ? "--feat-mult scales convolutions; an mlp has none (its width is --num-hidden)"
-            : "--feat-mult does not go with " + name + "; a Wide ResNet has its width in its name");
-    Checks.usage(
-        (numLayers == null && numHidden == null) || (published && Networks.hasLinearBlocks(name)),
-        "--num-layers and --num-hidden are about an mlp's or a VGG's linear blocks; " + name + " has none of those");
-    Checks.usage(
-        !preAct || (published && Networks.hasPreactivationVariant(name)),
-        "--pre-act chooses the blocks of a ResNet; it does not go with " + name);
   }
 
   static String lower(String name) {

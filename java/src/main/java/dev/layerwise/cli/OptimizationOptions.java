@@ -87,28 +87,17 @@ final class OptimizationOptions {
   OptimizerConfig over(OptimizerConfig base) {
     String rule = optim == null ? base.optim() : optim.toLowerCase(Locale.ROOT);
     Checks.oneOf("--optim", rule, new Optimizers());
-    Checks.usage(
-        momentum == null || momentum == 0 || rule.equals("sgd"), "--momentum is a part of sgd; it goes with --optim sgd");
-    Checks.usage(momentum == null || (momentum >= 0 && momentum < 1), "--momentum must be at least 0 and below 1, not " + momentum);
-    Checks.range("--weight-decay", weightDecay, 0, 1e6);
+    Checks.SETTINGS.optimizer(rule, momentum, weightDecay);
     return new OptimizerConfig(
         rule, Checks.or(momentum, base.momentum()), Checks.or(weightDecay, base.weightDecay()));
   }
 
   /** Throws a usage error unless the schedule's values can work. */
   void check(boolean batchNorm) {
-    Checks.range("--epochs", epochs, 1, 1_000_000);
-    Checks.range("--batch-size", batchSize, 1, 1_000_000);
-    Checks.usage(
-        batchSize == null || batchSize > 1 || !batchNorm,
-        "--batch-size 1 leaves batch normalization nothing to normalize; take at least 2, or --no-batch-norm");
+    Checks.SETTINGS.schedule(epochs, batchSize, lr, lrDecayFact, lrDecayMilestones);
+    Checks.SETTINGS.batch(batchSize, batchNorm);
     Checks.range("--classes-per-batch", classesPerBatch, 0, 1_000_000);
     Checks.range("--classes-per-batch-until-epoch", classesPerBatchUntilEpoch, 0, 1_000_000);
-    Checks.usage(lr == null || (lr > 0 && lr <= 1e6), "--lr must be positive, not " + lr);
-    Checks.usage(lrDecayFact == null || (lrDecayFact > 0 && lrDecayFact <= 1e6), "--lr-decay-fact must be positive, not " + lrDecayFact);
-    if (lrDecayMilestones != null) {
-      lrDecayMilestones.forEach(milestone -> Checks.range("--lr-decay-milestones", milestone, 1, 1_000_000));
-    }
   }
 
   int classesPerBatchOver(TrainingConfig base) {

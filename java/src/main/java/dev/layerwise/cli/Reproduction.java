@@ -13,6 +13,7 @@ import dev.layerwise.recipe.Preset;
 import dev.layerwise.report.Measurement;
 import dev.layerwise.report.ResultsTable;
 import dev.layerwise.train.RecordedRun;
+import dev.layerwise.train.ResumeRules;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.RunDirectory;
 import dev.layerwise.train.SessionSettings;

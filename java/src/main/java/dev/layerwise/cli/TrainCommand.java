@@ -12,6 +12,7 @@ import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.train.InitialWeights;
+import dev.layerwise.train.ResumeRules;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.RunDirectory;
 import dev.layerwise.train.Trainer;
@@ -21,6 +22,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -74,7 +76,10 @@ final class TrainCommand implements Callable<Integer> {
     DataSetInfo info = datasetInfo(recorded);
     RunConfig config = configure(recorded, info);
     if (recorded != null) {
-      ResumeRules.check(recorded, config);
+      List<String> changed = ResumeRules.forbidden(recorded, config);
+      Checks.usage(
+          changed.isEmpty(),
+          "a resumed run keeps its configuration; the options would change " + String.join(", ", changed));
     }
     Networks.layers(config.model()); // says what cannot work before data is loaded and folders are made
     if (recorded == null && config.init() != null) {

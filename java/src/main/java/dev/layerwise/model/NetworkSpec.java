@@ -46,11 +46,11 @@ public record NetworkSpec(List<BlockSpec> blocks) {
             .toList());
   }
 
-  /** Channels times {@code --feat-mult}, rounded down as the published code does. */
+  /** Channels times a factor, rounded down as the published code does. */
   static int channels(int channels, double factor) {
     int product = (int) (channels * factor);
     if (product <= 0 && channels > 0) {
-      throw new ModelException("--feat-mult " + factor + " leaves a convolution without channels");
+      throw new ModelException("channels times " + factor + " leave a convolution without any");
     }
     return product;
   }

@@ -44,6 +44,18 @@ class ModelThreadsTest {
   }
 
   @Test
+  void numbersOfImagesThatCannotBeAreRefused() {
+    try (Model model = Model.open(folder.resolve("run"), Model.Options.of("cpu", 1, 1))) {
+      for (int count : new int[] {-1, 0}) {
+        assertThatThrownBy(() -> model.classify(new byte[0], count, "2"))
+            .isInstanceOf(LayerwiseException.class)
+            .hasMessage("there must be at least 1 image, not " + count);
+        assertThatThrownBy(() -> model.features(new byte[0], count, "2")).isInstanceOf(LayerwiseException.class);
+      }
+    }
+  }
+
+  @Test
   void resultsAreThoseOfASingleThread() throws Exception {
     List<List<float[]>> expected = new ArrayList<>();
     try (Model single = Model.open(folder.resolve("run"), Model.Options.of("cpu", 1, 1))) {

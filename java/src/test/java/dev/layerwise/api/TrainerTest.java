@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.layerwise.LayerwiseException;
+import dev.layerwise.train.RunConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -47,6 +49,61 @@ class TrainerTest {
   }
 
   @Test
+  void aResumedRunKeepsWhatTheTrainerWasNotTold() throws IOException {
+    Path run = folder.resolve("run");
+    Trainer stopping = trainer().epochs(12).learningRate(2e-3);
+    stopping.onEpoch(epoch -> stopping.requestStop()).train(run);
+    Network same = Network.named("mlp").hiddenLayers(2, 32).dropout(0.1).nonlinearity("leakyrelu").build();
+    Trainer untold = new Trainer(same, DataSet.named("digits"));
+    untold.onEpoch(epoch -> untold.requestStop()).resume(run);
+    RunConfig recorded = dev.layerwise.train.Trainer.configOf(run);
+    assertThat(recorded.training().epochs()).isEqualTo(12);
+    assertThat(recorded.training().lr()).isEqualTo(2e-3);
+    assertThat(recorded.training().seed()).isEqualTo(5);
+    assertThat(trainer().epochs(3).resume(run).epochs()).isEqualTo(3);
+
+    byte[] model = Files.readAllBytes(run.resolve("model.safetensors"));
+    assertThatThrownBy(() -> trainer().learningRate(1e-3).seed(6).resume(run))
+        .isInstanceOf(LayerwiseException.class)
+        .hasMessageContaining("lr from 0.002 to 0.001")
+        .hasMessageContaining("seed from 5 to 6");
+    assertThat(Files.readAllBytes(run.resolve("model.safetensors"))).isEqualTo(model);
+  }
+
+  @Test
+  void aRunIsNotResumedWithAnotherNetworkOrOtherData() {
+    Path run = folder.resolve("run");
+    trainer().epochs(1).train(run);
+    Network smaller = Network.named("mlp").hiddenLayers(2, 16).dropout(0.1).nonlinearity("leakyrelu").build();
+    assertThatThrownBy(() -> new Trainer(smaller, DataSet.named("digits")).epochs(2).resume(run))
+        .isInstanceOf(LayerwiseException.class)
+        .hasMessageContaining("num_hidden from 32 to 16");
+    Network same = Network.named("mlp").hiddenLayers(2, 32).dropout(0.1).nonlinearity("leakyrelu").build();
+    assertThatThrownBy(() -> new Trainer(same, stripes("own", "a", "b")).epochs(2).resume(run))
+        .isInstanceOf(LayerwiseException.class)
+        .hasMessageContaining("trains on the data set 'digits', not on 'own'");
+
+    Path own = folder.resolve("own");
+    new Trainer(same, stripes("own", "a", "b")).epochs(1).train(own);
+    assertThatThrownBy(() -> new Trainer(same, stripes("own", "b", "a")).epochs(2).resume(own))
+        .isInstanceOf(LayerwiseException.class)
+        .hasMessageContaining("has learned 'a' as class 0, but in own that is 'b'");
+    byte[] pixels = new byte[3 * 3 * 2];
+    DataSet larger = DataSet.of("own", List.of("a", "b"), 1, 3, 3, pixels, new int[2], pixels, new int[2]);
+    assertThatThrownBy(() -> new Trainer(same, larger).epochs(2).resume(own))
+        .hasMessageContaining("trains on 1×2×2 images, but those of own are 1×3×3");
+    assertThat(new Trainer(same, stripes("own", "a", "b")).epochs(2).resume(own).epochs()).isEqualTo(2);
+  }
+
+  private static DataSet stripes(String name, String... classes) {
+    byte[] pixels = new byte[4 * 2 * 2];
+    for (int i = 0; i < pixels.length; i++) {
+      pixels[i] = (byte) (i % 2 == 0 ? 0 : 255);
+    }
+    return DataSet.of(name, List.of(classes), 1, 2, 2, pixels, new int[] {0, 1, 0, 1}, pixels, new int[4]);
+  }
+
+  @Test
   void startsFromWeights() {
     trainer().epochs(3).train(folder.resolve("first"));
     Trainer.Outcome again = trainer().epochs(1).initialWeights(folder.resolve("first")).train(folder.resolve("again"));
@@ -56,17 +113,16 @@ class TrainerTest {
 
   @Test
   void imagesInMemoryAreNormalizedByTheirOwnStatistics() {
-    byte[] pixels = new byte[4 * 2 * 2];
-    for (int i = 0; i < pixels.length; i++) {
-      pixels[i] = (byte) (i % 2 == 0 ? 0 : 255);
-    }
-    DataSet data = DataSet.of("own", List.of("a", "b"), 1, 2, 2, pixels, new int[] {0, 1, 0, 1}, pixels, new int[4]);
+    DataSet data = stripes("own", "a", "b");
     assertThat(data.loaded().info().mean()).containsExactly(0.5f);
     assertThat(data.loaded().info().deviation()).containsExactly(0.5f);
     assertThat(data.testImage(1)).containsExactly(0, 255, 0, 255);
-    int[] labels = {0, 1, 0, 1};
-    assertThatThrownBy(() -> DataSet.of("own", List.of("a"), 1, 2, 2, pixels, labels, pixels, labels))
-        .isInstanceOf(LayerwiseException.class);
+    assertThatThrownBy(() -> stripes("own", "a")).isInstanceOf(LayerwiseException.class);
+    for (String taken : List.of("digits", "image-folder")) {
+      assertThatThrownBy(() -> stripes(taken, "a", "b"))
+          .isInstanceOf(LayerwiseException.class)
+          .hasMessageContaining("'" + taken + "' is the name of a data set that Layerwise knows");
+    }
   }
 
   @Test
@@ -80,5 +136,38 @@ class TrainerTest {
     assertThatThrownBy(() -> Network.named("vgg9")).hasMessageContaining("no network 'vgg9'");
     assertThatThrownBy(() -> trainer().epochs(0)).isInstanceOf(LayerwiseException.class);
     assertThatThrownBy(() -> trainer().learningRate(Double.NaN)).isInstanceOf(LayerwiseException.class);
+  }
+
+  @Test
+  void settingsThatTheCommandLineRefusesAreRefused() {
+    refused("batchSize 1 leaves batch normalization", () -> trainer().batchSize(1).train(folder.resolve("run")));
+    refused("decay's factor must be positive", () -> trainer().decay(0, 1));
+    refused("decay's factor must be positive", () -> trainer().decay(Double.POSITIVE_INFINITY, 1));
+    refused("decay's afterEpochs must be in 1", () -> trainer().decay(0.5, 0));
+    refused("learningRate must be positive", () -> trainer().learningRate(Double.POSITIVE_INFINITY));
+    refused("momentum is a part of sgd", () -> trainer().optimizer("adam", 0.9, 0));
+    refused("momentum must be at least 0", () -> trainer().optimizer("sgd", 1, 0));
+    refused("weightDecay must be in 0", () -> trainer().optimizer("sgd", 0, Double.NaN));
+    refused("no optimizer 'rprop'", () -> trainer().optimizer("rprop", 0, 0));
+    refused("augmentation's padding must be in 0", () -> trainer().augmentation(-1, false));
+    refused("widthFactor scales convolutions", () -> Network.named("mlp").widthFactor(2).build());
+    refused("widthFactor does not go with", () -> Network.named("wresnet16-8-adapted").widthFactor(2).build());
+    refused("widthFactor must be positive", () -> Network.named("vgg8b").widthFactor(Double.NaN).build());
+    refused("preactivation chooses", () -> Network.named("vgg8b").preactivation(true).build());
+    refused("hiddenLayers' units must be in 1", () -> Network.named("mlp").hiddenLayers(1, 0).build());
+    refused("resnet18 has none of those", () -> Network.named("resnet18").hiddenLayers(1, 16).build());
+    refused("beta weighs", () -> Network.named("mlp").loss("pred").beta(0.5).build());
+    refused("there are none with backpropagation", () -> Network.named("mlp").loss(null).dimInDecoder(64).build());
+    refused("dropout must be", () -> Network.named("mlp").dropout(1).build());
+    refused("times 0.001", () -> Network.named("vgg6a").widthFactor(0.001).build().layers(DataSet.named("digits")));
+    refused("cannot read the network /", () -> Network.described(Path.of("/")));
+    assertThat(folder.resolve("run")).doesNotExist();
+  }
+
+  private static void refused(String message, ThrowingCallable call) {
+    assertThatThrownBy(call)
+        .isInstanceOf(LayerwiseException.class)
+        .hasMessageContaining(message)
+        .hasMessageNotContaining("--");
   }
 }

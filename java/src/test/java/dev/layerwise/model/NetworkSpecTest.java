@@ -80,7 +80,7 @@ class NetworkSpecTest {
         .extracting(LayerSpec::outChannels)
         .containsExactly(7, 20, 10);
     assertThatThrownBy(() -> Networks.layers(config(network, 0.1, "none", true)))
-        .hasMessageContaining("--feat-mult 0.1");
+        .hasMessageContaining("channels times 0.1 leave");
   }
 
   @ParameterizedTest

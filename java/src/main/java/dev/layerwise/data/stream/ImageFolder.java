@@ -19,6 +19,9 @@ import java.util.List;
  * @param test to judge by: the centres
  */
 public record ImageFolder(StreamedImages train, StreamedImages test) {
+  /** What runs call their data set where it is such a folder. */
+  public static final String NAME = "image-folder";
+
   /**
    * Lists the files; looks into none of them.
    *
