@@ -247,7 +247,7 @@ public final class Trainer {
 
   /**
    * Goes on with a run that was stopped or killed; it ends with the same bits as one that was not. What this trainer
-   * was not told it takes from the run; what it was told must be what the run was started with, but for {@link #epochs}.
+   * was not told it takes from the run; what it was told must be what the run was started with, but {@link #epochs}.
    *
    * @param folder of the run
    * @return how it ended

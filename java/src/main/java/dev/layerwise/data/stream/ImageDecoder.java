@@ -15,6 +15,7 @@ import java.util.Set;
 import javax.imageio.IIOException;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
+import javax.imageio.ImageTypeSpecifier;
 import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 
@@ -59,8 +60,19 @@ final class ImageDecoder {
 
   /** Decodes all of an encoded image, so that a damaged one is found out whatever part of it is used. */
   static RgbImage decode(byte[] encoded) throws UnusableException {
+    // The other half is for what was read before, and for free space that is not in one piece.
+    return decode(encoded, Runtime.getRuntime().maxMemory() / 2);
+  }
+
+  /**
+   * The same within a limit.
+   *
+   * @param memory bytes that decoding may take, besides those of the encoded image; what would take more is refused by
+   *     its header
+   */
+  static RgbImage decode(byte[] encoded, long memory) throws UnusableException {
     try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(encoded))) {
-      return decode(in);
+      return decode(in, memory - encoded.length); // the stream may come to hold a copy
     } catch (IOException e) {
       throw new UnusableException((e instanceof IIOException ? "is damaged or of a kind that is not read: "
           : "cannot be read: ") + FileErrors.reason(e), e);
@@ -70,7 +82,7 @@ final class ImageDecoder {
     }
   }
 
-  private static RgbImage decode(ImageInputStream in) throws IOException, UnusableException {
+  private static RgbImage decode(ImageInputStream in, long memory) throws IOException, UnusableException {
     Iterator<ImageReader> readers = ImageIO.getImageReaders(in);
     if (!readers.hasNext()) {
       throw new UnusableException("is not an image, whatever its name says");
@@ -87,8 +99,14 @@ final class ImageDecoder {
         }
       });
       reader.setInput(in, true, true);
-      if ((long) reader.getWidth(0) * reader.getHeight(0) > MOST_PIXELS) {
+      long pixelCount = (long) reader.getWidth(0) * reader.getHeight(0);
+      if (pixelCount > MOST_PIXELS) {
         throw new UnusableException("has more than " + MOST_PIXELS + " pixels");
+      }
+      if (pixelCount * bytesPerPixel(reader) > memory) {
+        throw new UnusableException(
+            "has " + reader.getWidth(0) + "×" + reader.getHeight(0) + " pixels, too many for the Java heap"
+                + " (LAYERWISE_JAVA_OPTIONS=-Xmx4g makes it larger)");
       }
       BufferedImage image = reader.read(0);
       if (damage[0] != null) {
@@ -103,6 +121,13 @@ final class ImageDecoder {
     } finally {
       reader.dispose();
     }
+  }
+
+  /** Of the image as Java decodes it, and of the RGB copy. */
+  private static int bytesPerPixel(ImageReader reader) throws IOException {
+    ImageTypeSpecifier type = reader.getRawImageType(0);
+    int decoded = type == null ? 4 : (type.getColorModel().getPixelSize() + 7) / 8; // null: of four components
+    return decoded + 3;
   }
 
   /** The JPEG decoder fills what is missing with grey and only warns; its other warnings are about metadata. */

@@ -150,6 +150,24 @@ class ImageDecoderTest {
   }
 
   @Test
+  void whatDoesNotFitIsRefusedByItsHeader() throws UnusableException {
+    int levels = 90 * 100 * 3; // as many bytes as Java decodes, and as many again of the copy
+    for (String format : new String[] {"png", "jpg"}) {
+      byte[] image = bytes(gradient(90, 100), format);
+      assertThat(ImageDecoder.decode(image, 2 * levels + image.length).width()).isEqualTo(90);
+      assertThatThrownBy(() -> ImageDecoder.decode(image, 2 * levels + image.length - 1))
+          .isInstanceOf(UnusableException.class)
+          .hasMessageContaining("has 90×100 pixels, too many for the Java heap");
+    }
+    byte[] alpha = bytes(new BufferedImage(10, 10, BufferedImage.TYPE_INT_ARGB), "png");
+    assertThatThrownBy(() -> ImageDecoder.decode(alpha, 10 * 10 * 6 + alpha.length))
+        .hasMessageContaining("too many for the Java heap");
+    // Only the header is looked at: the rest is not even there.
+    byte[] header = Arrays.copyOf(bytes(gradient(90, 100), "png"), 60);
+    assertThatThrownBy(() -> ImageDecoder.decode(header, levels)).hasMessageContaining("too many for the Java heap");
+  }
+
+  @Test
   void missingFile() {
     assertThatThrownBy(() -> ImageDecoder.read(folder.resolve("none.jpg"))).isInstanceOf(UnusableException.class)
         .hasMessage("cannot be read: no such file or folder");
