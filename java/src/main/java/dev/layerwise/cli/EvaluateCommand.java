@@ -79,6 +79,11 @@ final class EvaluateCommand implements Callable<Integer> {
     Checks.range("--batch-size", batchSize, 1, 1_000_000);
     ModelFile file = ModelFile.read(model);
     String name = Checks.or(data.dataset, file.dataset());
+    if (data.dataset == null && !new DataOptions.Names().contains(name)) {
+      throw new ModelException(
+          model + " was trained on '" + name + "', images that only the program that trained it has; give a --dataset"
+              + " with the same classes");
+    }
     DataSet<?> images = data.load(data.info(name, file.config().inputHeight(), spec.commandLine().getErr()));
     checkFits(file.config(), images);
     if (file.input() != null) { // files of older versions do not say what the classes are called

@@ -76,12 +76,12 @@ public final class RunDirectory implements AutoCloseable {
       return new RunDirectory(path, channel);
     } catch (IOException e) {
       throw new LayerwiseException(
-          "cannot write to the folder " + path + " (" + FileErrors.reason(e) + "); choose another --out", e);
+          "cannot write to the folder " + path + " (" + FileErrors.reason(e) + "); choose another folder", e);
     }
   }
 
   private static LayerwiseException inUse(Path path) {
-    return new LayerwiseException("another run is writing to " + path + "; choose another --out, or wait for it");
+    return new LayerwiseException("another run is writing to " + path + "; choose another folder, or wait for it");
   }
 
   /** Where it is. */
@@ -182,6 +182,7 @@ public final class RunDirectory implements AutoCloseable {
   /** Removes what the start of a run has written, as far as that can be done. */
   void discardStart() {
     try {
+      requireOurs();
       for (String name : List.of(Checkpoint.FILE_NAME, CONFIG, METRICS)) {
         Files.deleteIfExists(path.resolve(name));
       }

@@ -117,6 +117,18 @@ class DamagedFilesTest {
     assertThat(resumed.exitCode()).isEqualTo(1);
     assertThat(resumed.err()).contains("checkpoint-cut.safetensors").doesNotContain("\tat ");
     assertThat(folder.resolve("resumed")).doesNotExist();
+
+    SafeTensors checkpoint = SafeTensors.read(run.resolve("checkpoint.safetensors"));
+    for (String names : new String[] {"[\"0\", null]", "{}", "3", ""}) {
+      Map<String, String> metadata = new LinkedHashMap<>(checkpoint.metadata());
+      assertThat(metadata.put("class_names", names)).startsWith("[\"0\",\"1\"");
+      Path changed = folder.resolve("checkpoint-names.safetensors");
+      new SafeTensors(metadata, checkpoint.tensors()).write(changed);
+      resumed = CommandLineRunner.run("train", "--resume", changed, "--out", folder.resolve("resumed"));
+      assertThat(resumed.exitCode()).as(names).isEqualTo(1);
+      assertThat(resumed.err()).contains("checkpoint-names.safetensors: ", "class", "name")
+          .doesNotContain("\tat ").doesNotContain("internal error");
+    }
   }
 
   @Test

@@ -5,6 +5,10 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.layerwise.checkpoint.SafeTensors;
+import dev.layerwise.api.DataSet;
+import dev.layerwise.api.Network;
+import dev.layerwise.api.Trainer;
+import dev.layerwise.data.ImageSet;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -160,5 +164,21 @@ class PredictCommandTest {
 
   private static String first() {
     return String.format("0000-%d.png", DigitImages.test().labels()[0]);
+  }
+
+  @Test
+  void aModelOfImagesOfAProgramsOwnIsUsedButNotEvaluated() throws IOException {
+    ImageSet digits = DigitImages.test();
+    DataSet own =
+        DataSet.of(
+            "own", DataSet.named("digits").classNames(), 1, 8, 8, digits.pixels(), digits.labels(), digits.pixels(),
+            digits.labels());
+    Path ofOwn = folder.resolve("own");
+    new Trainer(Network.named("mlp").hiddenLayers(1, 8).build(), own).epochs(1).device("cpu", 2).train(ofOwn);
+    assertThat(CommandLineRunner.run("predict", ofOwn, images.resolve(first())).exitCode()).isZero();
+    CommandLineRunner evaluation = CommandLineRunner.run("evaluate", ofOwn);
+    assertThat(evaluation.exitCode()).isEqualTo(1);
+    assertThat(evaluation.err()).contains("was trained on 'own', images that only the program that trained it has");
+    assertThat(CommandLineRunner.run("evaluate", ofOwn, "--dataset", "digits").exitCode()).isZero();
   }
 }

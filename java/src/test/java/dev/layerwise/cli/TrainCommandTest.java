@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.layerwise.checkpoint.SafeTensors;
+import dev.layerwise.train.RunDirectory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -132,6 +133,7 @@ class TrainCommandTest {
     assertThat(run.exitCode()).isEqualTo(1);
     assertThat(run.err()).contains(message).doesNotContain("\tat ").doesNotContain("internal error");
     assertThat(folder.resolve("run/model.safetensors")).doesNotExist();
+    assertThat(RunDirectory.holdsCheckpoint(folder.resolve("run"))).as("the corrected command is taken").isFalse();
   }
 
   @Test
