@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.layerwise.checkpoint.SafeTensors;
 import dev.layerwise.api.DataSet;
 import dev.layerwise.api.Network;
 import dev.layerwise.api.Trainer;
+import dev.layerwise.checkpoint.SafeTensors;
 import dev.layerwise.data.ImageSet;
 import java.io.IOException;
 import java.nio.file.Files;
