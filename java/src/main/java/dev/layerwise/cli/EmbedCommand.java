@@ -5,7 +5,6 @@ import dev.layerwise.LayerwiseException;
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
 import dev.layerwise.checkpoint.AtomicFiles;
-import dev.layerwise.data.ClassNames;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.ImageSet;
@@ -152,7 +151,6 @@ final class EmbedCommand implements Callable<Integer> {
               model.channels(), model.height(), model.width(), info.title(), chosen.channels(), chosen.height(),
               chosen.width()));
     }
-    ClassNames.requireSame(model.classNames(), info, path.toString());
     int[] labels = new int[chosen.count()];
     int[] written = new int[1];
     write(model, of, sink -> eachBatch(chosen, batch -> {
