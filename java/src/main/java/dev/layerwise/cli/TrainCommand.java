@@ -199,7 +199,7 @@ final class TrainCommand implements Callable<Integer> {
     PrintWriter err = spec.commandLine().getErr();
     ProgressLine progress = !common.json && Terminal.isStderr() ? new ProgressLine(err, Terminal::width) : null;
     RunPrinter printer =
-        new RunPrinter(spec.commandLine().getOut(), err, common.json, common.verbose, progress);
+        new RunPrinter(spec.commandLine().getOut(), err, common.json, common.verbose, progress, data.dataDir);
     TrainingSession session = new TrainingSession();
     int exitCode =
         StopOnSignal.run(
