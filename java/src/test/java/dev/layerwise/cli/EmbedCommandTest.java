@@ -104,6 +104,26 @@ class EmbedCommandTest {
   }
 
   @Test
+  void labelsAndNamesOfAnEarlierMatrixGo() throws IOException {
+    Path images = DigitImages.write(folder.resolve("twice-images"), 2);
+    Path out = folder.resolve("twice.npy");
+    Path labels = folder.resolve("twice.labels.npy");
+    Path files = folder.resolve("twice.files.txt");
+    Path other = Files.writeString(folder.resolve("twice.txt"), "mine");
+    assertThat(CommandLineRunner.run("embed", run, images, "--out", out).exitCode()).isZero();
+    assertThat(files).exists();
+    assertThat(CommandLineRunner.run("embed", run, "--dataset", "digits", "--out", out).exitCode()).isZero();
+    assertThat(files).doesNotExist();
+    assertThat(labels).exists();
+    assertThat(CommandLineRunner.run("embed", run, folder.resolve("none.png"), "--out", out).exitCode()).isEqualTo(1);
+    assertThat(labels).as("the matrix is still the earlier one").exists();
+    assertThat(CommandLineRunner.run("embed", run, images, "--out", out).exitCode()).isZero();
+    assertThat(labels).doesNotExist();
+    assertThat(files).exists();
+    assertThat(other).hasContent("mine");
+  }
+
+  @Test
   void aFolderOfClassesIsReadWithoutAugmentation() throws IOException {
     Path images = TestImageFolder.redAndBlue(folder.resolve("colours"));
     Path model = folder.resolve("colour-run");
