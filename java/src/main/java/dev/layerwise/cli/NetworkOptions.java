@@ -51,6 +51,11 @@ class NetworkOptions {
       description = "Units of a hidden linear block. Default: 256 for digits, else 1024.")
   Integer numHidden;
 
+  /** Whether an option is given that changes a network; {@code --model} names one. */
+  final boolean changes() {
+    return preAct || featMult != null || numLayers != null || numHidden != null;
+  }
+
   /** A base's losses and images with the network that these options give it. */
   final ModelConfig structureOver(ModelConfig base) {
     Checks.usage(
