@@ -5,9 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.layerwise.data.SyntheticFiles;
+import dev.layerwise.recipe.Preset;
+import dev.layerwise.recipe.Presets;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -164,6 +168,18 @@ class ReproduceCommandTest {
     assertThat(run.exitCode()).as(run.err()).isEqualTo(exitCode);
     assertThat(run.err()).contains(message).doesNotContain("\tat ").doesNotContain("internal error");
     assertThat(folder.resolve("out")).doesNotExist();
+  }
+
+  @Test
+  void verboseShowsTheEngines() {
+    Preset preset = Presets.all().get(0);
+    StringWriter quiet = new StringWriter();
+    PrintWriter out = new PrintWriter(new StringWriter());
+    new ReproductionPrinter(out, new PrintWriter(quiet), false, false).of(preset, 1).usedEngines("product: fused\n");
+    assertThat(quiet.toString()).isEmpty();
+    StringWriter verbose = new StringWriter();
+    new ReproductionPrinter(out, new PrintWriter(verbose), false, true).of(preset, 1).usedEngines("product: fused\n");
+    assertThat(verbose.toString()).isEqualTo(String.format("engines%n  product: fused\n"));
   }
 
   private Path out(String file) {

@@ -189,6 +189,20 @@ class TrainCommandTest {
     assertThat(CommandLineRunner.run("doctor", "--device", "cuda").exitCode()).isEqualTo(1);
   }
 
+  @Test
+  void doctorAsksTheDeviceForWhatIsAskedFor() {
+    CommandLineRunner rounded = CommandLineRunner.run("doctor", "--device", "cpu", "--tf32");
+    assertThat(rounded.exitCode()).isEqualTo(1);
+    assertThat(rounded.out()).contains("does not work: tf32 is a precision of CUDA devices");
+    CommandLineRunner engine = CommandLineRunner.run("doctor", "--engine", "cudnn", "--json");
+    assertThat(engine.exitCode()).isZero();
+    assertThat(engine.lastEvent().get("devices").get(0).get("reason").asText()).contains("no engine 'cudnn'");
+    CommandLineRunner precision = CommandLineRunner.run("doctor", "--precision", "f32", "--json");
+    assertThat(precision.lastEvent().get("devices").get(0).get("works").asBoolean()).isTrue();
+    assertThat(precision.lastEvent().get("devices").get(1).get("reason").asText()).contains("it takes no precision");
+    assertThat(CommandLineRunner.run("doctor", "--precision", "f16").exitCode()).isEqualTo(2);
+  }
+
   private CommandLineRunner train(String options) {
     return CommandLineRunner.run((Object[]) ("train --out " + folder.resolve("run") + " " + options).split(" +"));
   }
