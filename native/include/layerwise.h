@@ -282,7 +282,7 @@ LAYERWISE_API layerwise_status layerwise_block_local_logits(layerwise_block* blo
                                                             layerwise_tensor** logits);
 
 typedef struct layerwise_metrics {
-  double similarity_loss; /* mean over samples, as weighted in the block's total: times beta under predsim */
+  double similarity_loss; /* mean over samples, as weighted in the block's supervised loss: times beta under predsim */
   double prediction_loss; /* the same, times (1 − beta) under predsim; the output layer's is unweighted */
   double unsupervised_loss; /* the same, unweighted */
   double errors;          /* samples that the (local) classifier got wrong */

@@ -22,8 +22,8 @@ public record Epoch(
    * A hidden block's means over the epoch's training images; {@code null} where its loss has no such part.
    *
    * @param name of the block
-   * @param similarityLoss as weighted in the block's loss
-   * @param predictionLoss as weighted in the block's loss
+   * @param similarityLoss as weighted in the block's supervised loss
+   * @param predictionLoss as weighted in the block's supervised loss
    * @param localError of the local classifier, in percent
    */
   public record LayerResult(String name, Double similarityLoss, Double predictionLoss, Double localError) {}

@@ -21,7 +21,7 @@ final class Replica implements AutoCloseable {
   Replica(ModelFile file, InputDescription input, Model.Options options) {
     this.config = file.config();
     this.input = input;
-    context = NativeContext.create(options.device(), 0);
+    context = NativeContext.create(file.on(options.device()), 0);
     try {
       network = new Network(context, config, OptimizerConfig.stateless());
       network.setWeights(file.weights());

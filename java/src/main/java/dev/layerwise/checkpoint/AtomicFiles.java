@@ -50,7 +50,8 @@ public final class AtomicFiles {
   }
 
   /** As {@link #write}, for content that is not written from beginning to end. */
-  public static void writeTo(Path path, ChannelContent content) {
+  public static void writeTo(Path asked, ChannelContent content) {
+    Path path = target(asked);
     Path folder = path.toAbsolutePath().getParent();
     if (folder == null || Files.isDirectory(path)) {
       throw new CheckpointException("Cannot write " + path + ": it is a folder, not a file.");
@@ -79,6 +80,23 @@ public final class AtomicFiles {
         Files.deleteIfExists(leftover);
       }
     }
+  }
+
+  /** What a link stands for: it is replaced, not the link. Throws for what is neither a file nor absent. */
+  private static Path target(Path path) {
+    boolean isLink = Files.isSymbolicLink(path);
+    if (isLink && Files.isRegularFile(path)) {
+      try {
+        return path.toRealPath();
+      } catch (IOException e) {
+        throw new CheckpointException("Cannot write " + path + ": " + FileErrors.reason(e) + ".", e);
+      }
+    }
+    boolean isOther = Files.exists(path) && !Files.isRegularFile(path) && !Files.isDirectory(path);
+    if (isLink && !Files.isDirectory(path) || isOther) {
+      throw new CheckpointException("Cannot write " + path + ": it is not a regular file.");
+    }
+    return path;
   }
 
   private static void writeAndReplace(Path temporary, Path path, ChannelContent content) throws IOException {

@@ -33,8 +33,8 @@ final class CommonOptions extends OutputOptions {
       paramLabel = "NAME",
       completionCandidates = Precisions.class,
       description = "Of activations and of weights as they are multiplied: one of ${COMPLETION-CANDIDATES}; auto takes"
-          + " bf16 where the device is made for it. Sums and the weights that are updated stay float32. Default: auto,"
-          + " for parity f32.")
+          + " bf16 where the device is made for it. Sums and the weights that are updated stay float32. Default: auto"
+          + " (f32 for a model that was trained in it), for parity f32.")
   String precision;
 
   @Option(

@@ -110,7 +110,7 @@ final class EvaluateCommand implements Callable<Integer> {
   private Result evaluate(ModelFile file, DataSet<?> data) {
     Images test = data.test();
     EvaluationCollector collector = new EvaluationCollector(data.info());
-    try (NativeContext context = NativeContext.create(common.deviceOptions(), 0);
+    try (NativeContext context = NativeContext.create(file.on(common.deviceOptions()), 0);
         Network network = new Network(context, file.config(), OptimizerConfig.stateless());
         ImageFeed feed = ImageFeed.of(context, test, data.info(), 0)) {
       network.setWeights(file.weights());

@@ -1,6 +1,7 @@
 package dev.layerwise.cli;
 
 import dev.layerwise.LayerwiseException;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.Locale;
 import picocli.CommandLine;
@@ -31,8 +32,16 @@ public final class Main {
 
   /** What is no exception, but can be said in a sentence all the same. */
   private static int run(String[] args) {
+    StandardOutput results = new StandardOutput();
     try {
-      return commandLine().execute(args);
+      int code = commandLine().setOut(results.writer()).execute(args);
+      IOException failure = results.finish();
+      if (failure == null) {
+        return code;
+      }
+      if (code == CommandLine.ExitCode.OK) { // a command that failed has said why
+        System.err.println("layerwise: cannot write the results to stdout: " + failure.getMessage());
+      }
     } catch (OutOfMemoryError e) {
       System.err.println(
           "layerwise: Java's memory is used up; give it more, as in LAYERWISE_JAVA_OPTIONS=-Xmx8g (now "

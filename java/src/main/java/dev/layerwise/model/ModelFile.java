@@ -4,6 +4,7 @@ import dev.layerwise.checkpoint.CheckpointException;
 import dev.layerwise.checkpoint.HostTensor;
 import dev.layerwise.checkpoint.MetadataJson;
 import dev.layerwise.checkpoint.SafeTensors;
+import dev.layerwise.nativelib.DeviceOptions;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -18,9 +19,12 @@ import java.util.Map;
  * @param config how to build the network
  * @param dataset name of the data set that it was trained on, whose normalization it expects
  * @param input what its images and classes are; {@code null} in files of versions that did not store it
+ * @param precision that it was trained in: {@code f32}, {@code bf16} or {@code f64}; {@code null} in files of versions
+ *     that did not store it
  * @param weights parameters and running statistics
  */
-public record ModelFile(ModelConfig config, String dataset, InputDescription input, Map<String, HostTensor> weights) {
+public record ModelFile(
+    ModelConfig config, String dataset, InputDescription input, String precision, Map<String, HostTensor> weights) {
   /** Value of the metadata's {@code format}. */
   public static final String FORMAT = "layerwise-model-1";
 
@@ -37,7 +41,19 @@ public record ModelFile(ModelConfig config, String dataset, InputDescription inp
     if (input != null) {
       metadata.put("input", MetadataJson.write(input));
     }
+    if (precision != null) {
+      metadata.put("precision", precision);
+    }
     new SafeTensors(metadata, weights).write(path);
+  }
+
+  /**
+   * Where to use the model: a device that is free to choose its precision does not round a network that was trained in
+   * float32, so that its results are those of training.
+   */
+  public DeviceOptions on(DeviceOptions device) {
+    boolean free = device.precision().equals("auto") && !device.device().equals("reference");
+    return free && "f32".equals(precision) ? device.withPrecision("f32") : device;
   }
 
   /**
@@ -64,7 +80,8 @@ public record ModelFile(ModelConfig config, String dataset, InputDescription inp
           file + ": the input's description in the metadata does not fit the network's channels, size and classes");
     }
     StoredWeights.check(config, contents.tensors());
-    return new ModelFile(config, metadata.getOrDefault("dataset", ""), input, contents.tensors());
+    return new ModelFile(
+        config, metadata.getOrDefault("dataset", ""), input, metadata.get("precision"), contents.tensors());
   }
 
   /**

@@ -31,8 +31,8 @@ public record EpochReport(
    * A hidden block's means over the epoch's training batches; {@code null} where its loss has no such
    * part.
    *
-   * @param similarityLoss as weighted in the block's loss (times β under predsim)
-   * @param predictionLoss as weighted in the block's loss (times 1 − β under predsim)
+   * @param similarityLoss as weighted in the block's supervised loss (times β under predsim)
+   * @param predictionLoss as weighted in the block's supervised loss (times 1 − β under predsim)
    * @param unsupervisedLoss unweighted
    * @param localError error of the local classifier, in percent
    */

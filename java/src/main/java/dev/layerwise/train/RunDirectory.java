@@ -16,8 +16,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * The folder of a run: {@code config.json}, {@code metrics.jsonl} (one {@link EpochReport} per line),
@@ -34,12 +36,20 @@ public final class RunDirectory implements AutoCloseable {
   /** File of a run's metrics. */
   public static final String METRICS = "metrics.jsonl";
 
+  private static final String LOCK = ".lock";
+
   private final Path path;
   private final FileChannel lockFile;
+  private final Object lockKey; // which file the lock is: another of that name is not ours
 
-  private RunDirectory(Path path, FileChannel lockFile) {
+  private RunDirectory(Path path, FileChannel lockFile) throws IOException {
     this.path = path;
     this.lockFile = lockFile;
+    lockKey = keyOfLock();
+  }
+
+  private Object keyOfLock() throws IOException {
+    return Files.readAttributes(path.resolve(LOCK), BasicFileAttributes.class).fileKey();
   }
 
   /**
@@ -51,7 +61,7 @@ public final class RunDirectory implements AutoCloseable {
     try {
       Files.createDirectories(path);
       FileChannel channel =
-          FileChannel.open(path.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+          FileChannel.open(path.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
       try {
         FileLock lock = channel.tryLock();
         if (lock == null) {
@@ -94,7 +104,43 @@ public final class RunDirectory implements AutoCloseable {
     return Files.exists(folder.resolve(ModelFile.FILE_NAME));
   }
 
+  /**
+   * Throws unless what is here may be replaced by a new run: nothing, or what a run has left that was stopped before its
+   * first checkpoint.
+   */
+  void requireNoForeignFiles() {
+    for (String name : List.of(CONFIG, METRICS, Evaluation.FILE_NAME)) {
+      if (Files.exists(path.resolve(name)) && !holdsConfig()) {
+        throw new LayerwiseException(
+            "the folder " + path + " holds a " + name + " that no run has left, which this one would replace; choose"
+                + " another --out");
+      }
+    }
+  }
+
+  private boolean holdsConfig() {
+    try {
+      return JSON.readValue(path.resolve(CONFIG).toFile(), RunConfig.class) != null;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /** Throws if the folder was removed or replaced since it was opened: another run may be at work there. */
+  private void requireOurs() {
+    try {
+      if (Objects.equals(lockKey, keyOfLock())) {
+        return;
+      }
+    } catch (IOException e) {
+      throw new LayerwiseException(
+          "the folder " + path + " cannot be reached any more (" + FileErrors.reason(e) + ")", e);
+    }
+    throw new LayerwiseException("the folder " + path + " was replaced by another since the run began");
+  }
+
   void writeConfig(RunConfig config) {
+    requireOurs();
     try {
       byte[] text = JSON.writer().with(SerializationFeature.INDENT_OUTPUT).writeValueAsBytes(config);
       AtomicFiles.write(path.resolve(CONFIG), out -> out.write(text));
@@ -104,10 +150,12 @@ public final class RunDirectory implements AutoCloseable {
   }
 
   void writeCheckpoint(Checkpoint checkpoint) {
+    requireOurs();
     checkpoint.write(path.resolve(Checkpoint.FILE_NAME));
   }
 
   void writeModel(ModelFile model) {
+    requireOurs();
     model.write(path.resolve(ModelFile.FILE_NAME));
   }
 
@@ -132,6 +180,7 @@ public final class RunDirectory implements AutoCloseable {
   }
 
   void appendMetrics(EpochReport report) {
+    requireOurs();
     try {
       Files.writeString(
           path.resolve(METRICS),
@@ -141,6 +190,21 @@ public final class RunDirectory implements AutoCloseable {
           StandardOpenOption.SYNC);
     } catch (IOException e) {
       throw new LayerwiseException("cannot write " + path.resolve(METRICS) + " (" + FileErrors.reason(e) + ")", e);
+    }
+  }
+
+  /** Copies another folder's metrics, if it has any, into a folder that has none. */
+  void adoptMetrics(Path folder) {
+    Path source = folder.resolve(METRICS);
+    Path own = path.resolve(METRICS);
+    if (Files.exists(own) || !Files.exists(source)) {
+      return;
+    }
+    try {
+      byte[] text = Files.readAllBytes(source);
+      AtomicFiles.write(own, out -> out.write(text));
+    } catch (IOException e) {
+      throw new LayerwiseException("cannot read " + source + " (" + FileErrors.reason(e) + ")", e);
     }
   }
 

@@ -16,6 +16,7 @@ import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.train.TrainingResult.Ending;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -60,6 +61,7 @@ public final class Trainer implements AutoCloseable {
 
   /** A new run; the folder must not hold another. */
   public static Trainer start(RunConfig config, DataSet<?> data, RunDirectory directory) {
+    directory.requireNoForeignFiles();
     Trainer trainer = new Trainer(config, data, directory);
     try {
       if (config.init() != null) {
@@ -109,6 +111,7 @@ public final class Trainer implements AutoCloseable {
       trainer.network.setWeights(from.weights());
       trainer.network.setOptimizerState(from.optimizerState());
       trainer.progress = from.progress();
+      directory.adoptMetrics(Files.isDirectory(checkpoint) ? checkpoint : checkpoint.toAbsolutePath().getParent());
       directory.keepMetricsBefore(trainer.progress.epoch());
       directory.removeEvaluation();
       directory.writeConfig(config);
@@ -162,7 +165,9 @@ public final class Trainer implements AutoCloseable {
       }
       listener.epochEnded(report);
     }
-    directory.writeModel(new ModelFile(config.model(), training.dataset(), inputDescription(), network.weights()));
+    directory.writeModel(
+        new ModelFile(
+            config.model(), training.dataset(), inputDescription(), config.device().precision(), network.weights()));
     EvaluationCollector collector = new EvaluationCollector(data.info());
     Evaluator.evaluate(network, testImages, data.test().count(), training.batchSize(), collector);
     directory.writeEvaluation(collector.evaluation());

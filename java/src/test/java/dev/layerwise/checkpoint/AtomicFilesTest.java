@@ -54,6 +54,28 @@ class AtomicFilesTest {
   }
 
   @Test
+  void aLinkStaysALink() throws IOException {
+    Path file = folder.resolve("state.json");
+    Files.writeString(file, "old");
+    Path link = Files.createSymbolicLink(folder.resolve("link.json"), Path.of("state.json"));
+    AtomicFiles.write(link, out -> out.write("new".getBytes()));
+    assertThat(link).isSymbolicLink();
+    assertThat(file).hasContent("new");
+  }
+
+  @Test
+  void devicesAndDanglingLinksStay() throws IOException {
+    Path dangling = Files.createSymbolicLink(folder.resolve("dangling"), Path.of("nothing"));
+    Path device = Files.createSymbolicLink(folder.resolve("device"), Path.of("/dev/null"));
+    for (Path path : new Path[] {dangling, device, Path.of("/dev/null")}) {
+      assertThatThrownBy(() -> AtomicFiles.write(path, out -> out.write(1)))
+          .isInstanceOf(CheckpointException.class)
+          .hasMessage("Cannot write " + path + ": it is not a regular file.");
+    }
+    assertThat(device).isSymbolicLink();
+  }
+
+  @Test
   void defectInTheContentLeavesNothingBehind() {
     assertThatThrownBy(() -> AtomicFiles.write(folder.resolve("state.json"), out -> {
       throw new IllegalStateException("defect");

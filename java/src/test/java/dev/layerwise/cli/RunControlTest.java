@@ -1,10 +1,12 @@
 package dev.layerwise.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.layerwise.LayerwiseException;
 import dev.layerwise.TestImageFolder;
 import dev.layerwise.data.DataSets;
 import dev.layerwise.train.EpochProgress;
@@ -36,6 +38,49 @@ class RunControlTest {
   private static final String WITHOUT_LEARNING = SMALL + "--optim sgd --lr 1e-300 ";
 
   @TempDir private Path folder;
+
+  @ParameterizedTest
+  @ValueSource(strings = {"config.json", "metrics.jsonl", "evaluation.json"})
+  void filesOfOthersAreNotReplaced(String name) throws IOException {
+    Path file = Files.createDirectories(folder.resolve("a")).resolve(name);
+    Files.writeString(file, "precious");
+    CommandLineRunner run = train("a", SMALL + "--epochs 1");
+    assertThat(run.exitCode()).isEqualTo(1);
+    assertThat(run.err()).contains("holds a " + name + " that no run has left").doesNotContain("\tat ");
+    assertThat(file).hasContent("precious");
+  }
+
+  @Test
+  void aFolderThatWasReplacedIsNotWrittenTo() throws IOException {
+    assertThat(train("other", SMALL + "--epochs 1").exitCode()).isZero();
+    RunConfig config = Trainer.configOf(folder.resolve("other"));
+    try (RunDirectory directory = RunDirectory.open(folder.resolve("a"))) {
+      Files.move(folder.resolve("a"), folder.resolve("b"));
+      RunDirectory.open(folder.resolve("a")).close();
+      assertThatThrownBy(() -> Trainer.start(config, DataSets.load("digits", null), directory))
+          .isInstanceOf(LayerwiseException.class)
+          .hasMessageContaining("was replaced by another since the run began");
+    }
+    assertThat(folder.resolve("a/config.json")).doesNotExist();
+  }
+
+  @Test
+  void historyMovesWithTheRun() throws IOException {
+    assertThat(train("a", SMALL + "--epochs 2").exitCode()).isZero();
+    CommandLineRunner moved =
+        CommandLineRunner.run("train", "--resume", folder.resolve("a"), "--epochs", 3, "--out", folder.resolve("b"));
+    assertThat(moved.exitCode()).as(moved.err()).isZero();
+    assertThat(Files.readAllLines(folder.resolve("b/metrics.jsonl"))).hasSize(3);
+  }
+
+  @Test
+  void aModelTrainedInFloat32IsUsedInFloat32() {
+    assertThat(train("a", SMALL + "--epochs 1 --precision f32 --json").exitCode()).isZero();
+    CommandLineRunner free = CommandLineRunner.run("evaluate", folder.resolve("a"), "--json", "--threads", 1);
+    CommandLineRunner asked =
+        CommandLineRunner.run("evaluate", folder.resolve("a"), "--json", "--threads", 1, "--precision", "f32");
+    assertThat(free.lastEvent().get("test_loss")).as(free.out()).isNotNull().isEqualTo(asked.lastEvent().get("test_loss"));
+  }
 
   @Test
   void patienceEndsTheRunAndIsKept() throws IOException {

@@ -117,7 +117,7 @@ class OnnxExporterTest {
     List<String> names = IntStream.range(0, 10).mapToObj(Integer::toString).toList();
     Path file = folder.resolve("model.safetensors");
     InputDescription input = new InputDescription(names, mean, deviation, config.inputHeight());
-    new ModelFile(config, "digits", input, weights).write(file);
+    new ModelFile(config, "digits", input, "f32", weights).write(file);
     return file;
   }
 
@@ -217,7 +217,7 @@ class OnnxExporterTest {
     ModelFile file = ModelFile.read(path);
     Map<String, HostTensor> weights = new LinkedHashMap<>(file.weights());
     weights.put("layer_out.bias", HostTensor.of(new long[] {3}, new float[3]));
-    ModelFile damaged = new ModelFile(file.config(), file.dataset(), file.input(), weights);
+    ModelFile damaged = new ModelFile(file.config(), file.dataset(), file.input(), file.precision(), weights);
     assertThatThrownBy(() -> OnnxExporter.write(damaged, path, false, folder.resolve("none.onnx")))
         .hasMessageContaining("layer_out.bias");
   }
