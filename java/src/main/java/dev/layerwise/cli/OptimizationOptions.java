@@ -98,10 +98,7 @@ final class OptimizationOptions {
   /** Throws a usage error unless the schedule's values can work. */
   void check(boolean batchNorm) {
     Checks.range("--epochs", epochs, 1, 1_000_000);
-    Checks.range("--batch-size", batchSize, 1, 1_000_000);
-    Checks.usage(
-        batchSize == null || batchSize > 1 || !batchNorm,
-        "--batch-size 1 leaves batch normalization nothing to normalize; take at least 2, or --no-batch-norm");
+    checkBatchSize(batchSize, batchNorm);
     Checks.range("--classes-per-batch", classesPerBatch, 0, 1_000_000);
     Checks.range("--classes-per-batch-until-epoch", classesPerBatchUntilEpoch, 0, 1_000_000);
     Checks.usage(lr == null || (lr > 0 && lr <= 1e6), "--lr must be positive, not " + lr);
@@ -109,6 +106,14 @@ final class OptimizationOptions {
     if (lrDecayMilestones != null) {
       lrDecayMilestones.forEach(milestone -> Checks.range("--lr-decay-milestones", milestone, 1, 1_000_000));
     }
+  }
+
+  /** Throws a usage error unless training steps of that size can work. */
+  static void checkBatchSize(Integer batchSize, boolean batchNorm) {
+    Checks.range("--batch-size", batchSize, 1, 1_000_000);
+    Checks.usage(
+        batchSize == null || batchSize > 1 || !batchNorm,
+        "--batch-size 1 leaves batch normalization nothing to normalize; take at least 2, or --no-batch-norm");
   }
 
   int classesPerBatchOver(TrainingConfig base) {
