@@ -139,7 +139,7 @@ final class TrainCommand implements Callable<Integer> {
             cutout.lengthOver(training.length()),
             Checks.or(optimization.seed, training.seed()),
             run.patienceOver(training.patience())),
-        NativeContext.resolve(common.over(base.device())),
+        NativeContext.resolve(common.usableOver(base.device())),
         recorded != null ? recorded.init() : run.init == null ? null : InitialWeights.of(run.init));
   }
 

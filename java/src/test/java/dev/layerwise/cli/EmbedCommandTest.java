@@ -175,6 +175,10 @@ class EmbedCommandTest {
     CommandLineRunner text = CommandLineRunner.run("embed", run, "--dataset", "digits", "--out", "x.txt");
     assertThat(text.err()).contains("end in .npy");
     assertThat(CommandLineRunner.run("embed", run, run, "--split", "test", "--out", out).exitCode()).isEqualTo(2);
+    CommandLineRunner layer =
+        CommandLineRunner.run("embed", run, "--dataset", "digits", "--layer", 9, "--out", out);
+    assertThat(layer.exitCode()).isEqualTo(2);
+    assertThat(layer.err()).contains("--layer: the model has no layer '9'");
     CommandLineRunner nothing = CommandLineRunner.run("embed", run, folder.resolve("none.png"), "--out", out);
     assertThat(nothing.exitCode()).isEqualTo(1);
     assertThat(nothing.err()).contains("none of the images can be used");

@@ -160,7 +160,7 @@ class ReproduceCommandTest {
     "--dataset mnist --model mlp --seeds 0                   | 2 | --seeds must be in 1",
     "--dataset mnist --model mlp --epochs-scale 0            | 2 | --epochs-scale must be positive",
     "--dataset mnist --model mlp --epochs-scale NaN          | 2 | --epochs-scale must be positive",
-    "--dataset mnist --model mlp --device tpu                | 1 | there is no device 'tpu'",
+    "--dataset mnist --model mlp --device tpu                | 2 | there is no device 'tpu'",
     "--dataset cifar-10 --model mlp                          | 1 | CIFAR-10 was not found",
   })
   void wrongUsageAndFailuresAreOneSentence(String options, int exitCode, String message) {

@@ -110,6 +110,12 @@ class TrainCommandTest {
     "--classes-per-batch-until-epoch 2 | it goes with it",
     "--preset mnist-vgg9-sim           | --preset knows no 'mnist-vgg9-sim'; 'layerwise presets' lists them",
     "--preset mnist-mlp-pred --beta 1  | --beta weighs",
+    "--device tpu                      | there is no device 'tpu'",
+    "--threads -1                      | threads must be 0",
+    "--threads 100000                  | threads must be 0",
+    "--engine cudnn                    | the CPU has no engine 'cudnn'",
+    "--tf32                            | tf32 is a precision of CUDA devices",
+    "--device reference --engine fused | it takes no precision and no engine",
   })
   void wrongUsageExitsWith2(String options, String message) {
     CommandLineRunner run = train(options);
@@ -122,7 +128,7 @@ class TrainCommandTest {
   @ParameterizedTest
   @CsvSource(delimiter = '|', value = {
     "--model vgg8b                              | vgg8b is too deep for 8×8 images",
-    "--device tpu                               | there is no device 'tpu'",
+    "--device cuda:x                            | CUDA",
     "--dataset cifar-10 --data-dir no/such/dir  | no/such/dir",
     "--resume no/such/run                       | no/such/run",
     "--lr 1e6 --optim sgd                       | training diverged in epoch 1",
