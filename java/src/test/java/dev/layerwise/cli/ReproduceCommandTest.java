@@ -42,6 +42,8 @@ class ReproduceCommandTest {
     assertThat(run.out()).containsPattern("mnist-mlp-predsim +\\d+\\.\\d\\d ± \\d+\\.\\d\\d +0\\.62 +2 +2 +\\d");
     assertThat(Files.readString(out("table.md"))).contains("| mnist-mlp-global | ", " | 0.75 | 2 | 2 | ");
     JsonNode table = JSON.readTree(out("table.json").toFile());
+    assertThat(table.get("precision").asText()).isIn("f32", "bf16");
+    assertThat(Files.readString(out("table.md"))).contains(", cpu in " + table.get("precision").asText() + ", threads: ");
     assertThat(table.get("epochs_scale").asDouble()).isEqualTo(0.02);
     assertThat(table.get("rows")).hasSize(4);
     double sum = 0;
