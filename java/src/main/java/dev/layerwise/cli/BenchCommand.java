@@ -42,6 +42,7 @@ final class BenchCommand implements Callable<Integer> {
   /** Whole steps. */
   @Command(
       name = "step",
+      resourceBundle = BenchOptions.USUAL,
       description = "Times whole training steps: images from the device's memory, every block's step, the output layer.")
   static final class Step implements Callable<Integer> {
     @Mixin(name = CommonOptions.NAME)
@@ -123,6 +124,7 @@ final class BenchCommand implements Callable<Integer> {
   /** The operations of a step. */
   @Command(
       name = "ops",
+      resourceBundle = BenchOptions.USUAL,
       description = {
         "Times every operation of a training step, and compares it with its floor: the time that its arithmetic or its"
             + " memory traffic takes at the best rates that this device was seen to reach just before.",

@@ -11,7 +11,10 @@ import picocli.CommandLine.Option;
 
 /** What is measured. */
 final class BenchOptions {
-  private static final Pattern INPUT = Pattern.compile("(\\d{1,5})x(\\d{1,5})x(\\d{1,5})");
+  /** Texts for the network's options: the defaults here, which are those of {@link #model}. */
+  static final String USUAL = "dev.layerwise.cli.bench";
+
+  private static final Pattern INPUT = Pattern.compile("([1-9]\\d{0,4})x([1-9]\\d{0,4})x([1-9]\\d{0,4})");
 
   @Mixin private ModelOptions network = new ModelOptions();
 
@@ -22,7 +25,11 @@ final class BenchOptions {
       description = "Channels, height and width of an image. Default: ${DEFAULT-VALUE}.")
   private String input;
 
-  @Option(names = "--classes", paramLabel = "N", defaultValue = "100", description = "Default: ${DEFAULT-VALUE}.")
+  @Option(
+      names = "--classes",
+      paramLabel = "N",
+      defaultValue = "100",
+      description = "Classes that the images are of. Default: ${DEFAULT-VALUE}.")
   private int classes;
 
   @Option(
@@ -52,6 +59,7 @@ final class BenchOptions {
     Checks.usage(size.matches(), "--input takes channels, height and width, as 3x32x32; not " + input);
     Checks.range("--classes", classes, 2, 1_000_000);
     Checks.range("--batch-size", batchSize, 1, 1_000_000);
+    Checks.SETTINGS.batch(batchSize, !network.noBatchNorm);
     Checks.range("--steps", steps, 1, 1_000_000);
     Checks.range("--warmup", warmup, 1, 1_000_000);
     ModelConfig usual =

@@ -1,5 +1,13 @@
 package dev.layerwise.cli;
 
+import dev.layerwise.api.Layer;
+import dev.layerwise.api.Model;
+import dev.layerwise.model.ModelException;
+import dev.layerwise.nativelib.DeviceOptions;
+import dev.layerwise.nativelib.DeviceUnavailableException;
+import dev.layerwise.nativelib.InvalidArgumentException;
+import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.nativelib.NativeLibrary;
 import dev.layerwise.train.SettingRules;
 import java.util.List;
 
@@ -34,6 +42,31 @@ final class Checks {
   /** NaN is in no range. */
   static void range(String option, Number value, double least, double most) {
     usage(SettingRules.isIn(value, least, most), SettingRules.notIn(option, value, least, most));
+  }
+
+  /**
+   * Asks the device itself whether it has what is wanted. CUDA devices are not asked here: that takes a while, and what
+   * they lack may be the machine's fault.
+   */
+  static void device(DeviceOptions wanted) {
+    if (wanted.device().startsWith("cuda")) {
+      return;
+    }
+    NativeLibrary.version(); // if the library does not load, nothing works, which is no wrong usage
+    try {
+      NativeContext.create(wanted, 0).close();
+    } catch (InvalidArgumentException | DeviceUnavailableException e) {
+      throw new UsageException(e.getMessage());
+    }
+  }
+
+  /** The layer of that name or number. */
+  static Layer layer(Model model, String nameOrNumber) {
+    try {
+      return model.layer(nameOrNumber);
+    } catch (ModelException e) { // there is no such layer
+      throw new UsageException("--layer: " + e.getMessage());
+    }
   }
 
   static <T> T or(T given, T fallback) {

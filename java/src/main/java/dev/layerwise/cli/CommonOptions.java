@@ -64,8 +64,17 @@ final class CommonOptions extends OutputOptions {
         start.engineChoices());
   }
 
+  /** As {@link #over}; what the options ask of the processor in vain is a usage error. */
+  DeviceOptions usableOver(DeviceOptions base) {
+    DeviceOptions wanted = over(base);
+    if (!wanted.equals(base)) {
+      Checks.device(wanted);
+    }
+    return wanted;
+  }
+
   /** The device that the options ask for; the processor where they name none. */
   DeviceOptions deviceOptions() {
-    return over(DeviceOptions.of("cpu", 0));
+    return usableOver(DeviceOptions.of("cpu", 0));
   }
 }

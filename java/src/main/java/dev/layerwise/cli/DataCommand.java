@@ -11,6 +11,7 @@ import dev.layerwise.data.Verification;
 import java.io.PrintWriter;
 import java.net.URI;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -38,6 +39,15 @@ final class DataCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     throw new ParameterException(spec.commandLine(), "data needs one of list, fetch or verify");
+  }
+
+  /** Candidates for completion and help: what is published, not the user's own folders. */
+  static final class Names extends ArrayList<String> {
+    private static final long serialVersionUID = 1L;
+
+    Names() {
+      super(DataSets.names());
+    }
   }
 
   /** Where data sets are looked for. */
@@ -101,7 +111,7 @@ final class DataCommand implements Callable<Integer> {
     @Parameters(
         arity = "1..*",
         paramLabel = "NAME",
-        completionCandidates = DataOptions.Names.class,
+        completionCandidates = Names.class,
         description = "Of ${COMPLETION-CANDIDATES}.")
     private List<String> names;
 
@@ -125,7 +135,7 @@ final class DataCommand implements Callable<Integer> {
     public Integer call() {
       Checks.usage(mirror == null || mirror.getHost() != null && ("http".equalsIgnoreCase(mirror.getScheme())
           || "https".equalsIgnoreCase(mirror.getScheme())), "--mirror takes an http or https address, not " + mirror);
-      names.forEach(DataSets::info);
+      names.forEach(name -> Checks.oneOf("NAME", name, DataSets.names()));
       PrintWriter out = spec.commandLine().getOut();
       DataStore store = new DataStore(dataDir);
       for (String name : names) {
@@ -159,7 +169,7 @@ final class DataCommand implements Callable<Integer> {
     @Parameters(
         arity = "1..*",
         paramLabel = "NAME",
-        completionCandidates = DataOptions.Names.class,
+        completionCandidates = Names.class,
         description = "Of ${COMPLETION-CANDIDATES}.")
     private List<String> names;
 
@@ -172,7 +182,7 @@ final class DataCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-      names.forEach(DataSets::info);
+      names.forEach(name -> Checks.oneOf("NAME", name, DataSets.names()));
       int exitCode = 0;
       for (String name : names) {
         Line line = verify(name);

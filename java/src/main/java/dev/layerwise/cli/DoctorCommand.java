@@ -76,7 +76,7 @@ final class DoctorCommand implements Callable<Integer> {
   }
 
   private Device probe(String name) {
-    try (NativeContext context = NativeContext.create(DeviceOptions.of(name, Checks.or(common.threads, 0)), 0)) {
+    try (NativeContext context = NativeContext.create(common.over(DeviceOptions.of(name, 0)), 0)) {
       return new Device(name, true, context.threads(), null);
     } catch (LayerwiseException e) {
       return new Device(name, false, null, e.getMessage());

@@ -1,6 +1,7 @@
 package dev.layerwise.cli;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import dev.layerwise.FileErrors;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
@@ -16,6 +17,7 @@ import dev.layerwise.export.NpyFile;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -35,9 +37,14 @@ import picocli.CommandLine.Spec;
     description = {
       "Writes a layer's output for images, as features for use elsewhere: a float32 matrix in NumPy's format, a row for"
           + " each image, flattened in channel, row, column order.",
-      "Beside X.npy: X.labels.npy with a data set's labels, or X.files.txt with the image files' names, row by row."
+      "Beside X.npy: X.labels.npy with a data set's labels, or X.files.txt with the image files' names, row by row; the"
+          + " other of the two, left by an earlier X.npy, is removed."
     })
 final class EmbedCommand implements Callable<Integer> {
+  /** Endings of what lies beside the matrix. */
+  private static final String LABELS = ".labels.npy";
+  private static final String FILES = ".files.txt";
+
   /** Which part of a data set. */
   enum Split {
     train,
@@ -119,7 +126,7 @@ final class EmbedCommand implements Callable<Integer> {
     Model.Options options = new Model.Options(common.deviceOptions(), 1);
     try (Model model = Model.open(path, options)) {
       List<Layer> layers = model.layers();
-      Layer of = layer != null ? model.layer(layer) : layers.get(Math.max(0, layers.size() - 2));
+      Layer of = layer != null ? Checks.layer(model, layer) : layers.get(Math.max(0, layers.size() - 2));
       return data.dataset == null ? embedFiles(model, of) : embedDataSet(model, of);
     }
   }
@@ -127,12 +134,12 @@ final class EmbedCommand implements Callable<Integer> {
   private int embedFiles(Model model, Layer of) {
     ImageArguments arguments = new ImageArguments(images, spec.commandLine().getErr());
     List<Path> files = new ArrayList<>();
-    write(model, of, sink ->
+    write(model, of, LABELS, sink ->
         arguments.read(model, batchSize, batch -> {
           files.addAll(batch.files());
           sink.add(batch.pixels(), batch.files().size());
         }));
-    Path names = NpyFile.beside(out, ".files.txt");
+    Path names = NpyFile.beside(out, FILES);
     byte[] text = String.join("", files.stream().map(file -> file + "\n").toList()).getBytes(StandardCharsets.UTF_8);
     AtomicFiles.write(names, stream -> stream.write(text));
     print(of, files.size(), null, names);
@@ -153,12 +160,12 @@ final class EmbedCommand implements Callable<Integer> {
     }
     int[] labels = new int[chosen.count()];
     int[] written = new int[1];
-    write(model, of, sink -> eachBatch(chosen, batch -> {
+    write(model, of, FILES, sink -> eachBatch(chosen, batch -> {
       System.arraycopy(batch.labels(), 0, labels, written[0], batch.count());
       written[0] += batch.count();
       sink.add(batch.pixels(), batch.count());
     }));
-    Path labelFile = NpyFile.beside(out, ".labels.npy");
+    Path labelFile = NpyFile.beside(out, LABELS);
     NpyFile.writeVector(labelFile, Arrays.copyOf(labels, written[0]));
     data.printSkipped(err);
     print(of, written[0], labelFile, null);
@@ -186,8 +193,12 @@ final class EmbedCommand implements Callable<Integer> {
     }
   }
 
-  /** Writes a row per image. Nothing is written if no image can be used. */
-  private void write(Model model, Layer of, Source source) {
+  /**
+   * Writes a row per image. Nothing is written if no image can be used.
+   *
+   * @param stale ending of what an earlier matrix of this name may have beside it, and this one has not
+   */
+  private void write(Model model, Layer of, String stale, Source source) {
     boolean[] any = new boolean[1];
     NpyFile.writeMatrix(out, of.features(), rows -> {
       source.writeTo((pixels, count) -> {
@@ -200,6 +211,13 @@ final class EmbedCommand implements Callable<Integer> {
         throw new LayerwiseException("none of the images can be used; " + out + " is not written");
       }
     });
+    Path beside = NpyFile.beside(out, stale);
+    try {
+      Files.deleteIfExists(beside);
+    } catch (IOException e) {
+      throw new LayerwiseException(
+          "cannot remove " + beside + ", which is of an earlier " + out + " (" + FileErrors.reason(e) + ")", e);
+    }
   }
 
   private void print(Layer of, int count, Path labels, Path files) {

@@ -95,14 +95,14 @@ final class ModelOptions extends NetworkOptions {
       names = "--nonlin",
       paramLabel = "NAME",
       completionCandidates = Nonlinearities.class,
-      description = "Nonlinearity: one of ${COMPLETION-CANDIDATES}. Default: leakyrelu for digits, else relu.")
+      description = "Nonlinearity: one of ${COMPLETION-CANDIDATES}. Default: ${bundle:usual.nonlin:-leakyrelu for digits, else relu}.")
   String nonlin;
 
   @Option(
       names = "--dropout",
       paramLabel = "P",
       description = "Probability of dropping a channel (convolutions) or a unit (linear blocks)."
-          + " Default: 0.1 for digits, else 0.")
+          + " Default: ${bundle:usual.dropout:-0.1 for digits, else 0}.")
   Double dropout;
 
   @Option(names = "--no-batch-norm", description = "Leave batch normalization out. Default: off.")

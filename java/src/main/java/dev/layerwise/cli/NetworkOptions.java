@@ -24,7 +24,7 @@ class NetworkOptions {
       paramLabel = "NAME",
       completionCandidates = Models.class,
       description = "One of ${COMPLETION-CANDIDATES}, or a .json file that describes a network"
-          + " ('layerwise networks' shows how). Default: mlp for digits, else vgg8b.")
+          + " ('layerwise networks' shows how). Default: ${bundle:usual.model:-mlp for digits, else vgg8b}.")
   String model;
 
   @Option(
@@ -42,14 +42,19 @@ class NetworkOptions {
       names = "--num-layers",
       paramLabel = "N",
       description = "Hidden linear blocks: all of an mlp's, or those behind a VGG's features; 0 for none."
-          + " Default: 3 for digits, else 1.")
+          + " Default: ${bundle:usual.num-layers:-3 for digits, else 1}.")
   Integer numLayers;
 
   @Option(
       names = "--num-hidden",
       paramLabel = "N",
-      description = "Units of a hidden linear block. Default: 256 for digits, else 1024.")
+      description = "Units of a hidden linear block. Default: ${bundle:usual.num-hidden:-256 for digits, else 1024}.")
   Integer numHidden;
+
+  /** Whether an option is given that changes a network; {@code --model} names one. */
+  final boolean changes() {
+    return preAct || featMult != null || numLayers != null || numHidden != null;
+  }
 
   /** A base's losses and images with the network that these options give it. */
   final ModelConfig structureOver(ModelConfig base) {

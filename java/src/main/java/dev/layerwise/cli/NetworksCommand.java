@@ -32,14 +32,15 @@ import picocli.CommandLine.Spec;
           + " --model my-net.json."
     })
 final class NetworksCommand implements Callable<Integer> {
+  private static final String USUAL_DATASET = "cifar-10";
+
   @Mixin(name = OutputOptions.NAME)
   private OutputOptions output;
 
   @Option(
       names = "--dataset",
       paramLabel = "NAME",
-      defaultValue = "cifar-10",
-      description = "The data set whose images the network is for. Default: ${DEFAULT-VALUE}.")
+      description = "The data set whose images the network is for; with --model. Default: " + USUAL_DATASET + ".")
   private String dataset;
 
   @Option(
@@ -60,19 +61,25 @@ final class NetworksCommand implements Callable<Integer> {
   @JsonInclude(JsonInclude.Include.NON_NULL)
   private record Block(String name, String kind, String input, String shortcut, int[] output) {}
 
+  /** A network's description; {@code network} is what {@code --model} takes as a file. */
+  private record Description(NetworkSpec network) {}
+
   @Override
   public Integer call() {
     Checks.usage(!description || network.model != null, "--description is of one network; give its --model");
+    Checks.usage(
+        network.model != null || (dataset == null && !network.changes()),
+        "--dataset, --pre-act, --feat-mult, --num-layers and --num-hidden are about one network; give its --model");
     PrintWriter out = spec.commandLine().getOut();
     if (network.model == null) {
       Networks.names().forEach(name -> printName(out, name));
     } else {
       Checks.oneOf("--dataset", dataset, DataSets.names());
-      DataSetInfo data = DataSets.info(dataset);
+      DataSetInfo data = DataSets.info(Checks.or(dataset, USUAL_DATASET));
       ModelConfig config = network.structureOver(RunDefaults.of(data).model());
       List<Block> blocks = blocks(Networks.layers(config));
       if (description) {
-        out.println(text(Networks.spec(config)));
+        print(out, Networks.spec(config));
       } else {
         print(out, blocks);
       }
@@ -86,6 +93,14 @@ final class NetworksCommand implements Callable<Integer> {
       JsonLines.print(out, "network", Map.of("name", name));
     } else {
       out.println(name);
+    }
+  }
+
+  private void print(PrintWriter out, NetworkSpec described) {
+    if (output.json) {
+      JsonLines.print(out, "description", new Description(described));
+    } else {
+      out.println(text(described));
     }
   }
 

@@ -68,7 +68,7 @@ final class PredictCommand implements Callable<Integer> {
     Model.Options options = new Model.Options(common.deviceOptions(), 1);
     try (Model model = Model.open(path, options)) {
       List<Layer> layers = model.layers();
-      Layer decides = layer == null ? layers.get(layers.size() - 1) : model.layer(layer);
+      Layer decides = layer == null ? layers.get(layers.size() - 1) : Checks.layer(model, layer);
       PrintWriter out = spec.commandLine().getOut();
       if (csv) {
         out.println(Csv.line(List.of("image", "rank", "class", "probability")));

@@ -128,7 +128,8 @@ final class ReproduceCommand implements Callable<Integer> {
     Path folder = Checks.or(out, defaultFolder());
     PrintWriter results = spec.commandLine().getOut();
     DeviceOptions device = NativeContext.resolve(common.deviceOptions());
-    ReproductionPrinter printer = new ReproductionPrinter(results, spec.commandLine().getErr(), common.json);
+    ReproductionPrinter printer =
+        new ReproductionPrinter(results, spec.commandLine().getErr(), common.json, common.verbose);
     TrainingSession session = new TrainingSession();
     Reproduction reproduction =
         new Reproduction(related, images, folder, epochsScale, device, session, printer);

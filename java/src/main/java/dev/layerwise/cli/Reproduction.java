@@ -180,7 +180,7 @@ final class Reproduction {
         });
     String network = finished.keySet().iterator().next().network();
     return new ResultsTable(
-        images.info().title() + ", " + network, NativeLibrary.version(), device.device(), device.threads(), NativeLibrary.cpuFeatures(),
-        epochsScale, rows);
+        images.info().title() + ", " + network, NativeLibrary.version(), device.device(), device.precision(),
+        device.threads(), NativeLibrary.cpuFeatures(), epochsScale, rows);
   }
 }

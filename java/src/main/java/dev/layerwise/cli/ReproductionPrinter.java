@@ -17,11 +17,18 @@ final class ReproductionPrinter {
   private final PrintWriter out;
   private final PrintWriter err;
   private final boolean json;
+  private final boolean verbose;
 
-  ReproductionPrinter(PrintWriter out, PrintWriter err, boolean json) {
+  /**
+   * A printer.
+   *
+   * @param verbose also which engine did which operation
+   */
+  ReproductionPrinter(PrintWriter out, PrintWriter err, boolean json, boolean verbose) {
     this.out = out;
     this.err = err;
     this.json = json;
+    this.verbose = verbose;
   }
 
   private record Epoch(
@@ -54,6 +61,13 @@ final class ReproductionPrinter {
         } else {
           say("  epoch %d/%d: test error %.2f %%, %.0f images/s", report.epoch(), report.epochs(), report.testError(),
               report.imagesPerSecond());
+        }
+      }
+
+      @Override
+      public void usedEngines(String choices) {
+        if (verbose && !choices.isEmpty()) {
+          RunPrinter.printEngines(err, choices);
         }
       }
 

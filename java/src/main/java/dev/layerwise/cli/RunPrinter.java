@@ -27,6 +27,7 @@ final class RunPrinter implements TrainingSession.Reporter {
   private final boolean json;
   private final boolean verbose;
   private final ProgressLine progress;
+  private final Path dataDir;
   private Path folder;
 
   /**
@@ -34,18 +35,24 @@ final class RunPrinter implements TrainingSession.Reporter {
    *
    * @param verbose also which engine did which operation
    * @param progress shows epochs under way; {@code null} where stderr is no terminal
+   * @param dataDir that the run was given; {@code null}: none
    */
-  RunPrinter(PrintWriter out, PrintWriter err, boolean json, boolean verbose, ProgressLine progress) {
+  RunPrinter(
+      PrintWriter out, PrintWriter err, boolean json, boolean verbose, ProgressLine progress, Path dataDir) {
     this.out = out;
     this.err = err;
     this.json = json;
     this.verbose = verbose;
     this.progress = progress;
+    this.dataDir = dataDir;
   }
 
   private record Done(
       @JsonProperty("test_error") Double testError, int epochs, double seconds, String model,
       @JsonProperty("ended_by") String endedBy) {}
+
+  /** The session is over, the run is not; {@code resume} is what {@code --resume} takes. */
+  private record Stopped(String reason, int epochs, double seconds, String resume) {}
 
   @Override
   public void started(RunConfig config, DataSet<?> images, Path folder, Integer epoch) {
@@ -98,7 +105,8 @@ final class RunPrinter implements TrainingSession.Reporter {
     }
     if (out.checkError()) {
       throw new LayerwiseException(
-          "nobody reads stdout any more; continue from the last checkpoint with: layerwise train --resume " + folder);
+          "nobody reads stdout any more; continue from the last checkpoint with: "
+              + ResumeHint.command(folder, dataDir));
     }
   }
 
@@ -132,9 +140,14 @@ final class RunPrinter implements TrainingSession.Reporter {
   public void usedEngines(String choices) {
     if (verbose && !choices.isEmpty()) {
       clearProgress();
-      err.printf("engines%n%s", choices.indent(2));
-      err.flush();
+      printEngines(err, choices);
     }
+  }
+
+  /** Which engine did which operation, a line each. */
+  static void printEngines(PrintWriter err, String choices) {
+    err.printf("engines%n%s", choices.indent(2));
+    err.flush();
   }
 
   @Override
@@ -148,9 +161,15 @@ final class RunPrinter implements TrainingSession.Reporter {
   }
 
   private void stopped(TrainingResult result, Path folder) {
+    boolean timeUp = result.ending() == Ending.TIME_UP;
+    if (json) {
+      JsonLines.print(
+          out, "stopped",
+          new Stopped(timeUp ? "time-limit" : "signal", result.epochs(), result.seconds(), folder.toString()));
+    }
     err.printf(
-        "%s in epoch %d; everything is saved. Continue with: layerwise train --resume %s%n",
-        result.ending() == Ending.TIME_UP ? "the time is up" : "stopped", result.epochs() + 1, folder);
+        "%s in epoch %d; everything is saved. Continue with: %s%n", timeUp ? "the time is up" : "stopped",
+        result.epochs() + 1, ResumeHint.command(folder, dataDir));
     err.flush();
   }
 

@@ -144,7 +144,7 @@ final class TrainCommand implements Callable<Integer> {
             cutout.lengthOver(training.length()),
             Checks.or(optimization.seed, training.seed()),
             run.patienceOver(training.patience())),
-        NativeContext.resolve(common.over(base.device())),
+        NativeContext.resolve(common.usableOver(base.device())),
         recorded != null ? recorded.init() : run.init == null ? null : InitialWeights.of(run.init));
   }
 
@@ -204,7 +204,7 @@ final class TrainCommand implements Callable<Integer> {
     PrintWriter err = spec.commandLine().getErr();
     ProgressLine progress = !common.json && Terminal.isStderr() ? new ProgressLine(err, Terminal::width) : null;
     RunPrinter printer =
-        new RunPrinter(spec.commandLine().getOut(), err, common.json, common.verbose, progress);
+        new RunPrinter(spec.commandLine().getOut(), err, common.json, common.verbose, progress, data.dataDir);
     TrainingSession session = new TrainingSession();
     int exitCode =
         StopOnSignal.run(

@@ -45,13 +45,18 @@ final class OverviewSection {
         run.setting("training", "dataset"),
         run.setting("model", "model"),
         run.loss(),
-        run.isFinished() ? wanted : last.map(EpochReport::epoch).orElse(0) + " of " + wanted,
+        epochs(run, wanted),
         Numbers.percent(last.map(EpochReport::testError).orElse(null)),
         Numbers.percent(run.best().map(EpochReport::testError).orElse(null)),
         Numbers.percent(
             PublishedRun.of(run.config()).map(published -> published.preset().publishedError()).orElse(null)),
         Numbers.count(run.imagesPerSecond()),
         Numbers.duration(last.map(EpochReport::seconds).orElse(Double.NaN)));
+  }
+
+  private static String epochs(Run run, String wanted) {
+    String done = run.last().map(EpochReport::epoch).orElse(0) + " of " + wanted;
+    return run.endedEarly() ? done + ", ended early" : run.isFinished() ? wanted : done;
   }
 
   private static List<String> notes(Run run) {
@@ -61,6 +66,12 @@ final class OverviewSection {
     }
     if (run.epochs().isEmpty()) {
       notes.add(run.name() + ": no epoch is finished yet.");
+    }
+    if (run.endedEarly()) {
+      notes.add(
+          String.format(
+              "%s: is finished; --patience %s ended it, for its test error did not improve after epoch %d.", run.name(),
+              run.setting("training", "patience"), run.best().orElseThrow().epoch()));
     }
     PublishedRun.of(run.config()).ifPresent(published -> notes.add(note(run, published)));
     return notes;

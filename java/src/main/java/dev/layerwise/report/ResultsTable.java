@@ -12,14 +12,15 @@ import java.util.Locale;
  * @param title what was trained
  * @param version of the program
  * @param device on which it ran
+ * @param precision {@code f32}, {@code bf16} or {@code f64}
  * @param threads computing threads
  * @param processor the features of the processor that the program makes use of
  * @param epochsScale factor of all epoch numbers; the published runs have 1
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record ResultsTable(
-    String title, String version, String device, int threads, String processor, double epochsScale,
-    List<Measurement> rows) {
+    String title, String version, String device, String precision, int threads, String processor,
+    double epochsScale, List<Measurement> rows) {
   private static final List<String> HEADINGS =
       List.of("recipe", "test error %", "published %", "seeds", "epochs", "time");
 
@@ -62,8 +63,8 @@ public record ResultsTable(
             : " Epochs times " + epochsScale + ": the published numbers are of longer or shorter runs.";
     return String.format(
         "Mean ± standard deviation over seeds of the test error after the last epoch; time of all runs together."
-            + " Layerwise %s, %s, threads: %d, processor: %s.%s",
-        version, device, threads, processor, scaled);
+            + " Layerwise %s, %s in %s, threads: %d, processor: %s.%s",
+        version, device, precision, threads, processor, scaled);
   }
 
   private List<List<String>> cells() {

@@ -41,7 +41,15 @@ record Run(
   }
 
   boolean isFinished() {
-    return last().map(epoch -> epoch.epoch() >= epoch.epochs()).orElse(false);
+    return last().map(epoch -> epoch.epoch() >= epoch.epochs()).orElse(false) || endedEarly();
+  }
+
+  /** Whether the test error has not improved for as many epochs as the run has patience, which ended it. */
+  boolean endedEarly() {
+    int patience = config.path("training").path("patience").asInt(0);
+    EpochReport last = last().orElse(null);
+    return last != null && last.epoch() < last.epochs() && patience > 0
+        && last.epoch() - best().orElseThrow().epoch() >= patience;
   }
 
   /** Median over the epochs; NaN if there are none. */

@@ -89,13 +89,15 @@ public final class RunReader {
     if (!Files.exists(file)) {
       return null;
     }
-    String[] lines = text(file).split("\n");
+    String text = text(file);
+    String[] lines = text.split("\n");
+    boolean cutShort = !text.endsWith("\n");
     for (int i = 0; i < lines.length; i++) {
       EpochReport epoch;
       try {
         epoch = JSON.readValue(lines[i], EpochReport.class);
       } catch (JsonProcessingException e) {
-        if (i == lines.length - 1) {
+        if (i == lines.length - 1 && cutShort) {
           return lines[i].isBlank() ? null
               : "The last line of " + RunDirectory.METRICS + " is cut short and left out; a killed run leaves such.";
         }
@@ -103,13 +105,17 @@ public final class RunReader {
             String.format("%s is damaged: line %d is not an epoch's metrics", file, i + 1), e);
       }
       int before = epochs.isEmpty() ? 0 : epochs.get(epochs.size() - 1).epoch();
-      if (epoch == null || epoch.blocks() == null || epoch.epoch() <= before) {
+      if (epoch == null || !isWhole(epoch.blocks()) || epoch.epoch() <= before) {
         throw new LayerwiseException(
             String.format("%s is damaged: line %d is not the metrics of an epoch after %d", file, i + 1, before));
       }
       epochs.add(epoch);
     }
     return null;
+  }
+
+  private static boolean isWhole(List<EpochReport.BlockReport> blocks) {
+    return blocks != null && blocks.stream().allMatch(block -> block != null && block.name() != null);
   }
 
   private static Evaluation checked(Evaluation evaluation, Path file) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -64,7 +65,34 @@ class BenchCommandTest {
     CommandLineRunner size = CommandLineRunner.run("bench", "step", "--input", "32x32");
     assertThat(size.exitCode()).isEqualTo(2);
     assertThat(size.err()).contains("--input takes channels, height and width, as 3x32x32; not 32x32");
+    CommandLineRunner empty = CommandLineRunner.run("bench", "step", "--input", "1x0x8");
+    assertThat(empty.exitCode()).isEqualTo(2);
+    assertThat(empty.err()).contains("not 1x0x8");
+    CommandLineRunner single = CommandLineRunner.run("bench", "step", "--batch-size", 1);
+    assertThat(single.exitCode()).isEqualTo(2);
+    assertThat(single.err()).contains("--batch-size 1 leaves batch normalization nothing to normalize");
     CommandLineRunner steps = CommandLineRunner.run("bench", "ops", "--steps", "0");
     assertThat(steps.exitCode()).isEqualTo(2);
+  }
+
+  @Test
+  void helpStatesTheDefaultsThatHoldHere() {
+    for (String what : new String[] {"step", "ops"}) {
+      String help = help("bench", what);
+      assertThat(help)
+          .doesNotContain("digits", "bundle")
+          .contains("Default: vgg8b.", "Default: leakyrelu.", "Classes that the images are of. Default: 100.")
+          .containsPattern("Probability of dropping .* Default: 0\\.");
+    }
+    assertThat(help("train"))
+        .doesNotContain("bundle")
+        .contains("Default: mlp for digits, else vgg8b.", "Default: leakyrelu for digits, else relu.");
+  }
+
+  /** On one line, however it was broken. */
+  private static String help(Object... command) {
+    Object[] words = Arrays.copyOf(command, command.length + 1);
+    words[command.length] = "--help";
+    return CommandLineRunner.run(words).out().replaceAll("\\s+", " ");
   }
 }

@@ -66,9 +66,11 @@ class DataCommandTest {
     assertWrongUsage("NAME", "data", "fetch");
     assertWrongUsage("--mirror takes an http or https address, not ftp://x/", "data", "fetch", "mnist", "--mirror",
         "ftp://x/");
-    CommandLineRunner unknown = CommandLineRunner.run("data", "fetch", "minst");
-    assertThat(unknown.exitCode()).isEqualTo(1);
-    assertThat(unknown.err()).contains("There is no data set named 'minst'; known are digits");
+    for (String command : List.of("fetch", "verify")) {
+      assertWrongUsage("NAME knows no 'minst'; it takes one of digits", "data", command, "digits", "minst");
+      assertWrongUsage("NAME knows no 'image-folder'", "data", command, "image-folder");
+      assertThat(CommandLineRunner.run("data", command, "--help").out()).contains("stl-10").doesNotContain("image-folder");
+    }
   }
 
   private static void assertWrongUsage(String part, Object... words) {

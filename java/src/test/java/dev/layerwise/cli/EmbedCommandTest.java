@@ -104,6 +104,26 @@ class EmbedCommandTest {
   }
 
   @Test
+  void labelsAndNamesOfAnEarlierMatrixGo() throws IOException {
+    Path images = DigitImages.write(folder.resolve("twice-images"), 2);
+    Path out = folder.resolve("twice.npy");
+    Path labels = folder.resolve("twice.labels.npy");
+    Path files = folder.resolve("twice.files.txt");
+    Path other = Files.writeString(folder.resolve("twice.txt"), "mine");
+    assertThat(CommandLineRunner.run("embed", run, images, "--out", out).exitCode()).isZero();
+    assertThat(files).exists();
+    assertThat(CommandLineRunner.run("embed", run, "--dataset", "digits", "--out", out).exitCode()).isZero();
+    assertThat(files).doesNotExist();
+    assertThat(labels).exists();
+    assertThat(CommandLineRunner.run("embed", run, folder.resolve("none.png"), "--out", out).exitCode()).isEqualTo(1);
+    assertThat(labels).as("the matrix is still the earlier one").exists();
+    assertThat(CommandLineRunner.run("embed", run, images, "--out", out).exitCode()).isZero();
+    assertThat(labels).doesNotExist();
+    assertThat(files).exists();
+    assertThat(other).hasContent("mine");
+  }
+
+  @Test
   void aFolderOfClassesIsReadWithoutAugmentation() throws IOException {
     Path images = TestImageFolder.redAndBlue(folder.resolve("colours"));
     Path model = folder.resolve("colour-run");
@@ -155,6 +175,10 @@ class EmbedCommandTest {
     CommandLineRunner text = CommandLineRunner.run("embed", run, "--dataset", "digits", "--out", "x.txt");
     assertThat(text.err()).contains("end in .npy");
     assertThat(CommandLineRunner.run("embed", run, run, "--split", "test", "--out", out).exitCode()).isEqualTo(2);
+    CommandLineRunner layer =
+        CommandLineRunner.run("embed", run, "--dataset", "digits", "--layer", 9, "--out", out);
+    assertThat(layer.exitCode()).isEqualTo(2);
+    assertThat(layer.err()).contains("--layer: the model has no layer '9'");
     CommandLineRunner nothing = CommandLineRunner.run("embed", run, folder.resolve("none.png"), "--out", out);
     assertThat(nothing.exitCode()).isEqualTo(1);
     assertThat(nothing.err()).contains("none of the images can be used");

@@ -159,4 +159,23 @@ class OwnNetworkTest {
         .usingRecursiveComparison()
         .isEqualTo(SafeTensors.read(folder.resolve("published/model.safetensors")).tensors());
   }
+
+  @Test
+  void aDescriptionInOneLine() throws IOException {
+    CommandLineRunner shown = CommandLineRunner.run("networks", "--model", "vgg6a", "--description", "--json");
+    assertThat(shown.out().lines()).hasSize(1);
+    assertThat(shown.lastEvent().get("event").asText()).isEqualTo("description");
+    Files.writeString(folder.resolve("line.json"), shown.lastEvent().get("network").toString());
+    assertThat(CommandLineRunner.run("networks", "--model", folder.resolve("line.json")).out())
+        .isEqualTo(CommandLineRunner.run("networks", "--model", "vgg6a").out());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--dataset mnist", "--num-layers 2", "--num-hidden 8", "--feat-mult 2", "--pre-act"})
+  void whatIsAboutOneNetworkNeedsIt(String options) {
+    CommandLineRunner run = CommandLineRunner.run((Object[]) ("networks " + options).split(" "));
+    assertThat(run.exitCode()).isEqualTo(2);
+    assertThat(run.err()).contains("are about one network; give its --model");
+    assertThat(run.out()).isEmpty();
+  }
 }

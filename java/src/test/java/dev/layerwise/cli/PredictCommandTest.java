@@ -115,7 +115,7 @@ class PredictCommandTest {
     CommandLineRunner both = CommandLineRunner.run("predict", run, images, "--csv", "--json");
     assertThat(both.exitCode()).isEqualTo(2);
     CommandLineRunner layer = CommandLineRunner.run("predict", run, images, "--layer", 4);
-    assertThat(layer.exitCode()).isEqualTo(1);
+    assertThat(layer.exitCode()).isEqualTo(2);
     assertThat(layer.err()).contains("no layer '4'; it has 1 layers.0, 2 layers.1, 3 layers.2, layer_out");
   }
 

@@ -5,9 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.layerwise.data.SyntheticFiles;
+import dev.layerwise.recipe.Preset;
+import dev.layerwise.recipe.Presets;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,6 +42,8 @@ class ReproduceCommandTest {
     assertThat(run.out()).containsPattern("mnist-mlp-predsim +\\d+\\.\\d\\d ± \\d+\\.\\d\\d +0\\.62 +2 +2 +\\d");
     assertThat(Files.readString(out("table.md"))).contains("| mnist-mlp-global | ", " | 0.75 | 2 | 2 | ");
     JsonNode table = JSON.readTree(out("table.json").toFile());
+    assertThat(table.get("precision").asText()).isIn("f32", "bf16");
+    assertThat(Files.readString(out("table.md"))).contains(", cpu in " + table.get("precision").asText() + ", threads: ");
     assertThat(table.get("epochs_scale").asDouble()).isEqualTo(0.02);
     assertThat(table.get("rows")).hasSize(4);
     double sum = 0;
@@ -156,7 +162,7 @@ class ReproduceCommandTest {
     "--dataset mnist --model mlp --seeds 0                   | 2 | --seeds must be in 1",
     "--dataset mnist --model mlp --epochs-scale 0            | 2 | --epochs-scale must be positive",
     "--dataset mnist --model mlp --epochs-scale NaN          | 2 | --epochs-scale must be positive",
-    "--dataset mnist --model mlp --device tpu                | 1 | there is no device 'tpu'",
+    "--dataset mnist --model mlp --device tpu                | 2 | there is no device 'tpu'",
     "--dataset cifar-10 --model mlp                          | 1 | CIFAR-10 was not found",
   })
   void wrongUsageAndFailuresAreOneSentence(String options, int exitCode, String message) {
@@ -164,6 +170,18 @@ class ReproduceCommandTest {
     assertThat(run.exitCode()).as(run.err()).isEqualTo(exitCode);
     assertThat(run.err()).contains(message).doesNotContain("\tat ").doesNotContain("internal error");
     assertThat(folder.resolve("out")).doesNotExist();
+  }
+
+  @Test
+  void verboseShowsTheEngines() {
+    Preset preset = Presets.all().get(0);
+    StringWriter quiet = new StringWriter();
+    PrintWriter out = new PrintWriter(new StringWriter());
+    new ReproductionPrinter(out, new PrintWriter(quiet), false, false).of(preset, 1).usedEngines("product: fused\n");
+    assertThat(quiet.toString()).isEmpty();
+    StringWriter verbose = new StringWriter();
+    new ReproductionPrinter(out, new PrintWriter(verbose), false, true).of(preset, 1).usedEngines("product: fused\n");
+    assertThat(verbose.toString()).isEqualTo(String.format("engines%n  product: fused\n"));
   }
 
   private Path out(String file) {

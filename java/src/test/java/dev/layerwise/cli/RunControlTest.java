@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.layerwise.LayerwiseException;
+import dev.layerwise.TestImageFolder;
 import dev.layerwise.data.DataSets;
 import dev.layerwise.train.EpochProgress;
 import dev.layerwise.train.EpochReport;
@@ -16,6 +17,7 @@ import dev.layerwise.train.SessionSettings;
 import dev.layerwise.train.Trainer;
 import dev.layerwise.train.TrainingListener;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -127,6 +129,58 @@ class RunControlTest {
     assertThat(folder.resolve("a/model.safetensors")).doesNotExist();
     int epochs = (int) run.out().lines().filter(line -> line.startsWith("epoch ")).count();
     assertThat(Trainer.recorded(folder.resolve("a")).result().epochs()).isEqualTo(epochs);
+  }
+
+  @Test
+  void theTimeLimitIsTheLastEventAndItsCommandWorks() throws Exception {
+    Path out = folder.resolve("it's a run");
+    Path images = TestImageFolder.redAndBlue(folder.resolve("my images"));
+    CommandLineRunner run =
+        CommandLineRunner.run(
+            "train", "--dataset", "image-folder", "--data-dir", images, "--image-size", 16, "--model", "mlp",
+            "--num-hidden", 8, "--threads", 1, "--epochs", 1000000, "--time-limit", "1s", "--json", "--out", out);
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    JsonNode last = run.lastEvent();
+    assertThat(last.get("event").asText()).isEqualTo("stopped");
+    assertThat(last.get("reason").asText()).isEqualTo("time-limit");
+    assertThat(last.get("epochs").asInt()).isEqualTo(run.events().size() - 1);
+    assertThat(last.get("resume").asText()).isEqualTo(out.toString());
+
+    String command = run.err().replaceAll("(?s).*Continue with: ([^\n]*)\n.*", "$1");
+    String words = command.replaceFirst("layerwise", "printf '%s\\\\n'") + " --time-limit 1s --json";
+    Process shell = new ProcessBuilder("sh", "-c", words).start();
+    String[] arguments = new String(shell.getInputStream().readAllBytes(), StandardCharsets.UTF_8).split("\n");
+    assertThat(arguments)
+        .startsWith("train", "--resume", out.toString(), "--data-dir", images.toString());
+    CommandLineRunner resumed = CommandLineRunner.run((Object[]) arguments);
+    assertThat(resumed.exitCode()).as(resumed.err()).isZero();
+    assertThat(resumed.lastEvent().get("epochs").asInt()).isGreaterThanOrEqualTo(last.get("epochs").asInt());
+  }
+
+  @Test
+  void aSignalIsTheLastEvent() throws Exception {
+    Path run = folder.resolve("run");
+    Path err = folder.resolve("err");
+    Path out = folder.resolve("out");
+    Process process =
+        new ProcessBuilder(
+                JavaProcess.command(
+                    "train", "--num-layers", 1, "--num-hidden", 16, "--threads", 1, "--epochs", 1000000, "--json",
+                    "--out", run))
+            .redirectError(err.toFile()).redirectOutput(out.toFile()).start();
+    try {
+      waitFor(process, err, "writing the run");
+      new ProcessBuilder("kill", "-TERM", Long.toString(process.pid())).start().waitFor();
+      assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
+      assertThat(process.exitValue()).isEqualTo(143);
+      List<String> lines = Files.readAllLines(out);
+      JsonNode last = JSON.readTree(lines.get(lines.size() - 1));
+      assertThat(last.get("event").asText()).isEqualTo("stopped");
+      assertThat(last.get("reason").asText()).isEqualTo("signal");
+      assertThat(last.get("epochs").asInt()).isEqualTo(lines.size() - 1);
+    } finally {
+      process.destroyForcibly().waitFor();
+    }
   }
 
   @ParameterizedTest

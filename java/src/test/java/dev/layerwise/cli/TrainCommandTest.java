@@ -111,6 +111,12 @@ class TrainCommandTest {
     "--classes-per-batch-until-epoch 2 | it goes with it",
     "--preset mnist-vgg9-sim           | --preset knows no 'mnist-vgg9-sim'; 'layerwise presets' lists them",
     "--preset mnist-mlp-pred --beta 1  | --beta weighs",
+    "--device tpu                      | there is no device 'tpu'",
+    "--threads -1                      | threads must be 0",
+    "--threads 100000                  | threads must be 0",
+    "--engine cudnn                    | the CPU has no engine 'cudnn'",
+    "--tf32                            | tf32 is a precision of CUDA devices",
+    "--device reference --engine fused | it takes no precision and no engine",
   })
   void wrongUsageExitsWith2(String options, String message) {
     CommandLineRunner run = train(options);
@@ -123,7 +129,7 @@ class TrainCommandTest {
   @ParameterizedTest
   @CsvSource(delimiter = '|', value = {
     "--model vgg8b                              | vgg8b is too deep for 8×8 images",
-    "--device tpu                               | there is no device 'tpu'",
+    "--device cuda:x                            | CUDA",
     "--dataset cifar-10 --data-dir no/such/dir  | no/such/dir",
     "--resume no/such/run                       | no/such/run",
     "--lr 1e6 --optim sgd                       | training diverged in epoch 1",
@@ -189,6 +195,20 @@ class TrainCommandTest {
     assertThat(cuda.get("gpus").isArray()).isTrue();
     assertThat(report.get("datasets").get(0).get("location").asText()).isEqualTo("comes with the program");
     assertThat(CommandLineRunner.run("doctor", "--device", "cuda").exitCode()).isEqualTo(1);
+  }
+
+  @Test
+  void doctorAsksTheDeviceForWhatIsAskedFor() {
+    CommandLineRunner rounded = CommandLineRunner.run("doctor", "--device", "cpu", "--tf32");
+    assertThat(rounded.exitCode()).isEqualTo(1);
+    assertThat(rounded.out()).contains("does not work: tf32 is a precision of CUDA devices");
+    CommandLineRunner engine = CommandLineRunner.run("doctor", "--engine", "cudnn", "--json");
+    assertThat(engine.exitCode()).isZero();
+    assertThat(engine.lastEvent().get("devices").get(0).get("reason").asText()).contains("no engine 'cudnn'");
+    CommandLineRunner precision = CommandLineRunner.run("doctor", "--precision", "f32", "--json");
+    assertThat(precision.lastEvent().get("devices").get(0).get("works").asBoolean()).isTrue();
+    assertThat(precision.lastEvent().get("devices").get(1).get("reason").asText()).contains("it takes no precision");
+    assertThat(CommandLineRunner.run("doctor", "--precision", "f16").exitCode()).isEqualTo(2);
   }
 
   private CommandLineRunner train(String options) {

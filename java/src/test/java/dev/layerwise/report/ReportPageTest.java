@@ -10,6 +10,7 @@ import dev.layerwise.train.RunConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -47,6 +48,27 @@ class ReportPageTest {
     assertThat(page.row("Local error by layer", "1")).containsExactly("1", "2.18", "10.88"); // 87/40, 87/8
     assertThat(page.row("Throughput", "one").subList(1, 5))
         .containsExactly(Numbers.count(1244.5), Numbers.count(1235), Numbers.count(1254), "30.0 s");
+  }
+
+  @Test
+  void aRunThatItsPatienceEndedIsFinished() {
+    RunConfig config = RunFolders.config(PRESET);
+    RunConfig patient =
+        new RunConfig(config.model(), config.optimizer(), config.training().withPatience(3), config.device());
+    List<EpochReport> epochs = new ArrayList<>(RunFolders.epochs(100, 2).subList(0, 4));
+    for (int epoch = 5; epoch <= 7; epoch++) {
+      EpochReport best = epochs.get(3);
+      epochs.add(
+          new EpochReport(
+              epoch, 100, best.lr(), best.trainLoss(), best.trainError(), best.testLoss(), best.testError(),
+              best.imagesPerSecond(), best.seconds(), best.blocks()));
+    }
+    Path early = RunFolders.write(folder.resolve("early"), patient, epochs);
+    Path stopped = RunFolders.write(folder.resolve("stopped"), patient, epochs.subList(0, 6));
+    PageReader page = page(early, stopped);
+    assertThat(page.row("Errors: last, smallest, published", "1 early")).contains("7 of 100, ended early");
+    assertThat(page.row("Errors: last, smallest, published", "2 stopped")).contains("6 of 100");
+    assertThat(page.text()).contains("early: is finished; --patience 3 ended it").doesNotContain("stopped: is finished");
   }
 
   @Test

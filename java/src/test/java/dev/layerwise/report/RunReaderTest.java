@@ -54,6 +54,27 @@ class RunReaderTest {
     refused(path, "line 1 is not the metrics of an epoch after 0");
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"garbage\n", "garbage\n\n", "{\"epoch\":4,\n", " \n", "\u0000\u0001\n"})
+  void aWholeLineOfGarbageIsDamage(String line) throws IOException {
+    Path path = RunFolders.write(folder.resolve("run"), CONFIG, RunFolders.epochs(3, 2));
+    Path metrics = path.resolve("metrics.jsonl");
+    Files.writeString(metrics, line, StandardOpenOption.APPEND);
+    refused(path, metrics + " is damaged: line 4 is not an epoch's metrics");
+    Files.writeString(metrics, line);
+    refused(path, metrics + " is damaged: line 1 is not an epoch's metrics");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"[null]", "null", "[{}]"})
+  void blocksThatAreMissingAreDamage(String blocks) throws IOException {
+    Path path = RunFolders.write(folder.resolve("run"), CONFIG, RunFolders.epochs(1, 2));
+    Path metrics = path.resolve("metrics.jsonl");
+    String line = Files.readString(metrics);
+    Files.writeString(metrics, line.substring(0, line.indexOf("\"blocks\":")) + "\"blocks\":" + blocks + "}\n");
+    refused(path, "line 1 is not the metrics of an epoch after 0");
+  }
+
   @Test
   void foldersWithoutARunAreNamed() throws IOException {
     refused(folder.resolve("none"), "there is no folder " + folder.resolve("none"));
