@@ -53,8 +53,8 @@ final class EvaluateCommand implements Callable<Integer> {
 
   @Option(
       names = "--save",
-      description = "Also write evaluation.json into the run's folder, from which 'layerwise report' shows confusions and"
-          + " mistakes; training writes it too, at its end. Default: off.")
+      description = "Also write evaluation.json into the run's folder, from which 'layerwise report' shows confusions"
+          + " and mistakes; training writes it too, at its end. Default: off.")
   private boolean save;
 
   @Spec private CommandSpec spec;
