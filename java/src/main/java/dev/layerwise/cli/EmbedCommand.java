@@ -123,6 +123,7 @@ final class EmbedCommand implements Callable<Integer> {
     Checks.usage(
         data.dataset != null || (split == null && data.dataDir == null && data.imageSize == null && !data.strict),
         "--split, --data-dir, --image-size and --strict go with --dataset");
+    ResumeHint.requireModel(path);
     Model.Options options = new Model.Options(common.deviceOptions(), 1);
     try (Model model = Model.open(path, options)) {
       List<Layer> layers = model.layers();

@@ -54,8 +54,8 @@ final class EvaluateCommand implements Callable<Integer> {
 
   @Option(
       names = "--save",
-      description = "Also write evaluation.json beside the model, from which 'layerwise report' shows confusions and"
-          + " mistakes; training writes it too, at its end. Default: off.")
+      description = "Also write evaluation.json into the run's folder, from which 'layerwise report' shows confusions"
+          + " and mistakes; training writes it too, at its end. Default: off.")
   private boolean save;
 
   @Spec private CommandSpec spec;
@@ -77,7 +77,12 @@ final class EvaluateCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     Checks.range("--batch-size", batchSize, 1, 1_000_000);
+    ResumeHint.requireModel(model);
     ModelFile file = ModelFile.read(model);
+    Checks.usage(
+        !save || isOfRun(),
+        "--save is for a run's folder or the " + ModelFile.FILE_NAME + " in it, beside " + RunDirectory.CONFIG + "; "
+            + model + " is neither");
     String name = Checks.or(data.dataset, file.dataset());
     if (data.dataset == null && !new DataOptions.Names().contains(name)) {
       throw new ModelException(
@@ -137,9 +142,18 @@ final class EvaluateCommand implements Callable<Integer> {
     }
   }
 
+  private Path folder() {
+    return Files.isDirectory(model) ? model : model.toAbsolutePath().getParent();
+  }
+
+  /** Whether the model is the one of the run in its folder. */
+  private boolean isOfRun() {
+    return Files.exists(folder().resolve(RunDirectory.CONFIG))
+        && (Files.isDirectory(model) || model.endsWith(ModelFile.FILE_NAME));
+  }
+
   private void save(Evaluation evaluation) {
-    Path folder = Files.isDirectory(model) ? model : model.toAbsolutePath().getParent();
-    try (RunDirectory directory = RunDirectory.open(folder)) {
+    try (RunDirectory directory = RunDirectory.open(folder())) {
       directory.writeEvaluation(evaluation);
     }
   }

@@ -45,6 +45,7 @@ final class ExportCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    ResumeHint.requireModel(path);
     List<String> outputs = OnnxExporter.write(ModelFile.read(path), path, localClassifiers, onnx);
     PrintWriter out = spec.commandLine().getOut();
     if (output.json) {

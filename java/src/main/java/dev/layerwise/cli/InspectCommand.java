@@ -78,6 +78,7 @@ final class InspectCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     Checks.range("--batch-size", batchSize, 1, 1_000_000);
+    ResumeHint.requireModel(path);
     ModelFile file = ModelFile.read(path);
     ModelConfig config = file.config();
     long images = (long) batchSize * config.inputChannels() * config.inputHeight() * config.inputWidth();

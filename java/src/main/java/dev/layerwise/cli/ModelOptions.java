@@ -95,7 +95,8 @@ final class ModelOptions extends NetworkOptions {
       names = "--nonlin",
       paramLabel = "NAME",
       completionCandidates = Nonlinearities.class,
-      description = "Nonlinearity: one of ${COMPLETION-CANDIDATES}. Default: ${bundle:usual.nonlin:-leakyrelu for digits, else relu}.")
+      description = "Nonlinearity: one of ${COMPLETION-CANDIDATES}."
+          + " Default: ${bundle:usual.nonlin:-leakyrelu for digits, else relu}.")
   String nonlin;
 
   @Option(

@@ -64,6 +64,7 @@ final class PredictCommand implements Callable<Integer> {
     Checks.usage(!(csv && common.json), "--csv and --json are two ways to print; give one of them");
     Checks.range("--top-k", topK, 1, 1_000_000);
     Checks.range("--batch-size", batchSize, 1, 1_000_000);
+    ResumeHint.requireModel(path);
     ImageArguments arguments = new ImageArguments(images, spec.commandLine().getErr());
     Model.Options options = new Model.Options(common.deviceOptions(), 1);
     try (Model model = Model.open(path, options)) {

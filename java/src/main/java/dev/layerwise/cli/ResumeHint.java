@@ -1,9 +1,12 @@
 package dev.layerwise.cli;
 
+import dev.layerwise.LayerwiseException;
+import dev.layerwise.model.ModelFile;
+import dev.layerwise.train.RunDirectory;
 import java.nio.file.Path;
 import java.util.regex.Pattern;
 
-/** The command that continues a run, as it can be pasted into a shell. */
+/** How a run that is not finished is continued: the command, as it can be pasted into a shell. */
 final class ResumeHint {
   /** What no POSIX shell takes for anything but itself. */
   private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9_@%+=:,./-]+");
@@ -18,6 +21,15 @@ final class ResumeHint {
    */
   static String command(Path folder, Path dataDir) {
     return "layerwise train --resume " + quoted(folder) + (dataDir == null ? "" : " --data-dir " + quoted(dataDir));
+  }
+
+  /** Throws where a run has not come to its end, and so has left no model yet; says how it goes on. */
+  static void requireModel(Path folder) {
+    if (RunDirectory.holdsCheckpoint(folder) && !RunDirectory.holdsModel(folder)) {
+      throw new LayerwiseException(
+          "the run in " + folder + " is not finished, and has no " + ModelFile.FILE_NAME + " yet; continue it with: "
+              + command(folder, null));
+    }
   }
 
   /** In single quotes where a shell would not take it as it is; a quote itself stands between two such strings. */

@@ -69,7 +69,9 @@ class DataCommandTest {
     for (String command : List.of("fetch", "verify")) {
       assertWrongUsage("NAME knows no 'minst'; it takes one of digits", "data", command, "digits", "minst");
       assertWrongUsage("NAME knows no 'image-folder'", "data", command, "image-folder");
-      assertThat(CommandLineRunner.run("data", command, "--help").out()).contains("stl-10").doesNotContain("image-folder");
+      assertThat(CommandLineRunner.run("data", command, "--help").out())
+          .contains("stl-10")
+          .doesNotContain("image-folder");
     }
   }
 

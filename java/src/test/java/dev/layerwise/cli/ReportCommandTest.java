@@ -98,6 +98,22 @@ class ReportCommandTest {
   }
 
   @Test
+  void evaluationsAreSavedInFoldersOfRunsOnly() throws IOException {
+    Path bare = Files.createDirectories(folder.resolve("bare"));
+    Path model = Files.copy(trained.resolve("model.safetensors"), bare.resolve("model.safetensors"));
+    Path copy = Files.copy(trained.resolve("model.safetensors"), trained.resolve("copy.safetensors"));
+    byte[] before = Files.readAllBytes(trained.resolve("evaluation.json"));
+    for (Path path : List.of(bare, model, copy)) {
+      CommandLineRunner run = CommandLineRunner.run("evaluate", path, "--save", "--batch-size", 1);
+      assertThat(run.exitCode()).isEqualTo(2);
+      assertThat(run.err()).contains("--save is for a run's folder");
+    }
+    assertThat(bare).isDirectoryNotContaining("glob:**{.lock,evaluation.json}");
+    assertThat(Files.readAllBytes(trained.resolve("evaluation.json"))).isEqualTo(before);
+    Files.delete(copy);
+  }
+
+  @Test
   void aRunThatGoesOnLeavesAnotherEvaluation() throws IOException {
     Path run = train(folder.resolve("run"), 1);
     byte[] first = Files.readAllBytes(run.resolve("evaluation.json"));

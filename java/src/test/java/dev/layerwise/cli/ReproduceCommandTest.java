@@ -43,7 +43,8 @@ class ReproduceCommandTest {
     assertThat(Files.readString(out("table.md"))).contains("| mnist-mlp-global | ", " | 0.75 | 2 | 2 | ");
     JsonNode table = JSON.readTree(out("table.json").toFile());
     assertThat(table.get("precision").asText()).isIn("f32", "bf16");
-    assertThat(Files.readString(out("table.md"))).contains(", cpu in " + table.get("precision").asText() + ", threads: ");
+    assertThat(Files.readString(out("table.md")))
+        .contains(", cpu in " + table.get("precision").asText() + ", threads: ");
     assertThat(table.get("epochs_scale").asDouble()).isEqualTo(0.02);
     assertThat(table.get("rows")).hasSize(4);
     double sum = 0;

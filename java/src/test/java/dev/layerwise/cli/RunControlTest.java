@@ -183,6 +183,25 @@ class RunControlTest {
     }
   }
 
+  @Test
+  void aRunThatIsNotFinishedHasNoModelYet() {
+    assertThat(train("a", SMALL + "--epochs 1000000 --time-limit 1s").exitCode()).isZero();
+    Path run = folder.resolve("a");
+    Object[][] uses = {
+      {"evaluate", run},
+      {"inspect", run},
+      {"predict", run, folder},
+      {"embed", run, "--dataset", "digits", "--out", folder.resolve("x.npy")},
+      {"export", run, "--onnx", folder.resolve("x.onnx")}
+    };
+    for (Object[] use : uses) {
+      CommandLineRunner used = CommandLineRunner.run(use);
+      assertThat(used.exitCode()).isEqualTo(1);
+      assertThat(used.err())
+          .contains("the run in " + run + " is not finished", "continue it with: layerwise train --resume " + run);
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"7steps", "2", "1s"})
   void whenCheckpointsAreWrittenChangesNothing(String schedule) throws IOException {

@@ -68,7 +68,9 @@ class ReportPageTest {
     PageReader page = page(early, stopped);
     assertThat(page.row("Errors: last, smallest, published", "1 early")).contains("7 of 100, ended early");
     assertThat(page.row("Errors: last, smallest, published", "2 stopped")).contains("6 of 100");
-    assertThat(page.text()).contains("early: is finished; --patience 3 ended it").doesNotContain("stopped: is finished");
+    assertThat(page.text())
+        .contains("early: is finished; --patience 3 ended it")
+        .doesNotContain("stopped: is finished");
   }
 
   @Test
