@@ -134,7 +134,7 @@ public final class RunDirectory implements AutoCloseable {
       }
     } catch (IOException e) {
       throw new LayerwiseException(
-          "the folder " + path + " cannot be reached any more (" + FileErrors.reason(e) + ")", e);
+          "cannot write " + path + ": the folder is not there any more (" + FileErrors.reason(e) + ")", e);
     }
     throw new LayerwiseException("the folder " + path + " was replaced by another since the run began");
   }

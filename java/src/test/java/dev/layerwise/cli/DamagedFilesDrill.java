@@ -140,7 +140,7 @@ class DamagedFilesDrill {
   private static void drillDescriptions(long seed, int count, byte[] whole, Use use) throws IOException {
     Mutations mutations = new Mutations(seed);
     byte[] header = Arrays.copyOfRange(whole, 8, headerOf(whole));
-    int metadata = new String(header, StandardCharsets.ISO_8859_1).indexOf("}\"},\"");
+    int metadata = new String(header, StandardCharsets.ISO_8859_1).lastIndexOf("\"},\"");
     drill(seed, count, "x.safetensors", () -> {
       byte[] changed = mutations.ofNumbers(header, metadata);
       return ByteBuffer.allocate(8 + changed.length + whole.length - headerOf(whole))
