@@ -175,7 +175,8 @@ def run(options):
         options.feat_mult,
     )
     network = network.to(device, memory_format=torch.channels_last).train()
-    network.create_optimizers(lambda parameters: torch.optim.Adam(parameters, lr=1e-4, fused=None if options.default_adam else True))
+    fused = None if options.default_adam else True
+    network.create_optimizers(lambda parameters: torch.optim.Adam(parameters, lr=1e-4, fused=fused))
     trainer = Trainer(network, options)
     images = Images(BATCHES * options.batch_size, shape, options.classes, device)
 

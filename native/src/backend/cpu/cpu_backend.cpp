@@ -15,7 +15,7 @@ namespace {
 class CpuBackend final : public Backend {
  public:
   CpuBackend(int threads, DataType activations, cpu::ConvolutionEngine engine)
-      : threads_(threads), activations_(activations), 
+      : threads_(threads), activations_(activations),
         arena_([this](size_t bytes) { return memory_.allocate(bytes); }, [this](void* data) { memory_.release(data); }),
         device_(arena_, engine) {}
 

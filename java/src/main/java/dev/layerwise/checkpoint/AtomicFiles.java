@@ -8,6 +8,7 @@ import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -82,21 +83,19 @@ public final class AtomicFiles {
     }
   }
 
-  /** What a link stands for: it is replaced, not the link. Throws for what is neither a file nor absent. */
+  /** What a link stands for: it is replaced, not the link. Throws for what is no file, folder or absent. */
   private static Path target(Path path) {
-    boolean isLink = Files.isSymbolicLink(path);
-    if (isLink && Files.isRegularFile(path)) {
-      try {
-        return path.toRealPath();
-      } catch (IOException e) {
-        throw new CheckpointException("Cannot write " + path + ": " + FileErrors.reason(e) + ".", e);
-      }
+    if (Files.isDirectory(path) || !Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+      return path;
     }
-    boolean isOther = Files.exists(path) && !Files.isRegularFile(path) && !Files.isDirectory(path);
-    if (isLink && !Files.isDirectory(path) || isOther) {
+    if (!Files.isRegularFile(path)) { // a device, or a link to one or to nothing
       throw new CheckpointException("Cannot write " + path + ": it is not a regular file.");
     }
-    return path;
+    try {
+      return Files.isSymbolicLink(path) ? path.toRealPath() : path;
+    } catch (IOException e) {
+      throw new CheckpointException("Cannot write " + path + ": " + FileErrors.reason(e) + ".", e);
+    }
   }
 
   private static void writeAndReplace(Path temporary, Path path, ChannelContent content) throws IOException {

@@ -109,8 +109,11 @@ public final class RunDirectory implements AutoCloseable {
    * first checkpoint.
    */
   void requireNoForeignFiles() {
+    if (holdsConfig()) {
+      return;
+    }
     for (String name : List.of(CONFIG, METRICS, Evaluation.FILE_NAME)) {
-      if (Files.exists(path.resolve(name)) && !holdsConfig()) {
+      if (Files.exists(path.resolve(name))) {
         throw new LayerwiseException(
             "the folder " + path + " holds a " + name + " that no run has left, which this one would replace; choose"
                 + " another --out");
