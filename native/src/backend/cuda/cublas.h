@@ -1,10 +1,9 @@
 // Matrix products by cuBLAS.
 #pragma once
 
-#include <cublas_v2.h>
-
 #include <string>
 
+#include "backend/cuda/nvidia_api.h"
 #include "backend/cuda/runtime.h"
 #include "backend/cuda/vendor_engine.h"
 #include "backend/cuda/vendor_libraries.h"
@@ -32,10 +31,7 @@ class Cublas {
     decltype(&cublasSetMathMode) set_math_mode;
     decltype(&cublasGetProperty) get_property;
     decltype(&cublasGetStatusString) status_string;
-    // Not decltype(&cublasGemmEx): C++ has an older overload of that name.
-    cublasStatus_t (*multiply)(cublasHandle_t, cublasOperation_t, cublasOperation_t, int, int, int, const void*,
-                               const void*, cudaDataType, int, const void*, cudaDataType, int, const void*, void*,
-                               cudaDataType, int, cublasComputeType_t, cublasGemmAlgo_t);
+    decltype(&cublasGemmEx) multiply;
   };
 
   void check(cublasStatus_t status, const char* what) const;

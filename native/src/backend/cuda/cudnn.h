@@ -1,10 +1,9 @@
 // Convolutions by cuDNN.
 #pragma once
 
-#include <cudnn.h>
-
 #include <string>
 
+#include "backend/cuda/nvidia_api.h"
 #include "backend/cuda/operations.h"
 #include "backend/cuda/vendor_libraries.h"
 
