@@ -70,7 +70,7 @@ typedef struct layerwise_context_options {
   const char* engine;     /* which implementation runs; every device has "auto", CUDA "fused" and "cudnn" */
   int32_t tf32;           /* 1: float32 products may be rounded to ten bits of mantissa, on devices that can */
   const char* engine_choices; /* what layerwise_context_engine_choices gave for an earlier run; NULL: none */
-  int32_t profiled;       /* 1: time every operation, waiting for the device before and after each */
+  int32_t profiled;       /* 1: time every operation by the device's own clock; steps are not recorded then */
 } layerwise_context_options;
 
 /* "cpu", threads 0, seed 0, automatic precision and engine. */
@@ -95,8 +95,8 @@ LAYERWISE_API layerwise_status layerwise_context_set_step(layerwise_context* con
 /* Lines "operation TAB shapes TAB calls TAB seconds TAB fastest TAB flops TAB bytes", of all calls with equal shapes
  * together, but for fastest, the seconds of the quickest call; flops (of convolutions and matrix products) and bytes
  * (if everything is moved once) are those of one call. Text as for layerwise_context_engine_choices. */
-LAYERWISE_API layerwise_status layerwise_context_profile(const layerwise_context* context, char* text,
-                                                         int64_t capacity, int64_t* length);
+LAYERWISE_API layerwise_status layerwise_context_profile(layerwise_context* context, char* text, int64_t capacity,
+                                                         int64_t* length);
 
 /* Waits until the device has done all that it was given. */
 LAYERWISE_API layerwise_status layerwise_context_synchronize(layerwise_context* context);
@@ -104,11 +104,14 @@ LAYERWISE_API layerwise_status layerwise_context_synchronize(layerwise_context* 
 /* Steps of one kind (a number of the caller's: the batch size, say) do the same calls on tensors of the same
  * shapes. Devices that can record a step replay it: begin_step sets *replayed to 1 then, and there is nothing
  * left to do. Otherwise the caller does its calls between begin_step and end_step, reading nothing back, or
- * gives up with cancel_step. Calls need not be in a step. */
+ * gives up with cancel_step. Calls need not be in a step.
+ * A device may fail to record a step that works otherwise. end_step sets *again to 1 then, or cancel_step returns 1:
+ * nothing of the step has been done, and the caller begins it once more. It is done without being recorded, as are all
+ * later ones; a line on stderr says why. */
 LAYERWISE_API layerwise_status layerwise_context_begin_step(layerwise_context* context, int64_t kind,
                                                             int32_t* replayed);
-LAYERWISE_API layerwise_status layerwise_context_end_step(layerwise_context* context);
-LAYERWISE_API void layerwise_context_cancel_step(layerwise_context* context);
+LAYERWISE_API layerwise_status layerwise_context_end_step(layerwise_context* context, int32_t* again);
+LAYERWISE_API int32_t layerwise_context_cancel_step(layerwise_context* context);
 
 typedef struct layerwise_memory {
   int64_t arena_bytes;      /* activations and temporaries, shared by all blocks */

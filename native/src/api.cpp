@@ -108,9 +108,13 @@ layerwise_status layerwise_context_engine_choices(const layerwise_context* conte
   });
 }
 
-layerwise_status layerwise_context_profile(const layerwise_context* context, char* text, int64_t capacity,
+layerwise_status layerwise_context_profile(layerwise_context* context, char* text, int64_t capacity,
                                            int64_t* length) {
-  return guarded([&] { give_text(given(context, "context").context->profile(), text, capacity, length); });
+  return guarded([&] {
+    Context& on = *given(context, "context").context;
+    on.backend().enter();
+    give_text(on.profile(), text, capacity, length);
+  });
 }
 
 layerwise_status layerwise_context_synchronize(layerwise_context* context) {
@@ -129,16 +133,16 @@ layerwise_status layerwise_context_begin_step(layerwise_context* context, int64_
   });
 }
 
-layerwise_status layerwise_context_end_step(layerwise_context* context) {
+layerwise_status layerwise_context_end_step(layerwise_context* context, int32_t* again) {
   return guarded([&] {
     Context& on = *given(context, "context").context;
     on.backend().enter();
-    on.end_step();
+    given(again, "again") = on.end_step() ? 1 : 0;
   });
 }
 
-void layerwise_context_cancel_step(layerwise_context* context) {
-  if (context != nullptr) context->context->cancel_step();
+int32_t layerwise_context_cancel_step(layerwise_context* context) {
+  return context != nullptr && context->context->cancel_step() ? 1 : 0;
 }
 
 layerwise_status layerwise_context_memory(const layerwise_context* context, layerwise_memory* memory) {

@@ -186,6 +186,48 @@ TEST(Arena, failure_to_allocate_leaves_the_arena_usable) {
   EXPECT_TRUE(arena.take(DataType::uint8, bytes(64)));
 }
 
+TEST(Arena, a_trial_allocates_once_for_each_size_and_leaves_no_trace) {
+  Memory memory;
+  Arena arena(memory.allocate(), memory.release());
+  grow(arena, 4096);
+  const ArenaTensor operand = arena.take(DataType::uint8, bytes(1024));
+  const uint64_t changes = arena.changes();
+  const size_t reserved = arena.reserved_bytes();
+  {
+    const Arena::Trial trial(arena);
+    const auto run = [&] {
+      const ArenaTensor inside = arena.take(DataType::uint8, bytes(2048));
+      const ArenaTensor workspace = arena.take(DataType::uint8, bytes(1 << 20));
+      const ArenaTensor second = arena.take(DataType::uint8, bytes(1 << 20));
+      EXPECT_NE(data_of(workspace), data_of(second));
+    };
+    run();
+    const int allocations = memory.allocations;
+    for (int i = 0; i < 5; ++i) run();
+    EXPECT_EQ(memory.allocations, allocations) << "nothing is allocated when work is repeated";
+    EXPECT_EQ(arena.reserved_bytes(), reserved + (2 << 20));
+  }
+  EXPECT_EQ(arena.changes(), changes);
+  EXPECT_EQ(arena.reserved_bytes(), reserved);
+  EXPECT_EQ(memory.pieces.size(), 1u) << "only the slab is left";
+}
+
+TEST(Arena, after_a_trial_the_slab_grows_by_what_is_taken_in_earnest) {
+  Memory memory;
+  Arena arena(memory.allocate(), memory.release());
+  grow(arena, 4096);
+  {
+    const ArenaTensor operand = arena.take(DataType::uint8, bytes(4096));
+    {
+      const Arena::Trial trial(arena);
+      const ArenaTensor workspace = arena.take(DataType::uint8, bytes(1 << 20));
+    }
+    const ArenaTensor chosen = arena.take(DataType::uint8, bytes(8192));
+  }
+  const ArenaTensor next = arena.take(DataType::uint8, bytes(64));
+  EXPECT_EQ(arena.reserved_bytes(), 4096u + 8192u);
+}
+
 TEST(Arena, live_pieces_never_overlap) {
   Memory memory;
   {

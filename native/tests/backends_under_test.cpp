@@ -3,6 +3,7 @@
 #include "backend/cpu/cpu_backend.h"
 #ifdef LAYERWISE_CUDA_ON_HOST
 #include "backend/cuda/cuda_backend.h"
+#include "cuda_on_host/runtime_api.h"
 #endif
 #include "backend/reference/reference_backend.h"
 #ifdef LAYERWISE_CUDA
@@ -28,6 +29,14 @@ std::unique_ptr<Backend> make_cuda_on_host(Precision precision, const std::strin
   options.precision = precision;
   options.engine = engine;
   return make_cuda_backend("cuda-on-host", options);
+}
+
+/// With as many multiprocessors as an H100 has.
+std::unique_ptr<Backend> make_cuda_on_host_132(Precision precision) {
+  cuda_on_host::set_multiprocessors(132);
+  std::unique_ptr<Backend> backend = make_cuda_on_host(precision);
+  cuda_on_host::set_multiprocessors(4);
+  return backend;
 }
 #endif
 
@@ -77,6 +86,21 @@ const std::vector<BackendUnderTest>& backends_under_test() {
     // With loops in place of cuBLAS and cuDNN: what the backend does around them.
     all.push_back({"cuda_on_host_libraries_f32", [] { return make_cuda_on_host(Precision::f32, "cudnn"); }});
     all.push_back({"cuda_on_host_libraries_bf16", [] { return make_cuda_on_host(Precision::bf16, "cudnn"); }});
+#endif
+#ifdef LAYERWISE_CUDA
+    add_cuda(all);
+#endif
+    return all;
+  }();
+  return backends;
+}
+
+const std::vector<BackendUnderTest>& backends_with_large_tiles() {
+  static const std::vector<BackendUnderTest> backends = [] {
+    std::vector<BackendUnderTest> all;
+#ifdef LAYERWISE_CUDA_ON_HOST
+    all.push_back({"cuda_on_host_132_f32", [] { return make_cuda_on_host_132(Precision::f32); }});
+    all.push_back({"cuda_on_host_132_bf16", [] { return make_cuda_on_host_132(Precision::bf16); }});
 #endif
 #ifdef LAYERWISE_CUDA
     add_cuda(all);

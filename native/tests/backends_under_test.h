@@ -19,4 +19,7 @@ inline void PrintTo(const BackendUnderTest& one, std::ostream* stream) { *stream
 
 const std::vector<BackendUnderTest>& backends_under_test();
 
+/// Those of the many-tile cases: kernels on a device with 132 multiprocessors, and on the GPU of this machine.
+const std::vector<BackendUnderTest>& backends_with_large_tiles();
+
 }  // namespace layerwise::test

@@ -185,6 +185,21 @@ std::vector<BlockCase> block_cases() {
 
 }  // namespace
 
+void add_many_tile_block_cases(std::vector<OperationCase>& cases) {
+  // 136 tiles of g
+  const auto predsim = [](BlockCase& b) {
+    b.similarity = BlockCase::Similarity::deviation, b.similarity_kernel = 1;
+    b.pooled = true, b.pooling = {4, 4, 0, 0}, b.max_pool = true, b.dropout = 0.25, b.negative_slope = 0.01;
+  };
+  const BlockCase block = block_case("many_tiles_predsim", {17, 32, 32, 72}, predsim);
+  cases.push_back({"hidden_gradient_" + block.name,
+                   [=](Operands& operands) { run_hidden_gradient(operands, block); }});
+  BlockCase flat = block_case("many_tiles_flat_no_batch_norm", {17, 32, 32, 72}, predsim);
+  flat.similarity = BlockCase::Similarity::flat;
+  flat.batch_norm = false;
+  cases.push_back({"hidden_gradient_" + flat.name, [=](Operands& operands) { run_hidden_gradient(operands, flat); }});
+}
+
 void add_block_cases(std::vector<OperationCase>& cases) {
   for (const BlockCase& block : block_cases()) {
     cases.push_back({"normalize_activate_" + block.name,

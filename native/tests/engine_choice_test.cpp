@@ -3,10 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <optional>
 #include <sstream>
 #include <stdexcept>
@@ -15,6 +17,7 @@
 #include <vector>
 
 #include "backend/cuda/vendor_libraries.h"
+#include "core/arena.h"
 #include "core/error.h"
 
 namespace layerwise::cuda {
@@ -49,45 +52,68 @@ std::string read(const fs::path& file) {
   return text.str();
 }
 
-/// Candidates on an imaginary device: each takes as long as its name is given, and notes that it ran.
+/// Candidates on an imaginary device: each takes as long as its name is given, and notes that it ran. They take a
+/// temporary from an arena that has no slab yet.
 class Device {
  public:
   std::vector<std::string> ran;
 
-  void takes(const std::string& engine, double time) { times_[engine] = time; }
+  void takes(const std::string& engine, double time) { times[engine] = time; }
 
   std::vector<Candidate> candidates() {
     std::vector<Candidate> all;
     for (const char* engine : {"fused", "cudnn"})
       all.push_back({engine, [this, engine] {
                        if (refused.count(engine) != 0) return false;
-                       if (without_memory.count(engine) != 0) fail(ErrorKind::out_of_memory, "there is no room");
+                       if (failing.count(engine) != 0) fail(failing.at(engine), "it is broken");
+                       const ArenaTensor temporary = arena.take(DataType::uint8, Shape::vector(1 << 20));
                        ran.emplace_back(engine);
                        return true;
                      }});
     return all;
   }
 
-  /// The least of several times counts: every other one is slow.
-  EngineChoice::Timer timer() {
-    return [this](const std::function<void()>& work) {
-      work();
-      ++timed;
-      return times_.at(ran.back()) * (timed % 2 == 0 ? 1 : 100);
-    };
-  }
+  int timed = 0, allocations = 0;
+  bool works = true;
+  std::map<std::string, int> refused;
+  std::map<std::string, ErrorKind> failing;
+  std::map<std::string, double> times = {{"fused", 2}, {"cudnn", 1}};
+  Arena arena{[this](size_t bytes) {
+                ++allocations;
+                EXPECT_FALSE(is_timing) << "memory is allocated while a candidate is timed";
+                return std::malloc(bytes);
+              },
+              [](void* data) { std::free(data); }};
+  bool is_timing = false;
+};
 
-  int timed = 0;
-  std::map<std::string, int> refused, without_memory;
+/// The least of several times counts: every other one is slow.
+class Trials final : public TrialDevice {
+ public:
+  explicit Trials(Device& device) : device_(device) {}
+  void set_up(const std::function<void()>& trials) override {
+    const Arena::Trial set_aside(device_.arena);
+    trials();
+  }
+  double milliseconds(const std::function<void()>& work, int runs) override {
+    device_.is_timing = true;
+    for (int run = 0; run < runs; ++run) work();
+    device_.is_timing = false;
+    ++device_.timed;
+    return runs * device_.times.at(device_.ran.back()) * (device_.timed / 2 % 2 == 0 ? 1 : 100);
+  }
+  bool works() override { return device_.works; }
 
  private:
-  std::map<std::string, double> times_ = {{"fused", 2}, {"cudnn", 1}};
+  Device& device_;
 };
 
 EngineChoice make(Device& device, const std::string& engine, EngineChoices given = {},
                   std::optional<EngineCache> cache = {}) {
-  return EngineChoice(engine, std::move(given), std::move(cache), device.timer());
+  return EngineChoice(engine, std::move(given), std::move(cache), std::make_unique<Trials>(device));
 }
+
+constexpr Phase usual = Phase::usual;
 
 }  // namespace
 
@@ -96,14 +122,14 @@ TEST(EngineChoice, takes_the_fastest_and_leaves_its_result) {
     Device device;
     device.takes("fused", fused);
     EngineChoice choice = make(device, "auto");
-    choice.run("convolve a", device.candidates(), true);
+    choice.run("convolve a", device.candidates(), usual);
     const std::string fastest = fused < 1 ? "fused" : "cudnn";
     EXPECT_EQ(device.ran.back(), fastest) << "outputs must be the chosen engine's";
     EXPECT_GT(device.timed, 0);
     EXPECT_EQ(to_text(choice.choices()), "convolve a = " + fastest + "\n");
 
     device.ran.clear();
-    choice.run("convolve a", device.candidates(), true);
+    choice.run("convolve a", device.candidates(), usual);
     EXPECT_EQ(device.ran, std::vector<std::string>{fastest}) << "it is timed once";
   }
 }
@@ -111,49 +137,132 @@ TEST(EngineChoice, takes_the_fastest_and_leaves_its_result) {
 TEST(EngineChoice, is_made_for_every_operation_by_itself) {
   Device device;
   EngineChoice choice = make(device, "auto");
-  choice.run("convolve a", device.candidates(), true);
+  choice.run("convolve a", device.candidates(), usual);
   device.takes("fused", 0.1);
-  choice.run("convolve b", device.candidates(), true);
+  choice.run("convolve b", device.candidates(), usual);
   EXPECT_EQ(to_text(choice.choices()), "convolve a = cudnn\nconvolve b = fused\n");
 }
 
 TEST(EngineChoice, obeys_what_it_was_given) {
   Device device;
   EngineChoice choice = make(device, "auto", {{"convolve a", "fused"}, {"convolve b", "cublas"}});
-  choice.run("convolve a", device.candidates(), true);
+  choice.run("convolve a", device.candidates(), usual);
   EXPECT_EQ(device.ran, std::vector<std::string>{"fused"});
   EXPECT_EQ(device.timed, 0);
-  EXPECT_THROW(choice.run("convolve b", device.candidates(), true), Error) << "that engine is not here";
+  EXPECT_THROW(choice.run("convolve b", device.candidates(), usual), Error) << "that engine is not here";
 }
 
 TEST(EngineChoice, never_times_while_a_step_is_recorded) {
   Device device;
   EngineChoice choice = make(device, "auto");
-  choice.run("convolve a", device.candidates(), false);
+  choice.run("convolve a", device.candidates(), Phase::recording);
   EXPECT_EQ(device.timed, 0);
   EXPECT_EQ(device.ran, std::vector<std::string>{"fused"});
-  choice.run("convolve a", device.candidates(), true);
+  choice.run("convolve a", device.candidates(), usual);
   EXPECT_EQ(device.timed, 0) << "what a recording holds stays";
 }
 
-TEST(EngineChoice, leaves_out_what_an_engine_cannot_do) {
-  for (const bool has_memory : {true, false}) {
-    Device device;
-    (has_memory ? device.refused : device.without_memory)["cudnn"] = 1;
-    EngineChoice choice = make(device, "auto");
-    choice.run("convolve a", device.candidates(), true);
-    EXPECT_EQ(to_text(choice.choices()), "convolve a = fused\n");
+TEST(EngineChoice, takes_the_first_while_memory_finds_its_size_whatever_was_chosen_before) {
+  const Folder folder;
+  const EngineCache cache(folder / "card.txt");
+  cache.store("convolve b", "cudnn");
+  Device device;
+  EngineChoice choice = make(device, "auto", {{"convolve c", "cudnn"}}, cache);
+  for (const char* operation : {"convolve a", "convolve b", "convolve c"})
+    choice.run(operation, device.candidates(), Phase::warming_up);
+  EXPECT_EQ(device.ran, (std::vector<std::string>{"fused", "fused", "fused"}));
+  EXPECT_EQ(device.timed, 0);
+  EXPECT_EQ(to_text(choice.choices()), "convolve c = cudnn\n") << "that is no choice";
+  for (const char* operation : {"convolve a", "convolve b", "convolve c"}) {
+    choice.run(operation, device.candidates(), usual);
+    EXPECT_EQ(device.ran.back(), "cudnn") << operation;
   }
+}
+
+TEST(EngineChoice, allocates_nothing_while_it_times_and_leaves_no_trace_of_what_it_tried) {
+  Device device;
+  device.takes("fused", 0.5);
+  EngineChoice choice = make(device, "auto");
+  choice.run("convolve a", device.candidates(), usual);
+  EXPECT_GE(device.timed, 2 * 5);
+  EXPECT_EQ(device.allocations, 2) << "one temporary for the trials, and one for the engine that was chosen";
+}
+
+TEST(EngineChoice, leaves_out_what_an_engine_cannot_do) {
+  Device device;
+  device.refused["cudnn"] = 1;
+  testing::internal::CaptureStderr();
+  EngineChoice choice = make(device, "auto");
+  choice.run("convolve a", device.candidates(), usual);
+  EXPECT_EQ(to_text(choice.choices()), "convolve a = fused\n");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+TEST(EngineChoice, leaves_out_an_engine_that_fails_and_says_so) {
+  for (const ErrorKind kind : {ErrorKind::out_of_memory, ErrorKind::internal, ErrorKind::invalid_argument}) {
+    Device device;
+    device.failing["cudnn"] = kind;
+    EngineChoice choice = make(device, "auto");
+    testing::internal::CaptureStderr();
+    choice.run("convolve a", device.candidates(), usual);
+    EXPECT_EQ(testing::internal::GetCapturedStderr(),
+              "layerwise: engine cudnn is left out for 'convolve a': it is broken\n");
+    EXPECT_EQ(to_text(choice.choices()), "convolve a = fused\n");
+    EXPECT_EQ(device.ran.back(), "fused");
+  }
+}
+
+TEST(EngineChoice, ends_with_the_device_that_has_failed) {
+  Device device;
+  device.failing["cudnn"] = ErrorKind::internal;
+  device.works = false;
+  EngineChoice choice = make(device, "auto");
+  EXPECT_THROW(choice.run("convolve a", device.candidates(), usual), Error);
+}
+
+TEST(EngineChoice, takes_the_next_engine_where_the_chosen_one_fails_later) {
+  const Folder folder;
+  const EngineCache cache(folder / "card.txt");
+  cache.store("convolve b", "cudnn");
+  Device device;
+  EngineChoice choice = make(device, "auto", {}, cache);
+  choice.run("convolve a", device.candidates(), usual);
+  device.failing["cudnn"] = ErrorKind::out_of_memory;
+  testing::internal::CaptureStderr();
+  for (const char* operation : {"convolve a", "convolve b"}) {
+    choice.run(operation, device.candidates(), usual);
+    EXPECT_EQ(device.ran.back(), "fused");
+  }
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 2) << said;
+  EXPECT_EQ(to_text(choice.choices()), "convolve a = fused\nconvolve b = fused\n");
+}
+
+TEST(EngineChoice, fails_where_the_engine_that_was_given_fails) {
+  Device device;
+  device.failing["cudnn"] = ErrorKind::internal;
+  EngineChoice choice = make(device, "auto", {{"convolve a", "cudnn"}});
+  testing::internal::CaptureStderr();
+  EXPECT_THROW(choice.run("convolve a", device.candidates(), usual), Error) << "other bits than the run's own";
+  testing::internal::GetCapturedStderr();
+}
+
+TEST(EngineChoice, lets_a_failure_end_the_recording_in_which_it_happens) {
+  Device device;
+  EngineChoice choice = make(device, "auto");
+  choice.run("convolve a", device.candidates(), usual);
+  device.failing["cudnn"] = ErrorKind::internal;
+  EXPECT_THROW(choice.run("convolve a", device.candidates(), Phase::recording), Error);
 }
 
 TEST(EngineChoice, is_forced_by_name) {
   Device device;
   EngineChoice fused = make(device, "fused", {{"convolve a", "cudnn"}});
-  fused.run("convolve a", device.candidates(), true);
+  fused.run("convolve a", device.candidates(), usual);
   EngineChoice cudnn = make(device, "cudnn", {{"convolve a", "fused"}});
-  cudnn.run("convolve a", device.candidates(), true);
+  cudnn.run("convolve a", device.candidates(), usual);
   device.refused["cudnn"] = 1;
-  cudnn.run("convolve a", device.candidates(), true);
+  cudnn.run("convolve a", device.candidates(), usual);
   EXPECT_EQ(device.ran, (std::vector<std::string>{"fused", "cudnn", "fused"}));
   EXPECT_EQ(device.timed, 0);
   EXPECT_TRUE(cudnn.choices().empty());
@@ -163,14 +272,14 @@ TEST(EngineChoice, is_found_on_disk_by_the_next_run) {
   const Folder folder;
   const EngineCache cache(folder / "cache/card.txt");
   Device device;
-  make(device, "auto", {}, cache).run("convolve a", device.candidates(), true);
+  make(device, "auto", {}, cache).run("convolve a", device.candidates(), usual);
   EXPECT_EQ(read(folder / "cache/card.txt"), "convolve a = cudnn\n");
 
   Device later;
   later.takes("fused", 0.1);
-  make(later, "auto", {}, cache).run("convolve a", later.candidates(), true);
+  make(later, "auto", {}, cache).run("convolve a", later.candidates(), usual);
   EXPECT_EQ(later.ran, std::vector<std::string>{"cudnn"});
-  make(later, "auto", {{"convolve a", "fused"}}, cache).run("convolve a", later.candidates(), true);
+  make(later, "auto", {{"convolve a", "fused"}}, cache).run("convolve a", later.candidates(), usual);
   EXPECT_EQ(later.ran.back(), "fused") << "a run's own choices come first";
   EXPECT_EQ(later.timed, 0);
 }

@@ -15,6 +15,16 @@ const std::vector<OperationCase>& operation_cases() {
   return cases;
 }
 
+const std::vector<OperationCase>& many_tile_cases() {
+  static const std::vector<OperationCase> cases = [] {
+    std::vector<OperationCase> all;
+    add_many_tile_convolution_cases(all);
+    add_many_tile_block_cases(all);
+    return all;
+  }();
+  return cases;
+}
+
 const std::vector<Geometry>& geometries() {
   static const std::vector<Geometry> all = {
       //                       N   H   W    I    O  KH KW  S  P

@@ -22,6 +22,10 @@ inline void PrintTo(const OperationCase& one, std::ostream* stream) { *stream <<
 /// All cases, in a fixed order.
 const std::vector<OperationCase>& operation_cases();
 
+/// Further ones, so large that a GPU of 132 multiprocessors does each product that it runs in training by large tiles:
+/// too much work for backends that have no such tiles.
+const std::vector<OperationCase>& many_tile_cases();
+
 /// A convolution layer's sizes. A linear layer has a kernel that covers its input and no padding.
 struct Geometry {
   std::string name;
@@ -41,11 +45,13 @@ struct Geometry {
 /// The geometries that convolution_forward and encoder_gradient are tried on.
 const std::vector<Geometry>& geometries();
 
-// The parts of the table; each appends its cases.
+// The parts of the tables; each appends its cases.
 void add_convolution_cases(std::vector<OperationCase>& cases);  // convolution_forward, encoder_gradient
 void add_block_cases(std::vector<OperationCase>& cases);        // normalize_activate, hidden_gradient
 void add_loss_cases(std::vector<OperationCase>& cases);         // classifier_loss, similarity_loss, reconstruction_loss
 void add_tensor_cases(std::vector<OperationCase>& cases);       // moments_of_tensor, deviation_gradient, add_tensor
 void add_training_cases(std::vector<OperationCase>& cases);     // load_batch, optimizer_step
+void add_many_tile_convolution_cases(std::vector<OperationCase>& cases);
+void add_many_tile_block_cases(std::vector<OperationCase>& cases);
 
 }  // namespace layerwise::test

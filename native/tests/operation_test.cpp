@@ -90,12 +90,18 @@ TEST_P(OperationTest, matches_reference) {
   }
 }
 
+std::string name_of_test(const testing::TestParamInfo<OperationTest::ParamType>& info) {
+  return std::get<0>(info.param).name + "_" + std::get<1>(info.param).name;
+}
+
 INSTANTIATE_TEST_SUITE_P(table, OperationTest,
                          testing::Combine(testing::ValuesIn(backends_under_test()),
                                           testing::ValuesIn(operation_cases())),
-                         [](const testing::TestParamInfo<OperationTest::ParamType>& info) {
-                           return std::get<0>(info.param).name + "_" + std::get<1>(info.param).name;
-                         });
+                         name_of_test);
+INSTANTIATE_TEST_SUITE_P(large, OperationTest,
+                         testing::Combine(testing::ValuesIn(backends_with_large_tiles()),
+                                          testing::ValuesIn(many_tile_cases())),
+                         name_of_test);
 
 #ifdef LAYERWISE_CUDA_ON_HOST
 /// Each operand is rounded to 10 bits of mantissa, by 2⁻¹¹ of its size at most, and each product thus by 2⁻¹⁰;

@@ -23,6 +23,7 @@
 #include <memory>
 #include <string>
 
+#include "backend/mark.h"
 #include "core/arena.h"
 #include "core/philox.h"
 #include "core/tensor.h"
@@ -363,6 +364,13 @@ class Backend {
 
   /// Waits until the device has done all that it was given. Devices that work while they are called need not.
   virtual void synchronize() {}
+
+  /// Marks the place in the device's work between what it was given before and what comes next; and the seconds that
+  /// the device took from one mark to a later one, for which the second call waits.
+  virtual std::unique_ptr<Mark> mark() { return std::make_unique<HostMark>(); }
+  virtual double seconds_between(const Mark& begin, const Mark& end) {
+    return static_cast<const HostMark&>(begin).seconds_until(static_cast<const HostMark&>(end));
+  }
 
   /// Called when a C API call begins on this context, on the calling thread.
   virtual void enter() = 0;

@@ -1,11 +1,11 @@
 #include "backend/profiled_backend.h"
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
 #include <map>
 #include <sstream>
 #include <utility>
+#include <vector>
 
 #include "backend/operation_costs.h"
 
@@ -66,7 +66,8 @@ class Profiler final : public ProfiledBackend {
   void drop_elements(const DropElements& op) override { time("drop_elements", &Backend::drop_elements, op); }
   void optimizer_step(const OptimizerStep& op) override { time("optimizer_step", &Backend::optimizer_step, op); }
 
-  std::string profile() const override {
+  std::string profile() override {
+    add_up();
     std::ostringstream text;
     text.precision(9);
     for (const auto& [key, total] : totals_)
@@ -82,24 +83,38 @@ class Profiler final : public ProfiledBackend {
     double flops = 0, bytes = 0;  // of one call
   };
 
+  /// An operation whose time is not known yet.
+  struct Timed {
+    Total* total;
+    std::unique_ptr<Mark> begin, end;
+  };
+
   template <class Operation>
   void time(const char* name, void (Backend::*run)(const Operation&), const Operation& op) {
-    using Clock = std::chrono::steady_clock;
-    backend_->synchronize();
-    const auto begin = Clock::now();
-    ((*backend_).*run)(op);
-    backend_->synchronize();
-    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
     OperationCosts costs = costs_of(op);
     Total& total = totals_[{name, std::move(costs.shapes)}];
-    ++total.calls;
-    total.seconds += seconds;
-    total.fastest = std::min(total.fastest, seconds);
     total.flops = costs.flops;
     total.bytes = costs.bytes;
+    std::unique_ptr<Mark> begin = backend_->mark();
+    ((*backend_).*run)(op);
+    timed_.push_back({&total, std::move(begin), backend_->mark()});
+    if (timed_.size() == most_timed) add_up();
   }
 
+  void add_up() {
+    for (const Timed& one : timed_) {
+      const double seconds = backend_->seconds_between(*one.begin, *one.end);
+      ++one.total->calls;
+      one.total->seconds += seconds;
+      one.total->fastest = std::min(one.total->fastest, seconds);
+    }
+    timed_.clear();
+  }
+
+  static constexpr size_t most_timed = 4096;
+
   std::unique_ptr<Backend> backend_;
+  std::vector<Timed> timed_;
   std::map<std::pair<std::string, std::string>, Total> totals_;
 };
 

@@ -6,6 +6,7 @@
 #include "backend/reference/reference_backend.h"
 #include "block/cuda_loader.h"
 #include "core/error.h"
+#include "core/notice.h"
 
 namespace layerwise {
 
@@ -39,7 +40,12 @@ Context::Context(const std::string& device, const DeviceOptions& options, uint64
   set_step(0, 0);
 }
 
-std::string Context::profile() const {
+Context::Context(std::unique_ptr<Backend> backend, uint64_t seed)
+    : backend_(std::move(backend)), seed_(seed), threads_(1) {
+  set_step(0, 0);
+}
+
+std::string Context::profile() {
   require_state(profiled_ != nullptr, "the context does not time its operations");
   return profiled_->profile();
 }
@@ -52,50 +58,83 @@ void Context::set_step(uint64_t step, double learning_rate) {
 
 bool Context::begin_step(int64_t kind) {
   require_state(step_of_ == nullptr, "a step is under way already");
-  if (!backend_->can_record()) return false;
+  if (!records_ || !backend_->can_record()) return false;
   const Arena& arena = backend_->arena();
   if (!arena.is_empty()) return false;  // what lies there would be overwritten by a replay
   if (routines_at_ != arena.changes()) forget_recordings();
   routines_at_ = changes_before_ = arena.changes();
   Routine& routine = routines_[kind];
-  if (routine.recording) {
-    routine.recording->replay();
-    for (const std::function<void()>& host_part : routine.host_parts) host_part();
-    return true;
-  }
-  step_of_ = &routine;
-  is_recording_ = routine.settled;
-  if (is_recording_) backend_->begin_recording();
+  if (routine.recording) return replay(routine);
+  is_recording_ = routine.settled && begin_recording();
+  if (records_) step_of_ = &routine;
   return false;
 }
 
-void Context::end_step() {
-  if (step_of_ == nullptr) return;  // nothing is kept of this step
-  Routine& routine = *step_of_;
-  step_of_ = nullptr;
-  if (is_recording_) {
-    is_recording_ = false;
-    routine.recording = backend_->end_recording();
-    routine.recording->replay();
-    return;
+bool Context::end_step() {
+  if (step_of_ == nullptr) return false;  // nothing is kept of this step
+  Routine& routine = *std::exchange(step_of_, nullptr);
+  if (!std::exchange(is_recording_, false)) {
+    routine.settled = backend_->arena().changes() == changes_before_;
+    return false;
   }
-  routine.settled = backend_->arena().changes() == changes_before_;
+  try {
+    routine.recording = backend_->end_recording();
+  } catch (const Error& error) {
+    stop_recording(error.what());
+    return true;
+  }
+  return !replay(routine);
 }
 
-void Context::cancel_step() noexcept {
-  try {
-    if (is_recording_) backend_->end_recording();
-  } catch (const std::exception&) {
-    // What was noted is of no use; the caller has an error of its own to report.
-  }
-  is_recording_ = false;
+bool Context::cancel_step() noexcept {
+  const bool was_recording = std::exchange(is_recording_, false);
   step_of_ = nullptr;
+  if (was_recording) {
+    std::string reason = "a part of it failed while it was recorded";
+    try {
+      backend_->end_recording();
+    } catch (const std::exception& error) {
+      reason = error.what();
+    }
+    stop_recording(reason);
+  }
   forget_recordings();
+  return was_recording;
+}
+
+bool Context::begin_recording() {
+  try {
+    backend_->begin_recording();
+    return true;
+  } catch (const Error& error) {
+    stop_recording(error.what());
+    return false;
+  }
+}
+
+/// False where the device does not take the recording: nothing has been done.
+bool Context::replay(const Routine& routine) {
+  try {
+    routine.recording->replay();
+  } catch (const Error& error) {
+    stop_recording(error.what());
+    return false;
+  }
+  for (const std::function<void()>& host_part : routine.host_parts) host_part();
+  return true;
+}
+
+void Context::stop_recording(const std::string& reason) noexcept {
+  records_ = false;
+  routines_.clear();
+  notice("steps are no longer recorded, and take longer: " + reason);
 }
 
 void Context::each_time(std::function<void()> host_part) {
-  host_part();
-  if (is_recording_) step_of_->host_parts.push_back(std::move(host_part));
+  if (is_recording_)
+    step_of_->host_parts.push_back(std::move(host_part));
+  else
+    host_part();
 }
 
 void Context::forget_recordings() noexcept {

@@ -21,13 +21,15 @@ class Context {
   /// Error(device_unavailable) for any other name.
   /// `profiled`: operations are timed one by one; profile() tells.
   Context(const std::string& device, const DeviceOptions& options, uint64_t seed, bool profiled = false);
+  /// On a backend that has been opened already.
+  Context(std::unique_ptr<Backend> backend, uint64_t seed);
 
   Backend& backend() const { return *backend_; }
   uint64_t seed() const { return seed_; }
   int threads() const { return threads_; }
 
   /// As ProfiledBackend gives it; throws Error(invalid_state) where operations are not timed.
-  std::string profile() const;
+  std::string profile();
 
   void set_step(uint64_t step, double learning_rate);
 
@@ -36,11 +38,13 @@ class Context {
   /// do. False: the caller does it now, then calls end_step, or cancel_step if it failed.
   ///
   /// Where the device can record steps, one that follows a step of its kind that left the arena as it was is recorded.
+  /// A recording may fail, and end_step or cancel_step then returns true: nothing of the step has been done, the
+  /// caller begins it once more. Nothing is recorded from then on, which a line on stderr says.
   bool begin_step(int64_t kind);
-  void end_step();
-  void cancel_step() noexcept;
+  [[nodiscard]] bool end_step();
+  bool cancel_step() noexcept;
 
-  /// Does a part of a step that happens on the host, now and whenever this step is replayed.
+  /// Does a part of a step that happens on the host: now, or if the step is being recorded, whenever it is replayed.
   void each_time(std::function<void()> host_part);
 
   /// For when memory that steps use beside the arena goes away; DeviceBuffer sees to it.
@@ -58,6 +62,10 @@ class Context {
     std::vector<std::function<void()>> host_parts;
   };
 
+  bool begin_recording();
+  bool replay(const Routine& routine);
+  void stop_recording(const std::string& reason) noexcept;
+
   std::unique_ptr<Backend> backend_;
   ProfiledBackend* profiled_ = nullptr;  // the backend, where it is one
   uint64_t seed_;
@@ -65,6 +73,7 @@ class Context {
   std::map<int64_t, Routine> routines_;
   uint64_t routines_at_ = 0;      // the arena's changes() for which the recordings hold
   Routine* step_of_ = nullptr;    // the step under way
+  bool records_ = true;           // until a recording fails
   bool is_recording_ = false;
   uint64_t changes_before_ = 0;   // the arena's, when the step began
 };

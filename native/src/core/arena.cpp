@@ -21,7 +21,19 @@ ArenaTensor::~ArenaTensor() {
 
 Arena::Arena(Allocate allocate, Release release) : allocate_(std::move(allocate)), release_(std::move(release)) {}
 
+Arena::Trial::Trial(Arena& arena) : arena_(arena) { arena_.is_trial_ = true; }
+
+Arena::Trial::~Trial() {
+  arena_.is_trial_ = false;
+  for (const auto& [bytes, data] : arena_.spare_) {
+    arena_.overflow_bytes_ -= bytes;
+    arena_.release_(data);
+  }
+  arena_.spare_.clear();
+}
+
 Arena::~Arena() {
+  for (const auto& piece : tried_) release_(piece.first);
   for (const auto& piece : overflow_) release_(piece.first);
   if (slab_ != nullptr) release_(slab_);
 }
@@ -41,7 +53,7 @@ Arena::End Arena::opposite(const Tensor& tensor) const {
 }
 
 void* Arena::take_bytes(size_t bytes, End end) {
-  if (taken_.empty() && overflow_.empty()) grow_when_empty();
+  if (is_empty() && !is_trial_) grow_when_empty();
   const auto fits = [bytes](const std::pair<const size_t, size_t>& gap) { return gap.second >= bytes; };
   size_t gap_offset, gap_bytes;
   if (end == End::low) {
@@ -62,6 +74,7 @@ void* Arena::take_bytes(size_t bytes, End end) {
 }
 
 void* Arena::take_overflow(size_t bytes) {
+  if (is_trial_) return take_for_trial(bytes);
   ++changes_;
   void* data = allocate_(bytes);
   overflow_.emplace(data, bytes);
@@ -71,7 +84,33 @@ void* Arena::take_overflow(size_t bytes) {
   return data;
 }
 
+void* Arena::take_for_trial(size_t bytes) {
+  const auto spare = spare_.find(bytes);
+  if (spare != spare_.end()) {
+    void* const data = spare->second;
+    tried_.emplace(data, bytes);
+    spare_.erase(spare);
+    return data;
+  }
+  void* const data = allocate_(bytes);
+  tried_.emplace(data, bytes);
+  overflow_bytes_ += bytes;
+  peak_bytes_ = std::max(peak_bytes_, slab_bytes_ + overflow_bytes_);
+  return data;
+}
+
 void Arena::give_back(void* data) noexcept {
+  const auto tried = tried_.find(data);
+  if (tried != tried_.end()) {
+    if (is_trial_) {
+      spare_.emplace(tried->second, data);
+    } else {
+      overflow_bytes_ -= tried->second;
+      release_(data);
+    }
+    tried_.erase(tried);
+    return;
+  }
   const auto outside = overflow_.find(data);
   if (outside != overflow_.end()) {
     overflow_bytes_ -= outside->second;

@@ -71,16 +71,31 @@ class Arena {
   size_t reserved_bytes() const { return slab_bytes_ + overflow_bytes_; }
   size_t peak_bytes() const { return peak_bytes_; }
 
-  bool is_empty() const { return taken_.empty() && overflow_.empty(); }
+  bool is_empty() const { return taken_.empty() && overflow_.empty() && tried_.empty(); }
   /// Counts replacements of the slab and pieces that did not fit into it: as long as it stays the same, equal
   /// sequences of take and give back from an empty arena get equal addresses.
   uint64_t changes() const { return changes_; }
+
+  /// While one lives, memory that does not fit into the slab is allocated once for each size that is asked for, kept
+  /// when it is given back, and released when the trial ends. Neither the slab's next size nor changes() follow from
+  /// it. Trials are for work that is repeated, timed and perhaps never done again. One at a time.
+  class Trial {
+   public:
+    explicit Trial(Arena& arena);
+    ~Trial();
+    Trial(const Trial&) = delete;
+    Trial& operator=(const Trial&) = delete;
+
+   private:
+    Arena& arena_;
+  };
 
  private:
   friend class ArenaTensor;
 
   void* take_bytes(size_t bytes, End end);
   void* take_overflow(size_t bytes);
+  void* take_for_trial(size_t bytes);
   void give_back(void* data) noexcept;
   void grow_when_empty();
 
@@ -91,7 +106,10 @@ class Arena {
   std::map<size_t, size_t> free_;        // offset → bytes, neighbours merged
   std::map<size_t, size_t> taken_;       // offset → bytes
   std::map<void*, size_t> overflow_;     // taken outside the slab
-  size_t overflow_bytes_ = 0;
+  bool is_trial_ = false;
+  std::map<void*, size_t> tried_;        // taken outside the slab during a trial
+  std::multimap<size_t, void*> spare_;   // bytes → what the trial has given back
+  size_t overflow_bytes_ = 0;            // overflow, tried and spare
   size_t overflow_peak_ = 0;             // since the slab was last sized
   size_t peak_bytes_ = 0;
   uint64_t changes_ = 0;

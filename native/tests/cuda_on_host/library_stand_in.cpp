@@ -1,11 +1,14 @@
 // Plain loops in place of cuBLAS and cuDNN, with their conventions: convolutions whose operands are all of one type.
-// What the backend does around the libraries runs on them. They are there when the engine "cudnn" is asked for, so
-// that "auto" stays with the kernels.
+// What the backend does around the libraries runs on them. They are there when the engine "cudnn" is asked for; "auto"
+// stays with the kernels unless a test wants otherwise (library_stand_in.h).
 #include <initializer_list>
 #include <type_traits>
 #include <vector>
 
+#include "backend/cuda/runtime.h"
 #include "backend/cuda/vendor_engine.h"
+#include "cuda_on_host/library_stand_in.h"
+#include "cuda_on_host/runtime_state.h"
 
 namespace layerwise::cuda {
 
@@ -51,10 +54,13 @@ class Sums {
 
 class StandIn final : public VendorEngine {
  public:
+  explicit StandIn(cudaStream_t stream) : stream_(stream) {}
+
   std::string versions() const override { return "loops in place of cublas and cudnn"; }
 
   void multiply(const MatrixProduct& p) override {
-    with_storage(p.factors, [&](auto* typed) {
+    tell_test(true);
+    give(p.factors, [=](auto* typed) {
       const auto* const a = static_cast<decltype(typed)>(const_cast<void*>(p.a));
       const auto* const b = static_cast<decltype(typed)>(const_cast<void*>(p.b));
       Sums c(p.c);
@@ -69,8 +75,9 @@ class StandIn final : public VendorEngine {
 
   bool convolve(const Convolution& geometry, const Tensor& x, const Tensor& weight, const Tensor& bias,
                 const Tensor& y) override {
+    tell_test(false);
     require_one_type({x, weight, y, bias ? bias : y});
-    with_storage(x.type, [&](auto* typed) {
+    give(x.type, [=](auto* typed) {
       using T = std::remove_pointer_t<decltype(typed)>;
       Sums sums(y);
       if (bias)
@@ -88,8 +95,9 @@ class StandIn final : public VendorEngine {
 
   bool convolve_weight_gradient(const Convolution& geometry, const Tensor& x, const Tensor& d_y,
                                 const Tensor& d_weight) override {
+    tell_test(false);
     require_one_type({x, d_y, d_weight});
-    with_storage(x.type, [&](auto* typed) {
+    give(x.type, [=](auto* typed) {
       using T = std::remove_pointer_t<decltype(typed)>;
       Sums sums(d_weight);
       for_each_tap(geometry, x.shape, d_y.shape, [&](auto n, auto oh, auto ow, auto kh, auto kw, auto h, auto w) {
@@ -105,8 +113,9 @@ class StandIn final : public VendorEngine {
 
   bool convolve_data_gradient(const Convolution& geometry, const Tensor& d_y, const Tensor& weight,
                               const Tensor& d_x) override {
+    tell_test(false);
     require_one_type({d_y, weight, d_x});
-    with_storage(d_y.type, [&](auto* typed) {
+    give(d_y.type, [=](auto* typed) {
       using T = std::remove_pointer_t<decltype(typed)>;
       Sums sums(d_x);
       for_each_tap(geometry, d_x.shape, d_y.shape, [&](auto n, auto oh, auto ow, auto kh, auto kw, auto h, auto w) {
@@ -121,16 +130,28 @@ class StandIn final : public VendorEngine {
   }
 
  private:
+  /// As the libraries do it: in the order of the stream, or recorded where that is captured.
+  template <class Body>
+  void give(DataType type, const Body& body) const {
+    check(cuda_on_host::submit(stream_, [type, body] { with_storage(type, body); }), "calling a library");
+  }
+
+  static void tell_test(bool is_product) {
+    if (cuda_on_host::library_stand_in.before) cuda_on_host::library_stand_in.before(is_product);
+  }
   static void require_one_type(std::initializer_list<Tensor> operands) {
     for (const Tensor& operand : operands)
       require(operand.type == operands.begin()->type, "cuDNN takes convolutions whose operands are all of one type");
   }
+
+  cudaStream_t stream_;
 };
 
 }  // namespace
 
-OpenedVendorEngine open_vendor_engine(cudaStream_t, Arena&, bool, const std::string& engine) {
-  if (engine == "cudnn") return {std::make_unique<StandIn>(), {}};
+OpenedVendorEngine open_vendor_engine(cudaStream_t stream, Arena&, bool, const std::string& engine) {
+  const bool is_there = engine == "cudnn" || (engine == "auto" && cuda_on_host::library_stand_in.under_auto);
+  if (is_there) return {std::make_unique<StandIn>(stream), {}};
   return {nullptr, "the device cuda-on-host has loops in place of cuBLAS and cuDNN for the engine 'cudnn' only"};
 }
 

@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <vector>
 
 #include "cuda_on_host/keywords.h"
 
@@ -48,7 +50,10 @@ enum cudaStreamCaptureStatus {
   cudaStreamCaptureStatusActive = 1,
   cudaStreamCaptureStatusInvalidated = 2
 };
-enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
+enum cudaFuncAttribute {
+  cudaFuncAttributeMaxDynamicSharedMemorySize = 8,
+  cudaFuncAttributePreferredSharedMemoryCarveout = 9
+};
 
 constexpr unsigned cudaStreamDefault = 0, cudaStreamNonBlocking = 1;
 constexpr unsigned cudaEventDefault = 0, cudaEventDisableTiming = 2;
@@ -143,6 +148,28 @@ namespace layerwise::cuda_on_host {
 
 /// How much device memory there is; at first LAYERWISE_CUDA_ON_HOST_MEMORY bytes, or 64 GiB.
 void set_device_memory(size_t bytes);
+
+/// How many multiprocessors the device says it has, 1 or more; at first LAYERWISE_CUDA_ON_HOST_MULTIPROCESSORS, or 4:
+/// few, so that grids sized by it stay small. Backends ask when they are made.
+void set_multiprocessors(int count);
+
+/// Lets the next call of a function of the runtime fail: cudaStreamBeginCapture, cudaStreamEndCapture,
+/// cudaGraphInstantiate, cudaGraphLaunch or cudaStreamSynchronize, which does nothing else then. What
+/// LAYERWISE_CUDA_ON_HOST_FAILS names fails once with cudaErrorMemoryAllocation.
+void fail_next_call(const char* function, cudaError_t error);
+
+/// Blocks of the kernel that one multiprocessor holds at a time by what their shared memory takes of the part of its
+/// memory that the kernel has asked for (cudaFuncAttributePreferredSharedMemoryCarveout), in percent, or has by
+/// default: of 228 KiB as much as the block itself needs, to the next of 0, 8, 16, 32, 64, 100, 132, 164, 196, 228 KiB.
+int resident_blocks(const void* kernel, size_t dynamic_shared_bytes);
+/// What was launched so far, by kernel: how often, with how much dynamic shared memory at most.
+struct LaunchedKernel {
+  const char* name;
+  const void* kernel;
+  int64_t launches;
+  size_t dynamic_shared_bytes;
+};
+std::vector<LaunchedKernel> launched_kernels();
 
 /// Forgets the errors that CUDA would not forget before the process ends: writes next to an allocation.
 void forget_sticky_error();

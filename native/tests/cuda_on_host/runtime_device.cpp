@@ -1,7 +1,10 @@
 // Errors, versions, the device and the limits of its kernels.
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <string>
 
 #include "cuda_on_host/execution.h"
 #include "cuda_on_host/launch.h"
@@ -14,14 +17,45 @@ namespace {
 thread_local cudaError_t last_error = cudaSuccess;
 cudaError_t sticky = cudaSuccess;
 
+struct Kernel {
+  const char* name = "";
+  size_t shared_limit = most_shared_bytes_by_default;
+  int carveout = -1;              // percent; −1: none was asked for
+  int64_t launches = 0;
+  size_t most_shared_bytes = 0;   // it was launched with
+};
 std::mutex kernels_mutex;
-std::map<const void*, size_t> dynamic_shared_limit;  // per kernel, where it was raised
+std::map<const void*, Kernel> kernels;
 
 size_t shared_limit(const void* kernel) {
   const std::lock_guard<std::mutex> lock(kernels_mutex);
-  const auto found = dynamic_shared_limit.find(kernel);
-  return found == dynamic_shared_limit.end() ? most_shared_bytes_by_default : found->second;
+  return kernels[kernel].shared_limit;
 }
+
+/// A kernel is loaded when it is launched for the first time, which may not be while a stream is captured.
+cudaError_t load(const Grid& grid, const void* address) {
+  bool is_new;
+  {
+    const std::lock_guard<std::mutex> lock(kernels_mutex);
+    Kernel& kernel = kernels[address];
+    is_new = kernel.launches++ == 0;
+    kernel.name = grid.kernel;
+    kernel.most_shared_bytes = std::max(kernel.most_shared_bytes, grid.shared_bytes);
+  }
+  return is_new ? forbidden_in_capture() : cudaSuccess;
+}
+
+std::mutex failures_mutex;
+std::map<std::string, cudaError_t> failures = [] {
+  std::map<std::string, cudaError_t> wanted;
+  if (const char* function = std::getenv("LAYERWISE_CUDA_ON_HOST_FAILS")) wanted[function] = cudaErrorMemoryAllocation;
+  return wanted;
+}();
+
+int multiprocessors = [] {
+  const char* const wanted = std::getenv("LAYERWISE_CUDA_ON_HOST_MULTIPROCESSORS");
+  return wanted != nullptr ? std::max(std::atoi(wanted), 1) : 4;
+}();
 
 cudaError_t check_configuration(const Grid& grid, const void* kernel) {
   const dim3& block = grid.block;
@@ -47,10 +81,48 @@ cudaError_t report_sticky(cudaError_t error) {
 
 cudaError_t sticky_error() { return sticky; }
 
+void set_multiprocessors(int count) { multiprocessors = count; }
+
+void fail_next_call(const char* function, cudaError_t error) {
+  const std::lock_guard<std::mutex> lock(failures_mutex);
+  failures[function] = error;
+}
+
+cudaError_t wanted_failure(const char* function) {
+  const std::lock_guard<std::mutex> lock(failures_mutex);
+  const auto found = failures.find(function);
+  if (found == failures.end()) return cudaSuccess;
+  const cudaError_t error = found->second;
+  failures.erase(found);
+  return report(error);
+}
+
+int resident_blocks(const void* kernel, size_t dynamic_shared_bytes) {
+  constexpr size_t reserved = 1024;  // per block, by CUDA
+  const size_t block = dynamic_shared_bytes + reserved;
+  size_t wanted = block;
+  {
+    const std::lock_guard<std::mutex> lock(kernels_mutex);
+    if (kernels[kernel].carveout >= 0)
+      wanted = std::max(block, (most_shared_bytes + reserved) * static_cast<size_t>(kernels[kernel].carveout) / 100);
+  }
+  for (const size_t kibibytes : {8, 16, 32, 64, 100, 132, 164, 196, 228})
+    if (wanted <= kibibytes << 10) return static_cast<int>((kibibytes << 10) / block);
+  return 0;
+}
+
+std::vector<LaunchedKernel> launched_kernels() {
+  const std::lock_guard<std::mutex> lock(kernels_mutex);
+  std::vector<LaunchedKernel> all;
+  for (const auto& [address, kernel] : kernels)
+    if (kernel.launches > 0) all.push_back({kernel.name, address, kernel.launches, kernel.most_shared_bytes});
+  return all;
+}
+
 void forget_sticky_error() { sticky = last_error = cudaSuccess; }
 
 void launch_grid(Grid grid, const void* kernel, cudaStream_t stream) {
-  if (report(check_configuration(grid, kernel)) != cudaSuccess) return;
+  if (report(check_configuration(grid, kernel)) != cudaSuccess || load(grid, kernel) != cudaSuccess) return;
   submit(stream, [grid = std::move(grid)] { run_grid(grid); });
 }
 
@@ -140,7 +212,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->maxThreadsPerBlock = most_threads_per_block;
   properties->maxThreadsPerMultiProcessor = 2048;
   properties->major = 9;
-  properties->multiProcessorCount = 4;  // few, so that grids sized by it stay small
+  properties->multiProcessorCount = multiprocessors;
   properties->l2CacheSize = 50 << 20;
   return cudaSuccess;
 }
@@ -151,11 +223,14 @@ cudaError_t cudaDeviceSynchronize() {
 }
 
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
-  if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize || value < 0 ||
-      static_cast<size_t>(value) > most_shared_bytes)
-    return report(cudaErrorInvalidValue);
+  const bool is_carveout = attribute == cudaFuncAttributePreferredSharedMemoryCarveout;
+  const int least = is_carveout ? -1 : 0, most = is_carveout ? 100 : static_cast<int>(most_shared_bytes);
+  if (value < least || value > most) return report(cudaErrorInvalidValue);
   const std::lock_guard<std::mutex> lock(kernels_mutex);
-  dynamic_shared_limit[kernel] = static_cast<size_t>(value);
+  if (is_carveout)
+    kernels[kernel].carveout = value;
+  else
+    kernels[kernel].shared_limit = static_cast<size_t>(value);
   return cudaSuccess;
 }
 

@@ -30,6 +30,9 @@ cudaError_t report_sticky(cudaError_t error);
 /// The error that makes every call fail, or success.
 cudaError_t sticky_error();
 
+/// The error that fail_next_call wants of this call of the function; success where it wants none.
+cudaError_t wanted_failure(const char* function);
+
 /// Does the work now, or records it where the stream captures.
 cudaError_t submit(cudaStream_t stream, std::function<void()> work);
 

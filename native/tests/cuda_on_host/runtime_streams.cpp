@@ -70,6 +70,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   if (sticky_error() != cudaSuccess) return sticky_error();
+  if (const cudaError_t error = wanted_failure("cudaStreamSynchronize")) return error;
   if (stream == nullptr || !stream->captures) return cudaSuccess;
   stream->invalidated = true;
   return report(cudaErrorStreamCaptureUnsupported);
@@ -104,6 +105,7 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEve
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
+  if (const cudaError_t error = wanted_failure("cudaStreamBeginCapture")) return error;
   if (stream == nullptr) return report(cudaErrorStreamCaptureUnsupported);
   if (stream->captures) return report(cudaErrorInvalidValue);
   stream->captures = true;
@@ -117,6 +119,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   *graph = nullptr;
   if (stream == nullptr || !stream->captures) return report(cudaErrorInvalidValue);
   stream->captures = false;
+  if (const cudaError_t error = wanted_failure("cudaStreamEndCapture")) return error;
   if (stream->invalidated) return report(cudaErrorStreamCaptureInvalidated);
   *graph = std::make_unique<CUgraph_st>(std::move(stream->recorded)).release();
   return cudaSuccess;
@@ -130,11 +133,14 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* 
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
+  *executable = nullptr;
+  if (const cudaError_t error = wanted_failure("cudaGraphInstantiate")) return error;
   *executable = std::make_unique<CUgraphExec_st>(CUgraphExec_st{graph->nodes}).release();
   return cudaSuccess;
 }
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+  if (const cudaError_t error = wanted_failure("cudaGraphLaunch")) return error;
   return submit(stream, [nodes = executable->nodes] { run_nodes(nodes); });
 }
 

@@ -12,6 +12,11 @@ namespace layerwise {
 
 namespace {
 
+/// A place in the stream.
+struct EventMark final : public Mark {
+  const cuda::Event event = cuda::make_timing_event();
+};
+
 class CudaBackend final : public Backend {
  public:
   CudaBackend(const std::string& name, const cudaDeviceProp& properties, const DeviceOptions& options)
@@ -27,9 +32,13 @@ class CudaBackend final : public Backend {
                 reinterpret_cast<unsigned*>(static_cast<char*>(state_.get()) + ticket_offset),
                 options.precision == Precision::f32 ? DataType::float32 : DataType::bfloat16,
                 properties.multiProcessorCount,
+                static_cast<int>(properties.sharedMemPerMultiprocessor),
                 options.tf32,
                 engines_} {
     fill_zero(state_.get(), state_bytes);
+    // Loads the kernel that is otherwise launched only while a step is recorded, when nothing may be loaded.
+    const StepState none{};
+    cuda::write_bytes(stream_.get(), state_.get(), &none, sizeof none);
   }
 
   ~CudaBackend() override { cudaStreamSynchronize(stream_.get()); }
@@ -41,7 +50,7 @@ class CudaBackend final : public Backend {
   std::string engine_choices() const override { return cuda::to_text(engines_.choice.choices()); }
 
   void* allocate(size_t bytes) override {
-    if (engines_.is_recording)
+    if (is_recording())
       fail(ErrorKind::invalid_state, "a step that is being recorded needs memory that an earlier one did not");
     return cuda::make_device_memory(bytes).release();
   }
@@ -51,33 +60,49 @@ class CudaBackend final : public Backend {
     cuda::check(cudaMemsetAsync(data, 0, bytes, stream_.get()), "clearing memory");
   }
   void copy_to_device(void* device, const void* host, size_t bytes) override {
-    if (engines_.is_recording) {
+    if (is_recording()) {
       cuda::write_bytes(stream_.get(), device, host, bytes);
     } else {
       staging_.copy(device, host, bytes);
     }
   }
   void copy_to_host(void* host, const void* device, size_t bytes) override {
-    if (engines_.is_recording)
+    if (is_recording())
       fail(ErrorKind::invalid_state, "nothing can be read from a device while a step is being recorded");
     cuda::check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream_.get()), "copying to the host");
     cuda::check(cudaStreamSynchronize(stream_.get()), "waiting for the device");
   }
 
   void set_step_state(const StepState& state) override {
-    if (engines_.is_recording) fail(ErrorKind::invalid_state, "the step cannot change while it is being recorded");
+    if (is_recording()) fail(ErrorKind::invalid_state, "the step cannot change while it is being recorded");
+    const bool is_early = engines_.chooses && state.learning_rate > 0 && state.step < warming_up_steps;
+    engines_.phase = is_early ? cuda::Phase::warming_up : cuda::Phase::usual;
     cuda::write_step_state(stream_.get(), static_cast<StepState*>(state_.get()), state);
   }
 
   void synchronize() override { cuda::check(cudaStreamSynchronize(stream_.get()), "waiting for the device"); }
 
-  bool can_record() const override { return true; }
+  std::unique_ptr<Mark> mark() override {
+    auto mark = std::make_unique<EventMark>();
+    cuda::check(cudaEventRecord(mark->event.get(), stream_.get()), "timing an operation");
+    return mark;
+  }
+  double seconds_between(const Mark& begin, const Mark& end) override {
+    const cudaEvent_t last = static_cast<const EventMark&>(end).event.get();
+    cuda::check(cudaEventSynchronize(last), "timing an operation");
+    float milliseconds = 0;
+    cuda::check(cudaEventElapsedTime(&milliseconds, static_cast<const EventMark&>(begin).event.get(), last),
+                "timing an operation");
+    return 1e-3 * static_cast<double>(milliseconds);
+  }
+
+  bool can_record() const override { return engines_.phase != cuda::Phase::warming_up; }
   void begin_recording() override {
     cuda::check(cudaStreamBeginCapture(stream_.get(), cudaStreamCaptureModeThreadLocal), "starting to record a step");
-    engines_.is_recording = true;
+    engines_.phase = cuda::Phase::recording;
   }
   std::unique_ptr<Recording> end_recording() override {
-    engines_.is_recording = false;
+    engines_.phase = cuda::Phase::usual;
     cudaGraph_t graph = nullptr;
     const cudaError_t error = cudaStreamEndCapture(stream_.get(), &graph);
     const cuda::Graph owned(graph);
@@ -106,6 +131,11 @@ class CudaBackend final : public Backend {
  private:
   static constexpr size_t ticket_offset = (sizeof(StepState) + 63) / 64 * 64;
   static constexpr size_t state_bytes = ticket_offset + 64;
+  /// Of a run that chooses engines by timing: one that learns how much memory it needs, one that gets it, and one in
+  /// which all of it is there. Then engines are timed.
+  static constexpr uint64_t warming_up_steps = 3;
+
+  bool is_recording() const { return engines_.phase == cuda::Phase::recording; }
 
   const std::string name_;
   const cuda::Stream stream_;

@@ -11,16 +11,36 @@ namespace layerwise::cuda {
 
 namespace {
 
-double milliseconds(cudaStream_t stream, const std::function<void()>& work) {
-  const Event begin = make_timing_event(), end = make_timing_event();
-  check(cudaEventRecord(begin.get(), stream), "timing an operation");
-  work();
-  check(cudaEventRecord(end.get(), stream), "timing an operation");
-  check(cudaEventSynchronize(end.get()), "timing an operation");
-  float elapsed = 0;
-  check(cudaEventElapsedTime(&elapsed, begin.get(), end.get()), "timing an operation");
-  return elapsed;
-}
+class CudaTrials final : public TrialDevice {
+ public:
+  CudaTrials(cudaStream_t stream, Arena& arena) : stream_(stream), arena_(arena) {}
+
+  void set_up(const std::function<void()>& trials) override {
+    const Arena::Trial set_aside(arena_);
+    trials();
+  }
+
+  double milliseconds(const std::function<void()>& work, int runs) override {
+    const Event begin = make_timing_event(), end = make_timing_event();
+    check(cudaStreamSynchronize(stream_), "timing an operation");
+    check(cudaEventRecord(begin.get(), stream_), "timing an operation");
+    for (int run = 0; run < runs; ++run) work();
+    check(cudaEventRecord(end.get(), stream_), "timing an operation");
+    check(cudaEventSynchronize(end.get()), "timing an operation");
+    float elapsed = 0;
+    check(cudaEventElapsedTime(&elapsed, begin.get(), end.get()), "timing an operation");
+    return elapsed;
+  }
+
+  bool works() override {
+    cudaGetLastError();  // of the call that failed
+    return cudaStreamSynchronize(stream_) == cudaSuccess;
+  }
+
+ private:
+  cudaStream_t stream_;
+  Arena& arena_;
+};
 
 bool needs_libraries(const EngineChoices& choices) {
   return std::any_of(choices.begin(), choices.end(), [](const auto& choice) { return choice.second != "fused"; });
@@ -41,12 +61,16 @@ Engines open_engines(cudaStream_t stream, Arena& arena, const DeviceOptions& opt
     fail(ErrorKind::device_unavailable, "the run was started with cuBLAS and cuDNN, and ", opened.missing);
   std::optional<EngineCache> cache;
   if (opened.engine != nullptr && options.engine == "auto") {
-    const std::filesystem::path file = EngineCache::file_of(device + " " + opened.engine->versions());
+    const std::filesystem::path file =
+        EngineCache::file_of(device + " " + opened.engine->versions() + " kernels " + kernel_revision());
     if (!file.empty()) cache.emplace(file);
   }
+  const bool chooses = opened.engine != nullptr && options.engine == "auto";
   return {std::move(opened.engine),
-          EngineChoice(options.engine, std::move(given), std::move(cache),
-                       [stream](const std::function<void()>& work) { return milliseconds(stream, work); })};
+          EngineChoice(options.engine, std::move(given), std::move(cache), std::make_unique<CudaTrials>(stream, arena)),
+          chooses};
 }
+
+const char* kernel_revision() { return LAYERWISE_KERNEL_REVISION; }
 
 }  // namespace layerwise::cuda

@@ -12,7 +12,8 @@ namespace layerwise::cuda {
 struct Engines {
   std::unique_ptr<VendorEngine> vendor;  // or null
   EngineChoice choice;
-  bool is_recording = false;
+  bool chooses;  // by timing
+  Phase phase = Phase::usual;
 
   /// Does an operation by the fused kernels, or by `library` ("cublas", "cudnn") where there are libraries.
   template <class Fused, class ByLibrary>
@@ -22,7 +23,7 @@ struct Engines {
                                             return true;
                                           }}};
     if (vendor != nullptr) candidates.push_back({library, [&] { return by_library(*vendor); }});
-    choice.run(operation, candidates, !is_recording);
+    choice.run(operation, candidates, phase);
   }
 };
 
@@ -30,5 +31,8 @@ struct Engines {
 /// Throws Error(device_unavailable) where libraries are asked for, or were used by the run that the options'
 /// choices come from, and are not there.
 Engines open_engines(cudaStream_t stream, Arena& arena, const DeviceOptions& options, const std::string& device);
+
+/// A name for the sources that kernels are made of: what was found out with others may not hold.
+const char* kernel_revision();
 
 }  // namespace layerwise::cuda

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "backend/cuda/epilogues.cuh"
 #include "backend/cuda/implicit_gemm.cuh"
 #include "backend/cuda/operations.h"
 
@@ -61,12 +62,24 @@ inline int as_int(int64_t count) {
   return static_cast<int>(count);
 }
 
+/// Percent of a multiprocessor's shared memory, `all` bytes, that so many blocks with `each` take. The rest serves as
+/// cache. Where nothing is asked for, CUDA decides, and need not leave room for more than one block.
+constexpr int shared_memory_carveout(int blocks, int each, int all) {
+  constexpr int reserved = 1024;  // per block, by CUDA
+  const int64_t wanted = int64_t{blocks} * (each + reserved);
+  return wanted >= all ? 100 : static_cast<int>((100 * wanted + all - 1) / all);
+}
+
 template <class Gemm>
 void launch_gemm(const Device& device, const GemmPlan& plan, const typename Gemm::Arguments& arguments) {
   if (Gemm::shared_bytes > 48 << 10)
     check(cudaFuncSetAttribute(implicit_gemm_kernel<Gemm>, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                Gemm::shared_bytes),
           "reserving shared memory for a matrix product");
+  check(cudaFuncSetAttribute(implicit_gemm_kernel<Gemm>, cudaFuncAttributePreferredSharedMemoryCarveout,
+                             shared_memory_carveout(Gemm::blocks_per_multiprocessor, Gemm::shared_bytes,
+                                                    device.shared_bytes)),
+        "reserving shared memory for a matrix product");
   const dim3 grid(static_cast<unsigned>(plan.row_tiles * plan.column_tiles), 1, static_cast<unsigned>(plan.pieces));
   LAYERWISE_LAUNCH(implicit_gemm_kernel<Gemm>, grid, Gemm::Block::threads, Gemm::shared_bytes, device.stream,
                    arguments);

@@ -20,6 +20,7 @@ struct Device {
   unsigned* ticket;           // device memory, 0 between kernels: for "the last block of the grid does …"
   DataType activation_type;   // float32 or bfloat16
   int multiprocessors;
+  int shared_bytes;           // of one multiprocessor, its blocks together
   bool tensor_float32;        // float32 products may be rounded to tf32
   Engines& engines;           // who does the large products
 };

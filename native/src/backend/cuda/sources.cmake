@@ -8,6 +8,21 @@ set(layerwise_cuda_host_sources
   ${CMAKE_CURRENT_LIST_DIR}/recording.cpp
   ${CMAKE_CURRENT_LIST_DIR}/runtime.cpp
   ${CMAKE_CURRENT_LIST_DIR}/staging.cpp)
+# What engine choices depend on beside the card and the libraries, for engines.cpp: a hash of all sources that kernels
+# are made of. CMake runs again when one of them changes.
+file(GLOB layerwise_kernel_files CONFIGURE_DEPENDS
+  ${CMAKE_CURRENT_LIST_DIR}/*.cu ${CMAKE_CURRENT_LIST_DIR}/*.cuh ${CMAKE_CURRENT_LIST_DIR}/*.h
+  ${CMAKE_CURRENT_LIST_DIR}/../../core/*.h)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${layerwise_kernel_files})
+set(layerwise_kernel_hashes "")
+foreach(file IN LISTS layerwise_kernel_files)
+  file(SHA256 ${file} hash)
+  string(APPEND layerwise_kernel_hashes ${hash})
+endforeach()
+string(SHA256 layerwise_kernel_revision "${layerwise_kernel_hashes}")
+string(SUBSTRING ${layerwise_kernel_revision} 0 12 layerwise_kernel_revision)
+set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/engines.cpp PROPERTIES
+  COMPILE_DEFINITIONS LAYERWISE_KERNEL_REVISION="${layerwise_kernel_revision}")
 set(layerwise_cuda_kernel_sources
   ${CMAKE_CURRENT_LIST_DIR}/add_tensor.cu
   ${CMAKE_CURRENT_LIST_DIR}/affine_coefficients.cu

@@ -2,6 +2,7 @@
 
 #include "backend/cuda/cublas.h"
 #include "backend/cuda/cudnn.h"
+#include "core/notice.h"
 
 namespace layerwise::cuda {
 
@@ -35,11 +36,13 @@ class NvidiaEngine final : public VendorEngine {
 
 }  // namespace
 
-OpenedVendorEngine open_vendor_engine(cudaStream_t stream, Arena& arena, bool tensor_float32, const std::string&) {
+OpenedVendorEngine open_vendor_engine(cudaStream_t stream, Arena& arena, bool tensor_float32,
+                                      const std::string& engine) {
   try {
     return {std::make_unique<NvidiaEngine>(stream, arena, tensor_float32), {}};
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::device_unavailable) throw;
+  } catch (const Error& error) {  // whatever it is: the kernels do without them
+    if (engine == "auto" && error.kind() != ErrorKind::device_unavailable)
+      notice(std::string("cuBLAS and cuDNN are left out: ") + error.what());
     return {nullptr, error.what()};
   }
 }

@@ -40,7 +40,7 @@ class VendorEngine {
                                       const Tensor& d_x) = 0;
 };
 
-/// The engine, or why there is none.
+/// The engine, or why there is none: libraries that are missing, or that fail to start.
 struct OpenedVendorEngine {
   std::unique_ptr<VendorEngine> engine;
   std::string missing;  // a sentence without its full stop

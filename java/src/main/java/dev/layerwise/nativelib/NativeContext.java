@@ -150,28 +150,32 @@ public final class NativeContext implements AutoCloseable {
   }
 
   /**
-   * Does a step, or lets the device replay one of its kind that it has recorded.
+   * Does a step, or lets the device replay one of its kind that it has recorded. Where it fails to record one, the step
+   * is done once more, without that.
    *
    * @param kind steps of one kind do the same calls on tensors of the same shapes; the batch size, say
-   * @param body those calls; it reads nothing back from the device
+   * @param body those calls; it reads nothing back from the device and may be run twice
    */
   public void step(long kind, Runnable body) {
     synchronized (lock) {
       int[] replayed = new int[1];
-      check(LayerwiseApi.layerwise_context_begin_step(pointer(), kind, replayed));
-      if (replayed[0] != 0) {
-        return;
-      }
-      boolean done = false;
-      try {
-        body.run();
-        done = true;
-      } finally {
-        if (!done && !closed) {
-          LayerwiseApi.layerwise_context_cancel_step(pointer);
+      int[] again = new int[1];
+      do {
+        check(LayerwiseApi.layerwise_context_begin_step(pointer(), kind, replayed));
+        if (replayed[0] != 0) {
+          return;
         }
-      }
-      check(LayerwiseApi.layerwise_context_end_step(pointer()));
+        try {
+          body.run();
+        } catch (RuntimeException | Error e) {
+          again[0] = closed ? 0 : LayerwiseApi.layerwise_context_cancel_step(pointer);
+          if (again[0] == 0) {
+            throw e;
+          }
+          continue;
+        }
+        check(LayerwiseApi.layerwise_context_end_step(pointer(), again));
+      } while (again[0] != 0);
     }
   }
 

@@ -1,0 +1,120 @@
+// Which tiles and how many pieces the implicit GEMM takes, on GPUs of several sizes, and that the table of cases reaches
+// them.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/cuda/cuda_backend.h"
+#include "backend/cuda/engines.h"
+#include "backend/cuda/implicit_gemm_launch.h"
+#include "cuda_on_host/runtime_api.h"
+#include "operation_cases.h"
+
+namespace layerwise::test {
+
+namespace {
+
+constexpr size_t large_tile_bytes = size_t{64} << 10;  // of shared memory, at least; small tiles take half of it
+
+/// A product of vgg8b at batch 128: rows, columns, depth, and whether the sum may be divided.
+struct Product {
+  const char* what;
+  int64_t rows, columns, depth;
+  bool pieces;
+};
+const std::vector<Product> products = {
+    {"forward 128 to 256, 32x32", 128 * 1024, 256, 9 * 128, false},
+    {"forward 256 to 512, 16x16", 128 * 256, 512, 9 * 256, false},
+    {"data gradient of 512, 8x8", 128 * 64, 512, 9 * 512, false},
+    {"weight gradient 128 to 256, 32x32", 256, 9 * 128, 128 * 1024, true},
+    {"weight gradient 512 to 512, 8x8", 512, 9 * 512, 128 * 64, true},
+};
+
+int64_t large_tile_launches() {
+  int64_t launches = 0;
+  for (const cuda_on_host::LaunchedKernel& kernel : cuda_on_host::launched_kernels())
+    if (kernel.dynamic_shared_bytes >= large_tile_bytes) launches += kernel.launches;
+  return launches;
+}
+
+std::unique_ptr<Backend> make_backend(Precision precision) {
+  DeviceOptions options;
+  options.precision = precision;
+  options.engine = "fused";
+  return make_cuda_backend("cuda-on-host", options);
+}
+
+}  // namespace
+
+TEST(GemmPlan, takes_large_tiles_for_the_products_of_training) {
+  const std::unique_ptr<Backend> owner = make_backend(Precision::bf16);
+  DeviceOptions fused;
+  fused.engine = "fused";
+  for (const int multiprocessors : {114, 132, 144}) {
+    cuda::Engines engines = cuda::open_engines(nullptr, owner->arena(), fused, "none");
+    const cuda::Device device{owner->arena(), nullptr,        nullptr, nullptr, DataType::bfloat16,
+                              multiprocessors, 228 << 10, false,   engines};
+    for (const Product& p : products) {
+      const cuda::GemmPlan plan = cuda::plan_gemm<Bfloat16>(device, p.rows, p.columns, p.depth, true, p.pieces);
+      EXPECT_TRUE(plan.large) << p.what << " on " << multiprocessors;
+      EXPECT_EQ(plan.pieces, (plan.depth_tiles + plan.depth_tiles_per_piece - 1) / plan.depth_tiles_per_piece);
+      EXPECT_TRUE(p.pieces || plan.pieces == 1);
+      const int64_t blocks = plan.row_tiles * plan.column_tiles * plan.pieces;
+      EXPECT_GE(blocks, multiprocessors) << p.what << " leaves multiprocessors without work";
+    }
+  }
+}
+
+TEST(GemmPlan, that_is_for_132_multiprocessors_is_reached_by_the_table_of_cases) {
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+    cuda_on_host::set_multiprocessors(132);
+    const std::unique_ptr<Backend> backend = make_backend(precision);
+    cuda_on_host::set_multiprocessors(4);
+    backend->enter();
+    for (const OperationCase& operation : many_tile_cases()) {
+      const int64_t before = large_tile_launches();
+      Operands operands(*backend, 1, backend->activation_type());
+      operation.run(operands);
+      EXPECT_GT(large_tile_launches(), before) << operation.name;
+    }
+  }
+}
+
+/// Each multiprocessor's shared memory must have room for as many blocks as its registers have: two of large tiles.
+TEST(GemmPlan, leaves_room_for_all_resident_blocks_in_shared_memory) {
+  const std::unique_ptr<Backend> backend = make_backend(Precision::bf16);
+  backend->enter();
+  std::map<const void*, int64_t> before;  // other tests of this process launch kernels of other kinds
+  for (const cuda_on_host::LaunchedKernel& kernel : cuda_on_host::launched_kernels())
+    before[kernel.kernel] = kernel.launches;
+  for (const OperationCase& operation : operation_cases()) {
+    if (operation.name.find("tiles") == std::string::npos) continue;
+    Operands operands(*backend, 1, DataType::bfloat16);
+    operation.run(operands);
+  }
+  int large = 0;
+  for (const cuda_on_host::LaunchedKernel& kernel : cuda_on_host::launched_kernels()) {
+    const bool is_product = std::string(kernel.name).find("implicit_gemm") != std::string::npos;
+    if (!is_product || kernel.launches == before[kernel.kernel]) continue;
+    EXPECT_GE(cuda_on_host::resident_blocks(kernel.kernel, kernel.dynamic_shared_bytes), 2);
+    large += kernel.dynamic_shared_bytes >= large_tile_bytes ? 1 : 0;
+  }
+  EXPECT_GE(large, 2);
+}
+
+TEST(GemmPlan, asks_for_the_shared_memory_of_its_blocks) {
+  EXPECT_EQ(cuda::shared_memory_carveout(2, 67584, 228 << 10), 59);
+  EXPECT_EQ(cuda::shared_memory_carveout(4, 100 << 10, 228 << 10), 100);
+  EXPECT_EQ(cuda::shared_memory_carveout(1, 0, 228 << 10), 1);
+}
+
+TEST(KernelRevision, is_twelve_hexadecimal_digits) {
+  const std::string revision = cuda::kernel_revision();
+  EXPECT_EQ(revision.size(), 12u);
+  EXPECT_EQ(revision.find_first_not_of("0123456789abcdef"), std::string::npos);
+}
+
+}  // namespace layerwise::test

@@ -1,0 +1,195 @@
+// Steps that a device records and replays, what happens where it cannot, and when engines are chosen.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "backend/cuda/cuda_backend.h"
+#include "block_support.h"
+#include "cuda_on_host/library_stand_in.h"
+#include "cuda_on_host/runtime_api.h"
+
+namespace layerwise::testing {
+
+namespace {
+
+/// A run of one block on the device, counting how often a step is done and how often it is replayed.
+class Training {
+ public:
+  explicit Training(const std::string& engine = "fused") {
+    DeviceOptions options;
+    options.engine = engine;
+    options.precision = Precision::f32;
+    context = std::make_shared<Context>(make_cuda_backend("cuda-on-host", options), 7);
+    block = std::make_unique<LocalBlock>(context, small_convolution_block());
+  }
+
+  /// As NativeContext.step does it.
+  void step(const std::function<void()>& before_end = [] {}) {
+    context->set_step(next_++, 1e-2);
+    for (bool again = true; again;) {
+      if (context->begin_step(0)) {
+        ++replayed;
+        return;
+      }
+      ++done;
+      try {
+        const Batch batch(context, {4, 8, 8, 2}, 3);
+        block->train_step(*batch.x, batch.labels, {}, nullptr);
+        before_end();
+      } catch (const Error&) {
+        again = context->cancel_step();
+        if (!again) throw;
+        continue;
+      }
+      again = context->end_step();
+    }
+  }
+
+  std::shared_ptr<Context> context;
+  std::unique_ptr<LocalBlock> block;
+  int done = 0, replayed = 0;
+
+ private:
+  uint64_t next_ = 0;
+};
+
+class LibrariesUnderAuto : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const char* const cache = std::getenv("XDG_CACHE_HOME");
+    had_cache_ = cache != nullptr;
+    if (had_cache_) cache_ = cache;
+    setenv("XDG_CACHE_HOME", ::testing::TempDir().c_str(), 1);
+    std::filesystem::remove_all(::testing::TempDir() + "/layerwise");
+    cuda_on_host::library_stand_in.under_auto = true;
+  }
+  void TearDown() override {
+    cuda_on_host::library_stand_in = {};
+    if (had_cache_)
+      setenv("XDG_CACHE_HOME", cache_.c_str(), 1);
+    else
+      unsetenv("XDG_CACHE_HOME");
+  }
+
+ private:
+  bool had_cache_ = false;
+  std::string cache_;
+};
+
+}  // namespace
+
+TEST(RecordedStep, is_replayed_with_the_same_results) {
+  for (const char* engine : {"fused", "cudnn"}) {
+    Training recorded(engine), eager(engine);
+    ::testing::internal::CaptureStderr();
+    cuda_on_host::fail_next_call("cudaStreamBeginCapture", cudaErrorMemoryAllocation);
+    for (int i = 0; i < 8; ++i) eager.step();
+    ::testing::internal::GetCapturedStderr();
+    for (int i = 0; i < 8; ++i) recorded.step();
+    EXPECT_EQ(eager.replayed, 0);
+    EXPECT_GE(recorded.replayed, 3);
+    EXPECT_EQ(tensors_of(*recorded.block), tensors_of(*eager.block)) << engine;
+    const auto a = recorded.block->read_metrics(), b = eager.block->read_metrics();
+    EXPECT_EQ(a.samples, 8 * 4);
+    EXPECT_EQ(a.samples, b.samples);
+    EXPECT_EQ(a.similarity_loss, b.similarity_loss);
+  }
+}
+
+/// Whatever of it fails, the run goes on without recordings, with the same results, and says so once.
+TEST(RecordedStep, that_cannot_be_recorded_is_done_eagerly) {
+  Training whole;
+  for (int i = 0; i < 8; ++i) whole.step();
+  for (const char* function :
+       {"cudaStreamBeginCapture", "cudaStreamEndCapture", "cudaGraphInstantiate", "cudaGraphLaunch"}) {
+    Training run;
+    ::testing::internal::CaptureStderr();
+    cuda_on_host::fail_next_call(function, cudaErrorMemoryAllocation);
+    for (int i = 0; i < 8; ++i) run.step();
+    const std::string said = ::testing::internal::GetCapturedStderr();
+    EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << function << ": " << said;
+    EXPECT_EQ(said.find("layerwise: steps are no longer recorded"), 0u) << said;
+    EXPECT_EQ(run.replayed, 0) << function;
+    EXPECT_EQ(tensors_of(*run.block), tensors_of(*whole.block)) << function;
+    EXPECT_EQ(run.block->read_metrics().samples, 8 * 4) << function;
+  }
+}
+
+TEST(RecordedStep, in_which_an_operation_fails_is_done_eagerly) {
+  Training run;
+  bool failed = false;
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i < 8; ++i)
+    run.step([&] {
+      if (run.done != 4 || std::exchange(failed, true)) return;
+      fail(ErrorKind::internal, "only while it is recorded");
+    });
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_TRUE(failed);
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+  EXPECT_EQ(run.block->read_metrics().samples, 8 * 4);
+  EXPECT_EQ(run.done, 9);
+}
+
+TEST(RecordedStep, whose_failure_is_the_callers_own_throws) {
+  Training run;
+  run.step();
+  EXPECT_THROW(run.step([] { fail(ErrorKind::invalid_argument, "a mistake"); }), Error);
+  run.step();
+  EXPECT_EQ(run.done, 3) << "the step after it begins as usual";
+}
+
+TEST_F(LibrariesUnderAuto, are_timed_once_memory_has_its_size_and_before_a_step_is_recorded) {
+  Training run("auto");
+  Training kernels;
+  for (int i = 0; i < 3; ++i) {
+    run.step();
+    kernels.step();
+  }
+  EXPECT_EQ(run.context->backend().engine_choices(), "") << "memory is finding its size";
+  EXPECT_EQ(tensors_of(*run.block), tensors_of(*kernels.block));
+  const uint64_t changes = run.context->backend().arena().changes();
+  int calls = 0;
+  cuda_on_host::library_stand_in.before = [&](bool) {  // so slow that the kernels are taken
+    ++calls;
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  };
+  run.step();
+  EXPECT_EQ(run.context->backend().arena().changes(), changes) << "what was tried and not taken leaves no trace";
+  EXPECT_NE(run.context->backend().engine_choices(), "");
+  EXPECT_EQ(run.context->backend().engine_choices().find("cudnn"), std::string::npos);
+  EXPECT_GT(calls, 5);
+  for (int i = 0; i < 6; ++i) run.step();
+  EXPECT_GE(run.replayed, 3);
+}
+
+TEST_F(LibrariesUnderAuto, that_fail_are_left_out) {
+  Training run("auto");
+  cuda_on_host::library_stand_in.before = [](bool) { fail(ErrorKind::internal, "CUDNN_STATUS_EXECUTION_FAILED"); };
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i < 8; ++i) run.step();
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("layerwise: engine cudnn is left out for 'convolve "), std::string::npos) << said;
+  EXPECT_EQ(run.context->backend().engine_choices().find("cudnn"), std::string::npos);
+  EXPECT_GE(run.replayed, 1);
+}
+
+TEST_F(LibrariesUnderAuto, choose_the_same_way_in_a_run_that_finds_choices_on_disk) {
+  Training first("auto"), second("auto");
+  for (int i = 0; i < 6; ++i) first.step();
+  Training third("auto");
+  for (int i = 0; i < 6; ++i) third.step();
+  EXPECT_EQ(first.context->backend().engine_choices(), third.context->backend().engine_choices());
+  EXPECT_EQ(tensors_of(*first.block), tensors_of(*third.block)) << "the same choices, the same bits";
+}
+
+}  // namespace layerwise::testing
