@@ -1,6 +1,8 @@
 #include "backends_under_test.h"
 
+#ifdef LAYERWISE_CPU
 #include "backend/cpu/cpu_backend.h"
+#endif
 #ifdef LAYERWISE_CUDA_ON_HOST
 #include "backend/cuda/cuda_backend.h"
 #include "cuda_on_host/runtime_api.h"
@@ -15,6 +17,7 @@ namespace layerwise::test {
 
 namespace {
 
+#ifdef LAYERWISE_CPU
 BackendUnderTest cpu(const std::string& name, int threads, Precision precision, const std::string& engine = "auto") {
   DeviceOptions options;
   options.threads = threads;
@@ -22,6 +25,18 @@ BackendUnderTest cpu(const std::string& name, int threads, Precision precision, 
   options.engine = engine;
   return {name, [options] { return make_cpu_backend(options); }};
 }
+
+void add_cpu(std::vector<BackendUnderTest>& backends) {
+  backends.push_back(cpu("cpu_1_thread", 1, Precision::f32));
+  backends.push_back(cpu("cpu_2_threads", 2, Precision::f32));
+  backends.push_back(cpu("cpu_winograd_1_thread", 1, Precision::f32, "winograd"));
+  backends.push_back(cpu("cpu_winograd_2_threads", 2, Precision::f32, "winograd"));
+  if (!cpu_supports_bfloat16()) return;
+  backends.push_back(cpu("cpu_bf16_1_thread", 1, Precision::bf16));
+  backends.push_back(cpu("cpu_bf16_2_threads", 2, Precision::bf16));
+  backends.push_back(cpu("cpu_bf16_winograd", 2, Precision::bf16, "winograd"));
+}
+#endif
 
 #ifdef LAYERWISE_CUDA_ON_HOST
 std::unique_ptr<Backend> make_cuda_on_host(Precision precision, const std::string& engine = "fused") {
@@ -70,16 +85,10 @@ const std::vector<BackendUnderTest>& backends_under_test() {
   static const std::vector<BackendUnderTest> backends = [] {
     std::vector<BackendUnderTest> all = {
         {"reference", make_reference_backend},  // against itself: guards, untouched inputs, unwritten outputs
-        cpu("cpu_1_thread", 1, Precision::f32),
-        cpu("cpu_2_threads", 2, Precision::f32),
-        cpu("cpu_winograd_1_thread", 1, Precision::f32, "winograd"),
-        cpu("cpu_winograd_2_threads", 2, Precision::f32, "winograd"),
     };
-    if (cpu_supports_bfloat16()) {
-      all.push_back(cpu("cpu_bf16_1_thread", 1, Precision::bf16));
-      all.push_back(cpu("cpu_bf16_2_threads", 2, Precision::bf16));
-      all.push_back(cpu("cpu_bf16_winograd", 2, Precision::bf16, "winograd"));
-    }
+#ifdef LAYERWISE_CPU
+    add_cpu(all);
+#endif
 #ifdef LAYERWISE_CUDA_ON_HOST
     all.push_back({"cuda_on_host_f32", [] { return make_cuda_on_host(Precision::f32); }});
     all.push_back({"cuda_on_host_bf16", [] { return make_cuda_on_host(Precision::bf16); }});

@@ -8,10 +8,12 @@ import dev.layerwise.nativelib.NativeBlock;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeTensor;
 import dev.layerwise.nativelib.OperationProfile;
+import java.util.Random;
 import java.util.function.ToDoubleFunction;
 
 /**
- * What a device was seen to do at best, here and now: the floor under an operation's time.
+ * What a device was seen to do at best, here and now: the floor under an operation's time. Measured on random numbers,
+ * by the device's own clock: on zeros a GPU uses less power and is faster than it is in training.
  *
  * @param flopsPerSecond in a large matrix product in the precision of activations
  * @param bytesPerSecond in adding two large arrays
@@ -42,7 +44,7 @@ public record DevicePeaks(double flopsPerSecond, double bytesPerSecond) {
     BlockConfig config =
         BlockConfig.builder("product", BlockKind.LINEAR).input(side, 1, 1).outChannels(side).loss(Loss.NONE).build();
     try (NativeBlock block = context.block(config);
-        NativeTensor x = context.tensor(new float[side * side], side, side, 1, 1)) {
+        NativeTensor x = context.tensor(random(side * side), side, side, 1, 1)) {
       for (int i = 0; i < REPETITIONS; i++) {
         block.evaluate(x, null, null).close();
       }
@@ -51,12 +53,27 @@ public record DevicePeaks(double flopsPerSecond, double bytesPerSecond) {
 
   private static void add(NativeContext context, int elements) {
     int channels = 1 << 12;
-    try (NativeTensor sum = context.tensor(new float[elements], elements / channels, channels, 1, 1);
-        NativeTensor addend = context.tensor(new float[elements], elements / channels, channels, 1, 1)) {
+    float[] values = random(elements);
+    try (NativeTensor sum = context.tensor(values, elements / channels, channels, 1, 1);
+        NativeTensor addend = context.tensor(values, elements / channels, channels, 1, 1)) {
       for (int i = 0; i < REPETITIONS; i++) {
         sum.add(addend);
       }
     }
+  }
+
+  /** Numbers in [-1, 1): some thousand, again and again. The length is a power of two. */
+  private static float[] random(int length) {
+    Random random = new Random(1);
+    float[] values = new float[length];
+    int drawn = Math.min(length, 1 << 16);
+    for (int i = 0; i < drawn; i++) {
+      values[i] = 2 * random.nextFloat() - 1;
+    }
+    for (int filled = drawn; filled < length; filled *= 2) {
+      System.arraycopy(values, 0, values, filled, filled);
+    }
+    return values;
   }
 
   private static double rate(

@@ -1,0 +1,71 @@
+package dev.layerwise.nativelib;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.spi.ToolProvider;
+import org.bytedeco.cuda.presets.cudart;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The project declares for itself what it uses of cuBLAS and cuDNN. JavaCPP's presets were made from NVIDIA's headers: the
+ * numbers must be the same. (The presets' classes are not initialized, as that would load the libraries.)
+ */
+class VendorDeclarationsTest {
+  private static final Path DECLARATIONS = Path.of("../native/src/backend/cuda/nvidia_api.h");
+  private static final Pattern NUMBER = Pattern.compile("\\b(CU(?:BLAS|DNN)_[A-Z0-9_a-z]+) = (-?\\d+)");
+  private static final Pattern FUNCTION =
+      Pattern.compile("^(?:cu\\w+_t|size_t|const char\\*) (cu(?:blas|dnn)\\w+)\\(([^;]*)\\);", Pattern.MULTILINE);
+
+  @Test
+  void numbersAreThoseOfTheHeaders() throws Exception {
+    String presets = disassemble("cublas") + disassemble("cudnn");
+    Map<String, String> declared = new TreeMap<>();
+    Matcher number = NUMBER.matcher(Files.readString(DECLARATIONS));
+    while (number.find()) {
+      declared.put(number.group(1), number.group(2));
+    }
+    assertThat(declared).hasSizeGreaterThan(20).containsEntry("CUDNN_DATA_BFLOAT16", "9");
+    declared.forEach(
+        (name, value) -> assertThat(presets).as(name).contains("final int " + name + " = " + value + ";"));
+  }
+
+  @Test
+  void functionsTakeAsManyArgumentsAsInTheHeaders() throws Exception {
+    String presets = disassemble("cublas") + disassemble("cudnn");
+    int functions = 0;
+    Matcher function = FUNCTION.matcher(Files.readString(DECLARATIONS));
+    while (function.find()) {
+      Matcher preset = Pattern.compile(" " + function.group(1) + "\\(([^)]*)\\);").matcher(presets);
+      assertThat(preset.find()).as(function.group(1)).isTrue();
+      assertThat(arguments(function.group(2))).as(function.group(1)).isEqualTo(arguments(preset.group(1)));
+      functions++;
+    }
+    assertThat(functions).isGreaterThan(30);
+  }
+
+  private static int arguments(String list) {
+    return list.isBlank() ? 0 : list.split(",").length;
+  }
+
+  private static String disassemble(String library) throws URISyntaxException, IOException {
+    Path jar = Path.of(cudart.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+    StringWriter text = new StringWriter();
+    ToolProvider javap = ToolProvider.findFirst("javap").orElseThrow();
+    int status =
+        javap.run(
+            new PrintWriter(text), new PrintWriter(text), "-constants", "-cp", jar.toString(),
+            "org.bytedeco.cuda.global." + library);
+    assertThat(status).as(text.toString()).isZero();
+    return text.toString();
+  }
+}
