@@ -95,22 +95,22 @@ void add_convolution_cases(std::vector<OperationCase>& cases) {
 }
 
 void add_many_tile_convolution_cases(std::vector<OperationCase>& cases) {
-  // 68 × 2 tiles of y
-  const Geometry forward{"many_tiles", 9, 31, 31, 8, 136, 3, 3, 1, 1};
+  // 61 × 2 tiles of y
+  const Geometry forward{"many_tiles", 8, 31, 31, 8, 136, 3, 3, 1, 1};
   cases.push_back({"convolution_forward_many_tiles_channel_moments",
                    [=](Operands& operands) { run_forward(operands, forward, Moments::channel, true); }});
   cases.push_back({"convolution_forward_many_tiles_sample_moments",
                    [=](Operands& operands) { run_forward(operands, forward, Moments::sample_channel, false); }});
-  // 1 × 2 tiles of d_weight in 68 pieces of the sum over positions
-  const Geometry weights{"many_pieces", 17, 32, 32, 16, 72, 3, 3, 1, 1};
+  // 1 × 2 tiles of d_weight, and many pieces of the sum over positions
+  const Geometry weights{"many_pieces", 8, 32, 32, 24, 128, 3, 3, 1, 1};
   cases.push_back({"encoder_gradient_many_pieces", [=](Operands& operands) {
     run_encoder_gradient(operands, weights, false, false, false, InputGradient::absent);
   }});
   cases.push_back({"encoder_gradient_many_pieces_batch_norm", [=](Operands& operands) {
     run_encoder_gradient(operands, weights, true, true, false, InputGradient::absent);
   }});
-  // 136 tiles of d_x
-  const Geometry data{"many_tiles", 17, 32, 32, 72, 8, 3, 3, 1, 1};
+  // 128 tiles of d_x
+  const Geometry data{"many_tiles", 16, 32, 32, 72, 8, 3, 3, 1, 1};
   cases.push_back({"encoder_gradient_many_tiles_d_x", [=](Operands& operands) {
     run_encoder_gradient(operands, data, false, false, true, InputGradient::absent);
   }});

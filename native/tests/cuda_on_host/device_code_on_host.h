@@ -25,12 +25,12 @@
 
 namespace layerwise::cuda {
 
-[[noreturn]] inline void fail_for_alignment(const char* what) {
-  cuda_on_host::fail_in_kernel(std::string(what) + " at an address that is no multiple of 16");
+[[noreturn]] inline void fail_for_alignment(const char* what, int bytes) {
+  cuda_on_host::fail_in_kernel(std::string(what) + " at an address that is no multiple of " + std::to_string(bytes));
 }
 
-inline void require_vector_alignment(const void* address, const char* what) {
-  if (reinterpret_cast<uintptr_t>(address) % 16 != 0) fail_for_alignment(what);
+inline void require_vector_alignment(const void* address, const char* what, int bytes = 16) {
+  if (reinterpret_cast<uintptr_t>(address) % static_cast<uintptr_t>(bytes) != 0) fail_for_alignment(what, bytes);
 }
 
 struct alignas(16) Vector16 {
@@ -47,6 +47,28 @@ inline Vector16 load_vector(const void* from) {
 inline void store_vector(void* to, const Vector16& value) {
   require_vector_alignment(to, "store_vector");
   std::memcpy(to, &value, sizeof value);
+}
+
+struct alignas(8) Vector8 {
+  uint32_t word[2];
+};
+
+inline Vector8 load_half_vector(const void* from) {
+  require_vector_alignment(from, "load_half_vector", 8);
+  Vector8 loaded;
+  std::memcpy(&loaded, from, sizeof loaded);
+  return loaded;
+}
+
+inline void store_half_vector(void* to, const Vector8& value) {
+  require_vector_alignment(to, "store_half_vector", 8);
+  std::memcpy(to, &value, sizeof value);
+}
+
+inline uint16_t round_bfloat16(float value) { return to_bfloat16(value).bits; }
+
+inline uint32_t pack_bfloat16(float first, float second) {
+  return round_bfloat16(first) | static_cast<uint32_t>(round_bfloat16(second)) << 16;
 }
 
 /// d (16×8) += a (16×K) · b (K×8), operands of one lane as PTX lays them out.

@@ -26,26 +26,4 @@ void convert(cudaStream_t stream, const Tensor& from, const Tensor& bias, const 
   });
 }
 
-void store_gradient(cudaStream_t stream, const OutputGradient& d_y, const Tensor& stored) {
-  const Shape& shape = d_y.values.shape;
-  const int64_t elements = shape.elements();
-  with_storage(d_y.values.type, [&](auto* typed) {
-    using T = std::remove_pointer_t<decltype(typed)>;
-    const int channels = static_cast<int>(shape.c);
-    const auto* const coefficients = static_cast<const float*>(d_y.coefficients.data);
-    const auto run = [&](const auto& prologue) {
-      using Prologue = std::decay_t<decltype(prologue)>;
-      LAYERWISE_LAUNCH((store_gradient_kernel<T, Prologue>), blocks_for(elements, convert_threads, most_blocks),
-                       convert_threads, 0, stream, static_cast<const T*>(d_y.values.as<T>()),
-                       static_cast<const T*>(d_y.second.as<T>()), prologue, channels, shape.features(),
-                       stored.as<T>(), elements);
-    };
-    switch (d_y.kind) {
-      case OutputGradient::Kind::stored: return convert(stream, d_y.values, {}, stored);
-      case OutputGradient::Kind::deviation: return run(DeviationPrologue{coefficients, channels});
-      case OutputGradient::Kind::batch_norm: return run(BatchNormPrologue<T>{coefficients, d_y.second.as<T>()});
-    }
-  });
-}
-
 }  // namespace layerwise::cuda

@@ -21,18 +21,4 @@ __global__ void __launch_bounds__(convert_threads)
   }
 }
 
-template <class T, class Prologue>
-__global__ void __launch_bounds__(convert_threads)
-    store_gradient_kernel(const T* values, const T* second, Prologue prologue, int channels, int64_t sample_elements,
-                          T* stored, int64_t elements) {
-  const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
-  for (int64_t i = blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x; i < elements; i += stride) {
-    const int64_t channel = i % channels;
-    const int64_t set = Prologue::by_sample ? i / sample_elements * channels + channel : channel;
-    const float other = Prologue::reads_second ? load_element(second + i) : 0.0f;
-    store_element(stored + i, Prologue::apply(load_element(values + i), other,
-                                              prologue.coefficients + set * Prologue::factors));
-  }
-}
-
 }  // namespace layerwise::cuda

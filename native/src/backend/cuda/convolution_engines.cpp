@@ -44,17 +44,16 @@ bool forward_by_library(Device& device, VendorEngine& vendor, const Convolution&
 }
 
 bool weight_gradient_by_library(Device& device, VendorEngine& vendor, const Convolution& geometry, const Tensor& x,
-                                const OutputGradient& gradient, const Tensor& d_weight) {
-  const StoredGradient d_y(device, gradient);
-  const Shape& y = d_y.values().shape;
+                                const Tensor& d_y, const Tensor& d_weight) {
+  const Shape& y = d_y.shape;
   if (is_matrix_product(geometry, x.shape)) {
-    vendor.multiply({y.c, d_weight.shape.features(), y.n * y.positions(), d_y.values().data, x.data, true, false,
+    vendor.multiply({y.c, d_weight.shape.features(), y.n * y.positions(), d_y.data, x.data, true, false,
                      x.type, d_weight});
     return true;
   }
-  if (x.type == d_weight.type) return vendor.convolve_weight_gradient(geometry, x, d_y.values(), d_weight);
+  if (x.type == d_weight.type) return vendor.convolve_weight_gradient(geometry, x, d_y, d_weight);
   const ArenaTensor narrow = device.arena.take(x.type, d_weight.shape);  // cuDNN's is of x's type
-  if (!vendor.convolve_weight_gradient(geometry, x, d_y.values(), narrow)) return false;
+  if (!vendor.convolve_weight_gradient(geometry, x, d_y, narrow)) return false;
   convert(device.stream, narrow, {}, d_weight);
   return true;
 }
@@ -89,13 +88,6 @@ bool data_gradient_by_library(VendorEngine& vendor, const Convolution& geometry,
   return d_x.type == d_y.type && vendor.convolve_data_gradient(geometry, d_y, weight, d_x);
 }
 
-StoredGradient::StoredGradient(Device& device, const OutputGradient& d_y) : values_(d_y.values) {
-  if (d_y.kind == OutputGradient::Kind::stored) return;
-  own_ = device.arena.take(d_y.values.type, d_y.values.shape);
-  store_gradient(device.stream, d_y, own_);
-  values_ = own_;
-}
-
 void convolve(Device& device, const Convolution& geometry, const Tensor& x, const Tensor& weight, const Tensor& bias,
               const Tensor& y, const OutputMoments& moments) {
   const std::string operation = describe(device, "convolve", geometry, x.shape, weight) + (bias ? " bias" : "") +
@@ -110,13 +102,10 @@ void convolve(Device& device, const Convolution& geometry, const Tensor& x, cons
       });
 }
 
-void convolve_weight_gradient(Device& device, const Convolution& geometry, const Tensor& x, const OutputGradient& d_y,
+void convolve_weight_gradient(Device& device, const Convolution& geometry, const Tensor& x, const Tensor& d_y,
                               const Tensor& d_weight) {
-  const char* const prologue = d_y.kind == OutputGradient::Kind::stored      ? ""
-                               : d_y.kind == OutputGradient::Kind::deviation ? " of_deviations"
-                                                                             : " of_batch_norm";
   device.engines.run(
-      describe(device, "convolve_weight_gradient", geometry, x.shape, d_weight) + prologue,
+      describe(device, "convolve_weight_gradient", geometry, x.shape, d_weight),
       [&] { fused::convolve_weight_gradient(device, geometry, x, d_y, d_weight); }, library_for(geometry, x.shape),
       [&](VendorEngine& vendor) {
         return weight_gradient_by_library(device, vendor, geometry, x, d_y, d_weight);

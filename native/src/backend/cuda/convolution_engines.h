@@ -24,15 +24,4 @@ class VendorEngine;
 bool data_gradient_by_library(VendorEngine& vendor, const Convolution& geometry, const Tensor& d_y,
                               const Tensor& weight, const Tensor& d_x);
 
-/// The gradient itself, written out by a pass of its own where a prologue would make it.
-class StoredGradient {
- public:
-  StoredGradient(Device& device, const OutputGradient& d_y);
-  const Tensor& values() const { return values_; }
-
- private:
-  ArenaTensor own_;
-  Tensor values_;
-};
-
 }  // namespace layerwise::cuda

@@ -45,29 +45,24 @@ void fused::convolve(Device& device, const Convolution& geometry, const Tensor& 
   const int64_t rows = y.shape.n * y.shape.positions(), depth = weight.shape.features();
   with_storage(x.type, [&](auto* typed) {
     using T = std::remove_pointer_t<decltype(typed)>;
-    const auto a = patches<false>(geometry, static_cast<const T*>(x.as<T>()), x.shape, y.shape);
-    const auto b = matrix_rows<T>(weight.as<T>(), y.shape.c, depth, 1);
-    const GemmPlan plan = plan_gemm<T>(device, rows, y.shape.c, depth, a.vectors && b.vectors, false);
-    ForwardEpilogue<T> epilogue{};
-    if (y.type == x.type) {
-      epilogue.output = y.as<T>();
-      epilogue.vectors = has_vectors(epilogue.output, y.shape.c);
-    } else {
-      epilogue.wide_output = y.as<float>();
-    }
-    epilogue.rows = as_int(rows);
-    epilogue.columns = as_int(y.shape.c);
-    epilogue.bias = bias.as<float>();
-    if (moments.kind == ConvolutionForward::Moments::none)
-      return run_gemm<Inner::depth, Inner::depth>(device, plan, typed, a, Unchanged{}, b, epilogue);
+    with_output<T>(y, [&](auto* output) {
+      const auto a = patches<false>(geometry, static_cast<const T*>(x.as<T>()), x.shape, y.shape);
+      const auto b = matrix_rows<T>(weight.as<T>(), y.shape.c, depth);
+      const GemmPlan plan = plan_gemm(
+          gemm_problem<T>(device, a, b, rows, y.shape.c, depth, has_fours(output, y.shape.c)), device.multiprocessors);
+      ForwardEpilogue<std::remove_pointer_t<decltype(output)>> epilogue{output, as_int(rows), as_int(y.shape.c),
+                                                                        bias.as<float>(), {}};
+      const auto run = [&] { run_gemm<Inner::depth, Inner::depth>(device, plan, typed, a, b, epilogue); };
+      if (moments.kind == ConvolutionForward::Moments::none) return run();
 
-    const MomentsPlan pieces_of = plan_moments(moments.kind, y.shape, plan.moment_rows);
-    const ArenaTensor pieces =
-        device.arena.take(DataType::float32, {pieces_of.samples, pieces_of.slots, y.shape.c, 2});
-    epilogue.moments = {static_cast<float2*>(pieces.view().data), Divisor(pieces_of.positions),
-                        static_cast<int>(pieces_of.slots)};
-    run_gemm<Inner::depth, Inner::depth>(device, plan, typed, a, Unchanged{}, b, epilogue);
-    merge_moments(device, pieces_of, plan, pieces, bias, moments, y.shape.c);
+      const MomentsPlan pieces_of = plan_moments(moments.kind, y.shape, plan.moment_rows);
+      const ArenaTensor pieces =
+          device.arena.take(DataType::float32, {pieces_of.samples, pieces_of.slots, y.shape.c, 2});
+      epilogue.moments = {static_cast<float2*>(pieces.view().data), Divisor(pieces_of.positions),
+                          static_cast<int>(pieces_of.slots)};
+      run();
+      merge_moments(device, pieces_of, plan, pieces, bias, moments, y.shape.c);
+    });
   });
 }
 

@@ -10,17 +10,13 @@ void fused::convolve_data_gradient(Device& device, const Convolution& geometry, 
                                    const Tensor& d_x) {
   with_storage(d_y.type, [&](auto* typed) {
     using T = std::remove_pointer_t<decltype(typed)>;
-    const DataGradientOperands<T> operands(device, geometry, d_y, weight, d_x.shape);
-    ForwardEpilogue<T> epilogue{};
-    if (d_x.type == d_y.type) {
-      epilogue.output = d_x.as<T>();
-      epilogue.vectors = has_vectors(epilogue.output, d_x.shape.c);
-    } else {
-      epilogue.wide_output = d_x.as<float>();
-    }
-    epilogue.rows = operands.a.rows;
-    epilogue.columns = operands.b.columns;
-    run_gemm<Inner::depth, Inner::extent>(device, operands.plan, typed, operands.a, Unchanged{}, operands.b, epilogue);
+    with_output<T>(d_x, [&](auto* output) {
+      const DataGradientOperands<T> operands(device, geometry, d_y, weight, d_x.shape,
+                                             has_fours(output, d_x.shape.c));
+      const ForwardEpilogue<std::remove_pointer_t<decltype(output)>> epilogue{output, operands.a.rows,
+                                                                              operands.b.columns, nullptr, {}};
+      run_gemm<Inner::depth, Inner::extent>(device, operands.plan, typed, operands.a, operands.b, epilogue);
+    });
   });
 }
 

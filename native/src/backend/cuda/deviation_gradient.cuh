@@ -17,7 +17,7 @@ struct DeviationGradientArguments {
   const float* mean;
   const float* deviation;
   const float* d_deviation;
-  T* d_x;
+  T* d_x;         // may be x
   float freedom;  // positions − 1
   RowTiles tiles;
 };

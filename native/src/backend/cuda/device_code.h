@@ -12,6 +12,9 @@
 //                                              a template's name with a comma in it needs parentheses
 //   LAYERWISE_UNROLL                           before a loop that indexes arrays which must stay in registers
 //   struct Vector16, load_vector, store_vector 16-byte accesses; the address is a multiple of 16
+//   struct Vector8, load_half_vector, store_half_vector  8-byte accesses; the address is a multiple of 8
+//   round_bfloat16(value)                      the bits of the nearest Bfloat16, ties to even; NaN becomes some NaN
+//   pack_bfloat16(first, second)               two of them as an mma operand holds neighbours, the first in the lower half
 //   mma_bf16_16x8x16, mma_tf32_16x8x8          d += a · b on tensor cores, fragments as in PTX's m16n8k16 and
 //                                              m16n8k8; of tf32 operands the lowest 13 bits are ignored
 //   to_tf32                                    rounds to nearest, for those operands
@@ -51,12 +54,7 @@ constexpr int vector_elements = 16 / static_cast<int>(sizeof(T));
 __device__ __forceinline__ float load_element(const float* from) { return *from; }
 __device__ __forceinline__ float load_element(const Bfloat16* from) { return to_float(*from); }
 __device__ __forceinline__ void store_element(float* to, float value) { *to = value; }
-__device__ __forceinline__ void store_element(Bfloat16* to, float value) { *to = to_bfloat16(value); }
-
-/// Two neighbours as an mma operand holds them, the first in the lower half.
-__device__ __forceinline__ uint32_t pack_bfloat16(float first, float second) {
-  return to_bfloat16(first).bits | static_cast<uint32_t>(to_bfloat16(second).bits) << 16;
-}
+__device__ __forceinline__ void store_element(Bfloat16* to, float value) { to->bits = round_bfloat16(value); }
 
 __device__ __forceinline__ void unpack(const Vector16& vector, float (&values)[4]) {
   for (int i = 0; i < 4; ++i) values[i] = __uint_as_float(vector.word[i]);
@@ -86,6 +84,20 @@ __device__ __forceinline__ void load_elements(const T* from, float (&values)[vec
 template <class T>
 __device__ __forceinline__ void store_elements(T* to, const float (&values)[vector_elements<T>]) {
   store_vector(to, pack(values));
+}
+
+/// Four neighbours: 16 bytes of float or 8 of Bfloat16, from an address that is a multiple of as many; and back.
+__device__ __forceinline__ void load_four(const float* from, float (&values)[4]) { load_elements(from, values); }
+__device__ __forceinline__ void load_four(const Bfloat16* from, float (&values)[4]) {
+  const Vector8 vector = load_half_vector(from);
+  for (int i = 0; i < 2; ++i) {
+    values[2 * i] = __uint_as_float(vector.word[i] << 16);
+    values[2 * i + 1] = __uint_as_float(vector.word[i] & 0xFFFF0000u);
+  }
+}
+__device__ __forceinline__ void store_four(float* to, const float (&values)[4]) { store_elements(to, values); }
+__device__ __forceinline__ void store_four(Bfloat16* to, const float (&values)[4]) {
+  store_half_vector(to, {{pack_bfloat16(values[0], values[1]), pack_bfloat16(values[2], values[3])}});
 }
 
 // Reductions in a fixed order. All 32 threads of the warp, or all threads of the block, take part and get

@@ -31,6 +31,31 @@ __device__ __forceinline__ void store_vector(void* to, const Vector16& value) {
   *static_cast<uint4*>(to) = make_uint4(value.word[0], value.word[1], value.word[2], value.word[3]);
 }
 
+struct alignas(8) Vector8 {
+  uint32_t word[2];
+};
+
+__device__ __forceinline__ Vector8 load_half_vector(const void* from) {
+  const uint2 loaded = *static_cast<const uint2*>(from);
+  return {{loaded.x, loaded.y}};
+}
+
+__device__ __forceinline__ void store_half_vector(void* to, const Vector8& value) {
+  *static_cast<uint2*>(to) = make_uint2(value.word[0], value.word[1]);
+}
+
+__device__ __forceinline__ uint16_t round_bfloat16(float value) {
+  uint16_t bits;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(value));
+  return bits;
+}
+
+__device__ __forceinline__ uint32_t pack_bfloat16(float first, float second) {
+  uint32_t packed;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(second), "f"(first));
+  return packed;
+}
+
 __device__ __forceinline__ void mma_bf16_16x8x16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"

@@ -82,10 +82,8 @@ class TensorCoreProduct {
       for (int j = 0; j < column_tiles; ++j) {
         float* const at =
             to + (first_row() + 16 * i + lane / 4) * Block::row_stride + first_column() + 8 * j + lane % 4 * 2;
-        at[0] = sums_[i][j][0];
-        at[1] = sums_[i][j][1];
-        at[8 * Block::row_stride] = sums_[i][j][2];
-        at[8 * Block::row_stride + 1] = sums_[i][j][3];
+        store_two(at, sums_[i][j][0], sums_[i][j][1]);
+        store_two(at + 8 * Block::row_stride, sums_[i][j][2], sums_[i][j][3]);
       }
     }
   }
@@ -93,6 +91,9 @@ class TensorCoreProduct {
  private:
   static constexpr int row_tiles = Block::warp_rows / 16, column_tiles = Block::warp_columns / 8;
 
+  static __device__ __forceinline__ void store_two(float* to, float first, float second) {
+    store_half_vector(to, {{__float_as_uint(first), __float_as_uint(second)}});
+  }
   static __device__ __forceinline__ int first_row() {
     return static_cast<int>(threadIdx.x) / 32 / Block::warps_across * Block::warp_rows;
   }

@@ -12,9 +12,9 @@ struct BlockTile {
   static constexpr int warp_rows = warp_rows_, warp_columns = warp_columns_;  // of one warp's part
   static constexpr int warps_across = columns / warp_columns;
   static constexpr int threads = 32 * (rows / warp_rows) * warps_across;
-  // The accumulators in shared memory, for the epilogue. 16 bytes more per row: neighbouring rows of a
-  // column lie in different banks.
-  static constexpr int row_stride = columns + 4;
+  // The accumulators in shared memory, for the epilogue. 32 bytes more per row: four rows of eight neighbouring columns
+  // each, what half a warp stores of mma's fragments, lie in different banks.
+  static constexpr int row_stride = columns + 8;
   static constexpr int accumulator_bytes = rows * row_stride * static_cast<int>(sizeof(float));
 };
 

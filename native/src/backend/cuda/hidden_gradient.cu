@@ -1,9 +1,12 @@
-// The weight gradient of the similarity branch, then its data gradient with all the rest as its epilogue
-// (hidden_gradient.cuh). dz is made from z while it is loaded, in both. Bytes of the data gradient: z, h, y
-// and g, and h and z again for the weight gradient; FLOPs: 4 · N · positions · C² · KH · KW.
+// Where dz is affine in z it is written over z first. Then the weight gradient of the similarity branch, and its data
+// gradient with all the rest as its epilogue (hidden_gradient.cuh). Bytes: z twice for dz, dz and h for the weight
+// gradient, dz, h, y and g for the data gradient. FLOPs: 4 · N · positions · C² · KH · KW.
 #include "backend/cuda/hidden_gradient.cuh"
 
-#include "backend/cuda/affine_coefficients.h"
+#include <algorithm>
+#include <initializer_list>
+#include <type_traits>
+
 #include "backend/cuda/convolution_engines.h"
 #include "backend/cuda/dropout_factors.cuh"
 #include "backend/cuda/engines.h"
@@ -55,61 +58,57 @@ HiddenEpilogue<T> hidden_epilogue(const HiddenGradient& op, const Tensor& dropou
   e.d_h = op.d_h.as<T>();
   e.y = op.y.as<T>();
   e.mean_y = op.mean_y.as<float>();
-  e.vectors = true;
-  for (const Tensor* tensor : {&op.g, &op.h, &op.d_pooled, &op.d_output, &op.d_h})
-    e.vectors = e.vectors && has_vectors<T>(tensor->as<T>(), map.c);
   return e;
 }
 
-/// A plan for the kernel that runs without a product.
+/// Whether four neighbouring channels of every map lie at an aligned address.
 template <class T>
-GemmPlan plan_without_product(const Device& device, const HiddenGradient& op) {
-  return plan_gemm<T>(device, op.h.shape.n * op.h.shape.positions(), op.h.shape.c, 1, false, false);
+bool maps_have_fours(const HiddenGradient& op) {
+  const std::initializer_list<const Tensor*> maps = {&op.g, &op.h, &op.d_pooled, &op.d_output, &op.d_h, &op.y};
+  return std::all_of(maps.begin(), maps.end(),
+                     [&](const Tensor* map) { return has_fours(static_cast<const T*>(map->as<T>()), op.h.shape.c); });
 }
 
 /// Everything but the weight gradient. d_z is read where there is a similarity branch.
-void gradient_at_h(Device& device, const HiddenGradient& op, const OutputGradient& d_z) {
+void gradient_at_h(Device& device, const HiddenGradient& op, const Tensor& d_z) {
   const ArenaTensor dropout = dropout_factors(device, op);
   with_storage(op.h.type, [&](auto* typed) {
     using T = std::remove_pointer_t<decltype(typed)>;
     HiddenEpilogue<T> epilogue = hidden_epilogue<T>(op, dropout);
+    const bool fours = maps_have_fours<T>(op);
     ArenaTensor pairs;
     int64_t groups = 0;
-    const auto take_pairs = [&](const GemmPlan& plan) {
+    const auto take_pairs = [&](int rows_per_group) {
       if (!op.y) return;
-      groups = (epilogue.rows + plan.moment_rows - 1) / plan.moment_rows;
+      groups = (epilogue.rows + rows_per_group - 1) / rows_per_group;
       pairs = device.arena.take(DataType::float32, {groups, 1, op.h.shape.c, 2});
       epilogue.pairs = static_cast<float2*>(pairs.view().data);
     };
     if (!op.similarity_weight) {
-      const GemmPlan plan = plan_without_product<T>(device, op);
-      take_pairs(plan);
-      LAYERWISE_LAUNCH(hidden_gradient_kernel<T>, static_cast<unsigned>(plan.row_tiles * plan.column_tiles),
-                       SmallTile::threads, 0, device.stream, epilogue, static_cast<int>(plan.column_tiles));
-    } else {
-      const DataGradientOperands<T> operands(device, op.similarity_convolution, d_z.values, op.similarity_weight,
-                                             op.h.shape);
-      take_pairs(operands.plan);
-      const auto run = [&](const auto& prologue) {
-        run_gemm<Inner::depth, Inner::extent>(device, operands.plan, typed, operands.a, prologue, operands.b,
-                                              epilogue);
+      take_pairs(WarpColumns<SmallTile>::rows);
+      const unsigned column_tiles = blocks_for(epilogue.channels, SmallTile::columns);
+      const unsigned blocks = blocks_for(epilogue.rows, SmallTile::rows) * column_tiles;
+      const auto launch = [&](auto aligned) {
+        LAYERWISE_LAUNCH((hidden_gradient_kernel<T, decltype(aligned)::value>), blocks, SmallTile::threads, 0,
+                         device.stream, epilogue, static_cast<int>(column_tiles));
       };
-      if (d_z.kind == OutputGradient::Kind::deviation)
-        run(DeviationPrologue{d_z.coefficients.as<float>(), epilogue.channels});
-      else
-        run(Unchanged{});
+      fours ? launch(std::true_type{}) : launch(std::false_type{});
+    } else {
+      const DataGradientOperands<T> operands(device, op.similarity_convolution, d_z, op.similarity_weight, op.h.shape,
+                                             fours);
+      take_pairs(operands.plan.moment_rows);
+      run_gemm<Inner::depth, Inner::extent>(device, operands.plan, typed, operands.a, operands.b, epilogue);
     }
     if (op.y) sum_pairs(device, pairs, groups, op.d_shift, op.d_scale, op.variance_y);
   });
 }
 
-/// By a library: dz written out, its data gradient stored, then the rest as for a gradient at h from elsewhere.
+/// By a library: the branch's data gradient is stored, then the rest as for a gradient at h from elsewhere.
 bool gradient_at_h_by_library(Device& device, VendorEngine& vendor, const HiddenGradient& op,
-                              const OutputGradient& d_z) {
+                              const Tensor& d_z) {
   if (op.d_h) return false;
   const ArenaTensor branch = device.arena.take(op.h.type, op.h.shape);
-  const StoredGradient stored(device, d_z);
-  if (!data_gradient_by_library(vendor, op.similarity_convolution, stored.values(), op.similarity_weight, branch))
+  if (!data_gradient_by_library(vendor, op.similarity_convolution, d_z, op.similarity_weight, branch))
     return false;
   HiddenGradient rest = op;
   rest.similarity_weight = {};
@@ -122,16 +121,12 @@ bool gradient_at_h_by_library(Device& device, VendorEngine& vendor, const Hidden
 
 void hidden_gradient(Device& device, const HiddenGradient& op) {
   if (!op.similarity_weight) return gradient_at_h(device, op, {});
-  ArenaTensor coefficients;
-  if (op.d_deviation) coefficients = deviation_coefficients(device, op);
-  const OutputGradient d_z{op.d_deviation ? op.z : op.d_z,
-                           op.d_deviation ? OutputGradient::Kind::deviation : OutputGradient::Kind::stored,
-                           coefficients, {}};
+  if (op.d_deviation) deviation_gradient(device, {op.z, op.mean, op.deviation, op.d_deviation, op.z});
+  const Tensor& d_z = op.d_deviation ? op.z : op.d_z;
   const Convolution& geometry = op.similarity_convolution;
   convolve_weight_gradient(device, geometry, op.h, d_z, op.d_similarity_weight);
   device.engines.run(
-      describe(device, "hidden_gradient", geometry, op.h.shape, op.similarity_weight) +
-          (op.d_deviation ? " of_deviations" : ""),
+      describe(device, "hidden_gradient", geometry, op.h.shape, op.similarity_weight),
       [&] { gradient_at_h(device, op, d_z); }, library_for(geometry, op.h.shape),
       [&](VendorEngine& vendor) { return gradient_at_h_by_library(device, vendor, op, d_z); });
 }

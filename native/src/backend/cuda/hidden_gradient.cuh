@@ -1,10 +1,10 @@
 // From dh of the similarity branch to g, the gradient at the block's pre-activation:
 //   g = (dh + average-unpool(d_pooled) + dropout'(max-unpool(d_output)) + d_h) · act'(h),
 // and batch norm's Σ g and Σ g · (y − mean_y) per channel. It is the epilogue of the similarity branch's data
-// gradient; without such a branch it runs alone, on tiles of zeros.
+// gradient; without such a branch it runs alone.
 //
-// Threads: in the first pass each takes 16 bytes of a row, in the second one a column of the block's part
-// and a group of its rows (ColumnGroup).
+// Threads: each takes four neighbouring channels of every fourth row (WarpColumns); h, y and d_h of four such rows are on
+// their way at a time.
 // Bytes: read h, y (and d_h), write g, all of M · C · size; d_pooled and d_output as many times fewer as
 // their windows have positions. Floor of the kernel alone on an H100: 3 · M · C · size / 3.0 TB/s.
 #pragma once
@@ -18,7 +18,6 @@ template <class T>
 struct HiddenEpilogue {
   T* g;
   const T* h;
-  bool vectors;  // rows of all maps are whole aligned chunks of 16 bytes
   int rows, channels;
   int height, width;
   Divisor area, row_width;  // of h
@@ -40,127 +39,116 @@ struct HiddenEpilogue {
   const float* mean_y;
   float2* pairs;  // (groups of rows, C): Σ g, Σ g · (y − mean_y)
 
-  template <class Block>
-  __device__ __forceinline__ void finish(float* tile, int tile_row, int tile_column, int) const {
-    if (vectors)
-      gradient<Block, vector_elements<T>>(tile, tile_row, tile_column);
-    else
-      gradient<Block, 1>(tile, tile_row, tile_column);
-    if (y == nullptr) return;
-    __syncthreads();
-    batch_norm_sums<Block>(tile, tile_row, tile_column);
+  /// `has_product`: whether dh of the branch is in the tile; otherwise there is none.
+  template <class Block, bool fours, bool has_product = true>
+  __device__ __forceinline__ void finish(const float* tile, int tile_row, int tile_column, int) const {
+    using Columns = WarpColumns<Block>;
+    const Columns mine(tile, tile_row, tile_column);
+    const int end = min(mine.row + Columns::rows, rows);
+    float mean[4] = {}, sum[4] = {}, product[4] = {};
+    if (y != nullptr) load_neighbours<false>(mean_y, mine.column, channels, mean);
+    const int begin = mine.column < channels ? mine.first_row(mine.row) : end;
+    for (int first = begin; first < end; first += rows_ahead * Columns::lanes_down) {
+      float hidden[rows_ahead][4], before[rows_ahead][4], more[rows_ahead][4];
+      LAYERWISE_UNROLL
+      for (int i = 0; i < rows_ahead; ++i) {
+        const int row = first + i * Columns::lanes_down;
+        if (row >= end) continue;
+        const int64_t at = static_cast<int64_t>(row) * channels;
+        load_neighbours<fours>(h + at, mine.column, channels, hidden[i]);
+        if (y != nullptr) load_neighbours<fours>(y + at, mine.column, channels, before[i]);
+        if (d_h != nullptr) load_neighbours<fours>(d_h + at, mine.column, channels, more[i]);
+      }
+      LAYERWISE_UNROLL
+      for (int i = 0; i < rows_ahead; ++i) {
+        const int row = first + i * Columns::lanes_down;
+        if (row >= end) continue;
+        float values[4] = {};
+        if constexpr (has_product) mine.load(row, values);
+        int rest, w;
+        const int n = area.quotient(row, rest);
+        const int row_of_map = row_width.quotient(rest, w);
+        if (d_pooled != nullptr) add_pooled<fours>(values, n, row_of_map, w, mine.column);
+        if (d_output != nullptr) add_output<fours>(values, row, n, row_of_map, w, mine.column);
+        LAYERWISE_UNROLL
+        for (int e = 0; e < 4; ++e) {
+          if (d_h != nullptr) values[e] += more[i][e];
+          if (!(hidden[i][e] > 0)) values[e] *= negative_slope;
+          sum[e] += values[e];
+          if (y != nullptr) product[e] = fmaf(values[e], before[i][e] - mean[e], product[e]);
+        }
+        store_neighbours<fours>(g + static_cast<int64_t>(row) * channels, mine.column, channels, values);
+      }
+    }
+    if (y == nullptr || mine.row >= end) return;  // the same for all lanes
+    float2* const to = pairs + static_cast<int64_t>(mine.row / Columns::rows) * channels + mine.column;
+    LAYERWISE_UNROLL
+    for (int e = 0; e < 4; ++e) {
+      const float2 pair = {Columns::sum_down(sum[e]), Columns::sum_down(product[e])};
+      if (Columns::is_first_lane_down() && mine.column + e < channels) to[e] = pair;
+    }
   }
 
  private:
-  /// dh in the tile becomes g, there and in memory.
-  template <class Block, int width_>
-  __device__ __forceinline__ void gradient(float* tile, int tile_row, int tile_column) const {
-    for_each_of_tile<Block, width_>(rows - tile_row, channels - tile_column, [&](int row, int column) {
-      float* const sums = tile + row * Block::row_stride + column;
-      const int m = tile_row + row, c = tile_column + column;
-      const int64_t at = static_cast<int64_t>(m) * channels + c;
-      float values[width_], hidden[width_];
-      LAYERWISE_UNROLL
-      for (int e = 0; e < width_; ++e) values[e] = sums[e];
-      read_elements<width_>(h + at, hidden);
-      int rest, w;
-      const int n = area.quotient(m, rest);
-      const int row_of_map = row_width.quotient(rest, w);
-      if (d_pooled != nullptr) add_pooled(values, n, row_of_map, w, c);
-      if (d_output != nullptr) add_output(values, at, n, row_of_map, w, c);
-      if (d_h != nullptr) {
-        float more[width_];
-        read_elements<width_>(d_h + at, more);
-        LAYERWISE_UNROLL
-        for (int e = 0; e < width_; ++e) values[e] += more[e];
-      }
-      LAYERWISE_UNROLL
-      for (int e = 0; e < width_; ++e) {
-        if (!(hidden[e] > 0)) values[e] *= negative_slope;
-        sums[e] = values[e];
-      }
-      write_elements(g + at, values);
-    });
-  }
+  static constexpr int rows_ahead = 4;  // whose h, y and d_h are on their way at a time
 
-  template <int width_>
-  __device__ __forceinline__ void add_pooled(float (&values)[width_], int n, int row, int w, int c) const {
+  template <bool fours>
+  __device__ __forceinline__ void add_pooled(float (&values)[4], int n, int row, int w, int c) const {
     const int window_row = pool_height.quotient(row + pool_padding_height);
     const int window_column = pool_width.quotient(w + pool_padding_width);
     if (window_row >= pooled_height || window_column >= pooled_width) return;
     const int64_t window = (static_cast<int64_t>(n) * pooled_height + window_row) * pooled_width + window_column;
-    float more[width_];
-    read_elements<width_>(d_pooled + window * channels + c, more);
+    float more[4];
+    load_neighbours<fours>(d_pooled + window * channels, c, channels, more);
     LAYERWISE_UNROLL
-    for (int e = 0; e < width_; ++e) values[e] = fmaf(pooled_weight, more[e], values[e]);
+    for (int e = 0; e < 4; ++e) values[e] = fmaf(pooled_weight, more[e], values[e]);
   }
 
-  template <int width_>
-  __device__ __forceinline__ void add_output(float (&values)[width_], int64_t at, int n, int row, int w, int c) const {
-    int64_t from = at;
-    int first[width_] = {};  // position of the window's first maximum, in row order
+  template <bool fours>
+  __device__ __forceinline__ void add_output(float (&values)[4], int m, int n, int row, int w, int c) const {
+    int64_t from = m;
+    int first[4] = {};  // position of the window's first maximum, in row order
     int here = 0;
     if (max_pool) {
       if (row / 2 >= output_height || w / 2 >= output_width) return;
-      from = ((static_cast<int64_t>(n) * output_height + row / 2) * output_width + w / 2) * channels + c;
+      from = (static_cast<int64_t>(n) * output_height + row / 2) * output_width + w / 2;
       here = row % 2 * 2 + w % 2;
-      first_maximum(first, at - (static_cast<int64_t>(row % 2) * width + w % 2) * channels);
+      first_maximum<fours>(first, m - row % 2 * width - w % 2, c);
     }
-    float more[width_];
-    read_elements<width_>(d_output + from, more);
+    float more[4], factors[4] = {1, 1, 1, 1};
+    load_neighbours<fours>(d_output + from * channels, c, channels, more);
+    if (dropout != nullptr) load_neighbours<false>(dropout + static_cast<int64_t>(n) * channels, c, channels, factors);
     LAYERWISE_UNROLL
-    for (int e = 0; e < width_; ++e) {
-      const float factor = dropout != nullptr ? dropout[static_cast<int64_t>(n) * channels + c + e] : 1.0f;
-      if (first[e] == here) values[e] = fmaf(factor, more[e], values[e]);
-    }
+    for (int e = 0; e < 4; ++e)
+      if (first[e] == here) values[e] = fmaf(factors[e], more[e], values[e]);
   }
 
-  /// `at`: the first element of the 2×2 window.
-  template <int width_>
-  __device__ __forceinline__ void first_maximum(int (&first)[width_], int64_t at) const {
-    float largest[width_];
-    read_elements<width_>(h + at, largest);
+  /// `m`: the first position of the 2×2 window.
+  template <bool fours>
+  __device__ __forceinline__ void first_maximum(int (&first)[4], int64_t m, int c) const {
+    float largest[4];
+    load_neighbours<fours>(h + m * channels, c, channels, largest);
     LAYERWISE_UNROLL
     for (int position = 1; position < 4; ++position) {
-      float other[width_];
-      read_elements<width_>(h + at + (static_cast<int64_t>(position / 2) * width + position % 2) * channels, other);
+      float other[4];
+      load_neighbours<fours>(h + (m + position / 2 * width + position % 2) * channels, c, channels, other);
       LAYERWISE_UNROLL
-      for (int e = 0; e < width_; ++e) {
+      for (int e = 0; e < 4; ++e) {
         if (!(other[e] > largest[e])) continue;
         largest[e] = other[e];
         first[e] = position;
       }
     }
   }
-
-  template <class Block>
-  __device__ __forceinline__ void batch_norm_sums(const float* tile, int tile_row, int tile_column) const {
-    using Group = ColumnGroup<Block>;
-    const int c = tile_column + Group::column();
-    const int begin = tile_row + Group::first_row(), end = min(begin + Group::rows, rows);
-    if (c >= channels || begin >= end) return;
-    const float mean = mean_y[c];
-    float sum = 0, product = 0;
-    for (int m = begin; m < end; ++m) {
-      const float value = tile[(m - tile_row) * Block::row_stride + Group::column()];
-      sum += value;
-      product = fmaf(value, load_element(y + static_cast<int64_t>(m) * channels + c) - mean, product);
-    }
-    pairs[static_cast<int64_t>(begin / Group::rows) * channels + c] = {sum, product};
-  }
 };
 
 /// The gradient where h has no similarity branch. Blocks take parts of g as the GEMM's do.
-template <class T>
+template <class T, bool fours>
 __global__ void __launch_bounds__(SmallTile::threads)
     hidden_gradient_kernel(HiddenEpilogue<T> epilogue, int column_tiles) {
-  LAYERWISE_SHARED(float, tile, [SmallTile::rows * SmallTile::row_stride]);
-  for (int i = static_cast<int>(threadIdx.x); i < SmallTile::rows * SmallTile::row_stride; i += SmallTile::threads)
-    tile[i] = 0;
-  __syncthreads();
   const int block = static_cast<int>(blockIdx.x);
-  epilogue.template finish<SmallTile>(tile, block / column_tiles * SmallTile::rows,
-                                      block % column_tiles * SmallTile::columns, 0);
+  epilogue.template finish<SmallTile, fours, false>(nullptr, block / column_tiles * SmallTile::rows,
+                                             block % column_tiles * SmallTile::columns, 0);
 }
 
 }  // namespace layerwise::cuda

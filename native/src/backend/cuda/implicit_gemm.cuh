@@ -18,27 +18,30 @@
 
 namespace layerwise::cuda {
 
-/// How the two operands are laid out and loaded.
-template <Inner a, Inner b, bool async_a_, bool async_b_>
+/// How the two operands are laid out, and whether they have aligned chunks of 16 bytes.
+template <Inner a, Inner b, bool vectors_a_, bool vectors_b_>
 struct Layout {
   static constexpr Inner inner_a = a, inner_b = b;
-  static constexpr bool async_a = async_a_, async_b = async_b_;
+  static constexpr bool vectors_a = vectors_a_, vectors_b = vectors_b_;
 };
 
 /// One kind of implicit GEMM. The epilogue is called as
-/// epilogue.template finish<Block>(part of C in shared memory, first row, first column, piece of the sum).
-template <class Product_, class Layout_, class SourceA, class Prologue, class SourceB, class Epilogue>
+/// epilogue.template finish<Block, fours>(part of C in shared memory, first row, first column, piece of the sum), `fours`
+/// saying whether what it reads and writes has aligned fours of neighbours (epilogues.cuh).
+template <class Product_, class Layout_, class SourceA, class SourceB, class Epilogue>
 struct ImplicitGemm {
   using Product = Product_;
   using Block = typename Product::Block;
   using T = typename Product::T;
   using TileA = SharedTile<T, Layout_::inner_a, Block::rows, Product::depth>;
   using TileB = SharedTile<T, Layout_::inner_b, Block::columns, Product::depth>;
-  template <bool async, class Source, class P, class Tile>
-  using Loader = std::conditional_t<async, AsyncLoader<T, Source, P, Tile, Block::threads>,
-                                    StagedLoader<T, Source, P, Tile, Block::threads>>;
-  using LoaderA = Loader<Layout_::async_a, SourceA, Prologue, TileA>;
-  using LoaderB = Loader<Layout_::async_b, SourceB, Unchanged, TileB>;
+  template <bool vectors, class Source, class Tile>
+  using Loader = std::conditional_t<vectors, AsyncLoader<T, Source, Tile, Block::threads>,
+                                    ElementLoader<T, Source, Tile, Block::threads>>;
+  using LoaderA = Loader<Layout_::vectors_a, SourceA, TileA>;
+  using LoaderB = Loader<Layout_::vectors_b, SourceB, TileB>;
+
+  static constexpr bool fours = Layout_::vectors_a && Layout_::vectors_b;
 
   static constexpr int stages = 4;
   static constexpr int stage_bytes = TileA::bytes + TileB::bytes;
@@ -47,11 +50,10 @@ struct ImplicitGemm {
   // What the registers that a thread needs leave room for: 255 of them in one block of 256 threads or in two
   // of 128, 168 in three.
   static constexpr int blocks_per_multiprocessor =
-      Block::threads == 256 ? 1 : Block::rows == SmallTile::rows && Layout_::async_b ? 3 : 2;
+      Block::threads == 256 ? 1 : Block::rows == SmallTile::rows && Layout_::vectors_b ? 3 : 2;
 
   struct Arguments {
     SourceA a;
-    Prologue prologue;
     SourceB b;
     Epilogue epilogue;
     int column_tiles;           // blocks along N
@@ -79,9 +81,8 @@ __global__ void __launch_bounds__(Gemm::Block::threads, Gemm::blocks_per_multipr
   const int first_tile = piece * arguments.depth_tiles_per_piece;
   const int tiles = min(arguments.depth_tiles_per_piece, arguments.depth_tiles - first_tile);
 
-  typename Gemm::LoaderA a(arguments.a, arguments.prologue, first_row);
-  const Unchanged unchanged;
-  typename Gemm::LoaderB b(arguments.b, unchanged, first_column);
+  typename Gemm::LoaderA a(arguments.a, first_row);
+  typename Gemm::LoaderB b(arguments.b, first_column);
   const auto fetch = [&](int tile) {
     a.fetch((first_tile + tile) * depth, tile_a(tile));
     b.fetch((first_tile + tile) * depth, tile_b(tile));
@@ -115,7 +116,7 @@ __global__ void __launch_bounds__(Gemm::Block::threads, Gemm::blocks_per_multipr
   float* const sums = reinterpret_cast<float*>(shared);
   product.template store<typename Gemm::TileA, typename Gemm::TileB>(sums);
   __syncthreads();
-  arguments.epilogue.template finish<typename Gemm::Block>(sums, first_row, first_column, piece);
+  arguments.epilogue.template finish<typename Gemm::Block, Gemm::fours>(sums, first_row, first_column, piece);
 }
 
 }  // namespace layerwise::cuda

@@ -1,57 +1,23 @@
-// Which implicit GEMM runs for given operands: tile, arithmetic, pieces of the sum. All of it follows from
-// shapes, alignment and the number of multiprocessors, so that a device gives the same bits every time.
+// Launches the implicit GEMM that a plan (gemm_plan.h) asks for.
 #pragma once
 
-#include <algorithm>
-
-#include "backend/cuda/epilogues.cuh"
+#include "backend/cuda/gemm_plan.h"
 #include "backend/cuda/implicit_gemm.cuh"
 #include "backend/cuda/operations.h"
 
 namespace layerwise::cuda {
 
-struct GemmPlan {
-  bool vectors;           // both operands have aligned chunks of 16 bytes
-  bool large;             // LargeTile or LargeScalarTile, otherwise SmallTile
-  bool tensor_float32;
-  int64_t row_tiles, column_tiles, depth_tiles;
-  int64_t depth_tiles_per_piece;
-  int pieces;             // of the sum, to be added up afterwards
-  int moment_rows;        // of a group of rows whose moments are taken together: ColumnGroup<Block>::rows
-};
-
-/// `pieces`: whether the sum may be divided.
-template <class T>
-GemmPlan plan_gemm(const Device& device, int64_t rows, int64_t columns, int64_t depth, bool vectors, bool pieces) {
-  constexpr int64_t fewest_tiles = 8;  // of the sum in one piece: filling the pipeline takes three
-  const auto tiles = [](int64_t extent, int64_t tile) { return (extent + tile - 1) / tile; };
-  GemmPlan plan{};
-  plan.vectors = vectors;
-  plan.tensor_float32 = vectors && device.tensor_float32 && std::is_same_v<T, float>;
-  plan.depth_tiles = tiles(depth, Bfloat16Product<SmallTile>::depth * 2 / static_cast<int64_t>(sizeof(T)));
-  const int64_t most_pieces = pieces ? std::max<int64_t>(1, plan.depth_tiles / fewest_tiles) : 1;
-  const int64_t large_tiles = tiles(rows, LargeTile::rows) * tiles(columns, LargeTile::columns);
-  // Half of a large tile would be wasted, or multiprocessors would have nothing to do.
-  plan.large = vectors && rows > SmallTile::rows && columns > SmallTile::columns &&
-               large_tiles * most_pieces >= device.multiprocessors;
-  plan.row_tiles = tiles(rows, plan.large ? LargeTile::rows : SmallTile::rows);
-  plan.column_tiles = tiles(columns, plan.large ? LargeTile::columns : SmallTile::columns);
-  const bool scalar = std::is_same_v<T, float> && !plan.tensor_float32;
-  plan.moment_rows = !plan.large ? ColumnGroup<SmallTile>::rows
-                     : scalar    ? ColumnGroup<LargeScalarTile>::rows
-                                 : ColumnGroup<LargeTile>::rows;
-  // As many blocks as are resident at once.
-  const int64_t resident = int64_t{device.multiprocessors} * (!plan.large ? 3 : scalar ? 1 : 2);
-  const int64_t wanted = std::clamp<int64_t>(resident / (plan.row_tiles * plan.column_tiles), 1, most_pieces);
-  plan.depth_tiles_per_piece = tiles(plan.depth_tiles, wanted);
-  plan.pieces = static_cast<int>(tiles(plan.depth_tiles, plan.depth_tiles_per_piece));
-  return plan;
-}
-
 /// A whole number of aligned 16-byte chunks in each row of `width` elements from `data` on.
 template <class T>
 bool has_vectors(const T* data, int64_t width) {
   return width % vector_elements<T> == 0 && reinterpret_cast<uintptr_t>(data) % sizeof(Vector16) == 0;
+}
+
+/// Four neighbours from a multiple of four on, in rows of `width` elements from `data` on, lie at an aligned address.
+/// There may be no data: null.
+template <class T>
+bool has_fours(const T* data, int64_t width) {
+  return width % 4 == 0 && reinterpret_cast<uintptr_t>(data) % (4 * sizeof(T)) == 0;
 }
 
 /// What the kernels count in int.
@@ -85,34 +51,35 @@ void launch_gemm(const Device& device, const GemmPlan& plan, const typename Gemm
                    arguments);
 }
 
-/// C = Σ prologue(A) · B under the epilogue.
-template <Inner inner_a, Inner inner_b, class T, class SourceA, class Prologue, class SourceB, class Epilogue>
-void run_gemm(const Device& device, const GemmPlan& plan, const T*, const SourceA& a, const Prologue& prologue,
-              const SourceB& b, const Epilogue& epilogue) {
-  const auto run = [&](auto* kind) {
-    using Gemm = std::remove_pointer_t<decltype(kind)>;
-    launch_gemm<Gemm>(device, plan, {a, prologue, b, epilogue, static_cast<int>(plan.column_tiles),
-                                     static_cast<int>(plan.depth_tiles), static_cast<int>(plan.depth_tiles_per_piece)});
+/// C = Σ A · B under the epilogue.
+template <Inner inner_a, Inner inner_b, class T, class SourceA, class SourceB, class Epilogue>
+void run_gemm(const Device& device, const GemmPlan& plan, const T*, const SourceA& a, const SourceB& b,
+              const Epilogue& epilogue) {
+  const auto run = [&](auto* product, auto vectors_a, auto vectors_b) {
+    using Product = std::remove_pointer_t<decltype(product)>;
+    using Operands = Layout<inner_a, inner_b, decltype(vectors_a)::value, decltype(vectors_b)::value>;
+    launch_gemm<ImplicitGemm<Product, Operands, SourceA, SourceB, Epilogue>>(
+        device, plan,
+        {a, b, epilogue, static_cast<int>(plan.column_tiles), static_cast<int>(plan.depth_tiles),
+         static_cast<int>(plan.depth_tiles_per_piece)});
   };
-  using Chunks = Layout<inner_a, inner_b, Prologue::is_identity, true>;
-  using Elements = Layout<inner_a, inner_b, false, false>;
+  constexpr std::true_type vectors;
+  constexpr std::false_type elements;
   constexpr bool is_float = std::is_same_v<T, float>;
   using SmallProduct = std::conditional_t<is_float, Float32Product<SmallTile>, Bfloat16Product<SmallTile>>;
   using LargeProduct = std::conditional_t<is_float, Float32Product<LargeScalarTile>, Bfloat16Product<LargeTile>>;
-  const auto run_chunks = [&](auto* product) {
-    using Product = std::remove_pointer_t<decltype(product)>;
-    run(static_cast<ImplicitGemm<Product, Chunks, SourceA, Prologue, SourceB, Epilogue>*>(nullptr));
-  };
-  if (!plan.vectors)
-    return run(static_cast<ImplicitGemm<SmallProduct, Elements, SourceA, Prologue, SourceB, Epilogue>*>(
-        nullptr));
-  if constexpr (is_float) {
-    if (plan.tensor_float32 && plan.large)
-      return run_chunks(static_cast<TensorFloat32Product<LargeTile>*>(nullptr));
-    if (plan.tensor_float32) return run_chunks(static_cast<TensorFloat32Product<SmallTile>*>(nullptr));
+  constexpr SmallProduct* small = nullptr;
+  if (!plan.vectors_b) {
+    if constexpr (inner_a == Inner::extent)  // the weight gradient: d_y has vectors where an image of three channels has none
+      if (plan.vectors_a) return run(small, vectors, elements);
+    return run(small, elements, elements);
   }
-  if (plan.large) return run_chunks(static_cast<LargeProduct*>(nullptr));
-  return run_chunks(static_cast<SmallProduct*>(nullptr));
+  if constexpr (is_float) {
+    if (plan.tensor_float32 && plan.large) return run(static_cast<TensorFloat32Product<LargeTile>*>(nullptr), vectors, vectors);
+    if (plan.tensor_float32) return run(static_cast<TensorFloat32Product<SmallTile>*>(nullptr), vectors, vectors);
+  }
+  if (plan.large) return run(static_cast<LargeProduct*>(nullptr), vectors, vectors);
+  run(small, vectors, vectors);
 }
 
 /// Where the columns of a convolution's kernel lie, for each position of the map that is written.
@@ -137,15 +104,40 @@ Patches<T, transposed> patches(const Convolution& geometry, const T* data, const
 }
 
 template <class T>
-MatrixRows<T> matrix_rows(const T* data, int64_t rows, int64_t columns, int64_t positions) {
-  return {data, has_vectors(data, columns), as_int(rows), as_int(columns), Divisor(positions)};
+MatrixRows<T> matrix_rows(const T* data, int64_t rows, int64_t columns) {
+  return {data, has_vectors(data, columns), as_int(rows), as_int(columns)};
+}
+
+/// Calls body with the address of an output that is of the operands' type T, or float32 for further arithmetic.
+template <class T, class Body>
+void with_output(const Tensor& output, const Body& body) {
+  if constexpr (!std::is_same_v<T, float>)
+    if (output.type == DataType::float32) return body(output.as<float>());
+  body(output.as<T>());
+}
+
+/// A product of operands of T, as plan_gemm takes it.
+template <class T, class SourceA, class SourceB>
+GemmProblem gemm_problem(const Device& device, const SourceA& a, const SourceB& b, int64_t rows, int64_t columns,
+                         int64_t depth, bool fours) {
+  GemmProblem problem{};
+  problem.rows = rows;
+  problem.columns = columns;
+  problem.depth = depth;
+  problem.element_bytes = static_cast<int>(sizeof(T));
+  problem.vectors_a = a.vectors;
+  problem.vectors_b = b.vectors;
+  problem.fours = fours;
+  problem.tensor_float32 = device.tensor_float32;
+  return problem;
 }
 
 /// Both operands of a data gradient: d_y gathered for each position of x, and the weights by tap.
 template <class T>
 struct DataGradientOperands {
+  /// `fours`: see GemmProblem.
   DataGradientOperands(const Device& device, const Convolution& geometry, const Tensor& d_y, const Tensor& weight,
-                       const Shape& x)
+                       const Shape& x, bool fours)
       : a(patches<true>(geometry, static_cast<const T*>(d_y.as<T>()), d_y.shape, x)) {
     const int64_t taps = geometry.kernel_height * geometry.kernel_width;
     b.data = weight.as<T>();
@@ -154,7 +146,7 @@ struct DataGradientOperands {
     b.columns = as_int(x.c);
     b.taps = static_cast<int>(taps);
     b.by_out_channels = Divisor(d_y.shape.c);
-    plan = plan_gemm<T>(device, a.rows, b.columns, b.rows, a.vectors && b.vectors, false);
+    plan = plan_gemm(gemm_problem<T>(device, a, b, a.rows, b.columns, b.rows, fours), device.multiprocessors);
   }
 
   Patches<T, true> a;

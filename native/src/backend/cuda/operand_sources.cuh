@@ -3,9 +3,8 @@
 //
 //   row(r), column(c)      what can be worked out about a row or a column alone, once for many elements
 //   locate(row, column, i) whether there is an element, and its index; otherwise it is 0
-//   data, vectors          the tensor, and whether every `vectors_elements` columns from a multiple of that
+//   data, vectors          the tensor, and whether every `vector_elements` columns from a multiple of that
 //                          number on are 16 aligned bytes
-//   sample(row)            of the row's position, and channel(column): what prologues depend on
 #pragma once
 
 #include "backend/cuda/device_code.h"
@@ -31,20 +30,20 @@ struct Patches {
 
   struct Row {
     int64_t base;  // position (n, 0, 0) of the map that is read
-    int top, left, sample;
+    int top, left;
   };
   struct Column {
     int down, right, channel;
   };
 
   __device__ __forceinline__ Row row(int r) const {
-    if (r >= rows) return {0, -nowhere, -nowhere, 0};
+    if (r >= rows) return {0, -nowhere, -nowhere};
     int rest, w;
     const int n = row_area.quotient(r, rest);
     const int h = row_width.quotient(rest, w);
     const int64_t base = static_cast<int64_t>(n) * height * width;
-    if constexpr (transposed) return {base, h + padding, w + padding, n};
-    return {base, h * stride - padding, w * stride - padding, n};
+    if constexpr (transposed) return {base, h + padding, w + padding};
+    return {base, h * stride - padding, w * stride - padding};
   }
 
   __device__ __forceinline__ Column column(int c) const {
@@ -76,36 +75,29 @@ struct Patches {
     index = (row.base + h * width + w) * channels + column.channel;
     return true;
   }
-
-  static __device__ __forceinline__ int sample(const Row& row) { return row.sample; }
-  static __device__ __forceinline__ int channel(const Column& column) { return column.channel; }
 };
 
-/// A matrix: row r begins at element r · columns. Rows of positions have a sample.
+/// A matrix: row r begins at element r · columns.
 template <class T>
 struct MatrixRows {
   const T* data;
   bool vectors;
   int rows, columns;
-  Divisor row_area;
 
   struct Row {
     int64_t base;  // below 0: there is no such row
-    int sample;
   };
   using Column = int;  // below 0: there is no such column
 
   __device__ __forceinline__ Row row(int r) const {
-    if (r >= rows) return {-1, 0};
-    return {static_cast<int64_t>(r) * columns, row_area.quotient(r)};
+    if (r >= rows) return {-1};
+    return {static_cast<int64_t>(r) * columns};
   }
   __device__ __forceinline__ Column column(int c) const { return c < columns ? c : -1; }
   __device__ __forceinline__ bool locate(const Row& row, Column column, int64_t& index) const {
     index = row.base + column;
     return row.base >= 0 && column >= 0;
   }
-  static __device__ __forceinline__ int sample(const Row& row) { return row.sample; }
-  static __device__ __forceinline__ int channel(Column column) { return column; }
 };
 
 /// A convolution's weights (O, taps, I), seen from its output: rows tap · O + o, columns i.
@@ -133,8 +125,6 @@ struct WeightsByTap {
     index = row.base + column;
     return row.base >= 0 && column >= 0;
   }
-  static __device__ __forceinline__ int sample(const Row&) { return 0; }
-  static __device__ __forceinline__ int channel(Column column) { return column; }
 };
 
 }  // namespace layerwise::cuda

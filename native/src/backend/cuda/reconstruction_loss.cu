@@ -38,9 +38,6 @@ void gradient_at_decoder(Device& device, const ReconstructionLoss& op, const Ten
 }  // namespace
 
 void reconstruction_loss(Device& device, const ReconstructionLoss& op) {
-  const auto stored = [](const Tensor& values) {
-    return OutputGradient{values, OutputGradient::Kind::stored, {}, {}};
-  };
   // In float32: where v is near 0, rounding it would change act'.
   const ArenaTensor decoded = device.arena.take(DataType::float32, op.x.shape);
   const ArenaTensor d_decoded = device.arena.take(op.x.type, op.x.shape);
@@ -51,10 +48,10 @@ void reconstruction_loss(Device& device, const ReconstructionLoss& op) {
   gradient_at_decoder(device, op, decoded, d_decoded);
   if (op.transposed) {
     // The adjoint's adjoint is the convolution itself, with h in the part of its output.
-    convolve_weight_gradient(device, op.convolution, d_decoded, stored(op.h), op.d_weight);
+    convolve_weight_gradient(device, op.convolution, d_decoded, op.h, op.d_weight);
     convolve(device, op.convolution, d_decoded, op.weight, {}, op.d_h);
   } else {
-    convolve_weight_gradient(device, linear_map, op.h, stored(d_decoded), op.d_weight);
+    convolve_weight_gradient(device, linear_map, op.h, d_decoded, op.d_weight);
     convolve_data_gradient(device, linear_map, d_decoded, op.weight, op.d_h);
   }
 }

@@ -25,7 +25,6 @@ set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/engines.cpp PROPERTIES
   COMPILE_DEFINITIONS LAYERWISE_KERNEL_REVISION="${layerwise_kernel_revision}")
 set(layerwise_cuda_kernel_sources
   ${CMAKE_CURRENT_LIST_DIR}/add_tensor.cu
-  ${CMAKE_CURRENT_LIST_DIR}/affine_coefficients.cu
   ${CMAKE_CURRENT_LIST_DIR}/batch_norm_gradient.cu
   ${CMAKE_CURRENT_LIST_DIR}/classifier_loss.cu
   ${CMAKE_CURRENT_LIST_DIR}/convert.cu

@@ -1,0 +1,125 @@
+// Which tiles the implicit GEMM of a product takes, and into how many pieces it divides the sum. All of it follows from
+// shapes, alignment and the number of multiprocessors, so that a device gives the same bits every time.
+//
+// What a plan costs is estimated in seconds on a card like an H100; only ratios matter. Blocks come in waves of as many
+// as are resident at once, and a wave that is not full takes as long as one that is:
+//   waves · (blocks on a multiprocessor · FLOPs of a block / rate of a multiprocessor + what a block begins and ends with)
+//   + bytes of the pieces, written and read again, / bandwidth.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "backend/cuda/epilogues.cuh"
+#include "backend/cuda/gemm_tiles.cuh"
+
+namespace layerwise::cuda {
+
+/// What is to be multiplied: C (rows × columns) = Σ over `depth`.
+struct GemmProblem {
+  int64_t rows, columns, depth;
+  int element_bytes;        // of the operands: 4 or 2
+  bool vectors_a, vectors_b;  // operands have aligned chunks of 16 bytes
+  bool fours = true;        // what the epilogue reads and writes has aligned fours of neighbours
+  bool tensor_float32 = false;
+  bool may_divide = false;  // whether the sum may be divided into pieces
+};
+
+struct GemmPlan {
+  bool vectors_a, vectors_b;  // both: whole chunks, and fours in the epilogue
+  bool large;                 // LargeTile or LargeScalarTile, otherwise SmallTile
+  bool tensor_float32;
+  int64_t row_tiles, column_tiles, depth_tiles;
+  int64_t depth_tiles_per_piece;
+  int pieces;                 // of the sum, to be added up afterwards
+  int moment_rows;            // of a group of rows whose moments are taken together: WarpColumns<Block>::rows
+  int resident;               // blocks of a multiprocessor
+
+  int64_t blocks() const { return row_tiles * column_tiles * pieces; }
+  /// The part of the multiprocessors' time in which they have as much to do as they can.
+  double wave_efficiency(int multiprocessors) const {
+    const int64_t slots = int64_t{multiprocessors} * resident, waves = (blocks() + slots - 1) / slots;
+    return static_cast<double>(blocks()) / static_cast<double>(waves * slots);
+  }
+};
+
+/// A way to cut C into tiles, and how fast a multiprocessor is then.
+struct TileKind {
+  int rows, columns, moment_rows;
+  int resident;
+  double rate, rate_alone;  // FLOP/s with `resident` blocks, and with one
+  double fixed_seconds;     // of a block: to fill the pipeline, and for the epilogue
+};
+
+template <class Block>
+constexpr TileKind tile_kind(int resident, double rate, double rate_alone, double fixed_seconds) {
+  return {Block::rows, Block::columns, WarpColumns<Block>::rows, resident, rate, rate_alone, fixed_seconds};
+}
+
+/// The division of the sum that takes least time by the estimate above, with tiles of that kind.
+inline GemmPlan plan_pieces(const GemmProblem& problem, const TileKind& kind, int multiprocessors, double& seconds) {
+  constexpr double bytes_per_second = 3.0e12;
+  constexpr int64_t fewest_tiles = 8;  // of the sum in one piece: filling the pipeline takes three
+  const auto divided = [](int64_t extent, int64_t by) { return (extent + by - 1) / by; };
+  const int64_t tile_depth = 64 / problem.element_bytes;
+  GemmPlan plan{};
+  plan.row_tiles = divided(problem.rows, kind.rows);
+  plan.column_tiles = divided(problem.columns, kind.columns);
+  plan.depth_tiles = divided(problem.depth, tile_depth);
+  plan.moment_rows = kind.moment_rows;
+  plan.resident = kind.resident;
+  const int64_t tiles = plan.row_tiles * plan.column_tiles;
+  const int64_t slots = int64_t{multiprocessors} * kind.resident;
+  // More pieces than fill four waves gain nothing that their sums do not cost.
+  const int64_t most_pieces =
+      problem.may_divide ? std::clamp<int64_t>(std::min(plan.depth_tiles / fewest_tiles, 4 * slots / tiles), 1, 65535) : 1;
+  seconds = 0;
+  for (int64_t wanted = 1; wanted <= most_pieces; ++wanted) {
+    const int64_t depth = divided(plan.depth_tiles, wanted), pieces = divided(plan.depth_tiles, depth);
+    if (pieces < wanted) continue;  // fewer pieces of the same size came before
+    const int64_t blocks = tiles * pieces, waves = divided(blocks, slots);
+    const auto side_by_side =
+        static_cast<double>(std::min<int64_t>(kind.resident, divided(blocks, multiprocessors)));
+    const double rate = kind.resident == 1 ? kind.rate
+                                           : kind.rate_alone + (kind.rate - kind.rate_alone) * (side_by_side - 1) /
+                                                                   (kind.resident - 1);
+    const double block_flops = 2.0 * kind.rows * kind.columns * static_cast<double>(depth * tile_depth);
+    const double sum_bytes = pieces == 1 ? 0 : 8.0 * static_cast<double>(pieces * problem.rows * problem.columns);
+    const double cost = static_cast<double>(waves) * (side_by_side * block_flops / rate + kind.fixed_seconds) +
+                        sum_bytes / bytes_per_second;
+    if (wanted > 1 && cost >= seconds) continue;
+    seconds = cost;
+    plan.depth_tiles_per_piece = depth;
+    plan.pieces = static_cast<int>(pieces);
+  }
+  return plan;
+}
+
+inline GemmPlan plan_gemm(const GemmProblem& problem, int multiprocessors) {
+  // Estimates: 500 TFLOP/s by mma.sync, half of that for tf32, 60 TFLOP/s by FFMA, over 132 multiprocessors.
+  constexpr TileKind bfloat16_large = tile_kind<LargeTile>(2, 3.8e12, 2.4e12, 3e-6);
+  constexpr TileKind bfloat16_small = tile_kind<SmallTile>(3, 2.2e12, 1.0e12, 2e-6);
+  constexpr TileKind tf32_large = tile_kind<LargeTile>(2, 1.9e12, 1.2e12, 3e-6);
+  constexpr TileKind tf32_small = tile_kind<SmallTile>(3, 1.1e12, 0.5e12, 2e-6);
+  constexpr TileKind float32_large = tile_kind<LargeScalarTile>(1, 0.45e12, 0.45e12, 3e-6);
+  constexpr TileKind float32_small = tile_kind<SmallTile>(3, 0.35e12, 0.15e12, 2e-6);
+
+  const bool whole = problem.vectors_a && problem.vectors_b && problem.fours;
+  const bool tensor_float32 = whole && problem.tensor_float32 && problem.element_bytes == 4;
+  const bool narrow = problem.element_bytes == 2;
+  double seconds = 0, large_seconds = 0;
+  GemmPlan plan = plan_pieces(problem, narrow ? bfloat16_small : tensor_float32 ? tf32_small : float32_small,
+                              multiprocessors, seconds);
+  if (whole) {
+    GemmPlan large = plan_pieces(problem, narrow ? bfloat16_large : tensor_float32 ? tf32_large : float32_large,
+                                 multiprocessors, large_seconds);
+    large.large = true;
+    if (large_seconds < seconds) plan = large;
+  }
+  plan.tensor_float32 = tensor_float32;
+  plan.vectors_a = whole || (problem.vectors_a && !problem.vectors_b);
+  plan.vectors_b = whole;
+  return plan;
+}
+
+}  // namespace layerwise::cuda
