@@ -96,7 +96,7 @@ void add_convolution_cases(std::vector<OperationCase>& cases) {
 
 void add_many_tile_convolution_cases(std::vector<OperationCase>& cases) {
   // 61 × 2 tiles of y
-  const Geometry forward{"many_tiles", 8, 31, 31, 8, 136, 3, 3, 1, 1};
+  const Geometry forward{"many_tiles", 8, 31, 31, 16, 256, 3, 3, 1, 1};
   cases.push_back({"convolution_forward_many_tiles_channel_moments",
                    [=](Operands& operands) { run_forward(operands, forward, Moments::channel, true); }});
   cases.push_back({"convolution_forward_many_tiles_sample_moments",
@@ -110,7 +110,7 @@ void add_many_tile_convolution_cases(std::vector<OperationCase>& cases) {
     run_encoder_gradient(operands, weights, true, true, false, InputGradient::absent);
   }});
   // 128 tiles of d_x
-  const Geometry data{"many_tiles", 16, 32, 32, 72, 8, 3, 3, 1, 1};
+  const Geometry data{"many_tiles", 16, 32, 32, 128, 16, 3, 3, 1, 1};
   cases.push_back({"encoder_gradient_many_tiles_d_x", [=](Operands& operands) {
     run_encoder_gradient(operands, data, false, false, true, InputGradient::absent);
   }});

@@ -55,12 +55,10 @@ TEST(GemmPlan, takes_large_tiles_for_the_products_of_training) {
       cuda::GemmProblem problem{p.rows, p.columns, p.depth, 2, true, true};
       problem.may_divide = p.pieces;
       const cuda::GemmPlan plan = cuda::plan_gemm(problem, multiprocessors);
-      if (multiprocessors == 132) {
-        EXPECT_TRUE(plan.large) << p.what;
-      }
+      EXPECT_TRUE(plan.large) << p.what << " on " << multiprocessors;
       EXPECT_EQ(plan.pieces, (plan.depth_tiles + plan.depth_tiles_per_piece - 1) / plan.depth_tiles_per_piece);
       EXPECT_TRUE(p.pieces || plan.pieces == 1);
-      EXPECT_GE(plan.wave_efficiency(multiprocessors), p.pieces ? 0.8 : 0.7)
+      EXPECT_GE(plan.wave_efficiency(multiprocessors), p.pieces ? 0.8 : 0.55)  // 256 tiles on 228 places
           << p.what << ": " << plan.blocks() << " blocks on " << multiprocessors;
     }
   }

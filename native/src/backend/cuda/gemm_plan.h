@@ -96,13 +96,14 @@ inline GemmPlan plan_pieces(const GemmProblem& problem, const TileKind& kind, in
 }
 
 inline GemmPlan plan_gemm(const GemmProblem& problem, int multiprocessors) {
-  // Estimates: 500 TFLOP/s by mma.sync, half of that for tf32, 60 TFLOP/s by FFMA, over 132 multiprocessors.
-  constexpr TileKind bfloat16_large = tile_kind<LargeTile>(2, 3.8e12, 2.4e12, 3e-6);
-  constexpr TileKind bfloat16_small = tile_kind<SmallTile>(3, 2.2e12, 1.0e12, 2e-6);
-  constexpr TileKind tf32_large = tile_kind<LargeTile>(2, 1.9e12, 1.2e12, 3e-6);
-  constexpr TileKind tf32_small = tile_kind<SmallTile>(3, 1.1e12, 0.5e12, 2e-6);
+  // Estimates. On tensor cores the L2 cache is the limit, 5.5 TB/s over 132 multiprocessors: large tiles do 64 FLOP for a
+  // byte of bfloat16, small ones 32; float32 has half of that. FFMA does 60 TFLOP/s.
+  constexpr TileKind bfloat16_large = tile_kind<LargeTile>(2, 2.6e12, 1.9e12, 3e-6);
+  constexpr TileKind bfloat16_small = tile_kind<SmallTile>(4, 1.3e12, 0.8e12, 2e-6);
+  constexpr TileKind tf32_large = tile_kind<LargeTile>(2, 1.3e12, 0.9e12, 3e-6);
+  constexpr TileKind tf32_small = tile_kind<SmallTile>(4, 0.65e12, 0.4e12, 2e-6);
   constexpr TileKind float32_large = tile_kind<LargeScalarTile>(1, 0.45e12, 0.45e12, 3e-6);
-  constexpr TileKind float32_small = tile_kind<SmallTile>(3, 0.35e12, 0.15e12, 2e-6);
+  constexpr TileKind float32_small = tile_kind<SmallTile>(4, 0.35e12, 0.12e12, 2e-6);
 
   const bool whole = problem.vectors_a && problem.vectors_b && problem.fours;
   const bool tensor_float32 = whole && problem.tensor_float32 && problem.element_bytes == 4;

@@ -47,10 +47,10 @@ struct ImplicitGemm {
   static constexpr int stage_bytes = TileA::bytes + TileB::bytes;
   static constexpr int shared_bytes =
       stages * stage_bytes > Block::accumulator_bytes ? stages * stage_bytes : Block::accumulator_bytes;
-  // What the registers that a thread needs leave room for: 255 of them in one block of 256 threads or in two
-  // of 128, 168 in three.
+  // What the registers that a thread needs leave room for: 255 of them in one block of 256 threads or in two of 128, 168
+  // in three, 128 in four.
   static constexpr int blocks_per_multiprocessor =
-      Block::threads == 256 ? 1 : Block::rows == SmallTile::rows && Layout_::vectors_b ? 3 : 2;
+      Block::threads == 256 ? 1 : Block::rows == LargeTile::rows ? 2 : Layout_::vectors_b ? 4 : 3;
 
   struct Arguments {
     SourceA a;

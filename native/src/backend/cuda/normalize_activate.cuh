@@ -45,25 +45,23 @@ struct NormalizeArguments {
   int lanes, slices, bands, band_rows;
 };
 
-/// What a thread knows of its channels.
+/// What a thread knows of its channels: batch norm is scale · y + shift, the mean's part being in the shift.
 template <int width>
 struct ChannelFactors {
-  float mean[width], scale[width], shift[width], dropout[width];
+  float scale[width], shift[width], dropout[width];
 };
 
 template <int width, class T>
 __device__ __forceinline__ void prepare_channels(const NormalizeArguments<T>& a, int64_t sample, int channel,
                                                  ChannelFactors<width>& factors) {
   for (int i = 0; i < width; ++i) {
-    factors.mean[i] = 0;
     factors.scale[i] = 1;
     factors.shift[i] = 0;
     factors.dropout[i] = 1;
     if (a.mean == nullptr) continue;
     const int c = channel + i;
-    factors.mean[i] = a.mean[c];
     factors.scale[i] = a.scale[c] / sqrtf(a.variance[c] + static_cast<float>(batch_norm_epsilon));
-    factors.shift[i] = a.shift[c];
+    factors.shift[i] = fmaf(-factors.scale[i], a.mean[c], a.shift[c]);
   }
   if (a.dropout.threshold > 0)
     dropout_factors(a.dropout, static_cast<uint64_t>(sample * a.channels + channel), factors.dropout);
@@ -144,7 +142,7 @@ __device__ __forceinline__ void do_square(const NormalizeArguments<T>& a, const 
     if (!inside(i)) continue;
     float h[width];
     y[i].get(h);
-    for (int j = 0; j < width; ++j) h[j] = factors.scale[j] * (h[j] - factors.mean[j]) + factors.shift[j];
+    for (int j = 0; j < width; ++j) h[j] = fmaf(factors.scale[j], h[j], factors.shift[j]);
     if (a.shortcut != nullptr) {
       float addend[width];
       shortcut[i].get(addend);
@@ -192,7 +190,7 @@ __device__ __forceinline__ void finish_windows(const NormalizeArguments<T>& a, c
 }
 
 template <class T, int width>
-__global__ void __launch_bounds__(normalize_threads) normalize_activate_kernel(NormalizeArguments<T> a) {
+__global__ void __launch_bounds__(normalize_threads, 2) normalize_activate_kernel(NormalizeArguments<T> a) {
   LAYERWISE_DYNAMIC_SHARED(float, shared);
   const int slice = static_cast<int>(blockIdx.x % a.slices);
   const int64_t map = blockIdx.x / a.slices;

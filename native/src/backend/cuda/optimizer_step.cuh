@@ -96,8 +96,11 @@ __device__ __forceinline__ void update_elements(const OptimizerArguments& a, con
   if (a.first_moment != nullptr) store(a.first_moment, m);
   if (adaptive) store(a.second_moment, v);
   if (keeps_maximum) store(a.maximum_second_moment, maximum);
-  if (a.copy != nullptr)
-    for (int i = 0; i < width; ++i) store_element(a.copy + begin + i, w[i]);
+  if (a.copy == nullptr) return;
+  if constexpr (width == optimizer_vector)
+    store_four(a.copy + begin, w);
+  else
+    store_element(a.copy + begin, w[0]);
 }
 
 template <OptimizerStep::Rule rule>
