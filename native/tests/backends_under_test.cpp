@@ -1,5 +1,7 @@
 #include "backends_under_test.h"
 
+#include <cstdlib>
+
 #ifdef LAYERWISE_CPU
 #include "backend/cpu/cpu_backend.h"
 #endif
@@ -75,7 +77,9 @@ void add_cuda(std::vector<BackendUnderTest>& backends) {
     backends.push_back({name + "_bf16", [engine] { return make_cuda(Precision::bf16, engine); }});
   };
   add("cuda", "fused");
-  add("cuda_libraries", "cudnn");
+  // Opening them takes seconds, and minutes under a sanitizer.
+  const char* const libraries = std::getenv("LAYERWISE_TEST_LIBRARIES");
+  if (libraries == nullptr || std::string(libraries) != "no") add("cuda_libraries", "cudnn");
 }
 #endif
 
