@@ -44,7 +44,10 @@ class Pack:
                 members = archive.getmembers()
                 if sum(member.size for member in members) > MOST_UNPACKED:
                     raise Stopped(f"{self.folder / ARCHIVE} holds more than a pack does")
-                archive.extractall(into, members, filter="data")
+                if not all(stays_inside(member) for member in members):
+                    raise Stopped(f"{self.folder / ARCHIVE} holds what would be written elsewhere; do not use it")
+                known = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+                archive.extractall(into, members, **known)
         except (OSError, tarfile.TarError, EOFError) as error:
             raise Stopped(f"the pack cannot be unpacked into {into}: {error}") from None
         self.root = pathlib.Path(into) / "pack"
@@ -79,6 +82,17 @@ class Pack:
         environment.setdefault("HOME", str(self.root))
         environment["LC_ALL"] = "C.UTF-8"
         return environment
+
+
+def stays_inside(member):
+    """Whether an entry is a file or folder of the archive's own, or a link to one."""
+    path = os.path.normpath(member.name)
+    if member.issym():
+        target = os.path.normpath(os.path.join(os.path.dirname(path), member.linkname))
+    else:
+        target = path
+    inside = all(not os.path.isabs(name) and name.split(os.sep)[0] == "pack" for name in (path, target))
+    return inside and (member.isfile() or member.isdir() or member.issym())
 
 
 def nvidia_packages():

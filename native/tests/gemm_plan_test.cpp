@@ -69,6 +69,9 @@ TEST(GemmPlan, takes_large_tiles_for_the_products_of_training) {
 }
 
 TEST(GemmPlan, that_is_for_132_multiprocessors_is_reached_by_the_table_of_cases) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "takes minutes here";
+#endif
   for (const Precision precision : {Precision::f32, Precision::bf16}) {
     cuda_on_host::set_multiprocessors(132);
     const std::unique_ptr<Backend> backend = make_backend(precision);

@@ -153,6 +153,8 @@ void set_device_memory(size_t bytes);
 /// few, so that grids sized by it stay small. Backends ask when they are made.
 void set_multiprocessors(int count);
 
+/// The driver's version is CUDART_VERSION, or LAYERWISE_CUDA_ON_HOST_DRIVER (12040: for CUDA 12.4; 0: there is none).
+
 /// Lets the next call of a function of the runtime fail: cudaGetDeviceCount, cudaStreamBeginCapture,
 /// cudaStreamEndCapture, cudaGraphInstantiate, cudaGraphLaunch or cudaStreamSynchronize, which does nothing else then.
 /// So does LAYERWISE_CUDA_ON_HOST_FAILS=function=number of the error, when the process starts.

@@ -182,7 +182,8 @@ cudaError_t cudaGetLastError() {
 cudaError_t cudaPeekAtLastError() { return sticky != cudaSuccess ? sticky : last_error; }
 
 cudaError_t cudaDriverGetVersion(int* version) {
-  *version = CUDART_VERSION;
+  const char* const wanted = std::getenv("LAYERWISE_CUDA_ON_HOST_DRIVER");
+  *version = wanted != nullptr ? std::atoi(wanted) : CUDART_VERSION;
   return cudaSuccess;
 }
 
@@ -193,7 +194,9 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
 
 cudaError_t cudaGetDeviceCount(int* count) {
   *count = 1;
-  return wanted_failure("cudaGetDeviceCount");
+  int driver = 0;
+  cudaDriverGetVersion(&driver);
+  return driver < CUDART_VERSION ? report(cudaErrorInsufficientDriver) : wanted_failure("cudaGetDeviceCount");
 }
 
 cudaError_t cudaGetDevice(int* device) {
