@@ -73,7 +73,7 @@ class PackTest(unittest.TestCase):
             "operations: left out: there is no ncu",
             "6 cases passed, 0 failed",
             "sanitizers: left out",
-            "training: left out: the pack holds no MNIST",
+            "mnist-vgg8b-cutout14-predsim: left out: the pack holds no MNIST",
             "all: 0 failures",
         ):
             self.assertIn(expected, summary)

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "backend/cuda/cuda_backend.h"
+#include "backend/cuda/engines.h"
 #include "block_support.h"
 #include "cuda_on_host/library_stand_in.h"
 #include "cuda_on_host/runtime_api.h"
@@ -189,6 +190,8 @@ TEST_F(LibrariesUnderAuto, choose_the_same_way_in_a_run_that_finds_choices_on_di
   Training third("auto");
   for (int i = 0; i < 6; ++i) third.step();
   EXPECT_EQ(first.context->backend().engine_choices(), third.context->backend().engine_choices());
+  for (const auto& file : std::filesystem::directory_iterator(::testing::TempDir() + "/layerwise/engines"))
+    EXPECT_NE(file.path().string().find(cuda::kernel_revision()), std::string::npos) << "other kernels, other choices";
   EXPECT_EQ(tensors_of(*first.block), tensors_of(*third.block)) << "the same choices, the same bits";
 }
 
