@@ -14,6 +14,7 @@ from runner import LeftOut, Stopped
 HERE = pathlib.Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 ENOUGH_SECONDS = 20  # for any program here
+MOST_SECONDS = 30  # one that hangs must not take the others' time
 SANITIZER_CASES = (
     "convolution_forward_odd_channels_channel_moments",
     "convolution_forward_large_tiles_channel_moments",
@@ -151,10 +152,11 @@ def steps(check):
 
 
 def timed_steps(check, name, options, engine, record, count):
-    # Engines are timed in the fourth step; from the eighth on steps are replayed, by one engine from the fifth.
-    warmup = "9" if check.on_gpu else "4"
+    # Engines are timed in the fifth step; steps are replayed some later.
+    warmup = "12" if check.on_gpu else "6"
     timed = check.step_benchmark(
-        *options, "--engine", engine, "--record", record, "--steps", str(count), "--warmup", warmup, "--json")
+        *options, "--engine", engine, "--record", record, "--steps", str(count), "--warmup", warmup, "--json",
+        seconds=MOST_SECONDS)
     what = f"{name} {engine} {'recorded' if record == 'yes' else 'eager'}"
     if not timed.succeeded:
         check.report_failure(what, timed)
@@ -174,9 +176,10 @@ def operations(check):
     """What each operation takes by the device's clock, and what the hottest kernels are limited by."""
     name, options, _ = networks(check)[0]
     for engine in ("fused", "auto"):
-        count = ("10", "5") if check.on_gpu else ("1", "0")
+        count = ("10", "6") if check.on_gpu else ("1", "0")
         timed = check.step_benchmark(
-            *options, "--engine", engine, "--steps", count[0], "--warmup", count[1], "--operations")
+            *options, "--engine", engine, "--steps", count[0], "--warmup", count[1], "--operations",
+            seconds=MOST_SECONDS)
         if not timed.succeeded:
             check.report_failure(f"operations of {name}, {engine}", timed)
             continue
@@ -292,7 +295,7 @@ def parity(check):
     for engine, precision in (("fused", "f32"), ("fused", "bf16"), ("cudnn", "f32"), ("cudnn", "bf16")):
         replayed = check.run(
             check.pack.java("parity", *map(str, files), "--device", check.device, "--engine", engine,
-                            "--precision", precision))
+                            "--precision", precision), MOST_SECONDS)
         last = (replayed.stdout.strip().splitlines() or ["nothing was said"])[-1]
         if replayed.succeeded:
             check.runner.say(f"{engine} {precision}: {last}")
