@@ -68,10 +68,25 @@ public final class DataSet {
    * @throws LayerwiseException if the folder is not such a folder
    */
   public static DataSet imageFolder(Path folder, int size, Consumer<String> skipped) {
+    return imageFolder(folder, size, true, skipped);
+  }
+
+  /**
+   * The same, with a choice.
+   *
+   * @param folder with train and val
+   * @param size side to which images are cut, in pixels
+   * @param exif whether an image is turned as its camera's mark of orientation (EXIF) says; false: pixels are taken as
+   *     they are stored
+   * @param skipped told of every image that cannot be used and is left out, in a sentence
+   * @return the data set, listed but not read
+   * @throws LayerwiseException if the folder is not such a folder
+   */
+  public static DataSet imageFolder(Path folder, int size, boolean exif, Consumer<String> skipped) {
     int resize = Math.round(size * 256f / 224); // the published sizes' ratio
     int threads = Runtime.getRuntime().availableProcessors();
     ImageFolder images =
-        ImageFolder.open(folder, new StreamOptions(size, resize, threads, BATCHES_AHEAD, false, skipped));
+        ImageFolder.open(folder, new StreamOptions(size, resize, threads, BATCHES_AHEAD, false, exif, skipped));
     StreamedImages train = images.train();
     DataSetInfo info =
         new DataSetInfo(

@@ -28,6 +28,7 @@ import java.util.stream.IntStream;
 public final class Model implements AutoCloseable {
   private final ModelConfig config;
   private final InputDescription input;
+  private final boolean exif;
   private final String dataSet;
   private final List<Layer> layers;
   /** Guards itself, {@link #lent} and {@link #closed}. */
@@ -41,8 +42,10 @@ public final class Model implements AutoCloseable {
    * @param device where, and in which precision. The number of threads is that of one call; it may change the last
    *     bits of results
    * @param replicas copies of the network, and so calls that compute at a time. Memory grows with them
+   * @param exif whether image files are turned as the camera's mark of orientation (EXIF) says; false: pixels are taken
+   *     as they are stored
    */
-  public record Options(DeviceOptions device, int replicas) {
+  public record Options(DeviceOptions device, int replicas, boolean exif) {
     /**
      * One copy on the CPU that takes all cores: the fastest for large batches.
      *
@@ -74,11 +77,33 @@ public final class Model implements AutoCloseable {
     }
 
     /**
+     * The same options, but for how image files are read.
+     *
+     * @param exif whether image files are turned as the camera's mark of orientation (EXIF) says
+     * @return the options
+     */
+    public Options withExif(boolean exif) {
+      return new Options(device, replicas, exif);
+    }
+
+    /**
+     * Options by which image files are turned as the camera's mark of orientation (EXIF) says.
+     *
+     * @param device where to compute
+     * @param replicas copies of the network
+     * @throws LayerwiseException if there is no copy
+     */
+    public Options(DeviceOptions device, int replicas) {
+      this(device, replicas, true);
+    }
+
+    /**
      * Checks the number of copies.
      *
      * @param device where to compute
      * @param replicas copies of the network
-     * @throws LayerwiseException if there is none
+     * @param exif whether image files are turned
+     * @throws LayerwiseException if there is no copy
      */
     public Options {
       Objects.requireNonNull(device);
@@ -91,6 +116,7 @@ public final class Model implements AutoCloseable {
   private Model(ModelFile file, InputDescription input, Options options) {
     config = file.config();
     this.input = input;
+    exif = options.exif();
     dataSet = file.dataset();
     try {
       for (int i = 0; i < options.replicas(); i++) {
@@ -213,7 +239,7 @@ public final class Model implements AutoCloseable {
           "the model takes images of " + height() + "×" + width()
               + " pixels; files are cut to squares only, give it pixels");
     }
-    return new ImageReader(channels(), height(), input.resize());
+    return new ImageReader(channels(), height(), input.resize(), exif);
   }
 
   /**

@@ -124,7 +124,7 @@ final class EmbedCommand implements Callable<Integer> {
         data.dataset != null || (split == null && data.dataDir == null && data.imageSize == null && !data.strict),
         "--split, --data-dir, --image-size and --strict go with --dataset");
     ResumeHint.requireModel(path);
-    Model.Options options = new Model.Options(common.deviceOptions(), 1);
+    Model.Options options = new Model.Options(common.deviceOptions(), 1, !data.noExif);
     try (Model model = Model.open(path, options)) {
       List<Layer> layers = model.layers();
       Layer of = layer != null ? Checks.layer(model, layer) : layers.get(Math.max(0, layers.size() - 2));

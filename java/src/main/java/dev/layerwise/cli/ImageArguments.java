@@ -13,10 +13,10 @@ import java.util.List;
 /** Image files named on the command line, read batch by batch. Those that cannot be used are said and left out. */
 final class ImageArguments {
   static final String DESCRIPTION =
-      "JPEG or PNG images, or folders of them (subfolders included). An image is resized so that its shorter side has"
-          + " the length that the model was tested with, and the centre is cut out. A camera's mark of orientation (EXIF)"
-          + " is not applied: rotate such photos first. Colours become grey, or grey colours, as the model needs;"
-          + " levels are not inverted: models of MNIST, Fashion-MNIST, Kuzushiji-MNIST and digits take white on black.";
+      "JPEG or PNG images, or folders of them (subfolders included). An image is turned as its camera's mark of"
+          + " orientation (EXIF) says, resized so that its shorter side has the length that the model was tested with, and"
+          + " the centre is cut out. Colours become grey, or grey colours, as the model needs; levels are not inverted:"
+          + " models of MNIST, Fashion-MNIST, Kuzushiji-MNIST and digits take white on black.";
 
   private final List<Path> files;
   private final PrintWriter err;

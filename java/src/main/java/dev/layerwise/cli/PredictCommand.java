@@ -41,6 +41,9 @@ final class PredictCommand implements Callable<Integer> {
           + " 'layerwise inspect' shows. Default: the output layer.")
   private String layer;
 
+  @Option(names = DataOptions.NO_EXIF, description = DataOptions.NO_EXIF_DESCRIPTION + " Default: off.")
+  private boolean noExif;
+
   @Option(names = "--csv", description = "Print comma-separated values with a line of headings. Default: off.")
   private boolean csv;
 
@@ -66,7 +69,7 @@ final class PredictCommand implements Callable<Integer> {
     Checks.range("--batch-size", batchSize, 1, 1_000_000);
     ResumeHint.requireModel(path);
     ImageArguments arguments = new ImageArguments(images, spec.commandLine().getErr());
-    Model.Options options = new Model.Options(common.deviceOptions(), 1);
+    Model.Options options = new Model.Options(common.deviceOptions(), 1, !noExif);
     try (Model model = Model.open(path, options)) {
       List<Layer> layers = model.layers();
       Layer decides = layer == null ? layers.get(layers.size() - 1) : Checks.layer(model, layer);

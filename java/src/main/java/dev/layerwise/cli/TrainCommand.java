@@ -204,7 +204,8 @@ final class TrainCommand implements Callable<Integer> {
     PrintWriter err = spec.commandLine().getErr();
     ProgressLine progress = !common.json && Terminal.isStderr() ? new ProgressLine(err, Terminal::width) : null;
     RunPrinter printer =
-        new RunPrinter(spec.commandLine().getOut(), err, common.json, common.verbose, progress, data.dataDir);
+        new RunPrinter(
+            spec.commandLine().getOut(), err, common.json, common.verbose, progress, data.dataDir, data.noExif);
     TrainingSession session = new TrainingSession();
     int exitCode =
         StopOnSignal.run(

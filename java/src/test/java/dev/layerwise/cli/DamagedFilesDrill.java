@@ -122,7 +122,7 @@ class DamagedFilesDrill {
     for (String name : new String[] {"train/cat/1.png", "train/dog/1.png", "val/cat/1.png", "val/dog/1.png"}) {
       SyntheticFiles.write(data.resolve(name), whole);
     }
-    StreamOptions options = new StreamOptions(16, 16, 1, 1, true, skipped -> {});
+    StreamOptions options = new StreamOptions(16, 16, 1, 1, true, true, skipped -> {});
     drill(7, 150, whole, 80, "images/train/cat/1.png", file -> {
       try (BatchSource batches = ImageFolder.open(data, options).train().open(new int[] {0, 1}, 2, 1, 1)) {
         batches.next();

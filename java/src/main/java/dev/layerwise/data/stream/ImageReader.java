@@ -19,8 +19,9 @@ import java.util.stream.Stream;
  * @param channels 1 or 3
  * @param size height and width that come out
  * @param resize length of the shorter side before the square is cut out, at least {@code size}
+ * @param exif whether an image is turned as its camera's mark of orientation (EXIF) says
  */
-public record ImageReader(int channels, int size, int resize) {
+public record ImageReader(int channels, int size, int resize, boolean exif) {
   /** Checks the numbers; throws {@link DataException}. */
   public ImageReader {
     if (channels != 1 && channels != 3) {
@@ -40,7 +41,7 @@ public record ImageReader(int channels, int size, int resize) {
    */
   public byte[] read(Path file) {
     try {
-      return fit(ImageDecoder.read(file));
+      return fit(ImageDecoder.read(file, exif));
     } catch (ImageDecoder.UnusableException e) {
       throw new DataException(file + " " + e.getMessage() + ".", e);
     }
@@ -54,7 +55,7 @@ public record ImageReader(int channels, int size, int resize) {
    */
   public byte[] decode(byte[] encoded) {
     try {
-      return fit(ImageDecoder.decode(encoded));
+      return fit(ImageDecoder.decode(encoded, exif));
     } catch (ImageDecoder.UnusableException e) {
       throw new DataException("The image " + e.getMessage() + ".", e);
     }

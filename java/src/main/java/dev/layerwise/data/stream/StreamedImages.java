@@ -136,7 +136,7 @@ public final class StreamedImages implements Images {
 
   /** Writes an image into a batch. */
   void render(int index, long imageSeed, byte[] target, int offset) throws ImageDecoder.UnusableException {
-    RgbImage image = ImageDecoder.read(files.path(index));
+    RgbImage image = ImageDecoder.read(files.path(index), options.exif());
     int size = options.size();
     if (augmented) {
       Random random = new Random(imageSeed);

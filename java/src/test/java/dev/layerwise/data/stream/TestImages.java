@@ -1,6 +1,7 @@
 package dev.layerwise.data.stream;
 
 import java.awt.image.BufferedImage;
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -44,6 +45,15 @@ final class TestImages {
       throw new UncheckedIOException(e);
     }
     return out.toByteArray();
+  }
+
+  /** By Java's own means. */
+  static BufferedImage read(byte[] encoded) {
+    try {
+      return ImageIO.read(new ByteArrayInputStream(encoded));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   static Path write(Path file, byte[] content) {
