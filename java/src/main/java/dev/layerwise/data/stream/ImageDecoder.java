@@ -8,8 +8,10 @@ import java.awt.image.Raster;
 import java.io.ByteArrayInputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.function.UnaryOperator;
 import javax.imageio.IIOException;
 import javax.imageio.ImageReader;
 import javax.imageio.ImageTypeSpecifier;
@@ -17,8 +19,9 @@ import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 
 /**
- * Reads JPEG and PNG files as RGB. Grey levels are repeated, palettes looked up, 16-bit levels rounded to 8 bits, and
- * transparency is dropped; colour profiles and marks of gamma are not applied.
+ * Reads image files as RGB. Levels are taken as they are stored: colour profiles and marks of gamma are not applied. Grey
+ * levels are repeated, palettes looked up, levels of other than 8 bits rounded, and transparency is dropped. Of several
+ * images in a file the first is read.
  */
 final class ImageDecoder {
   /** More than any camera's image; what claims more would take the memory. */
@@ -48,14 +51,31 @@ final class ImageDecoder {
    */
   static RgbImage read(Path file, boolean exif) throws UnusableException {
     try {
-      long size = Files.size(file);
-      if (size == 0 || size > MOST_BYTES) {
-        throw new UnusableException(size == 0 ? "is empty" : "is larger than " + (MOST_BYTES >> 20) + " MiB");
+      byte[] content = content(file);
+      if (content.length == 0) {
+        throw new UnusableException("is empty");
       }
-      return decode(Files.readAllBytes(file), exif);
+      return decode(content, exif);
     } catch (IOException e) {
       throw new UnusableException("cannot be read: " + FileErrors.reason(e), e);
     }
+  }
+
+  private static byte[] content(Path file) throws IOException, UnusableException {
+    long size = Files.size(file);
+    if (size > 0 && size <= MOST_BYTES) {
+      return Files.readAllBytes(file);
+    }
+    byte[] content = {};
+    if (size == 0) { // of a pipe that is not known either
+      try (InputStream in = Files.newInputStream(file)) {
+        content = in.readNBytes((int) MOST_BYTES + 1);
+      }
+    }
+    if (size > MOST_BYTES || content.length > MOST_BYTES) {
+      throw new UnusableException("is larger than " + (MOST_BYTES >> 20) + " MiB");
+    }
+    return content;
   }
 
   /** Decodes all of an encoded image, as {@link #read} does a file. */
@@ -73,12 +93,19 @@ final class ImageDecoder {
   static RgbImage decode(byte[] encoded, boolean exif, long memory) throws UnusableException {
     ImageFormat format = ImageFormat.of(encoded);
     if (format == null) {
-      throw new UnusableException("is not an image, whatever its name says");
+      String other = ImageFormat.nameOfOther(encoded);
+      throw new UnusableException(other == null ? "is not an image, whatever its name says"
+          : "is a " + other + " file, which is not read; save it as JPEG or PNG");
     }
     long left = memory - encoded.length; // the reader's stream may come to hold a copy
     try {
-      return format == ImageFormat.JPEG ? JpegDecoder.decode(encoded, exif, left)
-          : decode(encoded, format, exif, left);
+      return switch (format) {
+        case JPEG -> JpegDecoder.decode(encoded, exif, left);
+        case GIF -> GifDecoder.decode(encoded, left);
+        case TIFF -> TiffDecoder.decode(encoded, exif, left);
+        case PNG -> decode(encoded, format, exif ? PngChunks.orientation(encoded) : 1, UnaryOperator.identity(), left);
+        case BMP -> decode(encoded, format, 1, UnaryOperator.identity(), left);
+      };
     } catch (IOException e) {
       throw new UnusableException(reason(e, format), e);
     } catch (RuntimeException e) {
@@ -100,6 +127,9 @@ final class ImageDecoder {
 
   /** Refuses what would take too much memory. */
   static void checkSize(int height, int width, int bytesPerPixel, long memory) throws UnusableException {
+    if (height < 1 || width < 1) {
+      throw new UnusableException("is damaged: its header does not say how large the image is");
+    }
     long pixelCount = (long) height * width;
     if (pixelCount > MOST_PIXELS) {
       throw new UnusableException("has more than " + MOST_PIXELS + " pixels");
@@ -110,16 +140,22 @@ final class ImageDecoder {
     }
   }
 
-  private static RgbImage decode(byte[] encoded, ImageFormat format, boolean exif, long memory)
+  /**
+   * Decodes by Java's reader.
+   *
+   * @param colors what the samples mean, by what Java takes them for
+   */
+  static RgbImage decode(
+      byte[] encoded, ImageFormat format, int orientation, UnaryOperator<ColorModel> colors, long memory)
       throws IOException, UnusableException {
     ImageReader reader = format.reader();
     try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(encoded))) {
       reader.setInput(in, true, true);
-      int orientation = exif ? PngChunks.orientation(encoded) : 1;
       // The image as Java decodes it, the RGB copy, and the one that is turned.
       int bytesPerPixel = bytesPerPixel(reader) + 3 + (orientation == 1 ? 0 : 3);
       checkSize(reader.getHeight(0), reader.getWidth(0), bytesPerPixel, memory);
-      return toRgb(reader.read(0)).turned(orientation);
+      BufferedImage image = reader.read(0);
+      return toRgb(image.getRaster(), colors.apply(image.getColorModel())).turned(orientation);
     } finally {
       reader.dispose();
     }
@@ -134,11 +170,9 @@ final class ImageDecoder {
    * Takes levels as they are stored. BufferedImage's own conversion would take grey levels for linear light and make
    * them brighter.
    */
-  private static RgbImage toRgb(BufferedImage image) throws UnusableException {
-    int height = image.getHeight();
-    int width = image.getWidth();
-    ColorModel colors = image.getColorModel();
-    Raster raster = image.getRaster();
+  static RgbImage toRgb(Raster raster, ColorModel colors) throws UnusableException {
+    int height = raster.getHeight();
+    int width = raster.getWidth();
     int bands = raster.getNumBands();
     byte[] pixels = new byte[3 * height * width];
     int[] row = new int[width * Math.max(bands, 3)];
@@ -151,18 +185,21 @@ final class ImageDecoder {
       }
       return new RgbImage(pixels, height, width);
     }
-    int bits = colors.getComponentSize(0);
-    if (bits > MOST_BITS) {
-      throw new UnusableException("has levels of " + bits + " bits, where at most " + MOST_BITS + " are read");
-    }
-    int white = (1 << bits) - 1;
     boolean grey = bands < 3;
+    int[] white = new int[3];
+    for (int color = 0; color < 3; color++) {
+      int bits = colors.getComponentSize(grey ? 0 : color);
+      if (bits > MOST_BITS) {
+        throw new UnusableException("has levels of " + bits + " bits, where at most " + MOST_BITS + " are read");
+      }
+      white[color] = (1 << bits) - 1;
+    }
     for (int y = 0; y < height; y++) {
       raster.getPixels(0, y, width, 1, row);
       for (int x = 0; x < width; x++) {
         int first = x * bands;
-        put(pixels, y * width + x, level(row[first], white), level(row[grey ? first : first + 1], white),
-            level(row[grey ? first : first + 2], white));
+        put(pixels, y * width + x, level(row[first], white[0]), level(row[grey ? first : first + 1], white[1]),
+            level(row[grey ? first : first + 2], white[2]));
       }
     }
     return new RgbImage(pixels, height, width);

@@ -111,7 +111,7 @@ record JpegHeader(int height, int width, Colors colors, int orientation, byte[] 
       } else if (marker == ADOBE && length >= ADOBE_LENGTH && begins(content, "Adobe")) {
         adobeTransform = level(content + ADOBE_LENGTH - 1);
       } else if (marker == EXIF && orientation == 0 && length > 6 && begins(content, "Exif\0")) {
-        orientation = TiffTags.orientation(file, content + 6, end);
+        orientation = new TiffTags(file, content + 6, end).orientation();
       }
       if ((marker & 0xf0) == JFIF || marker == COMMENT) {
         return;
@@ -144,8 +144,8 @@ record JpegHeader(int height, int width, Colors colors, int orientation, byte[] 
     }
 
     private JpegHeader header(int scan) throws UnusableException {
-      if (components == null || height == 0 || width == 0) {
-        throw new UnusableException("is damaged: its header does not say how large the image is");
+      if (components == null) {
+        throw new UnusableException("is damaged: its header does not say what the image is like");
       }
       return new JpegHeader(height, width, colors(), Math.max(orientation, 1), tables.toByteArray(), scan);
     }

@@ -19,7 +19,7 @@ final class PngChunks {
         return 1;
       }
       if (number(file, (int) at + 4) == EXIF) {
-        return TiffTags.orientation(file, content, (int) (content + length));
+        return new TiffTags(file, content, (int) (content + length)).orientation();
       }
       at += FRAME_BYTES + length;
     }

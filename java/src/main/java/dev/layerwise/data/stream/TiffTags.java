@@ -11,62 +11,91 @@ final class TiffTags {
   private static final int BYTE = 1;
   private static final int SHORT = 3;
   private static final int LONG = 4;
+  private static final int HEADER_BYTES = 8;
   private static final int ENTRY_BYTES = 12;
 
   private final byte[] bytes;
   private final int start;
-  private final int end;
+  private final int length;
   private final boolean bigEndian;
+  /** Where the entries begin, from the start on, and how many of them there are. */
+  private final int entries;
+  private final int count;
 
-  private TiffTags(byte[] bytes, int start, int end) {
+  /** Takes what lies between two places of an array. */
+  TiffTags(byte[] bytes, int start, int end) {
     this.bytes = bytes;
     this.start = start;
-    this.end = end;
-    this.bigEndian = bytes[start] == 'M';
+    length = end - start;
+    bigEndian = length > 0 && bytes[start] == 'M';
+    boolean begins = length >= HEADER_BYTES && bytes[start] == bytes[start + 1]
+        && (bigEndian || bytes[start] == 'I') && number(2, 2) == 42;
+    long directory = begins ? number(4, 4) : 0;
+    boolean present = directory >= HEADER_BYTES && directory <= length - 2;
+    entries = present ? (int) directory + 2 : 0;
+    count = present ? (int) Math.min(number(directory, 2), (length - entries) / ENTRY_BYTES) : 0;
   }
 
-  /** How the image between two places of an array is turned: 1 to 8, as EXIF numbers it; 1 where nothing says so. */
-  static int orientation(byte[] bytes, int start, int end) {
-    long value = first(bytes, start, end, ORIENTATION, 1);
+  /** How the image is turned: 1 to 8, as EXIF numbers it; 1 where nothing says so. */
+  int orientation() {
+    long value = first(ORIENTATION, 1);
     return value >= 1 && value <= LAST_ORIENTATION ? (int) value : 1;
   }
 
-  /** The first number of a tag, or {@code otherwise}. */
-  static long first(byte[] bytes, int start, int end, int tag, long otherwise) {
-    if (end - start < 8 || bytes[start] != bytes[start + 1] || (bytes[start] != 'I' && bytes[start] != 'M')) {
-      return otherwise;
-    }
-    return new TiffTags(bytes, start, end).first(tag, otherwise);
+  /** The first number of a tag. */
+  long first(int tag, long otherwise) {
+    return number(tag, 0, otherwise);
   }
 
-  private long first(int tag, long otherwise) {
-    long directory = number(4, 4);
-    if (number(2, 2) != 42 || directory < 8 || directory > end - start - 2) {
-      return otherwise;
+  /**
+   * A number of a tag that has several.
+   *
+   * @param index from 0
+   * @param otherwise what it is where there is no such tag or number
+   */
+  long number(int tag, int index, long otherwise) {
+    int entry = entry(tag);
+    return entry == 0 ? otherwise : value(entry, index, otherwise);
+  }
+
+  /** The largest number of a tag; 0 where there is none. */
+  long largest(int tag) {
+    int entry = entry(tag);
+    long largest = 0;
+    for (int index = 0; entry > 0 && index < Math.min(number(entry + 4, 4), length); index++) {
+      largest = Math.max(largest, value(entry, index, 0));
     }
-    long entries = number(directory, 2);
-    for (long entry = directory + 2; entries > 0 && entry + ENTRY_BYTES <= end - start; entry += ENTRY_BYTES) {
+    return largest;
+  }
+
+  /** Where the tag's entry begins; 0 where there is none. */
+  private int entry(int tag) {
+    for (int i = 0; i < count; i++) {
+      int entry = entries + i * ENTRY_BYTES;
       if (number(entry, 2) == tag) {
-        return value(entry, otherwise);
+        return entry;
       }
-      entries--;
     }
-    return otherwise;
+    return 0;
   }
 
-  private long value(long entry, long otherwise) {
+  private long value(int entry, int index, long otherwise) {
     int size = switch ((int) number(entry + 2, 2)) {
       case BYTE -> 1;
       case SHORT -> 2;
       case LONG -> 4;
       default -> 0;
     };
-    long count = number(entry + 4, 4);
-    long place = count * size > 4 ? number(entry + 8, 4) : entry + 8;
-    return size == 0 || count == 0 || place > end - start - size ? otherwise : number(place, size);
+    long numbers = number(entry + 4, 4);
+    if (size == 0 || index >= numbers) {
+      return otherwise;
+    }
+    // Up to four bytes stand in the entry itself.
+    long place = (numbers * size > 4 ? number(entry + 8, 4) : entry + 8) + (long) index * size;
+    return place > length - size ? otherwise : number(place, size);
   }
 
-  /** An unsigned number at a place within the structure. */
+  /** An unsigned number at a place that is there. */
   private long number(long at, int size) {
     long value = 0;
     for (int i = 0; i < size; i++) {

@@ -5,21 +5,29 @@ import static dev.layerwise.data.stream.TestImages.gradient;
 import static dev.layerwise.data.stream.TestImages.plain;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import dev.layerwise.data.stream.ImageDecoder.UnusableException;
 import java.awt.image.BufferedImage;
 import java.awt.image.IndexColorModel;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.Random;
+import java.util.stream.Stream;
 import java.util.zip.CRC32;
+import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
 class ImageDecoderTest {
   /** JPEG at ImageIO's quality of 0.75 keeps a plain colour to this many levels of 255. */
   private static final int JPEG_ERROR = 3;
+
+  private static final Map<String, byte[]> CASES = TestImages.cases();
 
   @TempDir
   Path folder;
@@ -76,36 +84,128 @@ class ImageDecoderTest {
     assertClose(read(bytes(binary, "png")), 255, 255, 255, 0);
   }
 
-  @Test
-  void otherFormats() {
-    assertUnusable("<html>".getBytes(), "is not an image, whatever its name says");
-    assertUnusable(new byte[0], "is empty");
+  @TestFactory
+  Stream<DynamicTest> pixelsAreThoseOfPil() {
+    assertThat(CASES).hasSize(2 * 124);
+    return CASES.keySet().stream().filter(name -> CASES.containsKey(name + ".png")).map(name -> dynamicTest(name, () ->
+        TestImages.assertSame(ImageDecoder.decode(CASES.get(name), true), CASES.get(name + ".png"))));
   }
 
   @Test
-  void truncatedFiles() {
+  void levelsOfPngFilesAreTakenAsTheyAreStored() throws UnusableException {
+    byte[] png = bytes(gradient(10, 20), "png");
+    byte[] profile = {'x', 0, 0, 1, 2, 3}; // a name, the way of compression, and nothing that could be inflated
+    byte[][] chunks = {chunk("gAMA", ByteBuffer.allocate(4).putInt(100_000).array()), chunk("sRGB", new byte[1]),
+        chunk("cHRM", new byte[32]), chunk("pHYs", new byte[9]), chunk("iCCP", profile), chunk("bKGD", new byte[6]),
+        chunk("sBIT", new byte[] {5, 6, 5})};
+    for (byte[] chunk : chunks) {
+      byte[] with = inserted(png, chunk);
+      assertThat(read(with).pixels()).as(new String(chunk, 4, 4)).isEqualTo(read(png).pixels());
+    }
+  }
+
+  @Test
+  void orientationOfPngFiles() throws UnusableException {
+    RgbImage upright = read(bytes(gradient(10, 20), "png"));
+    byte[] exif = {'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0};
+    byte[] lying = inserted(bytes(gradient(10, 20), "png"), chunk("eXIf", exif));
+    RgbImage turned = read(lying);
+    assertThat(turned.width()).isEqualTo(20);
+    assertThat(turned.height()).isEqualTo(10);
+    for (int x = 0; x < 10; x++) { // the first row becomes the last column
+      assertThat(Arrays.copyOfRange(turned.pixels(), 3 * (20 * x + 19), 3 * (20 * x + 20)))
+          .isEqualTo(Arrays.copyOfRange(upright.pixels(), 3 * x, 3 * x + 3));
+    }
+    assertThat(ImageDecoder.decode(lying, false).pixels()).isEqualTo(upright.pixels());
+    byte[] cut = inserted(bytes(gradient(10, 20), "png"), chunk("eXIf", Arrays.copyOf(exif, 15)));
+    assertThat(read(cut).pixels()).isEqualTo(upright.pixels());
+  }
+
+  @Test
+  void orientationOfTiffFilesIsLeftAsideWhereItIsNotWanted() throws UnusableException {
+    RgbImage stored = ImageDecoder.decode(CASES.get("RightTop.tif"), false);
+    TestImages.assertSame(stored, CASES.get("rgb.tif.png"));
+  }
+
+  @Test
+  void otherKinds() {
+    assertUnusable("<html>".getBytes(), "is not an image, whatever its name says");
+    assertUnusable("RIFF....WEBPVP8 ".getBytes(), "is a WebP file, which is not read; save it as JPEG or PNG");
+    assertUnusable("....ftypheic....".getBytes(), "is a HEIC file, which is not read; save it as JPEG or PNG");
+    assertUnusable(new byte[0], "is empty");
+    String tiff = "is a TIFF file of a kind that is not read: ";
+    assertUnusable(changed("grey.tif", 0x0106, 5), tiff + "its colours are CMYK; save it as PNG");
+    assertUnusable(changed("grey.tif", 0x0103, 7), tiff + "its compression is JPEG; save it as PNG");
+    assertUnusable(changed("grey.tif", 0x0102, 12), tiff + "its levels are not whole numbers of 1, 2, 4, 8 or 16 bits");
+    assertUnusable(changed("rgb.tif", 0x0115, 200), tiff + "its pixels have 200 levels each");
+    assertUnusable(changed("grey.tif", 0x0117, 60_000), "is damaged: it ends too early");
+  }
+
+  /** A little-endian TIFF case with another number for a tag. */
+  private static byte[] changed(String name, int tag, int value) {
+    byte[] file = CASES.get(name).clone();
+    ByteBuffer tiff = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
+    int entry = tiff.getInt(4) + 2;
+    while (tiff.getShort(entry) != (short) tag) {
+      entry += 12;
+    }
+    tiff.putShort(entry + 8, (short) value);
+    return file;
+  }
+
+  @Test
+  void whatIsCutIsFoundOut() {
+    for (String name : new String[] {"palette.gif", "interlaced.gif", "frame-in-screen.gif", "rgb.bmp", "run-lengths.bmp",
+        "palette.bmp", "rgb.tif", "tiff_lzw.tif", "tiff_deflate.tif", "group4.tif", "tiles.tif"}) {
+      byte[] whole = CASES.get(name);
+      // BMP and GIF end in bytes that are of no use, TIFF files of this maker in those of their directory.
+      for (int length = 8; length < whole.length - 12; length++) {
+        byte[] cut = Arrays.copyOf(whole, length);
+        assertThatThrownBy(() -> ImageDecoder.decode(cut, true)).as(name + " cut to " + length)
+            .isInstanceOf(UnusableException.class).message().startsWith("is damaged");
+      }
+    }
     for (String format : new String[] {"png", "jpg"}) {
       byte[] whole = bytes(noise(), format);
       for (int length : new int[] {10, 100, whole.length / 2, whole.length * 9 / 10}) {
-        assertUnusable(Arrays.copyOf(whole, length), "");
+        assertUnusable(Arrays.copyOf(whole, length), "is damaged");
       }
     }
   }
 
   @Test
-  void mutatedFilesAreReadOrRefused() {
-    Random random = new Random(5);
-    for (String format : new String[] {"png", "jpg"}) {
-      byte[] whole = bytes(gradient(30, 30), format);
-      for (int round = 0; round < 500; round++) {
-        byte[] mutated = whole.clone();
-        for (int change = 0; change < 3; change++) {
-          mutated[random.nextInt(random.nextBoolean() ? 60 : whole.length)] = (byte) random.nextInt(256);
+  void gifFramesThatEndTooSoon() {
+    byte[] gif = CASES.get("palette.gif").clone();
+    int data = gif.length - 1; // after the frame's header: bits of a code, length of a block, the block
+    while (gif[data] != 0x2c || ByteBuffer.wrap(gif).order(ByteOrder.LITTLE_ENDIAN).getShort(data + 5) != 19) {
+      data--;
+    }
+    data += 10;
+    // The first code begins, as ever; the second, the next number, ends.
+    int begin = 1 << gif[data];
+    int codes = begin | begin + 1 << gif[data] + 1;
+    for (int i = 0; i < 3; i++) {
+      gif[data + 2 + i] = (byte) (codes >> 8 * i);
+    }
+    assertUnusable(gif, "is damaged: it has only 0 of 13 rows");
+  }
+
+  @Test
+  void damagedFilesAreReadOrRefusedInWords() {
+    Random random = new Random(3);
+    for (String name : CASES.keySet()) {
+      for (int round = 0; round < 60; round++) {
+        byte[] damaged = CASES.get(name).clone();
+        for (int change = 0; change <= round % 3; change++) {
+          int at = 2 + random.nextInt((random.nextBoolean() ? Math.min(damaged.length, 200) : damaged.length) - 2);
+          damaged[random.nextInt(4) == 0 ? damaged.length + 1 - at : at] =
+              (byte) (random.nextBoolean() ? 0xff : random.nextInt(256));
         }
         try {
-          read(mutated);
+          ImageDecoder.decode(damaged, true);
         } catch (UnusableException e) {
-          assertThat(e.getMessage()).isNotEmpty();
+          assertThat(e.getMessage()).as(name + " round " + round)
+              .matches("(is|has) .+").doesNotContain("Exception", "java", "null");
         }
       }
     }
@@ -162,6 +262,21 @@ class ImageDecoderTest {
     for (int i = 0; i < image.pixels().length; i++) {
       assertThat(Math.abs((image.pixels()[i] & 0xff) - expected[i % 3])).isLessThanOrEqualTo(error);
     }
+  }
+
+  private static byte[] chunk(String name, byte[] content) {
+    ByteBuffer chunk = ByteBuffer.allocate(12 + content.length);
+    chunk.putInt(content.length).put(name.getBytes()).put(content);
+    CRC32 crc = new CRC32();
+    crc.update(chunk.array(), 4, 4 + content.length);
+    return chunk.putInt((int) crc.getValue()).array();
+  }
+
+  /** A PNG file with one more chunk after its header. */
+  private static byte[] inserted(byte[] png, byte[] chunk) {
+    int header = 33;
+    return ByteBuffer.allocate(png.length + chunk.length)
+        .put(png, 0, header).put(chunk).put(png, header, png.length - header).array();
   }
 
   private static int[] filled(int length, int value) {

@@ -2,44 +2,28 @@ package dev.layerwise.data.stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import dev.layerwise.SharedFolder;
 import dev.layerwise.data.stream.ImageDecoder.UnusableException;
-import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Random;
-import java.util.TreeMap;
 import java.util.stream.Stream;
-import java.util.zip.ZipEntry;
-import java.util.zip.ZipInputStream;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.spi.IIORegistry;
 import javax.imageio.spi.ImageReaderSpi;
 import javax.imageio.stream.ImageInputStream;
-import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestFactory;
 
-/** Files of all colour spaces, marks and profiles; the right pixels are those that PIL reads. */
+/** The files' right pixels are those that PIL reads; {@link ImageDecoderTest} compares them all. */
 class JpegDecoderTest {
-  private static final Map<String, byte[]> CASES = cases();
-
-  @TestFactory
-  Stream<DynamicTest> pixelsAreThoseOfPil() {
-    assertThat(CASES).hasSize(2 * 81);
-    return CASES.keySet().stream().filter(name -> name.endsWith(".jpg")).map(name -> dynamicTest(name, () ->
-        assertSame(ImageDecoder.decode(CASES.get(name), true), CASES.get(name + ".png"))));
-  }
+  private static final Map<String, byte[]> CASES = TestImages.cases();
 
   @Test
   void pixelsOfTheSharedCases() throws IOException, UnusableException {
@@ -51,14 +35,14 @@ class JpegDecoderTest {
     assertThat(files).hasSize(7);
     for (Path file : files) {
       String expected = "expected_" + file.getFileName().toString().replace('.', '_') + ".png";
-      assertSame(ImageDecoder.read(file, true), Files.readAllBytes(folder.resolve(expected)));
+      TestImages.assertSame(ImageDecoder.read(file, true), Files.readAllBytes(folder.resolve(expected)));
     }
   }
 
   @Test
   void orientationIsLeftAsideWhereItIsNotWanted() throws UnusableException {
     for (String name : new String[] {"exif-6-little.jpg", "exif-3-big.jpg"}) {
-      assertSame(ImageDecoder.decode(CASES.get(name), false), CASES.get("jfif-444.jpg.png"));
+      TestImages.assertSame(ImageDecoder.decode(CASES.get(name), false), CASES.get("jfif-444.jpg.png"));
     }
   }
 
@@ -105,25 +89,6 @@ class JpegDecoderTest {
   }
 
   @Test
-  void damagedFilesAreReadOrRefusedInWords() {
-    Random random = new Random(3);
-    for (Map.Entry<String, byte[]> file : CASES.entrySet()) {
-      for (int round = 0; file.getKey().endsWith(".jpg") && round < 60; round++) {
-        byte[] damaged = file.getValue().clone();
-        for (int change = 0; change <= round % 3; change++) {
-          damaged[2 + random.nextInt(damaged.length - 2)] = (byte) (random.nextBoolean() ? 0xff : random.nextInt(256));
-        }
-        try {
-          ImageDecoder.decode(damaged, true);
-        } catch (UnusableException e) {
-          assertThat(e.getMessage()).as(file.getKey() + " round " + round)
-              .matches("(is|has) .+").doesNotContain("Exception", "java", "null");
-        }
-      }
-    }
-  }
-
-  @Test
   void readersOfOthersAreNotAsked() throws UnusableException {
     ImageReaderSpi greedy = new GreedyReaderSpi();
     IIORegistry registry = IIORegistry.getDefaultInstance();
@@ -141,7 +106,7 @@ class JpegDecoderTest {
     } finally {
       registry.deregisterServiceProvider(greedy, ImageReaderSpi.class);
     }
-    assertSame(decoded, CASES.get("jfif-444.jpg.png"));
+    TestImages.assertSame(decoded, CASES.get("jfif-444.jpg.png"));
   }
 
   /** A plugin that takes JPEG files before Java does, and then fails. */
@@ -178,30 +143,5 @@ class JpegDecoderTest {
 
   private static void assertUnusable(byte[] file, String reason) {
     assertThatThrownBy(() -> ImageDecoder.decode(file, true)).isInstanceOf(UnusableException.class).hasMessage(reason);
-  }
-
-  private static void assertSame(RgbImage image, byte[] png) {
-    BufferedImage expected = TestImages.read(png);
-    assertThat(image.width()).isEqualTo(expected.getWidth());
-    assertThat(image.height()).isEqualTo(expected.getHeight());
-    byte[] pixels = new byte[image.pixels().length];
-    for (int i = 0; i < pixels.length; i++) {
-      int pixel = i / 3;
-      pixels[i] = (byte) (expected.getRGB(pixel % image.width(), pixel / image.width()) >> 8 * (2 - i % 3));
-    }
-    assertThat(image.pixels()).isEqualTo(pixels);
-  }
-
-  private static Map<String, byte[]> cases() {
-    Map<String, byte[]> files = new TreeMap<>();
-    try (InputStream in = JpegDecoderTest.class.getResourceAsStream("jpeg-cases.zip");
-        ZipInputStream zip = new ZipInputStream(in)) {
-      for (ZipEntry entry = zip.getNextEntry(); entry != null; entry = zip.getNextEntry()) {
-        files.put(entry.getName(), zip.readAllBytes());
-      }
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    }
-    return files;
   }
 }

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Makes jpeg-cases.zip: JPEG files, and beside each X.jpg X.jpg.png, the pixels that PIL makes of it, turned upright.
+"""Makes image-cases.zip: image files, and beside each X.EXT X.EXT.png, the pixels that PIL makes of it, turned upright.
 
-Made with PIL 9.4.0, libjpeg-turbo 2.1.5 (and its cjpeg) and NumPy; the tests need none of them.
+Made with PIL 9.4.0, NumPy, libjpeg-turbo 2.1.5 and its cjpeg, tiffcp of libtiff 4.5.0 and ImageMagick 6.9.11; the tests
+need none of them.
 """
 import io
+import os
 import struct
 import subprocess
+import tempfile
 import zipfile
 
 import numpy
@@ -23,17 +26,19 @@ def picture(bands=3, width=WIDTH, height=HEIGHT):
     return Image.fromarray(array[..., 0] if bands == 1 else array, {1: "L", 3: "RGB", 4: "CMYK"}[bands])
 
 
-def pil_jpeg(image, **options):
+def pil(image, kind, **options):
     stream = io.BytesIO()
-    image.save(stream, "JPEG", quality=90, **options)
+    image.save(stream, kind, **options)
     return stream.getvalue()
 
 
+def pil_jpeg(image, **options):
+    return pil(image, "JPEG", quality=90, **options)
+
+
 def cjpeg(*options, image=None):
-    stream = io.BytesIO()
-    (image or picture()).save(stream, "PPM")
-    return subprocess.run(["cjpeg", "-quality", "90", *options], input=stream.getvalue(), stdout=subprocess.PIPE,
-                          check=True).stdout
+    return subprocess.run(["cjpeg", "-quality", "90", *options], input=pil(image or picture(), "PPM"),
+                          stdout=subprocess.PIPE, check=True).stdout
 
 
 def segments(jpeg):
@@ -190,8 +195,9 @@ def jpeg_cases():
     parts, scan = segments(photo)
     yield "fill-bytes", b"\xff\xd8" + b"".join(b"\xff\xff" + part for part in parts) + b"\xff" + scan
     parts, scan = segments(cjpeg("-sample", "2x2", "-progressive"))
-    yield "fill-bytes-progressive", rebuild(parts, scan.replace(b"\xff\xda", b"\xff\xff\xda")
-                                            .replace(b"\xff\xc4", b"\xff\xff\xff\xc4").replace(b"\xff\xd9", b"\xff\xff\xd9"))
+    for marker in (b"\xff\xda", b"\xff\xc4", b"\xff\xd9"):
+        scan = scan.replace(marker, b"\xff\xff" + marker)
+    yield "fill-bytes-progressive", rebuild(parts, scan)
     yield "comments", with_app(photo, JFIF, segment(0xFE, b"a comment"), segment(0xFE, b""))
     yield "after-the-end", photo + b"bytes of another kind"
 
@@ -206,7 +212,8 @@ def exif_cases():
     yield "exif-8-cmyk", with_app(pil_jpeg(picture(4)), adobe(0), app_exif("<", 8)), True
     yield "exif-6-long", with_app(photo, app_exif("<", 6, kind=4)), True
     yield "exif-6-after-tables", with_app(photo, app_exif("<", 6), first=False), True
-    yield "exif-6-after-xmp", with_app(photo, segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x/>"), app_exif("<", 6)), True
+    xmp = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x/>")
+    yield "exif-6-after-xmp", with_app(photo, xmp, app_exif("<", 6)), True
     yield "exif-0", with_app(photo, app_exif("<", 0)), False
     yield "exif-9", with_app(photo, app_exif("<", 9)), False
     yield "exif-other-tag", with_app(photo, app_exif("<", 6, tag=0x0113)), False
@@ -219,19 +226,95 @@ def exif_cases():
     yield "exif-empty", with_app(photo, segment(0xE1, b"Exif\0\0")), False
 
 
-def add(archive, name, content, transpose):
-    image = Image.open(io.BytesIO(content))
-    if transpose:
-        image = ImageOps.exif_transpose(image)
-    expected = io.BytesIO()
-    image.convert("RGB").save(expected, "PNG", optimize=True)
-    for member, data in ((name, content), (name + ".png", expected.getvalue())):
+def tool(kind, *command):
+    """What a command makes of the picture in TIFF; IN and OUT stand for the files' names."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = os.path.join(folder, "in.tif"), os.path.join(folder, "out." + kind)
+        picture().save(source)
+        names = {"IN": source, "OUT": target}
+        subprocess.run([names.get(word, word) for word in command], check=True)
+        with open(target, "rb") as file:
+            return file.read()
+
+
+def on_screen(gif, width, height, left, top):
+    """The GIF file with its frame at a place of a larger or smaller screen."""
+    changed = bytearray(gif)
+    changed[6:10] = struct.pack("<HH", width, height)
+    frame = changed.index(b"\x2c", 13 + (3 << (gif[10] & 7) + 1))
+    changed[frame + 1:frame + 5] = struct.pack("<HH", left, top)
+    return bytes(changed)
+
+
+def gif_cases():
+    palette = picture().quantize(16)
+    gif = pil(palette, "GIF")
+    yield "palette", gif
+    yield "palette-200", pil(picture().quantize(200), "GIF")
+    yield "interlaced", pil(palette, "GIF", interlace=1)
+    yield "two-colours", pil(picture(1).convert("1"), "GIF")
+    yield "two-frames", pil(palette, "GIF", save_all=True, append_images=[picture().quantize(200)])
+    yield "transparent", pil(palette, "GIF", transparency=3)
+    yield "frame-in-screen", on_screen(gif, 30, 20, 4, 5)
+    yield "frame-in-screen-transparent", on_screen(pil(palette, "GIF", transparency=5), 30, 20, 4, 5)
+    yield "frame-beyond-screen", on_screen(gif, 20, 14, 5, 3)
+
+
+def bmp_cases():
+    grey = picture(1)
+    with_opacity = picture()
+    with_opacity.putalpha(grey)
+    for name, image in (("rgb", picture()), ("grey", grey), ("palette", picture().quantize(200)),
+                        ("two-colours", grey.convert("1")), ("opacity", with_opacity)):
+        yield name, pil(image, "BMP")
+    for name, *options in (("os2", "-define", "bmp:format=bmp2"), ("run-lengths", "-colors", "200", "-compress", "RLE"),
+                           ("run-lengths-of-4-bits", "-colors", "12", "-compress", "RLE")):
+        yield name, tool("bmp", "convert", "IN", *options, "OUT")
+    rows = numpy.asarray(picture())[:, :, ::-1]
+    levels = b"".join(row.tobytes() + bytes(-3 * WIDTH % 4) for row in rows)
+    header = struct.pack("<2sIHHIIiiHHIIiiII", b"BM", 54 + len(levels), 0, 0, 54, 40, WIDTH, -HEIGHT, 1, 24, 0,
+                         len(levels), 0, 0, 0, 0)
+    yield "from-the-top", header + levels
+
+
+def tiff_cases():
+    grey = picture(1)
+    with_opacity = picture()
+    with_opacity.putalpha(grey)
+    bits = grey.convert("1")
+    for name, image in (("rgb", picture()), ("grey", grey), ("palette", picture().quantize(200)), ("two-colours", bits),
+                        ("opacity", with_opacity)):
+        yield name, pil(image, "TIFF")
+    for compression in ("tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits"):
+        yield compression, pil(picture(), "TIFF", compression=compression)
+    for compression in ("group3", "group4"):
+        yield compression, pil(bits, "TIFF", compression=compression)
+    yield "big-endian-strips-predictor", tool("tif", "tiffcp", "-B", "-r", "3", "-c", "lzw:2", "IN", "OUT")
+    yield "tiles", tool("tif", "tiffcp", "-t", "-w", "16", "-l", "16", "IN", "OUT")
+    yield "planes", tool("tif", "tiffcp", "-p", "separate", "IN", "OUT")
+    yield "two-images", tool("tif", "tiffcp", "IN", "IN", "OUT")
+    yield "white-is-zero", tool("tif", "convert", "IN", "-colorspace", "gray", "-define",
+                                "quantum:polarity=min-is-white", "OUT")
+    yield "grey-of-4-bits", tool("tif", "convert", "IN", "-colorspace", "gray", "-depth", "4", "OUT")
+    for orientation in ("TopRight", "BottomRight", "BottomLeft", "LeftTop", "RightTop", "RightBottom", "LeftBottom"):
+        yield orientation, tool("tif", "convert", "IN", "-orient", orientation, "OUT")
+    # Not what PIL makes of it, which clips such levels.
+    yield "grey-of-16-bits", pil(Image.fromarray(numpy.asarray(grey).astype(numpy.uint16) * 257), "TIFF"), grey
+
+
+def add(archive, name, content, expected):
+    pixels = pil(expected.convert("RGB"), "PNG", optimize=True)
+    for member, data in ((name, content), (name + ".png", pixels)):
         archive.writestr(zipfile.ZipInfo(member), data, zipfile.ZIP_DEFLATED)
 
 
 if __name__ == "__main__":
-    with zipfile.ZipFile("jpeg-cases.zip", "w") as archive:
+    with zipfile.ZipFile("image-cases.zip", "w") as archive:
         for name, content in jpeg_cases():
-            add(archive, name + ".jpg", content, False)
-        for name, content, transpose in exif_cases():
-            add(archive, name + ".jpg", content, transpose)
+            add(archive, name + ".jpg", content, Image.open(io.BytesIO(content)))
+        for name, content, turned in exif_cases():
+            image = Image.open(io.BytesIO(content))
+            add(archive, name + ".jpg", content, ImageOps.exif_transpose(image) if turned else image)
+        for ending, cases in ((".gif", gif_cases), (".bmp", bmp_cases), (".tif", tiff_cases)):
+            for name, content, *expected in cases(): # PIL turns TIFF files upright as it reads them
+                add(archive, name + ending, content, expected[0] if expected else Image.open(io.BytesIO(content)))
