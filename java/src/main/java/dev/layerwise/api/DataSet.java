@@ -58,12 +58,14 @@ public final class DataSet {
   }
 
   /**
-   * One's own image files: {@code folder/train/CLASS/*.jpg} and {@code folder/val/CLASS/*.jpg}, or .png. They stay on
-   * disk and are read ahead, batch by batch; training images are cropped and mirrored at random.
+   * One's own image files: {@code folder/train/CLASS/*.jpg} and {@code folder/val/CLASS/*.jpg}, or PNG, GIF, BMP or
+   * TIFF files, also in folders below. They stay on disk and are read ahead, batch by batch; training images are cropped
+   * and mirrored at random. An image is turned as its camera's mark of orientation (EXIF) says.
    *
    * @param folder with train and val
    * @param size side to which images are cut, in pixels
-   * @param skipped told of every image that cannot be used and is left out, in a sentence
+   * @param skipped told in a sentence how much in the folder is no image that is read, if anything, and of every image
+   *     that cannot be used and is left out
    * @return the data set, listed but not read
    * @throws LayerwiseException if the folder is not such a folder
    */
@@ -78,7 +80,8 @@ public final class DataSet {
    * @param size side to which images are cut, in pixels
    * @param exif whether an image is turned as its camera's mark of orientation (EXIF) says; false: pixels are taken as
    *     they are stored
-   * @param skipped told of every image that cannot be used and is left out, in a sentence
+   * @param skipped told in a sentence how much in the folder is no image that is read, if anything, and of every image
+   *     that cannot be used and is left out
    * @return the data set, listed but not read
    * @throws LayerwiseException if the folder is not such a folder
    */

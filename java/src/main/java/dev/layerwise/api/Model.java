@@ -243,7 +243,8 @@ public final class Model implements AutoCloseable {
   }
 
   /**
-   * Reads a JPEG or PNG file as the model takes it: resized so that the shorter side has the length that the model was
+   * Reads a JPEG, PNG, GIF, BMP or TIFF file as the model takes it: turned as the camera's mark of orientation (EXIF)
+   * says, unless {@link Options#exif} is false, resized so that the shorter side has the length that the model was
    * tested with, its centre cut out, grey levels repeated for a model of colours, and colours weighted to grey
    * (ITU-R BT.601) for a model of grey images. Levels are not inverted: a model of white digits on black wants those.
    *
@@ -258,7 +259,7 @@ public final class Model implements AutoCloseable {
   /**
    * Reads an encoded image, as {@link #read} does a file.
    *
-   * @param encoded the content of a JPEG or PNG file
+   * @param encoded the content of such a file
    * @return levels 0 to 255 in (C, H, W) order
    * @throws LayerwiseException if it is no image that can be used
    */

@@ -47,7 +47,7 @@ final class DataOptions {
       names = "--data-dir",
       paramLabel = "DIR",
       description = "Folder with the data set's files in their original format; for image-folder the one with"
-          + " train/CLASS/*.jpg and val/CLASS/*.jpg. Default: the usual places ('layerwise doctor' shows them).")
+          + " train/CLASS/*.jpg and val/CLASS/*.jpg (or other images that predict reads). Default: the usual places ('layerwise doctor' shows them).")
   Path dataDir;
 
   @Option(

@@ -12,6 +12,7 @@ import dev.layerwise.data.ImageSet;
 import dev.layerwise.data.Images;
 import dev.layerwise.data.stream.Batch;
 import dev.layerwise.data.stream.BatchSource;
+import dev.layerwise.data.stream.FileNames;
 import dev.layerwise.data.stream.StreamedImages;
 import dev.layerwise.export.NpyFile;
 import java.io.IOException;
@@ -141,8 +142,8 @@ final class EmbedCommand implements Callable<Integer> {
           sink.add(batch.pixels(), batch.files().size());
         }));
     Path names = NpyFile.beside(out, FILES);
-    byte[] text = String.join("", files.stream().map(file -> file + "\n").toList()).getBytes(StandardCharsets.UTF_8);
-    AtomicFiles.write(names, stream -> stream.write(text));
+    String text = String.join("", files.stream().map(file -> FileNames.text(file) + "\n").toList());
+    AtomicFiles.write(names, stream -> stream.write(text.getBytes(StandardCharsets.UTF_8)));
     print(of, files.size(), null, names);
     return arguments.exitCode();
   }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
 import dev.layerwise.api.Prediction;
+import dev.layerwise.data.stream.FileNames;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -94,7 +95,7 @@ final class PredictCommand implements Callable<Integer> {
     if (common.json) {
       List<Guess> guesses =
           predictions.stream().map(of -> new Guess(of.className(), of.classNumber(), of.probability())).toList();
-      JsonLines.print(out, "prediction", new Event(image.toString(), decides.name(), guesses));
+      JsonLines.print(out, "prediction", new Event(FileNames.text(image), decides.name(), guesses));
       return;
     }
     List<String> words = new ArrayList<>();
@@ -103,13 +104,13 @@ final class PredictCommand implements Callable<Integer> {
       if (csv) {
         String probability = String.format("%.6f", prediction.probability());
         out.println(
-            Csv.line(List.of(image.toString(), Integer.toString(rank + 1), prediction.className(), probability)));
+            Csv.line(List.of(FileNames.text(image), Integer.toString(rank + 1), prediction.className(), probability)));
       } else {
         words.add(String.format("%s %.2f %%", prediction.className(), 100 * prediction.probability()));
       }
     }
     if (!csv) {
-      out.println(image + ": " + String.join(", ", words));
+      out.println(FileNames.text(image) + ": " + String.join(", ", words));
     }
   }
 }

@@ -47,7 +47,8 @@ enum ImageFormat {
 
   /** The end of a name from its last dot on, in small letters; empty where it has none. */
   static String ending(String name) {
-    return name.substring(Math.max(name.lastIndexOf('.'), 0)).toLowerCase(Locale.ROOT);
+    int dot = name.lastIndexOf('.');
+    return dot < 0 ? "" : name.substring(dot).toLowerCase(Locale.ROOT);
   }
 
   /** The kind that a file is by its content; null if it is none of these. */

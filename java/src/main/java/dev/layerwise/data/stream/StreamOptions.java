@@ -12,7 +12,8 @@ import java.util.function.Consumer;
  * @param prefetch batches that are being made or are ready, beside the one that the caller has
  * @param strict whether an image that cannot be used ends the run; otherwise it is left out
  * @param exif whether an image is turned as its camera's mark of orientation (EXIF) says
- * @param skipped is told of every image that is left out, once, in a sentence; called by the thread that takes batches
+ * @param skipped is told of every image that is left out, once, in a sentence, by the thread that takes batches; and
+ *     before, once, how much a folder holds besides images
  */
 public record StreamOptions(
     int size, int testResize, int threads, int prefetch, boolean strict, boolean exif, Consumer<String> skipped) {

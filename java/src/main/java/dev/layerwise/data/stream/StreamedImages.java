@@ -150,7 +150,7 @@ public final class StreamedImages implements Images {
 
   /** Leaves an image out, or ends the run. */
   void refuse(int index, ImageDecoder.UnusableException reason) {
-    String sentence = files.path(index) + " " + reason.getMessage();
+    String sentence = FileNames.text(files.path(index)) + " " + reason.getMessage();
     if (options.strict()) {
       throw new DataException(sentence + "; repair or remove it, or let such images be left out.", reason);
     }

@@ -1,5 +1,7 @@
 package dev.layerwise.data.stream;
 
+import static dev.layerwise.TestPng.chunk;
+import static dev.layerwise.TestPng.inserted;
 import static dev.layerwise.data.stream.TestImages.bytes;
 import static dev.layerwise.data.stream.TestImages.gradient;
 import static dev.layerwise.data.stream.TestImages.plain;
@@ -7,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
+import dev.layerwise.TestPng;
 import dev.layerwise.data.stream.ImageDecoder.UnusableException;
 import java.awt.image.BufferedImage;
 import java.awt.image.IndexColorModel;
@@ -106,19 +109,13 @@ class ImageDecoderTest {
 
   @Test
   void orientationOfPngFiles() throws UnusableException {
-    RgbImage upright = read(bytes(gradient(10, 20), "png"));
-    byte[] exif = {'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0};
-    byte[] lying = inserted(bytes(gradient(10, 20), "png"), chunk("eXIf", exif));
-    RgbImage turned = read(lying);
-    assertThat(turned.width()).isEqualTo(20);
-    assertThat(turned.height()).isEqualTo(10);
-    for (int x = 0; x < 10; x++) { // the first row becomes the last column
-      assertThat(Arrays.copyOfRange(turned.pixels(), 3 * (20 * x + 19), 3 * (20 * x + 20)))
-          .isEqualTo(Arrays.copyOfRange(upright.pixels(), 3 * x, 3 * x + 3));
-    }
-    assertThat(ImageDecoder.decode(lying, false).pixels()).isEqualTo(upright.pixels());
-    byte[] cut = inserted(bytes(gradient(10, 20), "png"), chunk("eXIf", Arrays.copyOf(exif, 15)));
-    assertThat(read(cut).pixels()).isEqualTo(upright.pixels());
+    byte[] png = bytes(gradient(10, 20), "png");
+    RgbImage turned = read(TestPng.onItsSide(gradient(10, 20)));
+    assertThat(turned.width()).isEqualTo(10);
+    assertThat(turned.pixels()).isEqualTo(read(png).pixels());
+    assertThat(ImageDecoder.decode(TestPng.onItsSide(gradient(10, 20)), false).width()).isEqualTo(20);
+    byte[] cut = Arrays.copyOf(TestPng.exif(6), 15);
+    assertThat(read(inserted(png, chunk("eXIf", cut))).pixels()).isEqualTo(read(png).pixels());
   }
 
   @Test
@@ -262,21 +259,6 @@ class ImageDecoderTest {
     for (int i = 0; i < image.pixels().length; i++) {
       assertThat(Math.abs((image.pixels()[i] & 0xff) - expected[i % 3])).isLessThanOrEqualTo(error);
     }
-  }
-
-  private static byte[] chunk(String name, byte[] content) {
-    ByteBuffer chunk = ByteBuffer.allocate(12 + content.length);
-    chunk.putInt(content.length).put(name.getBytes()).put(content);
-    CRC32 crc = new CRC32();
-    crc.update(chunk.array(), 4, 4 + content.length);
-    return chunk.putInt((int) crc.getValue()).array();
-  }
-
-  /** A PNG file with one more chunk after its header. */
-  private static byte[] inserted(byte[] png, byte[] chunk) {
-    int header = 33;
-    return ByteBuffer.allocate(png.length + chunk.length)
-        .put(png, 0, header).put(chunk).put(png, header, png.length - header).array();
   }
 
   private static int[] filled(int length, int value) {

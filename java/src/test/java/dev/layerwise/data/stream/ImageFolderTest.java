@@ -194,7 +194,7 @@ class ImageFolderTest {
   void emptyClassFolder() throws IOException {
     writeFolder(folder, 1);
     Files.createDirectories(folder.resolve("train/bird"));
-    assertFails(folder.resolve("train/bird") + " has no .jpg, .jpeg or .png files");
+    assertFails(folder.resolve("train/bird") + " has no JPEG, PNG, GIF, BMP or TIFF files; remove");
   }
 
   @Test

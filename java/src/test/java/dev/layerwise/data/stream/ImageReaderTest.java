@@ -52,15 +52,6 @@ class ImageReaderTest {
   }
 
   @Test
-  void foldersAreListedWithTheirSubfolders() {
-    TestImages.write(folder.resolve("b/2.JPG"), TestImages.bytes(TestImages.plain(2, 2, 0), "jpg"));
-    TestImages.write(folder.resolve("a.png"), TestImages.plain(2, 2, 0));
-    TestImages.write(folder.resolve(".hidden/3.png"), TestImages.plain(2, 2, 0));
-    TestImages.write(folder.resolve("notes.txt"), new byte[1]);
-    assertThat(ImageReader.list(folder)).containsExactly(folder.resolve("a.png"), folder.resolve("b/2.JPG"));
-  }
-
-  @Test
   void whatCannotBeUsedIsSaid() {
     assertThatThrownBy(() -> new ImageReader(3, 8, 8, true).decode(new byte[0]))
         .isInstanceOf(DataException.class)
