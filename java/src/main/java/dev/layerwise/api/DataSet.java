@@ -64,8 +64,8 @@ public final class DataSet {
    *
    * @param folder with train and val
    * @param size side to which images are cut, in pixels
-   * @param skipped told in a sentence how much in the folder is no image that is read, if anything, and of every image
-   *     that cannot be used and is left out
+   * @param skipped told, in a sentence each, what the folder holds besides images that are read, if anything, and every
+   *     image that cannot be used and is left out
    * @return the data set, listed but not read
    * @throws LayerwiseException if the folder is not such a folder
    */
@@ -80,8 +80,8 @@ public final class DataSet {
    * @param size side to which images are cut, in pixels
    * @param exif whether an image is turned as its camera's mark of orientation (EXIF) says; false: pixels are taken as
    *     they are stored
-   * @param skipped told in a sentence how much in the folder is no image that is read, if anything, and of every image
-   *     that cannot be used and is left out
+   * @param skipped told, in a sentence each, what the folder holds besides images that are read, if anything, and every
+   *     image that cannot be used and is left out
    * @return the data set, listed but not read
    * @throws LayerwiseException if the folder is not such a folder
    */

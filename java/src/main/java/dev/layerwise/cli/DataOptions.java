@@ -47,7 +47,8 @@ final class DataOptions {
       names = "--data-dir",
       paramLabel = "DIR",
       description = "Folder with the data set's files in their original format; for image-folder the one with"
-          + " train/CLASS/*.jpg and val/CLASS/*.jpg (or other images that predict reads). Default: the usual places ('layerwise doctor' shows them).")
+          + " train/CLASS/*.jpg and val/CLASS/*.jpg (or .png, .gif, .bmp, .tif). Default: the usual places ('layerwise"
+          + " doctor' shows them).")
   Path dataDir;
 
   @Option(
@@ -58,7 +59,8 @@ final class DataOptions {
 
   @Option(
       names = "--strict",
-      description = "Stop at an image that cannot be used instead of leaving it out; for image-folder. Default: off.")
+      description = "Stop at an image that cannot be used, or a folder that cannot be read, instead of leaving it out;"
+          + " for image-folder. Default: off.")
   boolean strict;
 
   @Option(names = NO_EXIF, description = NO_EXIF_DESCRIPTION + " Also for image-folder. Default: off.")

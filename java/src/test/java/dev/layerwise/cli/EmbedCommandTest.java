@@ -161,7 +161,8 @@ class EmbedCommandTest {
     for (String part : new String[] {"train", "val"}) {
       Path photos = Files.createDirectories(data.resolve(part).resolve("photo"));
       Files.write(photos.resolve("1.png"), TestPng.onItsSide(halves));
-      ImageIO.write(halves, "png", Files.createDirectories(data.resolve(part).resolve("upright")).resolve("1.png").toFile());
+      Path upright = Files.createDirectories(data.resolve(part).resolve("upright"));
+      ImageIO.write(halves, "png", upright.resolve("1.png").toFile());
     }
     Path model = folder.resolve("photo-run");
     String train =

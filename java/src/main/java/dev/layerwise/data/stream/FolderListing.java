@@ -51,7 +51,7 @@ public final class FolderListing {
     } catch (IOException e) {
       throw cannotList(folder, e);
     }
-    found.sort(Comparator.comparing(Path::toString));
+    found.sort(Comparator.comparing(FileNames::text));
     return found;
   }
 

@@ -33,7 +33,8 @@ final class GifDecoder {
     int top = pair(file, frame + 2);
     int width = Math.max(pair(file, 6), left + pair(file, frame + 4));
     int height = Math.max(pair(file, 8), top + pair(file, frame + 6));
-    ImageDecoder.checkSize(height, width, 1 + 3 + 3, memory); // the frame's numbers of colours, its colours, the picture
+    // The frame's numbers of colours, its colours, the picture.
+    ImageDecoder.checkSize(height, width, 1 + 3 + 3, memory);
     BufferedImage decoded = read(file);
     RgbImage inner = ImageDecoder.toRgb(decoded.getRaster(), decoded.getColorModel());
     if (inner.width() == width && inner.height() == height) {
@@ -89,13 +90,13 @@ final class GifDecoder {
 
     @Override
     public void thumbnailPassStarted(
-        ImageReader source, BufferedImage thumbnail, int pass, int minPass, int maxPass, int minX, int minY, int periodX,
-        int periodY, int[] bands) {}
+        ImageReader source, BufferedImage thumbnail, int pass, int minPass, int maxPass, int minX, int minY,
+        int periodX, int periodY, int[] bands) {}
 
     @Override
     public void thumbnailUpdate(
-        ImageReader source, BufferedImage thumbnail, int minX, int minY, int width, int height, int periodX, int periodY,
-        int[] bands) {}
+        ImageReader source, BufferedImage thumbnail, int minX, int minY, int width, int height, int periodX,
+        int periodY, int[] bands) {}
 
     @Override
     public void thumbnailPassComplete(ImageReader source, BufferedImage thumbnail) {}

@@ -19,9 +19,9 @@ import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 
 /**
- * Reads image files as RGB. Levels are taken as they are stored: colour profiles and marks of gamma are not applied. Grey
- * levels are repeated, palettes looked up, levels of other than 8 bits rounded, and transparency is dropped. Of several
- * images in a file the first is read.
+ * Reads image files as RGB. Levels are taken as they are stored: colour profiles and gamma are not applied. Grey levels
+ * are repeated, palettes looked up, levels of other than 8 bits rounded, and transparency is dropped. Of several images
+ * in a file the first is read.
  */
 final class ImageDecoder {
   /** More than any camera's image; what claims more would take the memory. */

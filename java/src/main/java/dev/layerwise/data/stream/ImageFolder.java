@@ -48,11 +48,12 @@ public record ImageFolder(StreamedImages train, StreamedImages test) {
       }
     }
     if (testFiles.count() == 0) {
-      throw new DataException(
-          FileNames.text(test) + " has no " + FolderListing.KINDS + " in its folders" + listing.leftOut("; left out: ") + ".");
+      throw new DataException(FileNames.text(test) + " has no " + FolderListing.KINDS + " in its folders"
+          + listing.leftOut("; left out: ") + ".");
     }
     if (options.strict() && listing.hasUnreadable()) {
-      throw new DataException("Not all folders in " + FileNames.text(dir) + " can be read; left out" + listing.leftOut(": ") + ".");
+      throw new DataException(
+          "Not all folders in " + FileNames.text(dir) + " can be read; left out" + listing.leftOut(": ") + ".");
     }
     String leftOut = listing.leftOut("left out of " + FileNames.text(dir) + ": ");
     if (!leftOut.isEmpty()) {

@@ -4,10 +4,10 @@ import dev.layerwise.data.DataException;
 import java.nio.file.Path;
 
 /**
- * Reads single images (JPEG, PNG, GIF, BMP or TIFF) as a network takes them. The image is resized so that its shorter side has a given
- * length, and a square is cut from its centre, as test images of an {@link ImageFolder} are. For one channel the levels
- * are 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), which leaves grey levels as they are; for three channels grey levels
- * are repeated.
+ * Reads single images (JPEG, PNG, GIF, BMP or TIFF) as a network takes them. The image is resized so that its shorter
+ * side has a given length, and a square is cut from its centre, as test images of an {@link ImageFolder} are. For one
+ * channel the levels are 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), which leaves grey levels as they are; for three
+ * channels grey levels are repeated.
  *
  * @param channels 1 or 3
  * @param size height and width that come out

@@ -13,9 +13,10 @@ import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 
 /**
- * Decodes JPEG files to the levels that PIL makes of them, to the bit. Java's decoder gives the components as they are
- * stored, and never sees the segments of applications, from which it would take decisions about colours of its own: what
- * the components are is said by {@link JpegHeader}, profiles are not applied.
+ * Decodes JPEG files to the levels that PIL reads, to the bit. Java's decoder only hands out the components as they are
+ * stored. It never sees the applications' segments, by which it would convert colours in its own way: {@link JpegHeader}
+ * says what the components are, and profiles are not applied. (Where chroma has half the rows but all the columns, the
+ * bits are PIL's only if Java uses libjpeg-turbo, as PIL does; the older libjpeg repeats such rows.)
  */
 final class JpegDecoder {
   /** libjpeg's tables: for each level of Cb or Cr what it adds to a colour; for green in 1/65536. */
@@ -139,8 +140,8 @@ final class JpegDecoder {
   }
 
   /**
-   * Takes CMYK for inverted (0: most ink), as Adobe's programs write it and PIL reads it, whatever the file says: a colour
-   * is what its ink and the black let through.
+   * Takes CMYK for inverted (0: most ink), as Adobe's programs write it and PIL reads it, whatever the file says. A
+   * colour is what its ink and the black let through.
    */
   private static byte[] cmykToRgb(byte[] cmyk) {
     byte[] pixels = new byte[cmyk.length / 4 * 3];

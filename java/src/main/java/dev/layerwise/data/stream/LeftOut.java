@@ -17,7 +17,7 @@ final class LeftOut {
     OTHER_KIND("image of a kind that is not read", "images of kinds that are not read"),
     NO_IMAGE("other file", "other files"),
     BESIDE_CLASSES("image beside the classes' folders", "images beside the classes' folders"),
-    SYSTEM("hidden or system file or folder", "hidden or system files or folders"),
+    SYSTEM("hidden or system file or folder", "hidden or system files and folders"),
     SPECIAL("pipe or device", "pipes or devices"),
     UNREADABLE("folder that cannot be read", "folders that cannot be read"),
     LOOP("link to a folder that it is in", "links to folders that they are in"),

@@ -86,7 +86,7 @@ class FolderListingTest {
     assertThat(images(folder)).containsExactly("1.png", "nowhere.png");
     assertThat(listing.leftOut("left out: ")).isEqualTo(
         "left out: 3 images of kinds that are not read (.webp, .heic); 2 other files (README, .txt);"
-            + " 7 hidden or system files or folders ($RECYCLE.BIN, .git, .hidden.png and others);"
+            + " 7 hidden or system files and folders ($RECYCLE.BIN, .git, .hidden.png and others);"
             + " 1 pipe or device (" + folder.resolve("pipe.png") + ");"
             + " 1 link that leads nowhere (" + folder.resolve("nowhere") + ")");
   }
@@ -105,7 +105,7 @@ class FolderListingTest {
         .containsExactly("bird", "cat", "dog", "empty");
     assertThat(listing.leftOut("")).isEqualTo(
         "1 other file (.csv); 1 image beside the classes' folders (" + folder.resolve("beside.png")
-            + "); 4 hidden or system files or folders (.cache, @eaDir, __MACOSX and others);"
+            + "); 4 hidden or system files and folders (.cache, @eaDir, __MACOSX and others);"
             + " 1 link to a folder that it is in (" + folder.resolve("all") + ");"
             + " 1 link that leads nowhere (" + folder.resolve("gone") + ")");
   }

@@ -47,7 +47,8 @@ class ImageDecoderTest {
 
   @Test
   void rgbJpegWhateverItsName() throws UnusableException {
-    RgbImage image = ImageDecoder.read(TestImages.write(folder.resolve("a.png"), bytes(plain(9, 9, 0x205090), "jpg")), true);
+    Path file = TestImages.write(folder.resolve("a.png"), bytes(plain(9, 9, 0x205090), "jpg"));
+    RgbImage image = ImageDecoder.read(file, true);
     assertClose(image, 0x20, 0x50, 0x90, JPEG_ERROR);
   }
 

@@ -218,9 +218,10 @@ class ImageFolderTest {
 
   @Test
   void impossibleOptions() {
-    assertThatThrownBy(() -> new StreamOptions(224, 200, 1, 1, false, true, skipped::add)).isInstanceOf(DataException.class);
-    assertThatThrownBy(() -> new StreamOptions(0, 200, 1, 1, false, true, skipped::add)).isInstanceOf(DataException.class);
-    assertThatThrownBy(() -> new StreamOptions(224, 256, 0, 1, false, true, skipped::add)).isInstanceOf(DataException.class);
+    for (int[] sizes : new int[][] {{224, 200, 1}, {0, 200, 1}, {224, 256, 0}}) {
+      assertThatThrownBy(() -> new StreamOptions(sizes[0], sizes[1], sizes[2], 1, false, true, skipped::add))
+          .isInstanceOf(DataException.class);
+    }
     writeFolder(folder, 1);
     assertThatThrownBy(() -> open(1, false).train().open(new int[1], 0, 0, 1)).isInstanceOf(DataException.class);
     assertThatThrownBy(() -> open(1, false).train().open(new int[1], 1 << 30, 0, 1)).isInstanceOf(DataException.class);
