@@ -24,7 +24,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
-import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -50,19 +49,19 @@ final class TrainCommand implements Callable<Integer> {
           + " says. Default: none.")
   private String presetName;
 
-  @ArgGroup(validate = false, heading = "%nData%n")
+  @Mixin(name = "Data")
   private DataOptions data = new DataOptions();
 
-  @ArgGroup(validate = false, heading = "%nNetwork and losses%n")
+  @Mixin(name = "Network and losses")
   private ModelOptions model = new ModelOptions();
 
-  @ArgGroup(validate = false, heading = "%nOptimization%n")
+  @Mixin(name = "Optimization")
   private OptimizationOptions optimization = new OptimizationOptions();
 
-  @ArgGroup(validate = false, heading = "%nAugmentation%n")
+  @Mixin(name = "Augmentation")
   private CutoutOptions cutout = new CutoutOptions();
 
-  @ArgGroup(validate = false, heading = "%nThe run%n")
+  @Mixin(name = "The run")
   private RunOptions run = new RunOptions();
 
   @Spec private CommandSpec spec;
