@@ -3,6 +3,7 @@ package dev.layerwise.cli;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import dev.layerwise.Json;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.checkpoint.AtomicFiles;
 import dev.layerwise.checkpoint.CheckpointException;
@@ -30,7 +31,7 @@ import java.util.TreeMap;
 
 /** Runs of several recipes with several seeds, each in a folder of its own, and the table of what they gave. */
 final class Reproduction {
-  private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+  private static final ObjectMapper JSON = Json.mapper().enable(SerializationFeature.INDENT_OUTPUT);
 
   private final List<Preset> related;
   private final DataSet<?> images;

@@ -23,6 +23,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Trains a network on a data set and leaves its results in a run's folder. All that happens is decided
@@ -108,7 +109,7 @@ public final class Trainer implements AutoCloseable {
     if (config.training().epochs() < begun) {
       throw new LayerwiseException(
           String.format(
-              "the run has begun its epoch %d already, more than the %d asked for", begun, config.training().epochs()));
+              Locale.ROOT, "the run has begun its epoch %d already, more than the %d asked for", begun, config.training().epochs()));
     }
     StoredWeights.check(config.model(), from.weights());
     Trainer trainer = new Trainer(config, data, directory);
@@ -145,14 +146,14 @@ public final class Trainer implements AutoCloseable {
         || images.width() != model.inputWidth()) {
       throw new LayerwiseException(
           String.format(
-              "the run trains on %d×%d×%d images, but those of %s are %d×%d×%d; resume it with images of its size",
+              Locale.ROOT, "the run trains on %d×%d×%d images, but those of %s are %d×%d×%d; resume it with images of its size",
               model.inputChannels(), model.inputHeight(), model.inputWidth(), data.info().title(), images.channels(),
               images.height(), images.width()));
     }
     if (data.info().classes() != model.classes()) {
       throw new LayerwiseException(
           String.format(
-              "the run has %d classes, but %s has %d; resume it with its own data set", model.classes(),
+              Locale.ROOT, "the run has %d classes, but %s has %d; resume it with its own data set", model.classes(),
               data.info().title(), data.info().classes()));
     }
     if (from.classNames() != null) {
@@ -311,6 +312,10 @@ public final class Trainer implements AutoCloseable {
    * before all is evaluated; a resumed run then begins with the evaluation.
    */
   private EpochReport endEpoch() {
+    if (progress.sums().get(progress.sums().size() - 1).samples() == 0) {
+      throw new LayerwiseException(
+          "none of the " + data.train().count() + " training images can be used; repair or replace them");
+    }
     long started = System.nanoTime();
     List<BlockMetrics> test =
         Evaluator.evaluate(
@@ -325,7 +330,7 @@ public final class Trainer implements AutoCloseable {
     if (!Double.isFinite(report.trainLoss()) || !Double.isFinite(report.testLoss())) {
       throw new LayerwiseException(
           String.format(
-              "training diverged in epoch %d: the loss is %s; start again with a smaller learning rate%s",
+              Locale.ROOT, "training diverged in epoch %d: the loss is %s; start again with a smaller learning rate%s",
               report.epoch(), Double.isFinite(report.trainLoss()) ? report.testLoss() : report.trainLoss(),
               onlyStarted ? "" : " (the last checkpoint is from before)"));
     }
