@@ -1,6 +1,7 @@
 package dev.layerwise.train;
 
 import dev.layerwise.checkpoint.CheckpointException;
+import dev.layerwise.checkpoint.ForeignFile;
 import dev.layerwise.checkpoint.HostTensor;
 import dev.layerwise.checkpoint.MetadataJson;
 import dev.layerwise.checkpoint.SafeTensors;
@@ -32,6 +33,9 @@ record Checkpoint(
     /** Reads no more than the file's header; the path and what is thrown are as in {@link Checkpoint#read}. */
     static State read(Path path) {
       Path file = fileAt(path);
+      ForeignFile.refuse(
+          file, "a checkpoint of Layerwise", "give a run's folder or its " + FILE_NAME + "; weights of another program"
+              + " can start a new run");
       return of(SafeTensors.readMetadata(file), file);
     }
 

@@ -39,6 +39,8 @@ public final class Trainer implements AutoCloseable {
   private final ImageFeed testImages;
   private final Reports reports;
   private Progress progress;
+  /** {@code null}: those that the network was made with. */
+  private WeightImport initialWeights;
   private long timeLimitNanos;
   private long sessionStarted;
   private long checkpointWritten = System.nanoTime();
@@ -70,7 +72,8 @@ public final class Trainer implements AutoCloseable {
     Trainer trainer = new Trainer(config, data, directory);
     try {
       if (config.init() != null) {
-        WeightImport.load(Path.of(config.init().file()), trainer.network);
+        trainer.initialWeights =
+            WeightImport.load(Path.of(config.init().file()), trainer.network, config.init().takesWhatFits());
       }
       directory.keepMetricsBefore(0);
       directory.writeConfig(config);
@@ -163,6 +166,11 @@ public final class Trainer implements AutoCloseable {
   /** The epoch that is under way or comes next, counted from 1. */
   public int epoch() {
     return progress.epoch();
+  }
+
+  /** What a new run has taken from a file; {@code null}: nothing. */
+  public WeightImport initialWeights() {
+    return initialWeights;
   }
 
   /** See {@link NativeContext#engineChoices}. */
