@@ -12,6 +12,7 @@ import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.train.InitialWeights;
+import dev.layerwise.train.OtherImagesException;
 import dev.layerwise.train.ResumeRules;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.RunDirectory;
@@ -88,6 +89,8 @@ final class TrainCommand implements Callable<Integer> {
     DataSet<?> images = data.load(info);
     try (RunDirectory directory = openDirectory(config, checkpoint)) {
       return train(config, checkpoint, images, directory);
+    } catch (OtherImagesException e) {
+      throw new LayerwiseException(e.getMessage() + " from its weights with --init " + checkpoint, e);
     }
   }
 

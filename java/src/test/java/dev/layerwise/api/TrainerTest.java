@@ -93,6 +93,12 @@ class TrainerTest {
     DataSet larger = DataSet.of("own", List.of("a", "b"), 1, 3, 3, pixels, new int[2], pixels, new int[2]);
     assertThatThrownBy(() -> new Trainer(same, larger).epochs(2).resume(own))
         .hasMessageContaining("trains on 1×2×2 images, but those of own are 1×3×3");
+    byte[] changed = new byte[4 * 2 * 2];
+    DataSet darker = DataSet.of("own", List.of("a", "b"), 1, 2, 2, changed, new int[] {0, 1, 0, 1}, changed, new int[4]);
+    assertThatThrownBy(() -> new Trainer(same, darker).epochs(2).resume(own))
+        .isInstanceOf(LayerwiseException.class)
+        .hasMessage("the training images are not those that the run was started with: 4 images then and now, but not the"
+            + " same; put them back, or start a new run");
     assertThat(new Trainer(same, stripes("own", "a", "b")).epochs(2).resume(own).epochs()).isEqualTo(2);
   }
 
