@@ -266,10 +266,12 @@ public final class Trainer {
   /**
    * Goes on with a run that was stopped or killed; it ends with the same bits as one that was not. What this trainer
    * was not told it takes from the run; what it was told must be what the run was started with, but {@link #epochs}.
+   * The images must be those that the run was started with, also where it only gets more epochs: files are compared by
+   * name, class and size, images in memory by their levels and labels.
    *
    * @param folder of the run
    * @return how it ended
-   * @throws LayerwiseException if there is no run to resume, or its network, data set or settings are others
+   * @throws LayerwiseException if there is no run to resume, or its network, data set, images or settings are others
    */
   public Outcome resume(Path folder) {
     RunConfig recorded = dev.layerwise.train.Trainer.configOf(folder);

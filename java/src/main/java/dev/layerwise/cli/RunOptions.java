@@ -29,8 +29,8 @@ final class RunOptions {
       paramLabel = "RUN",
       arity = "0..1",
       fallbackValue = "",
-      description = "Continue a stopped run: its folder or checkpoint; without a value, the one in --out."
-          + " Default: start a new run.")
+      description = "Continue a stopped run, or a finished one with more --epochs: its folder or checkpoint; without a"
+          + " value, the one in --out. Its images must be those that it was started with. Default: start a new run.")
   Path resume;
 
   @Option(
