@@ -290,8 +290,8 @@ public final class Trainer {
   private Outcome run(dev.layerwise.train.Trainer trainer) {
     try (trainer) {
       entrust(trainer);
-      if (partialWeights != null && trainer.initialWeights() != null) {
-        trainer.initialWeights().summary().forEach(partialWeights);
+      if (partialWeights != null) {
+        trainer.weightSummary().forEach(partialWeights);
       }
       TrainingResult result = trainer.run(SessionSettings.DEFAULT, report -> listener.accept(Epoch.of(report)));
       return new Outcome(result.finished(), result.epochs(), result.testError(), result.seconds());

@@ -19,7 +19,7 @@ public record RunImages(@JsonProperty("train") Fingerprint train, @JsonProperty(
     Objects.requireNonNull(test);
   }
 
-  /** Lists files and adds up pixels; opens no files. */
+  /** Asks for the sizes of files, which it does not open, or reads the pixels in memory. */
   public static RunImages of(DataSet<?> data) {
     return new RunImages(data.train().fingerprint(), data.test().fingerprint());
   }

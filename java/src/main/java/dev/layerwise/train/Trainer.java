@@ -40,8 +40,7 @@ public final class Trainer implements AutoCloseable {
   private final ImageFeed testImages;
   private final Reports reports;
   private Progress progress;
-  /** {@code null}: those that the network was made with. */
-  private WeightImport initialWeights;
+  private List<String> weightSummary = List.of();
   private long timeLimitNanos;
   private long sessionStarted;
   private long checkpointWritten = System.nanoTime();
@@ -74,8 +73,8 @@ public final class Trainer implements AutoCloseable {
     Trainer trainer = new Trainer(config, data, RunImages.of(data), directory);
     try {
       if (config.init() != null) {
-        trainer.initialWeights =
-            WeightImport.load(Path.of(config.init().file()), trainer.network, config.init().takesWhatFits());
+        trainer.weightSummary =
+            WeightImport.load(Path.of(config.init().file()), trainer.network, config.init().takesWhatFits()).summary();
       }
       directory.keepMetricsBefore(0);
       directory.writeConfig(config);
@@ -175,9 +174,9 @@ public final class Trainer implements AutoCloseable {
     return progress.epoch();
   }
 
-  /** What a new run has taken from a file; {@code null}: nothing. */
-  public WeightImport initialWeights() {
-    return initialWeights;
+  /** See {@link WeightImport#summary}; empty if the run has not begun here with weights from a file. */
+  public List<String> weightSummary() {
+    return weightSummary;
   }
 
   /** See {@link NativeContext#engineChoices}. */

@@ -137,7 +137,9 @@ class ChangedImagesTest {
     assertThat(metadata.remove("images")).contains("\"train\":{\"count\":49,\"sha256\":\"");
     new SafeTensors(metadata, with.tensors()).write(checkpoint());
     assertEndsAsIfNeverStopped(resume("--data-dir", images));
-    assertThat(SafeTensors.readMetadata(checkpoint())).as("from now on").containsEntry("images", with.metadata().get("images"));
+    assertThat(SafeTensors.readMetadata(checkpoint()))
+        .as("from now on")
+        .containsEntry("images", with.metadata().get("images"));
   }
 
   @Test
