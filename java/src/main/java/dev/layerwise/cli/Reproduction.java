@@ -13,10 +13,12 @@ import dev.layerwise.nativelib.NativeLibrary;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.report.Measurement;
 import dev.layerwise.report.ResultsTable;
+import dev.layerwise.train.OtherImagesException;
 import dev.layerwise.train.RecordedRun;
 import dev.layerwise.train.ResumeRules;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.RunDirectory;
+import dev.layerwise.train.RunImages;
 import dev.layerwise.train.SessionSettings;
 import dev.layerwise.train.Trainer;
 import dev.layerwise.train.TrainingResult;
@@ -35,6 +37,7 @@ final class Reproduction {
 
   private final List<Preset> related;
   private final DataSet<?> images;
+  private final RunImages runImages;
   private final Path folder;
   private final double epochsScale;
   private final DeviceOptions device;
@@ -53,6 +56,7 @@ final class Reproduction {
       TrainingSession session, ReproductionPrinter printer) {
     this.related = related;
     this.images = images;
+    this.runImages = RunImages.of(images);
     this.folder = folder;
     this.epochsScale = epochsScale;
     this.device = device;
@@ -77,7 +81,8 @@ final class Reproduction {
       if (RunDirectory.holdsModel(home) && RunDirectory.holdsCheckpoint(home)) {
         try {
           RecordedRun run = Trainer.recorded(home);
-          if (run.result().finished() && run.config().equals(config(preset, seed))) {
+          boolean same = run.config().equals(config(preset, seed)) && run.mayBeOf(runImages);
+          if (run.result().finished() && same) {
             runs.put(seed, run.result());
           }
         } catch (CheckpointException e) {
@@ -135,6 +140,8 @@ final class Reproduction {
       }
       checkSame(home, config);
       return session.train(config, home, images, directory, SessionSettings.DEFAULT, printer.of(preset, seed));
+    } catch (OtherImagesException e) {
+      throw new LayerwiseException(home + ": " + e.getMessage() + " in another --out", e);
     }
   }
 

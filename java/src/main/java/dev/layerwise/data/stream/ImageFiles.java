@@ -26,6 +26,11 @@ final class ImageFiles {
     }
   }
 
+  /** What {@link #path}s are below. */
+  Path folder() {
+    return folder;
+  }
+
   int count() {
     return starts[names.length];
   }

@@ -1,6 +1,7 @@
 package dev.layerwise.data.stream;
 
 import dev.layerwise.data.DataException;
+import dev.layerwise.data.Fingerprint;
 import dev.layerwise.data.Images;
 import dev.layerwise.data.Seeds;
 import java.util.BitSet;
@@ -89,6 +90,11 @@ public final class StreamedImages implements Images {
   @Override
   public int[] labels() {
     return IntStream.range(0, count()).map(this::label).toArray();
+  }
+
+  @Override
+  public Fingerprint fingerprint() {
+    return Fingerprint.ofFiles(files.folder(), files::path, labels());
   }
 
   /** ImageNet's, per channel, of pixel / 255. */
