@@ -136,7 +136,7 @@ public record ForeignFile(String what, boolean holdsWeights, String remedy) {
   private static String inPython(String program, Path path) {
     String name = path.getFileName().toString();
     return "convert it in Python: "
-        + String.format(program, quoted(name), quoted(name.replaceFirst("\\.[^.]*$", "") + ".safetensors"));
+        + String.format(Locale.ROOT, program, quoted(name), quoted(name.replaceFirst("\\.[^.]*$", "") + ".safetensors"));
   }
 
   /** A string of Python's. */
