@@ -325,7 +325,7 @@ enum class Precision { automatic, f32, bf16 };
 
 /// What a user may choose of a device. A backend refuses what it does not have: Error(invalid_argument).
 struct DeviceOptions {
-  int threads = 0;            // 0: one per core
+  int threads = 0;            // 0: as many as this process may keep busy
   Precision precision = Precision::automatic;  // of activations, and of weights as they are multiplied
   std::string engine = "auto";  // which implementation of an operation runs; each backend names its own
   bool tf32 = false;          // f32 products may be rounded to ten bits of mantissa
@@ -363,6 +363,9 @@ class Backend {
 
   /// Waits until the device has done all that it was given. Devices that work while they are called need not.
   virtual void synchronize() {}
+
+  /// How many threads of the processor compute.
+  virtual int threads() const { return 1; }
 
   /// Called when a C API call begins on this context, on the calling thread.
   virtual void enter() = 0;

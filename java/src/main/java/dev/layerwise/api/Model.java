@@ -30,6 +30,7 @@ public final class Model implements AutoCloseable {
   private final InputDescription input;
   private final boolean exif;
   private final String dataSet;
+  private final DeviceOptions device;
   private final List<Layer> layers;
   /** Guards itself, {@link #lent} and {@link #closed}. */
   private final Deque<Replica> idle = new ArrayDeque<>();
@@ -126,6 +127,7 @@ public final class Model implements AutoCloseable {
       close();
       throw e;
     }
+    device = idle.peek().device();
     layers = Layer.listOf(idle.peek().network().layers(), config);
   }
 
@@ -151,6 +153,15 @@ public final class Model implements AutoCloseable {
   public static Model open(Path path, Options options) {
     ModelFile file = ModelFile.read(path);
     return new Model(file, file.requireInput(path), options);
+  }
+
+  /**
+   * Where a call computes.
+   *
+   * @return the device, with the precision and the number of threads in use
+   */
+  public DeviceOptions device() {
+    return device;
   }
 
   /**
@@ -321,8 +332,16 @@ public final class Model implements AutoCloseable {
     return rows(onReplica(replica -> replica.features(position, pixels, count)), count);
   }
 
+  /** A row per image; a network whose weights are damaged gives no answer instead of a wrong one. */
   private static float[][] rows(float[] values, int count) {
     int length = values.length / count;
+    for (int i = 0; i < values.length; i++) {
+      if (!Float.isFinite(values[i])) {
+        throw new ModelException(
+            "the network computes " + values[i] + " for image " + (i / length + 1) + " of " + count
+                + ": its weights are not usable; train it again");
+      }
+    }
     float[][] rows = new float[count][length];
     for (int i = 0; i < count; i++) {
       System.arraycopy(values, i * length, rows[i], 0, length);

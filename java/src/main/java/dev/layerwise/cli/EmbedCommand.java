@@ -2,6 +2,7 @@ package dev.layerwise.cli;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.layerwise.FileErrors;
+import dev.layerwise.FileNames;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
@@ -12,7 +13,6 @@ import dev.layerwise.data.ImageSet;
 import dev.layerwise.data.Images;
 import dev.layerwise.data.stream.Batch;
 import dev.layerwise.data.stream.BatchSource;
-import dev.layerwise.data.stream.FileNames;
 import dev.layerwise.data.stream.StreamedImages;
 import dev.layerwise.export.NpyFile;
 import java.io.IOException;
@@ -127,6 +127,7 @@ final class EmbedCommand implements Callable<Integer> {
     ResumeHint.requireModel(path);
     Model.Options options = new Model.Options(common.deviceOptions(), 1, !data.noExif);
     try (Model model = Model.open(path, options)) {
+      CommonOptions.printInUse(model.device(), spec.commandLine().getErr());
       List<Layer> layers = model.layers();
       Layer of = layer != null ? Checks.layer(model, layer) : layers.get(Math.max(0, layers.size() - 2));
       return data.dataset == null ? embedFiles(model, of) : embedDataSet(model, of);

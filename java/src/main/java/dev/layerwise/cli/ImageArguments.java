@@ -1,8 +1,8 @@
 package dev.layerwise.cli;
 
+import dev.layerwise.FileNames;
 import dev.layerwise.api.Model;
 import dev.layerwise.data.DataException;
-import dev.layerwise.data.stream.FileNames;
 import dev.layerwise.data.stream.FolderListing;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintWriter;

@@ -64,7 +64,7 @@ final class RunPrinter implements TrainingSession.Reporter {
     ModelConfig model = config.model();
     TrainingConfig training = config.training();
     err.printf(
-        "training %s with %s on %s (%d training and %d test images), %s in %s, %d threads%n",
+        "training %s with %s on %s (%d training and %d test images), %s in %s, threads: %d%n",
         model.model(), model.backprop() ? "backprop" : model.loss(), images.info().title(), images.train().count(),
         images.test().count(), config.device().device(), config.device().precision(),
         config.device().threads());
@@ -109,7 +109,7 @@ final class RunPrinter implements TrainingSession.Reporter {
     }
     if (out.checkError()) {
       throw new LayerwiseException(
-          "nobody reads stdout any more; continue from the last checkpoint with: "
+          StandardOutput.failure(out) + "; continue from the last checkpoint with: "
               + ResumeHint.command(folder, dataDir, noExif));
     }
   }

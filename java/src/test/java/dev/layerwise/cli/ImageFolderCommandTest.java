@@ -7,6 +7,7 @@ import dev.layerwise.TestImageFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -119,9 +120,17 @@ class ImageFolderCommandTest {
   }
 
   @Test
-  void theCommandThatContinuesKeepsNoExif() {
+  void aRunKeepsNoExif() {
     CommandLineRunner stopped = train("run", " --epochs 1000 --no-exif --time-limit 1s");
     assertThat(stopped.err()).contains("--data-dir " + images + " --no-exif");
+    Object[] resume = {"train", "--resume", folder.resolve("run"), "--data-dir", images, "--time-limit", "1s"};
+    CommandLineRunner refused = CommandLineRunner.run(resume);
+    assertThat(refused.exitCode()).isEqualTo(1);
+    assertThat(refused.err()).contains(
+        "the run was started with --no-exif, and goes on only with the same pixels; resume it so, or start a new run");
+    Object[] same = Arrays.copyOf(resume, resume.length + 1);
+    same[resume.length] = "--no-exif";
+    assertThat(CommandLineRunner.run(same).err()).contains("Continue with: ");
   }
 
   @Test

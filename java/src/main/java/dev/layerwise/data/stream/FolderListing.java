@@ -1,6 +1,7 @@
 package dev.layerwise.data.stream;
 
 import dev.layerwise.FileErrors;
+import dev.layerwise.FileNames;
 import dev.layerwise.data.DataException;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;

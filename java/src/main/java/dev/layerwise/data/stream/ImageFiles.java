@@ -5,6 +5,7 @@ import java.util.List;
 
 /** The files of an image folder, numbered class by class. Keeps short paths only: ImageNet has 1.3 million. */
 final class ImageFiles {
+  private final Path folder;
   private final List<Path> folders;
   private final Path[][] files;
   /** Number of the first file of each class, and at the end the number of files. */
@@ -13,16 +14,23 @@ final class ImageFiles {
   /**
    * Files.
    *
-   * @param folders one of each class; null where there is none
+   * @param folder of all classes
+   * @param folders one of each class, in that folder; null where there is none
    * @param files for each class the paths from its folder on
    */
-  ImageFiles(List<Path> folders, Path[][] files) {
+  ImageFiles(Path folder, List<Path> folders, Path[][] files) {
+    this.folder = folder;
     this.folders = folders;
     this.files = files;
     this.starts = new int[files.length + 1];
     for (int i = 0; i < files.length; i++) {
       starts[i + 1] = starts[i] + files[i].length;
     }
+  }
+
+  /** What {@link #path}s are below. */
+  Path folder() {
+    return folder;
   }
 
   int count() {

@@ -1,5 +1,6 @@
 package dev.layerwise.data.stream;
 
+import dev.layerwise.FileNames;
 import dev.layerwise.data.DataException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -39,8 +40,8 @@ public record ImageFolder(StreamedImages train, StreamedImages test) {
             + " does not have; both need the same folders.");
       }
     }
-    ImageFiles trainFiles = list(classes, trainFolders, listing);
-    ImageFiles testFiles = list(classes, testFolders, listing);
+    ImageFiles trainFiles = list(train, classes, trainFolders, listing);
+    ImageFiles testFiles = list(test, classes, testFolders, listing);
     for (int i = 0; i < classes.size(); i++) {
       if (trainFiles.count(i) == 0) {
         throw new DataException(FileNames.text(trainFolders.get(classes.get(i))) + " has no " + FolderListing.KINDS
@@ -90,7 +91,8 @@ public record ImageFolder(StreamedImages train, StreamedImages test) {
     return folders;
   }
 
-  private static ImageFiles list(List<String> classes, Map<String, Path> folders, FolderListing listing) {
+  private static ImageFiles list(
+      Path parent, List<String> classes, Map<String, Path> folders, FolderListing listing) {
     List<Path> classFolders = new ArrayList<>();
     Path[][] files = new Path[classes.size()][];
     for (int i = 0; i < files.length; i++) {
@@ -99,6 +101,6 @@ public record ImageFolder(StreamedImages train, StreamedImages test) {
       files[i] = folder == null ? new Path[0]
           : listing.images(folder).stream().map(folder::relativize).toArray(Path[]::new);
     }
-    return new ImageFiles(classFolders, files);
+    return new ImageFiles(parent, classFolders, files);
   }
 }

@@ -1,5 +1,6 @@
 package dev.layerwise.data.stream;
 
+import dev.layerwise.FileNames;
 import dev.layerwise.data.DataException;
 import java.nio.file.Path;
 

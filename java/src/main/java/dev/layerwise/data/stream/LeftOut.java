@@ -1,5 +1,6 @@
 package dev.layerwise.data.stream;
 
+import dev.layerwise.FileNames;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;

@@ -1,6 +1,8 @@
 package dev.layerwise.data.stream;
 
+import dev.layerwise.FileNames;
 import dev.layerwise.data.DataException;
+import dev.layerwise.data.Fingerprint;
 import dev.layerwise.data.Images;
 import dev.layerwise.data.Seeds;
 import java.util.BitSet;
@@ -89,6 +91,12 @@ public final class StreamedImages implements Images {
   @Override
   public int[] labels() {
     return IntStream.range(0, count()).map(this::label).toArray();
+  }
+
+  @Override
+  public Fingerprint fingerprint() {
+    Fingerprint ofFiles = Fingerprint.ofFiles(files.folder(), files::path, labels());
+    return options.exif() ? ofFiles : ofFiles.withoutExif();
   }
 
   /** ImageNet's, per channel, of pixel / 255. */

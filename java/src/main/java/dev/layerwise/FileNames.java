@@ -1,4 +1,4 @@
-package dev.layerwise.data.stream;
+package dev.layerwise;
 
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
