@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Names of files as text. Java takes a name's bytes for characters of the locale's encoding, and loses those that are
@@ -69,7 +70,7 @@ public final class FileNames {
       text.append(characters.flip());
       characters.clear();
       for (int i = 0; result.isError() && i < result.length(); i++) {
-        text.append(String.format("\\x%02X", bytes.get()));
+        text.append(String.format(Locale.ROOT, "\\x%02X", bytes.get()));
       }
     } while (result.isError());
     return text.toString();
