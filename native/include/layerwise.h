@@ -64,7 +64,8 @@ typedef enum layerwise_precision {
 typedef struct layerwise_context_options {
   const char* device;     /* "cpu" (oneDNN and fused loops), "reference" (plain loops, float64), "cuda", "cuda:1", …,
                              or "cuda-on-host" (the CUDA kernels on the CPU; slow, for tests) */
-  int32_t threads;        /* cpu: 0 for one per core */
+  int32_t threads;        /* cpu: 0 for OMP_NUM_THREADS where that is set, and otherwise for as many as there are
+                             cores that the process may use and its container's CPU quota allows */
   uint64_t seed;          /* keys every random number: initialisation, dropout, augmentation */
   int32_t precision;      /* layerwise_precision */
   const char* engine;     /* which implementation runs; every device has "auto", CUDA "fused" and "cudnn" */
@@ -75,6 +76,7 @@ typedef struct layerwise_context_options {
 
 /* "cpu", threads 0, seed 0, automatic precision and engine. */
 LAYERWISE_API void layerwise_context_options_defaults(layerwise_context_options* options);
+/* LAYERWISE_DEVICE_UNAVAILABLE if OpenMP does not provide the threads that are asked for (OMP_THREAD_LIMIT, say). */
 LAYERWISE_API layerwise_status layerwise_context_create(const layerwise_context_options* options,
                                                         layerwise_context** context);
 LAYERWISE_API void layerwise_context_close(layerwise_context* context);

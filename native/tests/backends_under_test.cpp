@@ -1,5 +1,7 @@
 #include "backends_under_test.h"
 
+#include <cstdlib>
+
 #ifdef LAYERWISE_CPU
 #include "backend/cpu/cpu_backend.h"
 #endif
@@ -75,7 +77,9 @@ void add_cuda(std::vector<BackendUnderTest>& backends) {
     backends.push_back({name + "_bf16", [engine] { return make_cuda(Precision::bf16, engine); }});
   };
   add("cuda", "fused");
-  add("cuda_libraries", "cudnn");
+  // Opening them takes seconds, and minutes under a sanitizer.
+  const char* const libraries = std::getenv("LAYERWISE_TEST_LIBRARIES");
+  if (libraries == nullptr || std::string(libraries) != "no") add("cuda_libraries", "cudnn");
 }
 #endif
 
@@ -108,7 +112,9 @@ const std::vector<BackendUnderTest>& backends_with_large_tiles() {
   static const std::vector<BackendUnderTest> backends = [] {
     std::vector<BackendUnderTest> all;
 #ifdef LAYERWISE_CUDA_ON_HOST
+#ifndef __SANITIZE_ADDRESS__  // where they would take minutes; the smaller cases reach the same code
     all.push_back({"cuda_on_host_132_f32", [] { return make_cuda_on_host_132(Precision::f32); }});
+#endif
     all.push_back({"cuda_on_host_132_bf16", [] { return make_cuda_on_host_132(Precision::bf16); }});
 #endif
 #ifdef LAYERWISE_CUDA

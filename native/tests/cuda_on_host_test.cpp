@@ -160,6 +160,8 @@ __global__ void fresh_shared_kernel(float* out) {
   fixed[0] = dynamic[0] = 1;
 }
 
+__global__ void never_launched_kernel() {}
+
 __global__ void write_kernel(float* out, int64_t index, float value) { out[index] = value; }
 
 std::vector<float> numbers(size_t count, int modulus) {
@@ -347,6 +349,7 @@ TEST(CudaOnHost, a_captured_stream_runs_when_it_is_replayed) {
   float read[2];
   const auto contents = [&] { return cudaMemcpy(read, data, sizeof read, cudaMemcpyDeviceToHost); };
 
+  LAYERWISE_LAUNCH(write_kernel, 1, 1, 0, stream.get(), data, 1, 0.0f);  // loads the kernel
   check(cudaMemsetAsync(data, 0, 8, stream.get()), "test");
   check(cudaStreamBeginCapture(stream.get(), cudaStreamCaptureModeThreadLocal), "test");
   float value = 3;
@@ -368,6 +371,15 @@ TEST(CudaOnHost, a_captured_stream_runs_when_it_is_replayed) {
   check(cudaGraphLaunch(executable.get(), stream.get()), "test");
   ASSERT_EQ(contents(), cudaSuccess);
   EXPECT_EQ(read[1], 3);
+}
+
+TEST(CudaOnHost, a_kernel_that_is_launched_for_the_first_time_spoils_a_capture) {
+  const Stream stream = make_stream();
+  check(cudaStreamBeginCapture(stream.get(), cudaStreamCaptureModeThreadLocal), "test");
+  EXPECT_THROW(LAYERWISE_LAUNCH(never_launched_kernel, 1, 1, 0, stream.get()), Error);
+  cudaGraph_t graph = nullptr;
+  EXPECT_EQ(cudaStreamEndCapture(stream.get(), &graph), cudaErrorStreamCaptureInvalidated);
+  cudaGetLastError();
 }
 
 TEST(CudaOnHost, what_needs_an_answer_spoils_a_capture) {

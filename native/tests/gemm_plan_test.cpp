@@ -67,6 +67,9 @@ TEST(GemmPlan, takes_large_tiles_for_the_products_of_training) {
 /// Large tiles: of the outputs on a card of 132 multiprocessors, and of the weight gradients, whose sum is divided, on one
 /// of 16; for 132 they would have to be larger than is quick to compute here.
 TEST(GemmPlan, of_large_tiles_is_reached_by_the_table_of_cases) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "takes minutes here";
+#endif
   for (const Precision precision : {Precision::f32, Precision::bf16}) {
     for (const OperationCase& operation : many_tile_cases()) {
       const bool divided = operation.name.find("many_pieces") != std::string::npos;

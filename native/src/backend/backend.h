@@ -326,7 +326,7 @@ enum class Precision { automatic, f32, bf16 };
 
 /// What a user may choose of a device. A backend refuses what it does not have: Error(invalid_argument).
 struct DeviceOptions {
-  int threads = 0;            // 0: one per core
+  int threads = 0;            // 0: as many as this process may keep busy
   Precision precision = Precision::automatic;  // of activations, and of weights as they are multiplied
   std::string engine = "auto";  // which implementation of an operation runs; each backend names its own
   bool tf32 = false;          // f32 products may be rounded to ten bits of mantissa
@@ -371,6 +371,9 @@ class Backend {
   virtual double seconds_between(const Mark& begin, const Mark& end) {
     return static_cast<const HostMark&>(begin).seconds_until(static_cast<const HostMark&>(end));
   }
+
+  /// How many threads of the processor compute.
+  virtual int threads() const { return 1; }
 
   /// Called when a C API call begins on this context, on the calling thread.
   virtual void enter() = 0;

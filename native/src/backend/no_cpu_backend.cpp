@@ -10,7 +10,6 @@ std::unique_ptr<Backend> make_cpu_backend(const DeviceOptions&) {
 }
 
 bool cpu_supports_bfloat16() { return false; }
-int cpu_thread_count(int threads) { return threads; }
 std::string cpu_features() { return {}; }
 
 }  // namespace layerwise

@@ -33,6 +33,7 @@ class Profiler final : public ProfiledBackend {
   }
   void set_step_state(const StepState& state) override { backend_->set_step_state(state); }
   void synchronize() override { backend_->synchronize(); }
+  int threads() const override { return backend_->threads(); }
   void enter() override { backend_->enter(); }
   Arena& arena() override { return backend_->arena(); }
 

@@ -30,8 +30,7 @@ std::unique_ptr<Backend> make_backend(const std::string& device, const DeviceOpt
 
 Context::Context(const std::string& device, const DeviceOptions& options, uint64_t seed, bool profiled)
     : backend_(make_backend(device, options)),
-      seed_(seed),
-      threads_(device == "cpu" ? cpu_thread_count(options.threads) : 1) {
+      seed_(seed) {
   if (profiled) {
     auto timed = make_profiled_backend(std::move(backend_));
     profiled_ = timed.get();
@@ -41,7 +40,7 @@ Context::Context(const std::string& device, const DeviceOptions& options, uint64
 }
 
 Context::Context(std::unique_ptr<Backend> backend, uint64_t seed)
-    : backend_(std::move(backend)), seed_(seed), threads_(1) {
+    : backend_(std::move(backend)), seed_(seed) {
   set_step(0, 0);
 }
 

@@ -26,7 +26,7 @@ class Context {
 
   Backend& backend() const { return *backend_; }
   uint64_t seed() const { return seed_; }
-  int threads() const { return threads_; }
+  int threads() const { return backend_->threads(); }
 
   /// As ProfiledBackend gives it; throws Error(invalid_state) where operations are not timed.
   std::string profile();
@@ -69,7 +69,6 @@ class Context {
   std::unique_ptr<Backend> backend_;
   ProfiledBackend* profiled_ = nullptr;  // the backend, where it is one
   uint64_t seed_;
-  int threads_;
   std::map<int64_t, Routine> routines_;
   uint64_t routines_at_ = 0;      // the arena's changes() for which the recordings hold
   Routine* step_of_ = nullptr;    // the step under way

@@ -153,9 +153,11 @@ void set_device_memory(size_t bytes);
 /// few, so that grids sized by it stay small. Backends ask when they are made.
 void set_multiprocessors(int count);
 
-/// Lets the next call of a function of the runtime fail: cudaStreamBeginCapture, cudaStreamEndCapture,
-/// cudaGraphInstantiate, cudaGraphLaunch or cudaStreamSynchronize, which does nothing else then. What
-/// LAYERWISE_CUDA_ON_HOST_FAILS names fails once with cudaErrorMemoryAllocation.
+/// The driver's version is CUDART_VERSION, or LAYERWISE_CUDA_ON_HOST_DRIVER (12040: for CUDA 12.4; 0: there is none).
+
+/// Lets the next call of a function of the runtime fail: cudaGetDeviceCount, cudaStreamBeginCapture,
+/// cudaStreamEndCapture, cudaGraphInstantiate, cudaGraphLaunch or cudaStreamSynchronize, which does nothing else then.
+/// So does LAYERWISE_CUDA_ON_HOST_FAILS=function=number of the error, when the process starts.
 void fail_next_call(const char* function, cudaError_t error);
 
 /// Blocks of the kernel that one multiprocessor holds at a time by what their shared memory takes of the part of its

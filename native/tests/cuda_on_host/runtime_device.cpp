@@ -48,7 +48,11 @@ cudaError_t load(const Grid& grid, const void* address) {
 std::mutex failures_mutex;
 std::map<std::string, cudaError_t> failures = [] {
   std::map<std::string, cudaError_t> wanted;
-  if (const char* function = std::getenv("LAYERWISE_CUDA_ON_HOST_FAILS")) wanted[function] = cudaErrorMemoryAllocation;
+  const char* const variable = std::getenv("LAYERWISE_CUDA_ON_HOST_FAILS");
+  const std::string text = variable != nullptr ? variable : "";
+  const size_t equals = text.find('=');
+  if (equals != std::string::npos)
+    wanted[text.substr(0, equals)] = static_cast<cudaError_t>(std::atoi(text.c_str() + equals + 1));
   return wanted;
 }();
 
@@ -178,7 +182,8 @@ cudaError_t cudaGetLastError() {
 cudaError_t cudaPeekAtLastError() { return sticky != cudaSuccess ? sticky : last_error; }
 
 cudaError_t cudaDriverGetVersion(int* version) {
-  *version = CUDART_VERSION;
+  const char* const wanted = std::getenv("LAYERWISE_CUDA_ON_HOST_DRIVER");
+  *version = wanted != nullptr ? std::atoi(wanted) : CUDART_VERSION;
   return cudaSuccess;
 }
 
@@ -189,7 +194,9 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
 
 cudaError_t cudaGetDeviceCount(int* count) {
   *count = 1;
-  return cudaSuccess;
+  int driver = 0;
+  cudaDriverGetVersion(&driver);
+  return driver < CUDART_VERSION ? report(cudaErrorInsufficientDriver) : wanted_failure("cudaGetDeviceCount");
 }
 
 cudaError_t cudaGetDevice(int* device) {

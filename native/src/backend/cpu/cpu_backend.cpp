@@ -1,11 +1,10 @@
 #include "backend/cpu/cpu_backend.h"
 
-#include <omp.h>
-
 #include <cstring>
 
 #include "backend/cpu/aligned_memory.h"
 #include "backend/cpu/operations.h"
+#include "backend/cpu/threads.h"
 #include "core/error.h"
 
 namespace layerwise {
@@ -30,7 +29,8 @@ class CpuBackend final : public Backend {
   void copy_to_host(void* host, const void* device, size_t bytes) override { std::memcpy(host, device, bytes); }
 
   void set_step_state(const StepState& state) override { device_.step = state; }
-  void enter() override { omp_set_num_threads(threads_); }  // OpenMP keeps the number per calling thread
+  int threads() const override { return threads_; }
+  void enter() override { cpu::use_threads(threads_); }
   Arena& arena() override { return arena_; }
 
   void load_batch(const LoadBatch& op) override { cpu::load_batch(device_, op); }
@@ -84,7 +84,7 @@ bool cpu_supports_bfloat16() { return cpu::bfloat16_products() != cpu::Bfloat16P
 
 std::unique_ptr<Backend> make_cpu_backend(const DeviceOptions& options) {
   require(!options.tf32, "tf32 is a precision of CUDA devices; the CPU has none");
-  return std::make_unique<CpuBackend>(cpu_thread_count(options.threads), activations_of(options.precision),
+  return std::make_unique<CpuBackend>(cpu::thread_count(options.threads), activations_of(options.precision),
                                       engine_named(options.engine));
 }
 

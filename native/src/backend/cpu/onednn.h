@@ -19,11 +19,12 @@ inline dnnl::memory::data_type onednn_type_of(DataType type) {
 }
 
 /// Attributes of every primitive here: the caller provides the scratchpad, the same call gives the same
-/// bits each time.
+/// bits each time, and float32 is multiplied as float32 (ONEDNN_DEFAULT_FPMATH_MODE could say otherwise).
 inline dnnl::primitive_attr onednn_attributes() {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   attributes.set_deterministic(true);
+  attributes.set_fpmath_mode(dnnl::fpmath_mode::strict);
   return attributes;
 }
 

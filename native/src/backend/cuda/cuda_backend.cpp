@@ -131,9 +131,9 @@ class CudaBackend final : public Backend {
  private:
   static constexpr size_t ticket_offset = (sizeof(StepState) + 63) / 64 * 64;
   static constexpr size_t state_bytes = ticket_offset + 64;
-  /// Of a run that chooses engines by timing: one that learns how much memory it needs, one that gets it, and one in
-  /// which all of it is there. Then engines are timed.
-  static constexpr uint64_t warming_up_steps = 3;
+  /// Of a run that chooses engines by timing: one that learns how much memory it needs, one or two until its pieces fit
+  /// together, and one in which all of it is there. Then engines are timed.
+  static constexpr uint64_t warming_up_steps = 4;
 
   bool is_recording() const { return engines_.phase == cuda::Phase::recording; }
 

@@ -54,7 +54,7 @@ public class DecodeImageBenchmark {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     ImageIO.write(image, format, bytes);
     encoded = bytes.toByteArray();
-    reader = new ImageReader(3, SIZE, SIZE);
+    reader = new ImageReader(3, SIZE, SIZE, true);
   }
 
   @Benchmark

@@ -58,20 +58,38 @@ public final class DataSet {
   }
 
   /**
-   * One's own image files: {@code folder/train/CLASS/*.jpg} and {@code folder/val/CLASS/*.jpg}, or .png. They stay on
-   * disk and are read ahead, batch by batch; training images are cropped and mirrored at random.
+   * One's own image files: {@code folder/train/CLASS/*.jpg} and {@code folder/val/CLASS/*.jpg}, or PNG, GIF, BMP or
+   * TIFF files, also in folders below. They stay on disk and are read ahead, batch by batch; training images are cropped
+   * and mirrored at random. An image is turned as its camera's mark of orientation (EXIF) says.
    *
    * @param folder with train and val
    * @param size side to which images are cut, in pixels
-   * @param skipped told of every image that cannot be used and is left out, in a sentence
+   * @param skipped told, in a sentence each, what the folder holds besides images that are read, if anything, and every
+   *     image that cannot be used and is left out
    * @return the data set, listed but not read
    * @throws LayerwiseException if the folder is not such a folder
    */
   public static DataSet imageFolder(Path folder, int size, Consumer<String> skipped) {
+    return imageFolder(folder, size, true, skipped);
+  }
+
+  /**
+   * The same, with a choice.
+   *
+   * @param folder with train and val
+   * @param size side to which images are cut, in pixels
+   * @param exif whether an image is turned as its camera's mark of orientation (EXIF) says; false: pixels are taken as
+   *     they are stored
+   * @param skipped told, in a sentence each, what the folder holds besides images that are read, if anything, and every
+   *     image that cannot be used and is left out
+   * @return the data set, listed but not read
+   * @throws LayerwiseException if the folder is not such a folder
+   */
+  public static DataSet imageFolder(Path folder, int size, boolean exif, Consumer<String> skipped) {
     int resize = Math.round(size * 256f / 224); // the published sizes' ratio
     int threads = Runtime.getRuntime().availableProcessors();
     ImageFolder images =
-        ImageFolder.open(folder, new StreamOptions(size, resize, threads, BATCHES_AHEAD, false, skipped));
+        ImageFolder.open(folder, new StreamOptions(size, resize, threads, BATCHES_AHEAD, false, exif, skipped));
     StreamedImages train = images.train();
     DataSetInfo info =
         new DataSetInfo(

@@ -28,7 +28,9 @@ import java.util.stream.IntStream;
 public final class Model implements AutoCloseable {
   private final ModelConfig config;
   private final InputDescription input;
+  private final boolean exif;
   private final String dataSet;
+  private final DeviceOptions device;
   private final List<Layer> layers;
   /** Guards itself, {@link #lent} and {@link #closed}. */
   private final Deque<Replica> idle = new ArrayDeque<>();
@@ -41,8 +43,10 @@ public final class Model implements AutoCloseable {
    * @param device where, and in which precision. The number of threads is that of one call; it may change the last
    *     bits of results
    * @param replicas copies of the network, and so calls that compute at a time. Memory grows with them
+   * @param exif whether image files are turned as the camera's mark of orientation (EXIF) says; false: pixels are taken
+   *     as they are stored
    */
-  public record Options(DeviceOptions device, int replicas) {
+  public record Options(DeviceOptions device, int replicas, boolean exif) {
     /**
      * One copy on the CPU that takes all cores: the fastest for large batches.
      *
@@ -74,11 +78,33 @@ public final class Model implements AutoCloseable {
     }
 
     /**
+     * The same options, but for how image files are read.
+     *
+     * @param exif whether image files are turned as the camera's mark of orientation (EXIF) says
+     * @return the options
+     */
+    public Options withExif(boolean exif) {
+      return new Options(device, replicas, exif);
+    }
+
+    /**
+     * Options by which image files are turned as the camera's mark of orientation (EXIF) says.
+     *
+     * @param device where to compute
+     * @param replicas copies of the network
+     * @throws LayerwiseException if there is no copy
+     */
+    public Options(DeviceOptions device, int replicas) {
+      this(device, replicas, true);
+    }
+
+    /**
      * Checks the number of copies.
      *
      * @param device where to compute
      * @param replicas copies of the network
-     * @throws LayerwiseException if there is none
+     * @param exif whether image files are turned
+     * @throws LayerwiseException if there is no copy
      */
     public Options {
       Objects.requireNonNull(device);
@@ -91,6 +117,7 @@ public final class Model implements AutoCloseable {
   private Model(ModelFile file, InputDescription input, Options options) {
     config = file.config();
     this.input = input;
+    exif = options.exif();
     dataSet = file.dataset();
     try {
       for (int i = 0; i < options.replicas(); i++) {
@@ -100,6 +127,7 @@ public final class Model implements AutoCloseable {
       close();
       throw e;
     }
+    device = idle.peek().device();
     layers = Layer.listOf(idle.peek().network().layers(), config);
   }
 
@@ -125,6 +153,15 @@ public final class Model implements AutoCloseable {
   public static Model open(Path path, Options options) {
     ModelFile file = ModelFile.read(path);
     return new Model(file, file.requireInput(path), options);
+  }
+
+  /**
+   * Where a call computes.
+   *
+   * @return the device, with the precision and the number of threads in use
+   */
+  public DeviceOptions device() {
+    return device;
   }
 
   /**
@@ -213,11 +250,12 @@ public final class Model implements AutoCloseable {
           "the model takes images of " + height() + "×" + width()
               + " pixels; files are cut to squares only, give it pixels");
     }
-    return new ImageReader(channels(), height(), input.resize());
+    return new ImageReader(channels(), height(), input.resize(), exif);
   }
 
   /**
-   * Reads a JPEG or PNG file as the model takes it: resized so that the shorter side has the length that the model was
+   * Reads a JPEG, PNG, GIF, BMP or TIFF file as the model takes it: turned as the camera's mark of orientation (EXIF)
+   * says, unless {@link Options#exif} is false, resized so that the shorter side has the length that the model was
    * tested with, its centre cut out, grey levels repeated for a model of colours, and colours weighted to grey
    * (ITU-R BT.601) for a model of grey images. Levels are not inverted: a model of white digits on black wants those.
    *
@@ -232,7 +270,7 @@ public final class Model implements AutoCloseable {
   /**
    * Reads an encoded image, as {@link #read} does a file.
    *
-   * @param encoded the content of a JPEG or PNG file
+   * @param encoded the content of such a file
    * @return levels 0 to 255 in (C, H, W) order
    * @throws LayerwiseException if it is no image that can be used
    */
@@ -294,8 +332,16 @@ public final class Model implements AutoCloseable {
     return rows(onReplica(replica -> replica.features(position, pixels, count)), count);
   }
 
+  /** A row per image; a network whose weights are damaged gives no answer instead of a wrong one. */
   private static float[][] rows(float[] values, int count) {
     int length = values.length / count;
+    for (int i = 0; i < values.length; i++) {
+      if (!Float.isFinite(values[i])) {
+        throw new ModelException(
+            "the network computes " + values[i] + " for image " + (i / length + 1) + " of " + count
+                + ": its weights are not usable; train it again");
+      }
+    }
     float[][] rows = new float[count][length];
     for (int i = 0; i < count; i++) {
       System.arraycopy(values, i * length, rows[i], 0, length);

@@ -6,6 +6,7 @@ import dev.layerwise.model.ModelException;
 import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.Network;
 import dev.layerwise.model.OptimizerConfig;
+import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.nativelib.NativeTensor;
@@ -30,6 +31,11 @@ final class Replica implements AutoCloseable {
       context.close();
       throw e;
     }
+  }
+
+  /** The device in use. */
+  DeviceOptions device() {
+    return context.inUse();
   }
 
   Network network() {

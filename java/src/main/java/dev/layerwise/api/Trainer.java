@@ -54,6 +54,8 @@ public final class Trainer {
   private Long seed;
   private DeviceOptions device;
   private Path initialWeights;
+  /** Told what fits of them; {@code null}: all must fit. */
+  private Consumer<String> partialWeights;
   private Consumer<Epoch> listener = epoch -> { };
   /** The run under way. */
   private dev.layerwise.train.Trainer running;
@@ -202,13 +204,29 @@ public final class Trainer {
   }
 
   /**
-   * Starts from weights in a file instead of random ones.
+   * Starts from weights in a file instead of random ones. All of them must fit the network in name and shape.
    *
-   * @param weights a safetensors file with the names of PyTorch's state_dict, or a run's folder
+   * @param weights a safetensors file of float32, float64, float16 or bfloat16 with the names of PyTorch's state_dict,
+   *     or a run's folder
    * @return this
    */
   public Trainer initialWeights(Path weights) {
     initialWeights = weights;
+    partialWeights = null;
+    return this;
+  }
+
+  /**
+   * Starts from those weights in a file that fit the network in name and shape; the others stay random. So a network
+   * begins with what another has learned of other classes, for example.
+   *
+   * @param weights as for {@link #initialWeights}
+   * @param listener told, when a new run begins, what was taken and what was not, in a few sentences
+   * @return this
+   */
+  public Trainer partialInitialWeights(Path weights, Consumer<String> listener) {
+    initialWeights = weights;
+    partialWeights = Objects.requireNonNull(listener);
     return this;
   }
 
@@ -230,7 +248,7 @@ public final class Trainer {
    *     {@link Model#open} takes; made where it is missing
    * @return how it ended
    * @throws LayerwiseException if the folder holds a run already or cannot be written, the network does not go with the
-   *     images or the settings, or training diverges
+   *     images, the settings or the initial weights, or training diverges
    */
   public Outcome train(Path folder) {
     ModelConfig model = network.configFor(data);
@@ -248,10 +266,12 @@ public final class Trainer {
   /**
    * Goes on with a run that was stopped or killed; it ends with the same bits as one that was not. What this trainer
    * was not told it takes from the run; what it was told must be what the run was started with, but {@link #epochs}.
+   * The images must be those that the run was started with, also where it only gets more epochs: files are compared by
+   * name, class and size, images in memory by their levels and labels.
    *
    * @param folder of the run
    * @return how it ended
-   * @throws LayerwiseException if there is no run to resume, or its network, data set or settings are others
+   * @throws LayerwiseException if there is no run to resume, or its network, data set, images or settings are others
    */
   public Outcome resume(Path folder) {
     RunConfig recorded = dev.layerwise.train.Trainer.configOf(folder);
@@ -270,6 +290,9 @@ public final class Trainer {
   private Outcome run(dev.layerwise.train.Trainer trainer) {
     try (trainer) {
       entrust(trainer);
+      if (partialWeights != null) {
+        trainer.weightSummary().forEach(partialWeights);
+      }
       TrainingResult result = trainer.run(SessionSettings.DEFAULT, report -> listener.accept(Epoch.of(report)));
       return new Outcome(result.finished(), result.epochs(), result.testError(), result.seconds());
     } finally {
@@ -317,7 +340,7 @@ public final class Trainer {
             or(cropPadding, training.cropPadding()), or(horizontalFlip, training.horizontalFlip()), training.nHoles(),
             training.length(), or(seed, training.seed()), training.patience()),
         NativeContext.resolve(deviceOver(base.device())),
-        initialWeights == null ? base.init() : InitialWeights.of(initialWeights));
+        initialWeights == null ? base.init() : InitialWeights.of(initialWeights, partialWeights != null));
   }
 
   /** What belongs to another device is not carried over. */

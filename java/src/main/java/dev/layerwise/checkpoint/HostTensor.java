@@ -107,6 +107,47 @@ public final class HostTensor {
     return data.asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN);
   }
 
+  /**
+   * This tensor as F32: F16 and BF16 keep their values exactly, F64 is rounded to the nearest float32, which beyond its
+   * range is an infinity. Throws {@link CheckpointException} for types that are not {@linkplain ElementType#isReal real}.
+   */
+  public HostTensor toFloat32() {
+    if (type == ElementType.F32) {
+      return this;
+    }
+    if (!type.isReal()) {
+      throw new CheckpointException(
+          "A tensor of type " + type + " and shape " + Arrays.toString(shape) + " does not hold real numbers.");
+    }
+    int count = data.capacity() / type.bytes();
+    ByteBuffer converted = allocate(ElementType.F32, shape, count);
+    for (int i = 0; i < count; i++) {
+      converted.putFloat(i * Float.BYTES, real(i));
+    }
+    return new HostTensor(ElementType.F32, shape.clone(), converted);
+  }
+
+  private float real(int index) {
+    return switch (type) {
+      case F16 -> ofHalf(data.getShort(index * Short.BYTES));
+      case BF16 -> Float.intBitsToFloat(data.getShort(index * Short.BYTES) << Short.SIZE);
+      default -> (float) data.getDouble(index * Double.BYTES);
+    };
+  }
+
+  /** The value of an IEEE 754 half; Java 17 has no method for it. */
+  private static float ofHalf(short half) {
+    int sign = half & 0x8000;
+    int exponent = half >> 10 & 0x1f;
+    int fraction = half & 0x3ff;
+    if (exponent == 0) { // zero or subnormal: multiples of 2⁻²⁴, which float32 has as normal numbers
+      float magnitude = fraction * 0x1p-24f;
+      return sign == 0 ? magnitude : -magnitude;
+    }
+    int widened = exponent == 0x1f ? 0xff : exponent - 15 + 127;
+    return Float.intBitsToFloat(sign << 16 | widened << 23 | fraction << 13);
+  }
+
   /** The values of an F32 tensor; throws {@link CheckpointException} for any other type. */
   public float[] toFloats() {
     float[] values = new float[count(ElementType.F32)];

@@ -86,14 +86,18 @@ public record SafeTensors(Map<String, String> metadata, Map<String, HostTensor> 
 
   /** Reads and checks the header; leaves the channel where the tensors begin. */
   private static SafeTensorsHeader readHeader(Path path, SeekableByteChannel channel) throws IOException {
+    ForeignFile other = ForeignFile.recognize(path);
+    if (other != null) {
+      throw other.notSafeTensors(path);
+    }
     if (channel.size() < Long.BYTES) {
       throw new CheckpointException(path + " is not a safetensors file: it has only " + channel.size() + " bytes.");
     }
     byte[] prefix = readFully(path, channel, Long.BYTES);
     long length = ByteBuffer.wrap(prefix).order(ByteOrder.LITTLE_ENDIAN).getLong();
     if (length < 2 || length > HEADER_LIMIT_BYTES) {
-      throw new CheckpointException(path + " is not a safetensors file: a header of " + Long.toUnsignedString(length)
-          + " bytes is announced, where 2 to " + HEADER_LIMIT_BYTES + " are possible.");
+      throw new CheckpointException(path + " is not a safetensors file: it does not begin with the length of a header,"
+          + " 2 to " + HEADER_LIMIT_BYTES + ".");
     }
     long dataBytes = channel.size() - Long.BYTES - length;
     if (dataBytes < 0) {

@@ -1,6 +1,7 @@
 package dev.layerwise.cli;
 
 import dev.layerwise.nativelib.DeviceOptions;
+import java.io.PrintWriter;
 import java.util.ArrayList;
 import picocli.CommandLine.Option;
 
@@ -25,7 +26,8 @@ final class CommonOptions extends OutputOptions {
   @Option(
       names = "--threads",
       paramLabel = "N",
-      description = "Computing threads of the CPU; 0 for one per core. Default: 0.")
+      description = "Computing threads of the CPU; 0 takes OMP_NUM_THREADS where that is set, and otherwise one per core"
+          + " that this process may use. Default: 0; in a resumed run, as before.")
   Integer threads;
 
   @Option(
@@ -71,6 +73,12 @@ final class CommonOptions extends OutputOptions {
       Checks.device(wanted);
     }
     return wanted;
+  }
+
+  /** Says what computes, and how. */
+  static void printInUse(DeviceOptions device, PrintWriter err) {
+    err.printf("computing on %s in %s, threads: %d%n", device.device(), device.precision(), device.threads());
+    err.flush();
   }
 
   /** The device that the options ask for; the processor where they name none. */

@@ -17,6 +17,11 @@ final class DataOptions {
   /** The data set that is a folder of the user's own images. */
   static final String IMAGE_FOLDER = ImageFolder.NAME;
 
+  static final String NO_EXIF = "--no-exif";
+  static final String NO_EXIF_DESCRIPTION =
+      "Take the pixels of image files as they are stored, and do not turn them as the camera's mark of orientation"
+          + " (EXIF) says.";
+
   private static final int USUAL_SIZE = 224;
   private static final int BATCHES_AHEAD = 3;
 
@@ -42,7 +47,8 @@ final class DataOptions {
       names = "--data-dir",
       paramLabel = "DIR",
       description = "Folder with the data set's files in their original format; for image-folder the one with"
-          + " train/CLASS/*.jpg and val/CLASS/*.jpg. Default: the usual places ('layerwise doctor' shows them).")
+          + " train/CLASS/*.jpg and val/CLASS/*.jpg (or .png, .gif, .bmp, .tif). Default: the usual places ('layerwise"
+          + " doctor' shows them).")
   Path dataDir;
 
   @Option(
@@ -53,8 +59,12 @@ final class DataOptions {
 
   @Option(
       names = "--strict",
-      description = "Stop at an image that cannot be used instead of leaving it out; for image-folder. Default: off.")
+      description = "Stop at an image that cannot be used, or a folder that cannot be read, instead of leaving it out;"
+          + " for image-folder. Default: off.")
   boolean strict;
+
+  @Option(names = NO_EXIF, description = NO_EXIF_DESCRIPTION + " Also for image-folder. Default: off.")
+  boolean noExif;
 
   private ImageFolder folder;
 
@@ -67,7 +77,9 @@ final class DataOptions {
   DataSetInfo info(String name, Integer trainedSize, PrintWriter err) {
     Checks.oneOf("--dataset", name, new Names());
     if (!name.equals(IMAGE_FOLDER)) {
-      Checks.usage(imageSize == null && !strict, "--image-size and --strict go with --dataset " + IMAGE_FOLDER);
+      Checks.usage(
+          imageSize == null && !strict && !noExif,
+          "--image-size, --strict and --no-exif go with --dataset " + IMAGE_FOLDER);
       return DataSets.info(name);
     }
     Checks.usage(dataDir != null, "--dataset " + IMAGE_FOLDER + " needs --data-dir, the folder with train/ and val/");
@@ -77,7 +89,7 @@ final class DataOptions {
     int resize = Math.round(size * 256f / 224); // the published sizes' ratio
     folder =
         ImageFolder.open(
-            dataDir, new StreamOptions(size, resize, threads, BATCHES_AHEAD, strict, line -> say(err, line)));
+            dataDir, new StreamOptions(size, resize, threads, BATCHES_AHEAD, strict, !noExif, line -> say(err, line)));
     StreamedImages train = folder.train();
     List<String> classes = train.classNames();
     return new DataSetInfo(

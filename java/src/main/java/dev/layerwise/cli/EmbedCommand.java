@@ -2,6 +2,7 @@ package dev.layerwise.cli;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.layerwise.FileErrors;
+import dev.layerwise.FileNames;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
@@ -124,8 +125,9 @@ final class EmbedCommand implements Callable<Integer> {
         data.dataset != null || (split == null && data.dataDir == null && data.imageSize == null && !data.strict),
         "--split, --data-dir, --image-size and --strict go with --dataset");
     ResumeHint.requireModel(path);
-    Model.Options options = new Model.Options(common.deviceOptions(), 1);
+    Model.Options options = new Model.Options(common.deviceOptions(), 1, !data.noExif);
     try (Model model = Model.open(path, options)) {
+      CommonOptions.printInUse(model.device(), spec.commandLine().getErr());
       List<Layer> layers = model.layers();
       Layer of = layer != null ? Checks.layer(model, layer) : layers.get(Math.max(0, layers.size() - 2));
       return data.dataset == null ? embedFiles(model, of) : embedDataSet(model, of);
@@ -141,8 +143,8 @@ final class EmbedCommand implements Callable<Integer> {
           sink.add(batch.pixels(), batch.files().size());
         }));
     Path names = NpyFile.beside(out, FILES);
-    byte[] text = String.join("", files.stream().map(file -> file + "\n").toList()).getBytes(StandardCharsets.UTF_8);
-    AtomicFiles.write(names, stream -> stream.write(text));
+    String text = String.join("", files.stream().map(file -> FileNames.text(file) + "\n").toList());
+    AtomicFiles.write(names, stream -> stream.write(text.getBytes(StandardCharsets.UTF_8)));
     print(of, files.size(), null, names);
     return arguments.exitCode();
   }

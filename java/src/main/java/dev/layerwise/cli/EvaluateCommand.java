@@ -13,6 +13,7 @@ import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.Network;
 import dev.layerwise.model.OptimizerConfig;
 import dev.layerwise.nativelib.BlockMetrics;
+import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.train.Evaluation;
 import dev.layerwise.train.EvaluationCollector;
@@ -67,7 +68,8 @@ final class EvaluateCommand implements Callable<Integer> {
    */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   private record Result(
-      double testError, double testLoss, int images, double seconds, List<Layer> layers, int[][] confusionMatrix) {}
+      double testError, double testLoss, int images, String device, String precision, int threads, double seconds,
+      List<Layer> layers, int[][] confusionMatrix) {}
 
   /** A hidden block; no local error where its loss has no classifier. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -128,6 +130,8 @@ final class EvaluateCommand implements Callable<Integer> {
         Network network = new Network(context, file.config(), OptimizerConfig.stateless());
         ImageFeed feed = ImageFeed.of(context, test, data.info(), 0)) {
       network.setWeights(file.weights());
+      DeviceOptions device = context.inUse();
+      CommonOptions.printInUse(device, spec.commandLine().getErr());
       long started = System.nanoTime();
       List<BlockMetrics> metrics = Evaluator.evaluate(network, feed, test.count(), batchSize, collector);
       double seconds = (System.nanoTime() - started) * 1e-9;
@@ -137,7 +141,8 @@ final class EvaluateCommand implements Callable<Integer> {
         save(evaluation);
       }
       return new Result(
-          100 * output.errors() / output.samples(), output.predictionLoss(), (int) output.samples(), seconds,
+          100 * output.errors() / output.samples(), output.predictionLoss(), (int) output.samples(), device.device(),
+          device.precision(), device.threads(), seconds,
           layers(network, metrics), evaluation.confusionMatrix());
     }
   }

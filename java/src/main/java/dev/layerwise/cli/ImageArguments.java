@@ -1,8 +1,9 @@
 package dev.layerwise.cli;
 
+import dev.layerwise.FileNames;
 import dev.layerwise.api.Model;
 import dev.layerwise.data.DataException;
-import dev.layerwise.data.stream.ImageReader;
+import dev.layerwise.data.stream.FolderListing;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -13,13 +14,15 @@ import java.util.List;
 /** Image files named on the command line, read batch by batch. Those that cannot be used are said and left out. */
 final class ImageArguments {
   static final String DESCRIPTION =
-      "JPEG or PNG images, or folders of them (subfolders included). An image is resized so that its shorter side has"
-          + " the length that the model was tested with, and the centre is cut out. A camera's mark of orientation (EXIF)"
-          + " is not applied: rotate such photos first. Colours become grey, or grey colours, as the model needs;"
-          + " levels are not inverted: models of MNIST, Fashion-MNIST, Kuzushiji-MNIST and digits take white on black.";
+      "JPEG, PNG, GIF (the first frame), BMP or TIFF images, or folders of them (with all folders below; links are"
+          + " followed). An image is turned as its camera's mark of orientation (EXIF) says, resized so that its shorter"
+          + " side has the length that the model was tested with, and the centre is cut out. Colours become grey, or grey"
+          + " colours, as the model needs; levels are not inverted: models of MNIST, Fashion-MNIST, Kuzushiji-MNIST and"
+          + " digits take white on black.";
 
   private final List<Path> files;
   private final PrintWriter err;
+  private final boolean isComplete;
   private int unusable;
 
   /** Images that go through a network together. */
@@ -31,17 +34,37 @@ final class ImageArguments {
     void accept(Batch batch) throws E;
   }
 
-  /** Lists the files; throws {@link DataException} for a folder that holds none. */
+  /** Lists the files, and says what else folders hold; throws {@link DataException} for a folder that holds none. */
   ImageArguments(List<Path> arguments, PrintWriter err) {
     this.err = err;
     files = new ArrayList<>();
+    FolderListing listing = new FolderListing();
     for (Path argument : arguments) {
-      if (Files.isDirectory(argument)) {
-        files.addAll(ImageReader.list(argument));
-      } else {
+      if (!Files.isDirectory(argument)) {
+        if (FileNames.isLossy(argument)) {
+          throw new DataException("The name " + argument + " is not UTF-8, and so lost on its way from the command line;"
+              + " give the folder that it is in, or rename it.");
+        }
         files.add(argument);
+        continue;
       }
+      List<Path> found = listing.images(argument);
+      if (found.isEmpty()) {
+        throw new DataException(
+            FileNames.text(argument) + " holds no " + FolderListing.KINDS + listing.leftOut("; left out: ") + ".");
+      }
+      files.addAll(found);
     }
+    String leftOut = listing.leftOut("left out: ");
+    if (!leftOut.isEmpty()) {
+      say(leftOut);
+    }
+    isComplete = !listing.hasUnreadable();
+  }
+
+  private void say(String line) {
+    err.println("layerwise: " + line);
+    err.flush();
   }
 
   /** Reads all images as the model takes them. */
@@ -53,8 +76,7 @@ final class ImageArguments {
         pixels.writeBytes(model.read(file));
         names.add(file);
       } catch (DataException e) {
-        err.println("layerwise: " + e.getMessage());
-        err.flush();
+        say(e.getMessage());
         unusable++;
       }
       if (names.size() == batchSize) {
@@ -68,8 +90,8 @@ final class ImageArguments {
     }
   }
 
-  /** Exit code: failure if an image could not be used. */
+  /** Exit code: failure if an image could not be used, or a folder not be read. */
   int exitCode() {
-    return unusable == 0 ? 0 : 1;
+    return isComplete && unusable == 0 ? 0 : 1;
   }
 }

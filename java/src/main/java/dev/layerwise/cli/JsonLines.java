@@ -3,11 +3,12 @@ package dev.layerwise.cli;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.layerwise.Json;
 import java.io.PrintWriter;
 
 /** Prints events as JSON objects, one per line, each beginning with its kind. */
 final class JsonLines {
-  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final ObjectMapper JSON = Json.mapper();
 
   private JsonLines() {}
 

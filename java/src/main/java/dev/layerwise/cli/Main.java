@@ -26,21 +26,21 @@ public final class Main {
 
   /** Runs the command line and exits with its code. */
   public static void main(String[] args) {
-    Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT); // numbers are printed as they are typed: 0.5
+    Locale.setDefault(Locale.ROOT); // numbers are printed as they are typed: 0.5
     System.exit(run(args));
   }
 
   /** What is no exception, but can be said in a sentence all the same. */
   private static int run(String[] args) {
-    StandardOutput results = new StandardOutput();
+    StandardOutput results = StandardOutput.open();
     try {
-      int code = commandLine().setOut(results.writer()).execute(args);
+      int code = commandLine().setOut(results).execute(args);
       IOException failure = results.finish();
       if (failure == null) {
         return code;
       }
       if (code == CommandLine.ExitCode.OK) { // a command that failed has said why
-        System.err.println("layerwise: cannot write the results to stdout: " + failure.getMessage());
+        System.err.println("layerwise: " + StandardOutput.failure(results));
       }
     } catch (OutOfMemoryError e) {
       System.err.println(
@@ -52,11 +52,19 @@ public final class Main {
     return CommandLine.ExitCode.SOFTWARE;
   }
 
+  /** The commands as their help shows them: for man pages. */
+  public static CommandLine.Model.CommandSpec documented() {
+    return OptionSections.show(commandLine().getCommandSpec());
+  }
+
   /** The configured parser; tests give it writers of their own. */
   static CommandLine commandLine() {
     return new CommandLine(new Main())
         .setCaseInsensitiveEnumValuesAllowed(true)
+        .setExpandAtFiles(false) // an argument that begins with @ is the name of an image or a folder
+        .setOverwrittenOptionsAllowed(true) // scripts add options to those of others; the last one counts
         .setUsageHelpAutoWidth(true)
+        .setHelpFactory((command, colors) -> new CommandLine.Help(OptionSections.show(command), colors))
         .setParameterExceptionHandler(Main::wrongUsage)
         .setExecutionExceptionHandler(Main::failure);
   }

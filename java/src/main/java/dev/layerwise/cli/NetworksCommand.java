@@ -16,7 +16,6 @@ import java.io.PrintWriter;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -48,7 +47,7 @@ final class NetworksCommand implements Callable<Integer> {
       description = "Print the network as a file for --model describes it. Default: off.")
   private boolean description;
 
-  @ArgGroup(validate = false, heading = "%nNetwork%n")
+  @Mixin(name = "Network")
   private NetworkOptions network = new NetworkOptions();
 
   @Spec private CommandSpec spec;

@@ -51,6 +51,7 @@ final class OptimizationOptions {
       paramLabel = "EPOCH",
       arity = "1..*",
       split = ",",
+      preprocessor = OptionSections.LastList.class,
       description = "Epochs after which the rate is multiplied by --lr-decay-fact, separated by spaces or commas."
           + " Default: 15 22 27 for digits, else 200 300 350 375.")
   List<Integer> lrDecayMilestones;

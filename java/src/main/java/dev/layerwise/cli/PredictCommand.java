@@ -1,6 +1,7 @@
 package dev.layerwise.cli;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import dev.layerwise.FileNames;
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
 import dev.layerwise.api.Prediction;
@@ -41,6 +42,9 @@ final class PredictCommand implements Callable<Integer> {
           + " 'layerwise inspect' shows. Default: the output layer.")
   private String layer;
 
+  @Option(names = DataOptions.NO_EXIF, description = DataOptions.NO_EXIF_DESCRIPTION + " Default: off.")
+  private boolean noExif;
+
   @Option(names = "--csv", description = "Print comma-separated values with a line of headings. Default: off.")
   private boolean csv;
 
@@ -66,7 +70,7 @@ final class PredictCommand implements Callable<Integer> {
     Checks.range("--batch-size", batchSize, 1, 1_000_000);
     ResumeHint.requireModel(path);
     ImageArguments arguments = new ImageArguments(images, spec.commandLine().getErr());
-    Model.Options options = new Model.Options(common.deviceOptions(), 1);
+    Model.Options options = new Model.Options(common.deviceOptions(), 1, !noExif);
     try (Model model = Model.open(path, options)) {
       List<Layer> layers = model.layers();
       Layer decides = layer == null ? layers.get(layers.size() - 1) : Checks.layer(model, layer);
@@ -91,7 +95,7 @@ final class PredictCommand implements Callable<Integer> {
     if (common.json) {
       List<Guess> guesses =
           predictions.stream().map(of -> new Guess(of.className(), of.classNumber(), of.probability())).toList();
-      JsonLines.print(out, "prediction", new Event(image.toString(), decides.name(), guesses));
+      JsonLines.print(out, "prediction", new Event(FileNames.text(image), decides.name(), guesses));
       return;
     }
     List<String> words = new ArrayList<>();
@@ -100,13 +104,13 @@ final class PredictCommand implements Callable<Integer> {
       if (csv) {
         String probability = String.format("%.6f", prediction.probability());
         out.println(
-            Csv.line(List.of(image.toString(), Integer.toString(rank + 1), prediction.className(), probability)));
+            Csv.line(List.of(FileNames.text(image), Integer.toString(rank + 1), prediction.className(), probability)));
       } else {
         words.add(String.format("%s %.2f %%", prediction.className(), 100 * prediction.probability()));
       }
     }
     if (!csv) {
-      out.println(image + ": " + String.join(", ", words));
+      out.println(FileNames.text(image) + ": " + String.join(", ", words));
     }
   }
 }

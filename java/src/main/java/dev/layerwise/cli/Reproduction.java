@@ -3,6 +3,7 @@ package dev.layerwise.cli;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import dev.layerwise.Json;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.checkpoint.AtomicFiles;
 import dev.layerwise.checkpoint.CheckpointException;
@@ -12,10 +13,12 @@ import dev.layerwise.nativelib.NativeLibrary;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.report.Measurement;
 import dev.layerwise.report.ResultsTable;
+import dev.layerwise.train.OtherImagesException;
 import dev.layerwise.train.RecordedRun;
 import dev.layerwise.train.ResumeRules;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.RunDirectory;
+import dev.layerwise.train.RunImages;
 import dev.layerwise.train.SessionSettings;
 import dev.layerwise.train.Trainer;
 import dev.layerwise.train.TrainingResult;
@@ -30,10 +33,11 @@ import java.util.TreeMap;
 
 /** Runs of several recipes with several seeds, each in a folder of its own, and the table of what they gave. */
 final class Reproduction {
-  private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+  private static final ObjectMapper JSON = Json.mapper().enable(SerializationFeature.INDENT_OUTPUT);
 
   private final List<Preset> related;
   private final DataSet<?> images;
+  private final RunImages runImages;
   private final Path folder;
   private final double epochsScale;
   private final DeviceOptions device;
@@ -52,6 +56,7 @@ final class Reproduction {
       TrainingSession session, ReproductionPrinter printer) {
     this.related = related;
     this.images = images;
+    this.runImages = RunImages.of(images);
     this.folder = folder;
     this.epochsScale = epochsScale;
     this.device = device;
@@ -76,7 +81,8 @@ final class Reproduction {
       if (RunDirectory.holdsModel(home) && RunDirectory.holdsCheckpoint(home)) {
         try {
           RecordedRun run = Trainer.recorded(home);
-          if (run.result().finished() && run.config().equals(config(preset, seed))) {
+          boolean same = run.config().equals(config(preset, seed)) && run.mayBeOf(runImages);
+          if (run.result().finished() && same) {
             runs.put(seed, run.result());
           }
         } catch (CheckpointException e) {
@@ -134,6 +140,8 @@ final class Reproduction {
       }
       checkSame(home, config);
       return session.train(config, home, images, directory, SessionSettings.DEFAULT, printer.of(preset, seed));
+    } catch (OtherImagesException e) {
+      throw new LayerwiseException(home + ": " + e.getMessage() + " in another --out", e);
     }
   }
 

@@ -18,9 +18,11 @@ final class ResumeHint {
    *
    * @param folder of the run
    * @param dataDir where its data was said to be; {@code null}: in the usual places
+   * @param noExif whether its images are taken as they are stored
    */
-  static String command(Path folder, Path dataDir) {
-    return "layerwise train --resume " + quoted(folder) + (dataDir == null ? "" : " --data-dir " + quoted(dataDir));
+  static String command(Path folder, Path dataDir, boolean noExif) {
+    return "layerwise train --resume " + quoted(folder) + (dataDir == null ? "" : " --data-dir " + quoted(dataDir))
+        + (noExif ? " " + DataOptions.NO_EXIF : "");
   }
 
   /** Throws where a run has not come to its end, and so has left no model yet; says how it goes on. */
@@ -28,7 +30,7 @@ final class ResumeHint {
     if (RunDirectory.holdsCheckpoint(folder) && !RunDirectory.holdsModel(folder)) {
       throw new LayerwiseException(
           "the run in " + folder + " is not finished, and has no " + ModelFile.FILE_NAME + " yet; continue it with: "
-              + command(folder, null));
+              + command(folder, null, false));
     }
   }
 

@@ -29,16 +29,23 @@ final class RunOptions {
       paramLabel = "RUN",
       arity = "0..1",
       fallbackValue = "",
-      description = "Continue a stopped run: its folder or checkpoint; without a value, the one in --out."
-          + " Default: start a new run.")
+      description = "Continue a stopped run, or a finished one with more --epochs: its folder or checkpoint; without a"
+          + " value, the one in --out. Its images must be those that it was started with. Default: start a new run.")
   Path resume;
 
   @Option(
       names = "--init",
       paramLabel = "WEIGHTS",
-      description = "Start from these weights instead of random ones: a safetensors file with the names of PyTorch's"
-          + " state_dict, such as another run's model.safetensors, or that run's folder. Default: random weights.")
+      description = "Start from these weights instead of random ones: a safetensors file (F32, F64, F16 or BF16) with"
+          + " the names of PyTorch's state_dict, such as another run's model.safetensors, or that run's folder."
+          + " Default: random weights.")
   Path init;
+
+  @Option(
+      names = "--init-partial",
+      description = "With --init: take the weights that fit the network in name and shape, leave the others random, and"
+          + " list on stderr what was not taken. Default: off; all must fit.")
+  boolean initPartial;
 
   @Option(
       names = "--patience",
@@ -72,6 +79,7 @@ final class RunOptions {
   /** Throws a usage error unless the values can work. */
   void check() {
     Checks.range("--patience", patience, 0, 1_000_000);
+    Checks.usage(init != null || !initPartial, "--init-partial goes with --init, which gives the weights");
   }
 
   /** The patience over a base, in which {@code null} stands for none. */

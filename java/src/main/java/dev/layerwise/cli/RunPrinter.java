@@ -28,6 +28,7 @@ final class RunPrinter implements TrainingSession.Reporter {
   private final boolean verbose;
   private final ProgressLine progress;
   private final Path dataDir;
+  private final boolean noExif;
   private Path folder;
 
   /**
@@ -36,15 +37,18 @@ final class RunPrinter implements TrainingSession.Reporter {
    * @param verbose also which engine did which operation
    * @param progress shows epochs under way; {@code null} where stderr is no terminal
    * @param dataDir that the run was given; {@code null}: none
+   * @param noExif that the run was given
    */
   RunPrinter(
-      PrintWriter out, PrintWriter err, boolean json, boolean verbose, ProgressLine progress, Path dataDir) {
+      PrintWriter out, PrintWriter err, boolean json, boolean verbose, ProgressLine progress, Path dataDir,
+      boolean noExif) {
     this.out = out;
     this.err = err;
     this.json = json;
     this.verbose = verbose;
     this.progress = progress;
     this.dataDir = dataDir;
+    this.noExif = noExif;
   }
 
   private record Done(
@@ -60,7 +64,7 @@ final class RunPrinter implements TrainingSession.Reporter {
     ModelConfig model = config.model();
     TrainingConfig training = config.training();
     err.printf(
-        "training %s with %s on %s (%d training and %d test images), %s in %s, %d threads%n",
+        "training %s with %s on %s (%d training and %d test images), %s in %s, threads: %d%n",
         model.model(), model.backprop() ? "backprop" : model.loss(), images.info().title(), images.train().count(),
         images.test().count(), config.device().device(), config.device().precision(),
         config.device().threads());
@@ -105,8 +109,8 @@ final class RunPrinter implements TrainingSession.Reporter {
     }
     if (out.checkError()) {
       throw new LayerwiseException(
-          "nobody reads stdout any more; continue from the last checkpoint with: "
-              + ResumeHint.command(folder, dataDir));
+          StandardOutput.failure(out) + "; continue from the last checkpoint with: "
+              + ResumeHint.command(folder, dataDir, noExif));
     }
   }
 
@@ -169,7 +173,7 @@ final class RunPrinter implements TrainingSession.Reporter {
     }
     err.printf(
         "%s in epoch %d; everything is saved. Continue with: %s%n", timeUp ? "the time is up" : "stopped",
-        result.epochs() + 1, ResumeHint.command(folder, dataDir));
+        result.epochs() + 1, ResumeHint.command(folder, dataDir, noExif));
     err.flush();
   }
 

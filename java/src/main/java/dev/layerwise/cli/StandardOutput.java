@@ -11,36 +11,28 @@ import java.nio.charset.Charset;
 
 /**
  * Where results are printed. {@link System#out} and a {@link PrintWriter} forget why a write failed; a program that is
- * used in scripts must not report success then.
+ * used in scripts must not report success then. Where the reader has gone, as {@code head} does, the program ends at
+ * once and without a word, as SIGPIPE would end it: Java ignores that signal.
  */
-final class StandardOutput {
-  private final PrintWriter writer;
-  private IOException failure;
+final class StandardOutput extends PrintWriter {
+  /** What a shell reports for a process that SIGPIPE has ended. */
+  static final int CLOSED_PIPE = 128 + 13;
+
+  private final Watched watched;
 
   /** In the encoding of the terminal, or of the locale where there is none. */
-  StandardOutput() {
-    this(new FileOutputStream(FileDescriptor.out), encoding());
+  static StandardOutput open() {
+    return new StandardOutput(
+        new FileOutputStream(FileDescriptor.out), encoding(), () -> Runtime.getRuntime().halt(CLOSED_PIPE));
   }
 
-  StandardOutput(OutputStream stream, Charset charset) {
-    OutputStream watched =
-        new OutputStream() {
-          @Override
-          public void write(int b) throws IOException {
-            write(new byte[] {(byte) b}, 0, 1);
-          }
+  StandardOutput(OutputStream stream, Charset charset, Runnable readerGone) {
+    this(new Watched(stream, readerGone), charset);
+  }
 
-          @Override
-          public void write(byte[] bytes, int offset, int length) throws IOException {
-            try {
-              stream.write(bytes, offset, length);
-            } catch (IOException e) {
-              failure = e;
-              throw e;
-            }
-          }
-        };
-    writer = new PrintWriter(new OutputStreamWriter(new BufferedOutputStream(watched), charset), true);
+  private StandardOutput(Watched watched, Charset charset) {
+    super(new OutputStreamWriter(new BufferedOutputStream(watched), charset), true);
+    this.watched = watched;
   }
 
   private static Charset encoding() {
@@ -48,13 +40,45 @@ final class StandardOutput {
     return name == null ? Charset.forName(System.getProperty("native.encoding", "UTF-8")) : Charset.forName(name);
   }
 
-  PrintWriter writer() {
-    return writer;
-  }
-
   /** Writes what is left. What went wrong, now or before; {@code null}: nothing. */
   IOException finish() {
-    writer.flush();
-    return failure;
+    flush();
+    return watched.failure;
+  }
+
+  /** That results cannot be written any more, and why. */
+  static String failure(PrintWriter results) {
+    IOException cause = results instanceof StandardOutput standard ? standard.watched.failure : null;
+    return "cannot write the results to stdout" + (cause == null ? "" : ": " + cause.getMessage());
+  }
+
+  /** Remembers the first failure. */
+  private static final class Watched extends OutputStream {
+    private final OutputStream stream;
+    private final Runnable readerGone;
+    private IOException failure;
+
+    Watched(OutputStream stream, Runnable readerGone) {
+      this.stream = stream;
+      this.readerGone = readerGone;
+    }
+
+    @Override
+    public void write(int b) throws IOException {
+      write(new byte[] {(byte) b}, 0, 1);
+    }
+
+    @Override
+    public void write(byte[] bytes, int offset, int length) throws IOException {
+      try {
+        stream.write(bytes, offset, length);
+      } catch (IOException e) {
+        failure = failure == null ? e : failure;
+        if ("Broken pipe".equals(e.getMessage())) { // strerror's words; Java passes on no number
+          readerGone.run();
+        }
+        throw e;
+      }
+    }
   }
 }

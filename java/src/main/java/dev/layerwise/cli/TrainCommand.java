@@ -12,6 +12,7 @@ import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.train.InitialWeights;
+import dev.layerwise.train.OtherImagesException;
 import dev.layerwise.train.ResumeRules;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.RunDirectory;
@@ -24,7 +25,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
-import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -50,19 +50,19 @@ final class TrainCommand implements Callable<Integer> {
           + " says. Default: none.")
   private String presetName;
 
-  @ArgGroup(validate = false, heading = "%nData%n")
+  @Mixin(name = "Data")
   private DataOptions data = new DataOptions();
 
-  @ArgGroup(validate = false, heading = "%nNetwork and losses%n")
+  @Mixin(name = "Network and losses")
   private ModelOptions model = new ModelOptions();
 
-  @ArgGroup(validate = false, heading = "%nOptimization%n")
+  @Mixin(name = "Optimization")
   private OptimizationOptions optimization = new OptimizationOptions();
 
-  @ArgGroup(validate = false, heading = "%nAugmentation%n")
+  @Mixin(name = "Augmentation")
   private CutoutOptions cutout = new CutoutOptions();
 
-  @ArgGroup(validate = false, heading = "%nThe run%n")
+  @Mixin(name = "The run")
   private RunOptions run = new RunOptions();
 
   @Spec private CommandSpec spec;
@@ -88,14 +88,26 @@ final class TrainCommand implements Callable<Integer> {
     DataSet<?> images = data.load(info);
     try (RunDirectory directory = openDirectory(config, checkpoint)) {
       return train(config, checkpoint, images, directory);
+    } catch (OtherImagesException e) {
+      throw new LayerwiseException(e.getMessage() + " from its weights with --init " + checkpoint, e);
     }
   }
 
-  /** Throws if the weights do not fit the network. */
-  private static void checkWeights(RunConfig config) {
+  /** Throws if the weights do not fit the network; says what of them is taken if that is left to them. */
+  private void checkWeights(RunConfig config) {
+    boolean partial = config.init().takesWhatFits();
     try (NativeContext context = NativeContext.create(config.device(), config.training().seed());
         Network network = new Network(context, config.model(), OptimizerConfig.stateless())) {
-      WeightImport.load(Path.of(config.init().file()), network);
+      WeightImport weights = WeightImport.compare(Path.of(config.init().file()), network);
+      if (!partial && weights.fitsInPart() && !weights.fitsWhole()) {
+        throw new LayerwiseException(weights.misfit() + "; --init-partial takes what fits");
+      }
+      weights.requireFit(partial);
+      if (partial) {
+        PrintWriter err = spec.commandLine().getErr();
+        weights.summary().forEach(line -> err.println("layerwise: " + line));
+        err.flush();
+      }
     }
   }
 
@@ -145,7 +157,7 @@ final class TrainCommand implements Callable<Integer> {
             Checks.or(optimization.seed, training.seed()),
             run.patienceOver(training.patience())),
         NativeContext.resolve(common.usableOver(base.device())),
-        recorded != null ? recorded.init() : run.init == null ? null : InitialWeights.of(run.init));
+        recorded != null ? recorded.init() : run.init == null ? null : InitialWeights.of(run.init, run.initPartial));
   }
 
   /** What the options change. A preset that is resumed keeps the seed and the device that it was started with. */
@@ -204,7 +216,8 @@ final class TrainCommand implements Callable<Integer> {
     PrintWriter err = spec.commandLine().getErr();
     ProgressLine progress = !common.json && Terminal.isStderr() ? new ProgressLine(err, Terminal::width) : null;
     RunPrinter printer =
-        new RunPrinter(spec.commandLine().getOut(), err, common.json, common.verbose, progress, data.dataDir);
+        new RunPrinter(
+            spec.commandLine().getOut(), err, common.json, common.verbose, progress, data.dataDir, data.noExif);
     TrainingSession session = new TrainingSession();
     int exitCode =
         StopOnSignal.run(

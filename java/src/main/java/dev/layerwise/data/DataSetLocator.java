@@ -21,12 +21,17 @@ final class DataSetLocator {
   private static final String SYSTEM_DATA_FOLDERS = "/usr/local/share:/usr/share";
 
   private final Map<String, String> environment;
-  private final Path home;
+  private final Path cache;
   private final Path workingFolder;
 
-  DataSetLocator(Map<String, String> environment, Path home, Path workingFolder) {
+  /**
+   * A locator.
+   *
+   * @param cache where downloads go
+   */
+  DataSetLocator(Map<String, String> environment, Path cache, Path workingFolder) {
     this.environment = environment;
-    this.home = home;
+    this.cache = cache;
     this.workingFolder = workingFolder;
   }
 
@@ -79,14 +84,14 @@ final class DataSetLocator {
 
   /** The folder of data sets that downloads go to. */
   Path cache() {
-    return variable("XDG_CACHE_HOME").map(Path::of).orElse(home.resolve(".cache")).resolve("layerwise");
+    return cache;
   }
 
   private Set<Path> roots() {
     Set<Path> roots = new LinkedHashSet<>();
     variable("LAYERWISE_DATA").map(Path::of).ifPresent(roots::add);
     roots.add(workingFolder.resolve("data"));
-    roots.add(cache());
+    roots.add(cache);
     Stream.of(variable("XDG_DATA_DIRS").orElse(""), SYSTEM_DATA_FOLDERS)
         .flatMap(folders -> Stream.of(folders.split(":")))
         .filter(folder -> !folder.isEmpty())

@@ -1,5 +1,6 @@
 package dev.layerwise.data;
 
+import dev.layerwise.UserFolders;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -7,7 +8,7 @@ import java.util.Optional;
 /** The data sets that Layerwise can train on: what they are, where they lie, and their images. */
 public final class DataSets {
   static final DataSetLocator LOCATOR =
-      new DataSetLocator(System.getenv(), Path.of(System.getProperty("user.home")), Path.of(""));
+      new DataSetLocator(System.getenv(), UserFolders.current().cache(), Path.of(""));
 
   private DataSets() {}
 

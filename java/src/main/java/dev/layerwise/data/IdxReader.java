@@ -1,6 +1,7 @@
 package dev.layerwise.data;
 
 import java.nio.ByteBuffer;
+import java.util.Locale;
 
 /**
  * The IDX format of MNIST and its relatives: a big-endian magic number (two zero bytes, the element type, the number of
@@ -68,7 +69,7 @@ final class IdxReader {
       throw new DataException(file.name() + " is an IDX file of " + (magic == IMAGES_MAGIC ? "images" : "labels")
           + ", where one of " + wanted + " is expected; check that the two are not swapped.");
     }
-    throw new DataException(String.format("%s is not an IDX file of %s: it begins with %08x instead of %08x.",
+    throw new DataException(String.format(Locale.ROOT, "%s is not an IDX file of %s: it begins with %08x instead of %08x.",
         file.name(), wanted, magic, expected));
   }
 

@@ -44,4 +44,9 @@ public record ImageSet(byte[] pixels, int[] labels, int channels, int height, in
   public int count() {
     return labels.length;
   }
+
+  @Override
+  public Fingerprint fingerprint() {
+    return Fingerprint.ofPixels(pixels, labels);
+  }
 }

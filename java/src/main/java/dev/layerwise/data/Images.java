@@ -19,4 +19,7 @@ public interface Images {
 
   /** One class number per image, 0 to classes − 1; leave the array as it is. */
   int[] labels();
+
+  /** By what it is told later whether these are still the same images in the same order. */
+  Fingerprint fingerprint();
 }

@@ -4,6 +4,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -65,7 +66,7 @@ final class Stl10Layout implements DataSetLayout {
       DataSetInfo info) {
     byte[] pixels = contents.get(imageFile);
     byte[] bytes = contents.get(labelFile);
-    String images = String.format(prefix, imageFile);
+    String images = String.format(Locale.ROOT, prefix, imageFile);
     int imageBytes = info.pixelsPerImage();
     if (pixels.length == 0 || pixels.length % imageBytes != 0) {
       throw new DataException(images + " is cut off or not a file of " + info.title() + ": it has " + pixels.length
@@ -79,7 +80,7 @@ final class Stl10Layout implements DataSetLayout {
     for (int image = 0; image < labels.length; image++) {
       labels[image] = (bytes[image] & 0xff) - 1;
       if (labels[image] < 0 || labels[image] >= info.classes()) {
-        throw new DataException(String.format(prefix, labelFile) + " gives image " + image + " the label "
+        throw new DataException(String.format(Locale.ROOT, prefix, labelFile) + " gives image " + image + " the label "
             + (labels[image] + 1) + ", where " + info.title() + " has 1 to " + info.classes()
             + "; check that it is the right file.");
       }

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -201,7 +202,7 @@ final class LayerPlanner {
       require(
           out.height >= 2 && out.width >= 2,
           String.format(
-              "%s is too deep for %d×%d images: behind %s the map is %d×%d, and pooling it leaves nothing;"
+              Locale.ROOT, "%s is too deep for %d×%d images: behind %s the map is %d×%d, and pooling it leaves nothing;"
                   + " choose a network with fewer poolings or mlp",
               config.model(), config.inputHeight(), config.inputWidth(), block.name(), out.height, out.width));
       out = new Shape(out.channels, out.height / 2, out.width / 2);
@@ -276,7 +277,7 @@ final class LayerPlanner {
 
   private static void check(boolean condition, String block, String message, Object... arguments) {
     if (!condition) {
-      throw new ModelException(block + ": " + String.format(message, arguments));
+      throw new ModelException(block + ": " + String.format(Locale.ROOT, message, arguments));
     }
   }
 

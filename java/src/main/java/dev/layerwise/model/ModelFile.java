@@ -1,6 +1,7 @@
 package dev.layerwise.model;
 
 import dev.layerwise.checkpoint.CheckpointException;
+import dev.layerwise.checkpoint.ForeignFile;
 import dev.layerwise.checkpoint.HostTensor;
 import dev.layerwise.checkpoint.MetadataJson;
 import dev.layerwise.checkpoint.SafeTensors;
@@ -63,6 +64,8 @@ public record ModelFile(
    */
   public static ModelFile read(Path path) {
     Path file = Files.isDirectory(path) ? path.resolve(FILE_NAME) : path;
+    ForeignFile.refuse(
+        file, "a model of Layerwise", "give a run's " + FILE_NAME + "; weights of another program can start a run");
     SafeTensors contents = SafeTensors.read(file);
     Map<String, String> metadata = contents.metadata();
     if (!FORMAT.equals(metadata.get("format"))) {
@@ -81,7 +84,15 @@ public record ModelFile(
     }
     StoredWeights.check(config, contents.tensors());
     return new ModelFile(
-        config, metadata.getOrDefault("dataset", ""), input, metadata.get("precision"), contents.tensors());
+        config, metadata.getOrDefault("dataset", ""), input, metadata.get("precision"),
+        inFloat32(contents.tensors()));
+  }
+
+  /** Real numbers as float32: someone may have halved the file. */
+  private static Map<String, HostTensor> inFloat32(Map<String, HostTensor> tensors) {
+    Map<String, HostTensor> converted = new LinkedHashMap<>(tensors);
+    converted.replaceAll((name, tensor) -> tensor.type().isReal() ? tensor.toFloat32() : tensor);
+    return converted;
   }
 
   /**

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
@@ -310,7 +311,7 @@ public final class Network implements AutoCloseable {
         if (!Arrays.equals(value.shape(), info.shape())) {
           throw new ModelException(
               String.format(
-                  "the weights' tensor '%s' has shape %s, but the network needs %s",
+                  Locale.ROOT, "the weights' tensor '%s' has shape %s, but the network needs %s",
                   name, Arrays.toString(value.shape()), Arrays.toString(info.shape())));
         }
         writes.add(() -> block.write(info.name(), value.toFloats()));

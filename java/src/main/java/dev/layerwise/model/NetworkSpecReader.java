@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Collectors;
 
 /** Reads a network's description from a JSON file, with errors that name file and block. */
@@ -59,7 +60,7 @@ final class NetworkSpecReader {
     } catch (JsonProcessingException e) {
       throw new ModelException(
           String.format(
-              "%s is not JSON: line %d, column %d: %s", file, e.getLocation().getLineNr(),
+              Locale.ROOT, "%s is not JSON: line %d, column %d: %s", file, e.getLocation().getLineNr(),
               e.getLocation().getColumnNr(), e.getOriginalMessage()));
     } catch (IOException e) {
       throw new ModelException("cannot read the network " + file + " (" + FileErrors.reason(e) + ")");

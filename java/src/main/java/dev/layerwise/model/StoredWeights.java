@@ -1,6 +1,7 @@
 package dev.layerwise.model;
 
 import dev.layerwise.checkpoint.HostTensor;
+import java.util.Locale;
 import java.util.Map;
 
 /** A look at stored weights before anything is built for them: a damaged description may ask for any amount of memory. */
@@ -26,7 +27,7 @@ public final class StoredWeights {
       if (stored < needed) {
         throw new ModelException(
             String.format(
-                "the weights of '%s' are %d values, but the network that the file describes needs at least %.0f",
+                Locale.ROOT, "the weights of '%s' are %d values, but the network that the file describes needs at least %.0f",
                 layer.name(), stored, needed));
       }
     }

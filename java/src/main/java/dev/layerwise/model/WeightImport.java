@@ -1,7 +1,6 @@
 package dev.layerwise.model;
 
 import dev.layerwise.checkpoint.CheckpointException;
-import dev.layerwise.checkpoint.ElementType;
 import dev.layerwise.checkpoint.HostTensor;
 import dev.layerwise.checkpoint.SafeTensors;
 import dev.layerwise.nativelib.TensorInfo;
@@ -9,58 +8,127 @@ import dev.layerwise.nativelib.TensorRole;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * Weights from another program or run: a safetensors file whose tensors have the names that PyTorch's state_dict gives
- * them, which are those of a model file. Every parameter and running statistic must be there in its shape, and nothing
- * else, but for PyTorch's counters {@code num_batches_tracked}, on which nothing depends.
+ * Weights from another program or run beside a network that is to take them: a safetensors file whose tensors have the
+ * names that PyTorch's state_dict gives them, which are those of a model file. What wrappers such as DataParallel and
+ * torch.compile add to names is passed over, and so is what is no weight: PyTorch's counters, and the optimizers' state
+ * in a checkpoint of this program. Tensors are converted to float32 as {@link HostTensor#toFloat32} does.
  */
 public final class WeightImport {
-  private static final String COUNTER = ".num_batches_tracked";
-  /** Names of one kind that a message lists. */
+  /** What a wrapped module is called in its wrapper, wherever it stands in a name. */
+  private static final Pattern WRAPPER = Pattern.compile("(^|\\.)(?:module|_orig_mod)\\.");
+  /** More are not looked for in one name. */
+  private static final int MOST_WRAPPERS = 8;
+  private static final Pattern NO_WEIGHT = Pattern.compile("(.*\\.)?num_batches_tracked|n_averaged|optimizer\\..*");
+  /** Names of one kind that the message of a failure lists. */
   private static final int MOST_LISTED = 20;
 
-  private WeightImport() {}
+  private final Path file;
+  /** What fits, by the network's names. */
+  private final Map<String, HostTensor> fitting = new LinkedHashMap<>();
+  private final List<String> missing = new ArrayList<>();
+  private final List<String> different = new ArrayList<>();
+  private final List<String> extra = new ArrayList<>();
+
+  private WeightImport(Path file) {
+    this.file = file;
+  }
 
   /**
    * Sets a network's parameters and running statistics; optimizers' state stays as it is.
    *
-   * @throws CheckpointException if the file cannot be read, or its tensors are not those of the network: lists those
-   *     that are missing, too many, or of another shape or type. Nothing has been changed then
+   * @param partial whether tensors that do not fit are left out; what has none in the file then stays as it is
+   * @return what was taken and what was not
+   * @throws CheckpointException if the file cannot be read, as for {@link #compare} or {@link #requireFit}. Nothing has
+   *     been changed then
    */
-  public static void load(Path file, Network network) {
-    Map<String, HostTensor> given = new LinkedHashMap<>(SafeTensors.read(file).tensors());
-    given.keySet().removeIf(name -> name.endsWith(COUNTER));
-    List<String> missing = new ArrayList<>();
-    List<String> different = new ArrayList<>();
-    List<String> extra = new ArrayList<>(given.keySet());
-    expected(network).forEach((name, shape) -> {
-      HostTensor tensor = given.get(name);
-      if (tensor == null) {
-        missing.add(name);
+  public static WeightImport load(Path file, Network network, boolean partial) {
+    WeightImport weights = compare(file, network);
+    weights.requireFit(partial);
+    Map<String, HostTensor> all = new LinkedHashMap<>(network.weights());
+    all.putAll(weights.fitting);
+    network.setWeights(all);
+    return weights;
+  }
+
+  /**
+   * Finds out which of a file's tensors a network can take.
+   *
+   * @throws CheckpointException if the file cannot be read, has two tensors for one of the network's, or a tensor that
+   *     fits holds values that are not finite
+   */
+  public static WeightImport compare(Path file, Network network) {
+    Map<String, long[]> expected = expected(network);
+    WeightImport weights = new WeightImport(file);
+    Map<String, HostTensor> given = weights.named(SafeTensors.read(file).tensors(), expected.keySet());
+    expected.forEach((name, shape) -> weights.compare(name, shape, given.get(name)));
+    return weights;
+  }
+
+  /** The tensors by the network's names; those that it does not have are put aside. */
+  private Map<String, HostTensor> named(Map<String, HostTensor> tensors, Set<String> expected) {
+    Map<String, HostTensor> given = new HashMap<>();
+    Map<String, String> sources = new HashMap<>();
+    tensors.forEach((source, tensor) -> {
+      String name = withoutWrappers(source, expected);
+      if (!expected.contains(name)) {
+        if (!NO_WEIGHT.matcher(name).matches()) {
+          extra.add(source);
+        }
         return;
       }
-      extra.remove(name);
-      if (!Arrays.equals(tensor.shape(), shape) || tensor.type() != ElementType.F32) {
-        different.add(
-            name + " is " + tensor.type() + " " + Arrays.toString(tensor.shape()) + " where the network has F32 "
-                + Arrays.toString(shape));
+      String other = sources.put(name, source);
+      if (other != null) {
+        throw new CheckpointException(
+            file + " holds the weights of " + name + " twice, as " + other + " and as " + source
+                + "; leave out one of them");
       }
+      given.put(name, tensor);
     });
-    List<String> faults = new ArrayList<>();
-    add(faults, "missing", missing);
-    add(faults, "not in the network", extra);
-    add(faults, "of another shape or type", different);
-    if (!faults.isEmpty()) {
-      throw new CheckpointException(
-          "the weights in " + file + " do not fit the network; " + String.join("; ", faults)
-              + ". Networks and losses must be the same; 'layerwise inspect' and 'layerwise networks' show them");
+    return given;
+  }
+
+  /** The name in the network, or one that the network does not have. */
+  private static String withoutWrappers(String source, Set<String> expected) {
+    String name = source;
+    for (int i = 0; i < MOST_WRAPPERS && !expected.contains(name); i++) {
+      name = WRAPPER.matcher(name).replaceFirst("$1");
     }
-    network.setWeights(given);
+    return name;
+  }
+
+  private void compare(String name, long[] shape, HostTensor tensor) {
+    if (tensor == null) {
+      missing.add(name);
+    } else if (!Arrays.equals(tensor.shape(), shape) || !tensor.type().isReal()) {
+      different.add(
+          name + " is " + tensor.type() + " " + Arrays.toString(tensor.shape()) + " where the network has F32 "
+              + Arrays.toString(shape));
+    } else {
+      HostTensor converted = tensor.toFloat32();
+      requireFinite(name, converted.toFloats());
+      fitting.put(name, converted);
+    }
+  }
+
+  private void requireFinite(String name, float[] values) {
+    int bad = 0;
+    for (float value : values) {
+      bad += Float.isFinite(value) ? 0 : 1;
+    }
+    if (bad > 0) {
+      throw new CheckpointException(
+          "the weights in " + file + " cannot be trained: " + bad + " of the " + values.length + " values of " + name
+              + " are NaN or infinite in float32");
+    }
   }
 
   private static Map<String, long[]> expected(Network network) {
@@ -75,11 +143,54 @@ public final class WeightImport {
     return shapes;
   }
 
-  private static void add(List<String> faults, String what, List<String> names) {
+  /** Whether the network finds all that it needs, and the file has nothing else. */
+  public boolean fitsWhole() {
+    return missing.isEmpty() && different.isEmpty() && extra.isEmpty();
+  }
+
+  /** Whether the network finds anything. */
+  public boolean fitsInPart() {
+    return !fitting.isEmpty();
+  }
+
+  /**
+   * Throws {@link CheckpointException} unless the network can be set; lists what does not fit.
+   *
+   * @param partial whether it suffices that anything fits
+   */
+  public void requireFit(boolean partial) {
+    if (!(partial ? fitsInPart() : fitsWhole())) {
+      throw new CheckpointException(misfit());
+    }
+  }
+
+  /** That weights do not fit, and which. */
+  public String misfit() {
+    List<String> faults = new ArrayList<>();
+    add(faults, "missing", missing, MOST_LISTED);
+    add(faults, "not in the network", extra, MOST_LISTED);
+    add(faults, "of another shape or type", different, MOST_LISTED);
+    String misfit = fitsInPart() ? "the weights in " + file + " do not fit" : "nothing in " + file + " fits";
+    return misfit + " the network; " + String.join("; ", faults)
+        + ". Networks and losses must be the same; 'layerwise inspect' and 'layerwise networks' show them";
+  }
+
+  private static void add(List<String> faults, String what, List<String> names, int most) {
     if (!names.isEmpty()) {
-      String listed = names.stream().limit(MOST_LISTED).collect(Collectors.joining(", "));
-      String more = names.size() > MOST_LISTED ? " and " + (names.size() - MOST_LISTED) + " more" : "";
+      String listed = names.stream().limit(most).collect(Collectors.joining(", "));
+      String more = names.size() > most ? " and " + (names.size() - most) + " more" : "";
       faults.add(what + ": " + listed + more);
     }
+  }
+
+  /** What was taken from the file, and by name all that was not, a sentence each. */
+  public List<String> summary() {
+    int needed = fitting.size() + missing.size() + different.size();
+    List<String> lines = new ArrayList<>();
+    lines.add(fitting.size() + " of the network's " + needed + " tensors come from " + file);
+    add(lines, "not in the file, left as in a new network", missing, Integer.MAX_VALUE);
+    add(lines, "of another shape or type in the file, left as in a new network", different, Integer.MAX_VALUE);
+    add(lines, "in the file, but not used", extra, Integer.MAX_VALUE);
+    return lines;
   }
 }

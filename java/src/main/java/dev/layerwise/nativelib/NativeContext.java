@@ -14,6 +14,7 @@ import dev.layerwise.nativelib.generated.TensorPointer;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.bytedeco.javacpp.BytePointer;
@@ -23,13 +24,13 @@ public final class NativeContext implements AutoCloseable {
   private static final String DOUBLE = "f64";
 
   private final Object lock = new Object();
-  private final String device;
+  private final DeviceOptions wanted;
   private final ContextPointer pointer;
   private final Set<NativeHandle<?>> open = new HashSet<>();
   private boolean closed;
 
-  private NativeContext(String device, ContextPointer pointer) {
-    this.device = device;
+  private NativeContext(DeviceOptions wanted, ContextPointer pointer) {
+    this.wanted = wanted;
     this.pointer = pointer;
   }
 
@@ -71,7 +72,7 @@ public final class NativeContext implements AutoCloseable {
           .profiled(profiled ? 1 : 0);
       check(LayerwiseApi.layerwise_context_create(struct, pointer));
     }
-    return new NativeContext(options.device(), pointer);
+    return new NativeContext(options, pointer);
   }
 
   /** Opens a device that chooses for itself how it computes; see {@link #create(DeviceOptions, long)}. */
@@ -82,10 +83,14 @@ public final class NativeContext implements AutoCloseable {
   /** The options with what a device makes of 0 threads and of automatic precision: both decide bits. */
   public static DeviceOptions resolve(DeviceOptions wanted) {
     try (NativeContext context = create(wanted, 0)) {
-      return new DeviceOptions(
-          wanted.device(), context.threads(), context.precision(), wanted.engine(), wanted.tf32(),
-          wanted.engineChoices());
+      return context.inUse();
     }
+  }
+
+  /** The options that this device was opened with, with the threads and the precision that it uses. */
+  public DeviceOptions inUse() {
+    return new DeviceOptions(
+        wanted.device(), threads(), precision(), wanted.engine(), wanted.tf32(), wanted.engineChoices());
   }
 
   private static int precisionNumber(String name) {
@@ -181,7 +186,7 @@ public final class NativeContext implements AutoCloseable {
 
   /** The device's name, as it was asked for. */
   public String device() {
-    return device;
+    return wanted.device();
   }
 
   /**
@@ -295,7 +300,7 @@ public final class NativeContext implements AutoCloseable {
     if (actual != expected) {
       String product = Arrays.stream(dimensions).mapToObj(Integer::toString).collect(Collectors.joining("×"));
       throw new InvalidArgumentException(
-          String.format("there are %d %s where the dimensions ask for %s", actual, what, product));
+          String.format(Locale.ROOT, "there are %d %s where the dimensions ask for %s", actual, what, product));
     }
   }
 
@@ -323,7 +328,7 @@ public final class NativeContext implements AutoCloseable {
 
   private ContextPointer pointer() {
     if (closed) {
-      throw new InvalidStateException("the context on device '" + device + "' is closed; create a new one");
+      throw new InvalidStateException("the context on device '" + wanted.device() + "' is closed; create a new one");
     }
     return pointer;
   }

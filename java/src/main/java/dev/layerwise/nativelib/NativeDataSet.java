@@ -7,6 +7,7 @@ import dev.layerwise.nativelib.generated.DataSetPointer;
 import dev.layerwise.nativelib.generated.LayerwiseApi;
 import dev.layerwise.nativelib.generated.TensorPointer;
 import java.util.Arrays;
+import java.util.Locale;
 
 /** Byte images and their labels, resident on a device; batches are cut, augmented and normalized there. */
 public final class NativeDataSet extends NativeHandle<DataSetPointer> {
@@ -37,7 +38,7 @@ public final class NativeDataSet extends NativeHandle<DataSetPointer> {
   public void choose(int[] indices, int from, int count) {
     if (from < 0 || count < 1 || count > indices.length - from) {
       throw new InvalidArgumentException(
-          String.format("a batch of %d from position %d does not fit into %d indices", count, from, indices.length));
+          String.format(Locale.ROOT, "a batch of %d from position %d does not fit into %d indices", count, from, indices.length));
     }
     int[] chosen = Arrays.copyOfRange(indices, from, from + count);
     synchronized (lock()) {

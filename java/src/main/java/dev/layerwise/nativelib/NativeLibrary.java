@@ -2,10 +2,14 @@ package dev.layerwise.nativelib;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.layerwise.FileErrors;
 import dev.layerwise.LayerwiseException;
+import dev.layerwise.UserFolders;
 import dev.layerwise.nativelib.generated.LayerwiseApi;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Loader;
 
@@ -13,6 +17,9 @@ import org.bytedeco.javacpp.Loader;
 public final class NativeLibrary {
   /** JavaCPP's limit on this process's memory, by default twice the Java heap; 0: none. */
   private static final String MEMORY_LIMIT = "org.bytedeco.javacpp.maxphysicalbytes";
+
+  /** Where JavaCPP unpacks libraries, by default in the home folder. */
+  private static final String UNPACKED = "org.bytedeco.javacpp.cachedir";
 
   private static boolean loaded;
 
@@ -59,7 +66,14 @@ public final class NativeLibrary {
       System.setProperty(MEMORY_LIMIT, "0");
     }
     try {
+      UserFolders folders = UserFolders.current();
+      if (System.getProperty(UNPACKED) == null && folders.home().isEmpty()) {
+        System.setProperty(UNPACKED, folders.cacheForCode("natives").toString());
+      }
       Loader.load(LayerwiseApi.class);
+    } catch (IOException e) {
+      throw new DeviceUnavailableException(
+          "the native library has no folder to be unpacked into: " + FileErrors.reason(e) + "; set TMPDIR to one", e);
     } catch (LinkageError e) {
       throw new DeviceUnavailableException(loadFailure(e), e);
     }
@@ -76,7 +90,7 @@ public final class NativeLibrary {
         machine.equals("linux-x86_64")
             ? "build Layerwise on this machine, so that the library and the system fit together"
             : "Layerwise runs on linux-x86_64, this machine is " + machine;
-    return String.format("the native library does not load (%s); %s", cause.getMessage(), advice);
+    return String.format(Locale.ROOT, "the native library does not load (%s); %s", cause.getMessage(), advice);
   }
 
   /** Throws what a status other than OK stands for. */

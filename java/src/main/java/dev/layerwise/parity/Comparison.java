@@ -3,6 +3,7 @@ package dev.layerwise.parity;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Compares what was computed with the reference values of one file, and remembers the worst.
@@ -106,6 +107,6 @@ final class Comparison {
         passed ? ParityResult.Status.PASSED : ParityResult.Status.FAILED,
         worst.name(),
         worst.error(),
-        passed ? null : String.format("%s is off by %.2e, allowed is %.0e", worst.name(), worst.error(), worst.tolerance()));
+        passed ? null : String.format(Locale.ROOT, "%s is off by %.2e, allowed is %.0e", worst.name(), worst.error(), worst.tolerance()));
   }
 }

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
@@ -81,6 +82,6 @@ final class Configuration {
 
   /** By which long values that begin alike are told apart. */
   private static String digest(String text) {
-    return String.format("#%08x", text.hashCode());
+    return String.format(Locale.ROOT, "#%08x", text.hashCode());
   }
 }

@@ -39,7 +39,7 @@ final class ConfusionSection {
     String error = images == 0 ? "–" : Numbers.percent(100.0 * wrong / images);
     String text =
         String.format(
-            "%s of %s test images of %s are taken for another class: %s %%.", Numbers.count(wrong),
+            Locale.ROOT, "%s of %s test images of %s are taken for another class: %s %%.", Numbers.count(wrong),
             Numbers.count(images), run.evaluation().dataset(), error);
     String last = run.last().map(epoch -> Numbers.percent(epoch.testError())).orElse("–");
     return last.equals(error)

@@ -3,6 +3,7 @@ package dev.layerwise.report;
 import dev.layerwise.train.EpochReport;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /** What each run is and what it gave, the published error beside it. */
@@ -70,7 +71,7 @@ final class OverviewSection {
     if (run.endedEarly()) {
       notes.add(
           String.format(
-              "%s: is finished; --patience %s ended it, for its test error did not improve after epoch %d.", run.name(),
+              Locale.ROOT, "%s: is finished; --patience %s ended it, for its test error did not improve after epoch %d.", run.name(),
               run.setting("training", "patience"), run.best().orElseThrow().epoch()));
     }
     PublishedRun.of(run.config()).ifPresent(published -> notes.add(note(run, published)));
@@ -81,7 +82,7 @@ final class OverviewSection {
     int epochs = published.preset().epochs();
     String text =
         String.format(
-            "%s has the settings of the published run %s (%s %% after %d epochs)", run.name(),
+            Locale.ROOT, "%s has the settings of the published run %s (%s %% after %d epochs)", run.name(),
             published.preset().name(), Numbers.percent(published.preset().publishedError()), epochs);
     int here = run.last().map(EpochReport::epoch).orElse(0);
     if (!published.schedule()) {

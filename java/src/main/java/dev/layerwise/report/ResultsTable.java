@@ -36,7 +36,7 @@ public record ResultsTable(
     for (List<String> line : lines) {
       StringBuilder row = new StringBuilder();
       for (int column = 0; column < line.size(); column++) {
-        row.append(String.format("%-" + widths.get(column) + "s  ", line.get(column)));
+        row.append(String.format(Locale.ROOT, "%-" + widths.get(column) + "s  ", line.get(column)));
       }
       text.append(row.toString().stripTrailing()).append('\n');
     }
@@ -62,7 +62,7 @@ public record ResultsTable(
             ? ""
             : " Epochs times " + epochsScale + ": the published numbers are of longer or shorter runs.";
     return String.format(
-        "Mean ± standard deviation over seeds of the test error after the last epoch; time of all runs together."
+        Locale.ROOT, "Mean ± standard deviation over seeds of the test error after the last epoch; time of all runs together."
             + " Layerwise %s, %s in %s, threads: %d, processor: %s.%s",
         version, device, precision, threads, processor, scaled);
   }

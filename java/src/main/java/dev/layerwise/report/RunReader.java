@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 
 /** Reads the folders of runs. What is read is not trusted: a file that is not what it should be is named. */
@@ -102,12 +103,12 @@ public final class RunReader {
               : "The last line of " + RunDirectory.METRICS + " is cut short and left out; a killed run leaves such.";
         }
         throw new LayerwiseException(
-            String.format("%s is damaged: line %d is not an epoch's metrics", file, i + 1), e);
+            String.format(Locale.ROOT, "%s is damaged: line %d is not an epoch's metrics", file, i + 1), e);
       }
       int before = epochs.isEmpty() ? 0 : epochs.get(epochs.size() - 1).epoch();
       if (epoch == null || !isWhole(epoch.blocks()) || epoch.epoch() <= before) {
         throw new LayerwiseException(
-            String.format("%s is damaged: line %d is not the metrics of an epoch after %d", file, i + 1, before));
+            String.format(Locale.ROOT, "%s is damaged: line %d is not the metrics of an epoch after %d", file, i + 1, before));
       }
       epochs.add(epoch);
     }

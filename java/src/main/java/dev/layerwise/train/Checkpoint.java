@@ -1,6 +1,7 @@
 package dev.layerwise.train;
 
 import dev.layerwise.checkpoint.CheckpointException;
+import dev.layerwise.checkpoint.ForeignFile;
 import dev.layerwise.checkpoint.HostTensor;
 import dev.layerwise.checkpoint.MetadataJson;
 import dev.layerwise.checkpoint.SafeTensors;
@@ -14,24 +15,29 @@ import java.util.Map;
 /**
  * A run at one moment, from which it goes on to the same bits as if it had not stopped. A safetensors
  * file: weights under their names, the optimizers' state under {@code optimizer.…}, configuration and
- * progress as JSON in the metadata, and the classes' names as a JSON list.
+ * progress as JSON in the metadata, and so the classes' names and what is known of the images.
  *
  * @param classNames in the order of the labels; {@code null} in files of versions that did not store them
+ * @param images {@code null} likewise
  */
 record Checkpoint(
-    RunConfig config, Progress progress, List<String> classNames, Map<String, HostTensor> weights,
+    RunConfig config, Progress progress, List<String> classNames, RunImages images, Map<String, HostTensor> weights,
     Map<String, HostTensor> optimizerState) {
 
   static final String FILE_NAME = "checkpoint.safetensors";
   private static final String FORMAT = "layerwise-checkpoint-1";
   private static final String CLASS_NAMES = "class_names";
+  private static final String IMAGES = "images";
   private static final String OPTIMIZER_PREFIX = "optimizer.";
 
   /** What a checkpoint says of its run, tensors left out. */
-  record State(RunConfig config, Progress progress, List<String> classNames) {
+  record State(RunConfig config, Progress progress, List<String> classNames, RunImages images) {
     /** Reads no more than the file's header; the path and what is thrown are as in {@link Checkpoint#read}. */
     static State read(Path path) {
       Path file = fileAt(path);
+      ForeignFile.refuse(
+          file, "a checkpoint of Layerwise", "give a run's folder or its " + FILE_NAME + "; weights of another program"
+              + " can start a new run");
       return of(SafeTensors.readMetadata(file), file);
     }
 
@@ -44,7 +50,10 @@ record Checkpoint(
       return new State(
           MetadataJson.read(metadata.get("config"), RunConfig.class, file, "the run's configuration"),
           MetadataJson.read(metadata.get("progress"), Progress.class, file, "the run's progress"),
-          metadata.containsKey(CLASS_NAMES) ? classNames(metadata.get(CLASS_NAMES), file) : null);
+          metadata.containsKey(CLASS_NAMES) ? classNames(metadata.get(CLASS_NAMES), file) : null,
+          metadata.containsKey(IMAGES)
+              ? MetadataJson.read(metadata.get(IMAGES), RunImages.class, file, "what is said of the images")
+              : null);
     }
 
     private static List<String> classNames(String text, Path file) {
@@ -63,6 +72,7 @@ record Checkpoint(
     metadata.put("config", MetadataJson.write(config));
     metadata.put("progress", MetadataJson.write(progress));
     metadata.put(CLASS_NAMES, MetadataJson.write(classNames));
+    metadata.put(IMAGES, MetadataJson.write(images));
     Map<String, HostTensor> tensors = new LinkedHashMap<>(weights);
     optimizerState.forEach((name, value) -> tensors.put(OPTIMIZER_PREFIX + name, value));
     new SafeTensors(metadata, tensors).write(path);
@@ -89,7 +99,8 @@ record Checkpoint(
                 weights.put(name, value);
               }
             });
-    return new Checkpoint(state.config(), state.progress(), state.classNames(), weights, optimizerState);
+    return new Checkpoint(
+        state.config(), state.progress(), state.classNames(), state.images(), weights, optimizerState);
   }
 
   private static Path fileAt(Path path) {

@@ -1,5 +1,6 @@
 package dev.layerwise.train;
 
+import dev.layerwise.LayerwiseException;
 import dev.layerwise.model.Network;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeDataSet;
@@ -28,11 +29,18 @@ public final class Evaluator {
    * Evaluates the network on the first {@code count} images.
    *
    * @param consumer shown every batch; {@code null}: the logits stay on the device
-   * @return each block's metrics over the images, the output layer's last
+   * @return each block's metrics over the images, the output layer's last; of at least one image, its loss a number
+   * @throws LayerwiseException if none of the images can be used, or the network computes no numbers for them
    */
   public static List<BlockMetrics> evaluate(
       Network network, ImageFeed images, int count, int batchSize, BatchConsumer consumer) {
-    return evaluate(network, images, count, batchSize, consumer, () -> false);
+    List<BlockMetrics> metrics = evaluate(network, images, count, batchSize, consumer, () -> false);
+    double loss = metrics.get(metrics.size() - 1).predictionLoss();
+    if (!Double.isFinite(loss)) {
+      throw new LayerwiseException(
+          "the network's loss on these images is " + loss + ": its weights are not usable; train it again");
+    }
+    return metrics;
   }
 
   /**
@@ -40,6 +48,7 @@ public final class Evaluator {
    *
    * @param stop asked before each batch
    * @return {@code null} if it was given up
+   * @throws LayerwiseException if none of the images can be used
    */
   static List<BlockMetrics> evaluate(
       Network network, ImageFeed images, int count, int batchSize, BatchConsumer consumer, BooleanSupplier stop) {
@@ -59,7 +68,12 @@ public final class Evaluator {
         }
       }
     }
-    return network.readMetrics();
+    List<BlockMetrics> metrics = network.readMetrics();
+    if (metrics.get(metrics.size() - 1).samples() == 0) {
+      throw new LayerwiseException(
+          "none of the " + count + " test images can be used, so there is nothing to measure; repair or replace them");
+    }
+    return metrics;
   }
 
   private static int[] labelsOf(NativeDataSet.Batch batch) {

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import dev.layerwise.FileErrors;
+import dev.layerwise.Json;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.checkpoint.AtomicFiles;
 import dev.layerwise.model.ModelFile;
@@ -28,7 +29,7 @@ import java.util.Objects;
  * that ends.
  */
 public final class RunDirectory implements AutoCloseable {
-  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final ObjectMapper JSON = Json.mapper();
 
   /** File of a run's configuration. */
   public static final String CONFIG = "config.json";

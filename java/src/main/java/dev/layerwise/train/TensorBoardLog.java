@@ -12,6 +12,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -40,7 +41,7 @@ final class TensorBoardLog {
    */
   static TensorBoardLog begin(Path folder, List<EpochReport> earlier, double secondsBefore) {
     double now = System.currentTimeMillis() * 1e-3;
-    Path file = folder.resolve(String.format("events.out.tfevents.%010d.layerwise", (long) now));
+    Path file = folder.resolve(String.format(Locale.ROOT, "events.out.tfevents.%010d.layerwise", (long) now));
     List<Path> replaced = filesIn(folder);
     AtomicFiles.write(file, out -> {
       out.write(EventRecords.version(now));

@@ -23,6 +23,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Trains a network on a data set and leaves its results in a run's folder. All that happens is decided
@@ -32,6 +33,7 @@ import java.util.List;
 public final class Trainer implements AutoCloseable {
   private RunConfig config;
   private final DataSet<?> data;
+  private final RunImages images;
   private final RunDirectory directory;
   private final NativeContext context;
   private final Network network;
@@ -39,6 +41,7 @@ public final class Trainer implements AutoCloseable {
   private final ImageFeed testImages;
   private final Reports reports;
   private Progress progress;
+  private List<String> weightSummary = List.of();
   private long timeLimitNanos;
   private long sessionStarted;
   private long checkpointWritten = System.nanoTime();
@@ -46,9 +49,10 @@ public final class Trainer implements AutoCloseable {
   private boolean onlyStarted;
   private volatile boolean stopRequested;
 
-  private Trainer(RunConfig config, DataSet<?> data, RunDirectory directory) {
+  private Trainer(RunConfig config, DataSet<?> data, RunImages images, RunDirectory directory) {
     this.config = config;
     this.data = data;
+    this.images = images;
     this.directory = directory;
     TrainingConfig training = config.training();
     context = NativeContext.create(config.device(), training.seed());
@@ -67,10 +71,11 @@ public final class Trainer implements AutoCloseable {
   /** A new run; the folder must not hold another. */
   public static Trainer start(RunConfig config, DataSet<?> data, RunDirectory directory) {
     directory.requireNoForeignFiles();
-    Trainer trainer = new Trainer(config, data, directory);
+    Trainer trainer = new Trainer(config, data, RunImages.of(data), directory);
     try {
       if (config.init() != null) {
-        WeightImport.load(Path.of(config.init().file()), trainer.network);
+        trainer.weightSummary =
+            WeightImport.load(Path.of(config.init().file()), trainer.network, config.init().takesWhatFits()).summary();
       }
       directory.keepMetricsBefore(0);
       directory.writeConfig(config);
@@ -91,27 +96,32 @@ public final class Trainer implements AutoCloseable {
   /** What a run is and how far it had come, from its checkpoint; a file or a run's folder. */
   public static RecordedRun recorded(Path checkpoint) {
     Checkpoint.State at = Checkpoint.State.read(checkpoint);
-    return new RecordedRun(at.config(), at.progress().result(at.config().training(), Ending.STOPPED));
+    return new RecordedRun(at.config(), at.progress().result(at.config().training(), Ending.STOPPED), at.images());
   }
 
   /**
    * A run that goes on from a checkpoint.
    *
    * @param config the checkpoint's, but perhaps for the number of epochs and the patience
+   * @throws OtherImagesException if images of the data set were added, removed or changed since the run was started
    * @throws LayerwiseException if there is no whole checkpoint, the data set is not the run's, or the run has come
    *     further than it is to go
    */
   public static Trainer resume(Path checkpoint, RunConfig config, DataSet<?> data, RunDirectory directory) {
     Checkpoint from = Checkpoint.read(checkpoint);
     checkData(from, data);
+    RunImages images = RunImages.of(data);
+    if (from.images() != null) {
+      from.images().requireSame(images);
+    }
     int begun = from.progress().epoch() - (from.progress().images() == 0 ? 1 : 0);
     if (config.training().epochs() < begun) {
       throw new LayerwiseException(
           String.format(
-              "the run has begun its epoch %d already, more than the %d asked for", begun, config.training().epochs()));
+              Locale.ROOT, "the run has begun its epoch %d already, more than the %d asked for", begun, config.training().epochs()));
     }
     StoredWeights.check(config.model(), from.weights());
-    Trainer trainer = new Trainer(config, data, directory);
+    Trainer trainer = new Trainer(config, data, images, directory);
     try {
       if (from.progress().images() > data.train().count()
           || from.progress().sums().size() != trainer.progress.sums().size()) {
@@ -145,14 +155,14 @@ public final class Trainer implements AutoCloseable {
         || images.width() != model.inputWidth()) {
       throw new LayerwiseException(
           String.format(
-              "the run trains on %d×%d×%d images, but those of %s are %d×%d×%d; resume it with images of its size",
+              Locale.ROOT, "the run trains on %d×%d×%d images, but those of %s are %d×%d×%d; resume it with images of its size",
               model.inputChannels(), model.inputHeight(), model.inputWidth(), data.info().title(), images.channels(),
               images.height(), images.width()));
     }
     if (data.info().classes() != model.classes()) {
       throw new LayerwiseException(
           String.format(
-              "the run has %d classes, but %s has %d; resume it with its own data set", model.classes(),
+              Locale.ROOT, "the run has %d classes, but %s has %d; resume it with its own data set", model.classes(),
               data.info().title(), data.info().classes()));
     }
     if (from.classNames() != null) {
@@ -163,6 +173,11 @@ public final class Trainer implements AutoCloseable {
   /** The epoch that is under way or comes next, counted from 1. */
   public int epoch() {
     return progress.epoch();
+  }
+
+  /** See {@link WeightImport#summary}; empty if the run has not begun here with weights from a file. */
+  public List<String> weightSummary() {
+    return weightSummary;
   }
 
   /** See {@link NativeContext#engineChoices}. */
@@ -311,6 +326,10 @@ public final class Trainer implements AutoCloseable {
    * before all is evaluated; a resumed run then begins with the evaluation.
    */
   private EpochReport endEpoch() {
+    if (progress.sums().get(progress.sums().size() - 1).samples() == 0) {
+      throw new LayerwiseException(
+          "none of the " + data.train().count() + " training images can be used; repair or replace them");
+    }
     long started = System.nanoTime();
     List<BlockMetrics> test =
         Evaluator.evaluate(
@@ -325,7 +344,7 @@ public final class Trainer implements AutoCloseable {
     if (!Double.isFinite(report.trainLoss()) || !Double.isFinite(report.testLoss())) {
       throw new LayerwiseException(
           String.format(
-              "training diverged in epoch %d: the loss is %s; start again with a smaller learning rate%s",
+              Locale.ROOT, "training diverged in epoch %d: the loss is %s; start again with a smaller learning rate%s",
               report.epoch(), Double.isFinite(report.trainLoss()) ? report.testLoss() : report.trainLoss(),
               onlyStarted ? "" : " (the last checkpoint is from before)"));
     }
@@ -341,7 +360,8 @@ public final class Trainer implements AutoCloseable {
       directory.writeConfig(config);
     }
     directory.writeCheckpoint(
-        new Checkpoint(config, at, data.info().classNames(), network.weights(), network.optimizerState()));
+        new Checkpoint(
+            config, at, data.info().classNames(), images, network.weights(), network.optimizerState()));
     checkpointWritten = System.nanoTime();
     onlyStarted = false;
   }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.layerwise.LayerwiseException;
+import dev.layerwise.checkpoint.SafeTensors;
 import dev.layerwise.train.RunConfig;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -92,6 +93,12 @@ class TrainerTest {
     DataSet larger = DataSet.of("own", List.of("a", "b"), 1, 3, 3, pixels, new int[2], pixels, new int[2]);
     assertThatThrownBy(() -> new Trainer(same, larger).epochs(2).resume(own))
         .hasMessageContaining("trains on 1×2×2 images, but those of own are 1×3×3");
+    byte[] changed = new byte[4 * 2 * 2];
+    DataSet darker = DataSet.of("own", List.of("a", "b"), 1, 2, 2, changed, new int[] {0, 1, 0, 1}, changed, new int[4]);
+    assertThatThrownBy(() -> new Trainer(same, darker).epochs(2).resume(own))
+        .isInstanceOf(LayerwiseException.class)
+        .hasMessage("the training images are not those that the run was started with: 4 images then and now, but not the"
+            + " same; put them back, or start a new run");
     assertThat(new Trainer(same, stripes("own", "a", "b")).epochs(2).resume(own).epochs()).isEqualTo(2);
   }
 
@@ -109,6 +116,40 @@ class TrainerTest {
     Trainer.Outcome again = trainer().epochs(1).initialWeights(folder.resolve("first")).train(folder.resolve("again"));
     Trainer.Outcome fresh = trainer().epochs(1).train(folder.resolve("fresh"));
     assertThat(again.testError()).isLessThan(fresh.testError());
+  }
+
+  @Test
+  void startsFromTheWeightsThatFit() throws IOException {
+    Path first = folder.resolve("first");
+    trainer().epochs(1).train(first);
+    Network network = Network.named("mlp").hiddenLayers(2, 32).dropout(0.1).nonlinearity("leakyrelu").build();
+    byte[] pixels = new byte[4 * 64];
+    for (int i = 0; i < pixels.length; i++) {
+      pixels[i] = (byte) (i * 37);
+    }
+    int[] labels = {0, 1, 2, 0};
+    DataSet threeClasses = DataSet.of("own", List.of("a", "b", "c"), 1, 8, 8, pixels, labels, pixels, labels);
+    List<String> said = new ArrayList<>();
+    Trainer partial =
+        new Trainer(network, threeClasses).batchSize(4).epochs(1).learningRate(1e-30)
+            .partialInitialWeights(first, said::add);
+    partial.train(folder.resolve("partial"));
+    assertThat(said.get(0)).matches("\\d+ of the network's \\d+ tensors come from .*model.safetensors");
+    assertThat(said.get(1)).startsWith("of another shape or type in the file").contains("layer_out.weight");
+    assertThat(weight(folder.resolve("partial"))).isEqualTo(weight(first));
+    assertThat(dev.layerwise.train.Trainer.configOf(folder.resolve("partial")).init().takesWhatFits()).isTrue();
+
+    said.clear();
+    assertThat(partial.epochs(2).resume(folder.resolve("partial")).epochs()).isEqualTo(2);
+    assertThat(said).as("a resumed run takes none").isEmpty();
+    assertThatThrownBy(() -> partial.initialWeights(first).train(folder.resolve("strict")))
+        .isInstanceOf(LayerwiseException.class)
+        .hasMessageContaining("do not fit the network; of another shape")
+        .hasMessageNotContaining("--");
+  }
+
+  private static float[] weight(Path run) {
+    return SafeTensors.read(run.resolve("model.safetensors")).tensors().get("layers.1.encoder.weight").toFloats();
   }
 
   @Test

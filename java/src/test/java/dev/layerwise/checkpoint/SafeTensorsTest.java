@@ -88,6 +88,22 @@ class SafeTensorsTest {
     assertThat(read.tensors().get("b").toBytes()).containsExactly(1, 2, 3, 4);
   }
 
+  @Test
+  void narrowFloats() throws IOException {
+    SafeTensors read = SafeTensors.read(file("{'a':{'dtype':'U8','shape':[1],'data_offsets':[0,1]},"
+        + "'b':{'dtype':'BF16','shape':[],'data_offsets':[1,3]},'c':{'dtype':'F16','shape':[0,4],'data_offsets':[3,3]},"
+        + "'d':{'dtype':'F16','shape':[3],'data_offsets':[3,9]},'e':{'dtype':'BOOL','shape':[1],'data_offsets':[9,10]}}",
+        new byte[] {7, (byte) 0x80, (byte) 0xbf, 0, 0x3c, 1, 0, 0, (byte) 0xfc, 1}));
+    assertThat(read.tensors().get("b").type()).isEqualTo(ElementType.BF16);
+    assertThat(read.tensors().get("b").toFloat32().toFloats()).containsExactly(-1);
+    assertThat(read.tensors().get("c").toFloat32().toFloats()).isEmpty();
+    assertThat(read.tensors().get("d").toFloat32().toFloats())
+        .containsExactly(1, 0x1p-24f, Float.NEGATIVE_INFINITY);
+    Path copy = folder.resolve("copy.safetensors");
+    read.write(copy);
+    assertThat(SafeTensors.read(copy).tensors().get("d").data()).isEqualTo(read.tensors().get("d").data());
+  }
+
   @ParameterizedTest
   @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
       {'a':{'dtype':'F32','shape':[2],'data_offsets':[0,9]}}          | does not fit its place
@@ -104,7 +120,11 @@ class SafeTensorsTest {
       {'a':{'dtype':'F32','shape':[4294967296,4294967296],'data_offsets':[0,8]}} | impossible shape
       {'a':{'dtype':'F32','shape':[9223372036854775807],'data_offsets':[0,8]}} | impossible shape
       {'a':{'dtype':'F32','shape':[1073741825],'data_offsets':[0,4]}} | impossible shape
-      {'a':{'dtype':'BF16','shape':[4],'data_offsets':[0,8]}}         | type BF16
+      {'a':{'dtype':'BF16','shape':[3],'data_offsets':[0,8]}}         | does not fit its place
+      {'a':{'dtype':'F16','shape':[],'data_offsets':[0,8]}}           | does not fit its place
+      {'a':{'dtype':'F16','shape':[1073741824],'data_offsets':[0,8]}} | impossible shape
+      {'a':{'dtype':'BF16','shape':[2147483648,4294967295],'data_offsets':[0,8]}} | impossible shape
+      {'a':{'dtype':'F4','shape':[16],'data_offsets':[0,8]}}          | type F4
       {'a':{'dtype':7,'shape':[4],'data_offsets':[0,8]}}              | type 7
       {'a':{'dtype':'F32','shape':[2]}}                               | lacks
       {'a':{'dtype':'F32','shape':[2],'data_offsets':[0,8],'x':1}}    | unknown field 'x'

@@ -30,8 +30,8 @@ import us.hebi.matlab.mat.types.MatlabType;
 import us.hebi.matlab.mat.types.Sinks;
 
 /**
- * A thousand damaged files: each is either read or refused in one sentence, within 1 GiB of memory. Run by ci/drills
- * with a Java heap of half of that.
+ * More than a thousand damaged files: each is either read or refused in one sentence, within 1 GiB of memory. Run by
+ * ci/drills with a Java heap of half of that.
  */
 class DamagedFilesDrill {
   private static final long MOST_KIB = 1 << 20;
@@ -116,14 +116,20 @@ class DamagedFilesDrill {
   }
 
   @Test
-  void png() throws IOException {
-    Path data = folder.resolve("images");
-    byte[] whole = pngBytes();
-    for (String name : new String[] {"train/cat/1.png", "train/dog/1.png", "val/cat/1.png", "val/dog/1.png"}) {
-      SyntheticFiles.write(data.resolve(name), whole);
+  void images() throws IOException {
+    for (String format : new String[] {"png", "jpg", "gif", "bmp", "tif"}) {
+      images(format);
     }
-    StreamOptions options = new StreamOptions(16, 16, 1, 1, true, skipped -> {});
-    drill(7, 150, whole, 80, "images/train/cat/1.png", file -> {
+  }
+
+  private static void images(String format) throws IOException {
+    Path data = folder.resolve(format);
+    byte[] whole = image(format);
+    for (String name : new String[] {"train/cat/1", "train/dog/1", "val/cat/1", "val/dog/1"}) {
+      SyntheticFiles.write(data.resolve(name + "." + format), whole);
+    }
+    StreamOptions options = new StreamOptions(16, 16, 1, 1, true, true, skipped -> {});
+    drill(7 + format.hashCode(), 75, whole, 80, format + "/train/cat/1." + format, file -> {
       try (BatchSource batches = ImageFolder.open(data, options).train().open(new int[] {0, 1}, 2, 1, 1)) {
         batches.next();
       }
@@ -199,11 +205,11 @@ class DamagedFilesDrill {
     return Arrays.copyOf(buffer.array(), buffer.position());
   }
 
-  private static byte[] pngBytes() throws IOException {
+  private static byte[] image(String format) throws IOException {
     BufferedImage image = new BufferedImage(40, 30, BufferedImage.TYPE_INT_RGB);
     IntStream.range(0, 1200).forEach(i -> image.setRGB(i % 40, i / 40, i * 77_773));
     ByteArrayOutputStream out = new ByteArrayOutputStream();
-    ImageIO.write(image, "png", out);
+    ImageIO.write(image, format, out);
     return out.toByteArray();
   }
 }

@@ -132,6 +132,24 @@ class DamagedFilesTest {
   }
 
   @Test
+  void aCheckpointWithADamagedRecordOfTheImages() {
+    SafeTensors checkpoint = SafeTensors.read(run.resolve("checkpoint.safetensors"));
+    for (String images : new String[] {
+      "null", "{}", "{\"train\":{\"count\":1,\"sha256\":null},\"test\":{\"count\":1,\"sha256\":\"\"}}",
+      "{\"train\":{\"sha256\":\"\"},\"test\":{\"count\":1,\"sha256\":\"\"}}", "[", ""}) {
+      Map<String, String> metadata = new LinkedHashMap<>(checkpoint.metadata());
+      metadata.put("images", images);
+      Path changed = folder.resolve("checkpoint-images.safetensors");
+      new SafeTensors(metadata, checkpoint.tensors()).write(changed);
+      CommandLineRunner resumed =
+          CommandLineRunner.run("train", "--resume", changed, "--out", folder.resolve("resumed"));
+      assertThat(resumed.exitCode()).as(images).isEqualTo(1);
+      assertThat(resumed.err()).contains("checkpoint-images.safetensors: what is said of the images in the metadata")
+          .doesNotContain("\tat ").doesNotContain("internal error");
+    }
+  }
+
+  @Test
   void aModelOfOtherImages() {
     CommandLineRunner evaluation =
         CommandLineRunner.run("evaluate", run, "--dataset", "mnist", "--data-dir", folder.resolve("no-data"));

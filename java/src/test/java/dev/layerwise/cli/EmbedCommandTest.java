@@ -3,8 +3,10 @@ package dev.layerwise.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.layerwise.TestImageFolder;
+import dev.layerwise.TestPng;
 import dev.layerwise.api.Model;
 import dev.layerwise.data.ImageSet;
+import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -12,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -144,6 +147,44 @@ class EmbedCommandTest {
     CommandLineRunner.run("embed", model, images.resolve("train/blue"), "--out", folder.resolve("blue.npy"));
     float[] single = Npy.read(folder.resolve("blue.npy")).floats();
     assertThat(Arrays.copyOf(first, single.length)).isEqualTo(single);
+  }
+
+  @Test
+  void photosAreTurnedUnlessThatIsNotWanted() throws IOException {
+    BufferedImage halves = new BufferedImage(8, 8, BufferedImage.TYPE_INT_RGB);
+    for (int y = 0; y < 8; y++) {
+      for (int x = 0; x < 8; x++) {
+        halves.setRGB(x, y, y < 4 ? 0xffffff : 0);
+      }
+    }
+    Path data = folder.resolve("photos");
+    for (String part : new String[] {"train", "val"}) {
+      Path photos = Files.createDirectories(data.resolve(part).resolve("photo"));
+      Files.write(photos.resolve("1.png"), TestPng.onItsSide(halves));
+      Path upright = Files.createDirectories(data.resolve(part).resolve("upright"));
+      ImageIO.write(halves, "png", upright.resolve("1.png").toFile());
+    }
+    Path model = folder.resolve("photo-run");
+    String train =
+        "train --dataset image-folder --image-size 8 --model mlp --num-hidden 8 --epochs 1 --threads 1 --out " + model
+            + " --data-dir " + data;
+    assertThat(CommandLineRunner.run((Object[]) train.split(" ")).exitCode()).isZero();
+    Path out = folder.resolve("photos.npy");
+    String fromFolder = "embed " + model + " --dataset image-folder --data-dir " + data + " --out " + out;
+    String fromFiles = "embed " + model + " " + data.resolve("val") + " --out " + out;
+    for (String command : new String[] {fromFolder, fromFiles}) {
+      float[] turned = embedded(command, out);
+      assertThat(Arrays.copyOf(turned, 8)).isEqualTo(Arrays.copyOfRange(turned, 8, 16));
+      float[] stored = embedded(command + " --no-exif", out);
+      assertThat(Arrays.copyOfRange(stored, 8, 16)).isEqualTo(Arrays.copyOfRange(turned, 8, 16));
+      assertThat(Arrays.copyOf(stored, 8)).isNotEqualTo(Arrays.copyOf(turned, 8));
+    }
+  }
+
+  private static float[] embedded(String command, Path out) throws IOException {
+    CommandLineRunner embedding = CommandLineRunner.run((Object[]) command.split(" "));
+    assertThat(embedding.exitCode()).as(embedding.err()).isZero();
+    return Npy.read(out).floats();
   }
 
   @Test

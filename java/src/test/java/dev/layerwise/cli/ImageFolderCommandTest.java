@@ -7,6 +7,7 @@ import dev.layerwise.TestImageFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -101,10 +102,42 @@ class ImageFolderCommandTest {
   }
 
   @Test
+  void theSameImagesInALayoutOfTheirOwnMakeTheSameRun() throws IOException {
+    assertThat(train("run", " --epochs 1").exitCode()).isZero();
+    for (String part : new String[] {"train", "val"}) {
+      Path red = images.resolve(part).resolve("red");
+      Path all = Files.move(red, folder.resolve(part + "-red"));
+      Files.createSymbolicLink(Files.createDirectories(red).resolve("images"), all);
+      Files.writeString(red.resolve("boxes.txt"), "");
+      Files.createDirectories(images.resolve(part).resolve("__MACOSX/red"));
+    }
+    CommandLineRunner other = train("other", " --epochs 1");
+    assertThat(other.exitCode()).as(other.err()).isZero();
+    assertThat(other.err().lines()).contains(
+        "layerwise: left out of " + images + ": 2 other files (.txt); 2 hidden or system files and folders (__MACOSX)");
+    assertThat(Files.readAllBytes(folder.resolve("other/model.safetensors")))
+        .isEqualTo(Files.readAllBytes(folder.resolve("run/model.safetensors")));
+  }
+
+  @Test
+  void aRunKeepsNoExif() {
+    CommandLineRunner stopped = train("run", " --epochs 1000 --no-exif --time-limit 1s");
+    assertThat(stopped.err()).contains("--data-dir " + images + " --no-exif");
+    Object[] resume = {"train", "--resume", folder.resolve("run"), "--data-dir", images, "--time-limit", "1s"};
+    CommandLineRunner refused = CommandLineRunner.run(resume);
+    assertThat(refused.exitCode()).isEqualTo(1);
+    assertThat(refused.err()).contains(
+        "the run was started with --no-exif, and goes on only with the same pixels; resume it so, or start a new run");
+    Object[] same = Arrays.copyOf(resume, resume.length + 1);
+    same[resume.length] = "--no-exif";
+    assertThat(CommandLineRunner.run(same).err()).contains("Continue with: ");
+  }
+
+  @Test
   void optionsOfFoldersAreForFolders() {
     CommandLineRunner run = CommandLineRunner.run("train", "--image-size", 32, "--out", folder.resolve("run"));
     assertThat(run.exitCode()).isEqualTo(2);
-    assertThat(run.err()).contains("--image-size and --strict go with --dataset image-folder");
+    assertThat(run.err()).contains("--image-size, --strict and --no-exif go with --dataset image-folder");
     assertThat(CommandLineRunner.run("train", "--dataset", "image-folder").err()).contains("needs --data-dir");
   }
 

@@ -4,13 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.layerwise.checkpoint.ElementType;
 import dev.layerwise.checkpoint.HostTensor;
+import dev.layerwise.checkpoint.Narrowed;
 import dev.layerwise.checkpoint.SafeTensors;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -74,7 +79,7 @@ class InitialWeightsTest {
     tensors.remove("layer_out.bias");
     tensors.put("layers.7.encoder.weight", HostTensor.of(new long[] {1}, new float[1]));
     tensors.put("layers.1.encoder.bias", HostTensor.of(new long[] {3}, new float[3]));
-    tensors.put("layers.1.bn.bias", HostTensor.of(new long[] {16}, new double[16]));
+    tensors.put("layers.1.bn.bias", HostTensor.of(new long[] {16}, new int[16]));
     Path other = folder.resolve("other.safetensors");
     new SafeTensors(Map.of(), tensors).write(other);
     CommandLineRunner run = train("refused", " --epochs 1 --init " + other);
@@ -83,12 +88,147 @@ class InitialWeightsTest {
         .contains("missing: layers.0.encoder.weight, layer_out.bias;")
         .contains("not in the network: layers.7.encoder.weight;")
         .contains("layers.1.encoder.bias is F32 [3] where the network has F32 [16]")
-        .contains("layers.1.bn.bias is F64 [16] where the network has F32 [16]")
+        .contains("layers.1.bn.bias is I32 [16] where the network has F32 [16]")
+        .contains("; --init-partial takes what fits")
         .doesNotContain("\tat ");
     assertThat(folder.resolve("refused")).doesNotExist();
     assertThat(train("refused", " --init " + folder.resolve("none")).err()).contains("no such file or folder");
     assertThat(train("refused", " --init " + first.resolve("config.json")).err()).contains("not a safetensors file");
     assertThat(folder.resolve("refused")).doesNotExist();
+  }
+
+  @Test
+  void whatFitsIsTakenAndTheRestListed() throws IOException {
+    Map<String, HostTensor> tensors = new LinkedHashMap<>();
+    model().tensors().forEach((name, tensor) -> tensors.put("module._orig_mod." + name, tensor));
+    tensors.put("module._orig_mod.layer_out.weight", HostTensor.of(new long[] {3, 16}, new float[48]));
+    tensors.remove("module._orig_mod.layer_out.bias");
+    tensors.put("module._orig_mod.fc.bias", HostTensor.of(new long[] {3}, new float[3]));
+    Path other = folder.resolve("other-classes.safetensors");
+    new SafeTensors(Map.of(), tensors).write(other);
+    CommandLineRunner run = train("partial", " --epochs 1 --lr 1e-30 --init-partial --init " + other);
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    int needed = model().tensors().size();
+    assertThat(run.err()).contains(
+        "layerwise: " + (needed - 2) + " of the network's " + needed + " tensors come from " + other,
+        "layerwise: not in the file, left as in a new network: layer_out.bias",
+        "layerwise: of another shape or type in the file, left as in a new network: layer_out.weight is F32 [3, 16]",
+        "layerwise: in the file, but not used: module._orig_mod.fc.bias");
+    assertThat(run.out()).startsWith("{").doesNotContain("layerwise:");
+    Map<String, HostTensor> after = SafeTensors.read(folder.resolve("partial/model.safetensors")).tensors();
+    for (String name : new String[] {"layers.0.encoder.weight", "layers.1.decoder_y.weight", "layers.1.bn.bias"}) {
+      assertThat(after.get(name).toFloats()).as(name).isEqualTo(model().tensors().get(name).toFloats());
+    }
+    for (float value : after.get("layer_out.weight").toFloats()) { // starts at zero, and 22 steps of 1e-30 move it
+      assertThat(Math.abs(value) < 1e-28).isTrue();
+    }
+    assertThat(init("partial").get("partial").asBoolean()).isTrue();
+    assertThat(init("partial").get("sha256").asText()).matches("[0-9a-f]{64}");
+  }
+
+  private static JsonNode init(String run) throws IOException {
+    return new ObjectMapper().readTree(folder.resolve(run).resolve("config.json").toFile()).get("init");
+  }
+
+  @Test
+  void aPartialStartIsResumedToTheSameBits() throws IOException {
+    Map<String, HostTensor> tensors = new LinkedHashMap<>(model().tensors());
+    tensors.remove("layers.0.encoder.weight");
+    Path some = folder.resolve("some.safetensors");
+    new SafeTensors(Map.of(), tensors).write(some);
+    String options = " --init-partial --init " + some;
+    assertThat(train("some-whole", " --epochs 3" + options).exitCode()).isZero();
+    assertThat(train("some-parts", " --epochs 1" + options).exitCode()).isZero();
+    Files.delete(some); // the checkpoint has the weights
+    CommandLineRunner resumed = CommandLineRunner.run("train", "--resume", folder.resolve("some-parts"), "--epochs", 3);
+    assertThat(resumed.exitCode()).as(resumed.err()).isZero();
+    assertThat(Files.readAllBytes(folder.resolve("some-parts/model.safetensors")))
+        .isEqualTo(Files.readAllBytes(folder.resolve("some-whole/model.safetensors")));
+    assertThat(init("some-parts")).isEqualTo(init("some-whole"));
+  }
+
+  @Test
+  void somethingMustFit() {
+    Path none = folder.resolve("none-fits.safetensors");
+    new SafeTensors(Map.of(), Map.of("fc.bias", HostTensor.of(new long[] {3}, new float[3]))).write(none);
+    for (String options : new String[] {" --init ", " --init-partial --init "}) {
+      CommandLineRunner run = train("refused", " --epochs 1" + options + none);
+      assertThat(run.exitCode()).isEqualTo(1);
+      assertThat(run.err()).contains("nothing in " + none + " fits the network").doesNotContain("--init-partial", "\tat ");
+    }
+    CommandLineRunner alone = train("refused", " --epochs 1 --init-partial");
+    assertThat(alone.exitCode()).isEqualTo(2);
+    assertThat(alone.err()).contains("--init-partial goes with --init");
+    assertThat(folder.resolve("refused")).doesNotExist();
+  }
+
+  @Test
+  void weightsThatAreNotFiniteAreNoDivergence() {
+    Map<String, HostTensor> tensors = new LinkedHashMap<>(model().tensors());
+    float[] values = tensors.get("layers.1.encoder.weight").toFloats();
+    values[5] = Float.NaN;
+    tensors.put("layers.1.encoder.weight", HostTensor.of(new long[] {16, 16}, values));
+    Path nan = folder.resolve("nan.safetensors");
+    new SafeTensors(Map.of(), tensors).write(nan);
+    CommandLineRunner run = train("refused", " --epochs 1 --init " + nan);
+    assertThat(run.exitCode()).isEqualTo(1);
+    assertThat(run.err())
+        .contains("1 of the 256 values of layers.1.encoder.weight are NaN or infinite")
+        .doesNotContain("diverged", "\tat ");
+    assertThat(folder.resolve("refused")).doesNotExist();
+  }
+
+  @Test
+  void theCheckpointOfAnUnfinishedRunIsTaken() throws IOException {
+    CommandLineRunner stopped =
+        train("stopped", " --epochs 100000 --time-limit 1s --checkpoint-every 3steps"); // in the middle of an epoch
+    assertThat(stopped.lastEvent().get("event").asText()).isEqualTo("stopped");
+    CommandLineRunner run = train("from-stopped", " --epochs 1 --lr 1e-30 --init " + folder.resolve("stopped"));
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(init("from-stopped").get("file").asText()).endsWith("checkpoint.safetensors");
+    assertThat(SafeTensors.read(folder.resolve("from-stopped/model.safetensors")).tensors()
+        .get("layers.0.encoder.weight").toFloats())
+        .isEqualTo(SafeTensors.read(folder.resolve("stopped/checkpoint.safetensors")).tensors()
+            .get("layers.0.encoder.weight").toFloats());
+  }
+
+  @Test
+  void aPickleIsCalledByItsName() throws IOException {
+    Path pickle = folder.resolve("net.pth");
+    try (OutputStream file = Files.newOutputStream(pickle); ZipOutputStream zip = new ZipOutputStream(file)) {
+      zip.putNextEntry(new ZipEntry("net/data.pkl"));
+    }
+    CommandLineRunner run = train("refused", " --epochs 1 --init " + pickle);
+    assertThat(run.exitCode()).isEqualTo(1);
+    assertThat(run.err())
+        .contains(pickle + " is a PyTorch file, not a safetensors file; convert it in Python: import torch, ")
+        .doesNotContain("\tat ");
+    for (String command : new String[] {"evaluate", "inspect", "train --resume", "export --onnx x.onnx", "predict x.png"}) {
+      String[] words = (command + " " + pickle).split(" ");
+      if (command.startsWith("predict")) { // the model comes first
+        words = new String[] {"predict", pickle.toString(), "x.png"};
+      }
+      CommandLineRunner other = CommandLineRunner.run((Object[]) words);
+      assertThat(other.exitCode()).as(command).isEqualTo(1);
+      assertThat(other.err())
+          .contains(pickle + " is a PyTorch file, not a ", " of Layerwise; give a run's ")
+          .doesNotContain("convert it", "\tat ");
+    }
+  }
+
+  @Test
+  void aModelMayBeHalved() {
+    SafeTensors model = model();
+    Map<String, HostTensor> tensors = new LinkedHashMap<>(model.tensors());
+    tensors.replaceAll((name, tensor) -> Narrowed.from(tensor, ElementType.BF16));
+    new SafeTensors(model.metadata(), tensors).write(folder.resolve("halved.safetensors"));
+    tensors.replaceAll((name, tensor) -> tensor.toFloat32());
+    new SafeTensors(model.metadata(), tensors).write(folder.resolve("widened.safetensors"));
+    CommandLineRunner halved = CommandLineRunner.run("evaluate", folder.resolve("halved.safetensors"), "--json");
+    assertThat(halved.exitCode()).as(halved.err()).isZero();
+    JsonNode widened = CommandLineRunner.run("evaluate", folder.resolve("widened.safetensors"), "--json").lastEvent();
+    assertThat(halved.lastEvent().get("test_loss")).isNotNull().isEqualTo(widened.get("test_loss"));
+    assertThat(halved.lastEvent().get("confusion_matrix")).isEqualTo(widened.get("confusion_matrix"));
   }
 
   @Test

@@ -4,17 +4,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.layerwise.TestPng;
 import dev.layerwise.api.DataSet;
+import dev.layerwise.api.Model;
 import dev.layerwise.api.Network;
 import dev.layerwise.api.Trainer;
 import dev.layerwise.checkpoint.SafeTensors;
 import dev.layerwise.data.ImageSet;
+import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -106,7 +111,55 @@ class PredictCommandTest {
     assertThat(mixed.out().lines()).hasSize(1);
     assertThat(mixed.err()).contains("broken.png is not an image").contains("none.png").doesNotContain("\tat ");
     Path empty = Files.createDirectories(folder.resolve("empty"));
-    assertThat(CommandLineRunner.run("predict", run, empty).err()).contains("holds no .jpg, .jpeg or .png files");
+    assertThat(CommandLineRunner.run("predict", run, empty).err()).contains("holds no JPEG, PNG, GIF, BMP or TIFF files.");
+  }
+
+  @Test
+  void foldersAreFollowedAndWhatIsLeftOutIsSaid() throws IOException {
+    Path album = Files.createDirectories(folder.resolve("album/more"));
+    Files.copy(images.resolve(first()), album.resolve("a.png"));
+    Files.writeString(album.resolve("b.webp"), "not read");
+    Files.createDirectories(album.resolve("@eaDir"));
+    Files.createSymbolicLink(album.resolve("back"), folder.resolve("album"));
+    Path link = Files.createSymbolicLink(folder.resolve("link"), folder.resolve("album"));
+    CommandLineRunner prediction = CommandLineRunner.run("predict", run, link, "--json");
+    assertThat(prediction.exitCode()).as(prediction.err()).isZero();
+    assertThat(prediction.events()).extracting(event -> event.get("image").asText())
+        .containsExactly(link.resolve("more/a.png").toString());
+    assertThat(prediction.err()).isEqualTo(
+        "layerwise: left out: 1 image of a kind that is not read (.webp); 1 hidden or system file or folder (@eaDir);"
+            + " 1 link to a folder that it is in (" + link.resolve("more/back") + ")\n");
+  }
+
+  @Test
+  void photosAreTurnedUnlessThatIsNotWanted() throws IOException {
+    BufferedImage digit = ImageIO.read(images.resolve(first()).toFile());
+    byte[] onItsSide = TestPng.onItsSide(digit);
+    Path photo = Files.write(folder.resolve("photo.png"), onItsSide);
+    BufferedImage lying = ImageIO.read(photo.toFile());
+    assertThat(lying.getRaster().getSample(0, 7, 0)).isEqualTo(digit.getRaster().getSample(0, 0, 0));
+    Path stored = folder.resolve("stored.png");
+    ImageIO.write(lying, "png", stored.toFile());
+    String upright = probabilities(images.resolve(first()));
+    String unturned = probabilities(stored);
+    assertThat(upright).isNotEqualTo(unturned);
+    assertThat(probabilities(photo)).isEqualTo(upright);
+    assertThat(probabilities(photo, "--no-exif")).isEqualTo(unturned);
+    try (Model model = Model.open(run);
+        Model asStored = Model.open(run, Model.Options.defaults().withExif(false))) {
+      assertThat(model.read(photo)).isEqualTo(model.read(images.resolve(first())));
+      assertThat(model.decode(onItsSide)).isEqualTo(model.read(photo));
+      assertThat(asStored.read(photo)).isEqualTo(model.read(stored));
+      assertThat(asStored.decode(onItsSide)).isEqualTo(model.read(stored));
+    }
+  }
+
+  private static String probabilities(Path image, String... options) {
+    List<Object> words = new ArrayList<>(List.of("predict", run, image, "--json", "--top-k", 10));
+    words.addAll(List.of(options));
+    CommandLineRunner prediction = CommandLineRunner.run(words.toArray());
+    assertThat(prediction.exitCode()).as(prediction.err()).isZero();
+    return prediction.lastEvent().get("predictions").toString();
   }
 
   @Test

@@ -86,6 +86,22 @@ class ReproduceCommandTest {
   }
 
   @Test
+  void runsOnOtherImagesDoNotGetIntoTheTable() {
+    String options = "--dataset mnist --model mlp --loss pred --seeds 1 --epochs-scale 0.01 --json";
+    assertThat(reproduce(options).exitCode()).isZero();
+    SyntheticFiles.writeMnist(folder.resolve("data"), 63, 20);
+    CommandLineRunner refused = reproduce(options);
+    assertThat(refused.exitCode()).isEqualTo(1);
+    assertThat(refused.err())
+        .contains(out("mnist-mlp-pred/seed-1") + ": the training images are not those", "64 images then, 63 now")
+        .contains("start a new run in another --out")
+        .doesNotContain("\tat ");
+    CommandLineRunner other = reproduce(options.replace("pred", "sim"));
+    assertThat(other.exitCode()).as(other.err()).isZero();
+    assertThat(other.lastEvent().get("rows")).hasSize(1);
+  }
+
+  @Test
   void controlCSavesAndTheSameCommandContinues() throws Exception {
     String options = "--dataset mnist --model mlp --loss predsim --seeds 2 --epochs-scale 0.1 --json --threads 1";
     assertThat(reproduce(options, "whole").exitCode()).isZero();

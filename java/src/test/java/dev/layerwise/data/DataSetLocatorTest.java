@@ -5,6 +5,8 @@ import static dev.layerwise.data.SyntheticFiles.write;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.layerwise.UserFolders;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -109,7 +111,12 @@ class DataSetLocatorTest {
   }
 
   private DataSetLocator locator(Map<String, String> environment) {
-    return new DataSetLocator(environment, temporary.resolve("home"), temporary.resolve("work"));
+    Path home = temporary.resolve("home");
+    if (!Files.exists(home)) {
+      write(home.resolve(".profile"), new byte[1]);
+    }
+    UserFolders folders = new UserFolders(environment, home.toString(), temporary.resolve("tmp").toString());
+    return new DataSetLocator(environment, folders.cache(), temporary.resolve("work"));
   }
 
   private String path(String below) {

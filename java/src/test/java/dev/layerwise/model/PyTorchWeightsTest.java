@@ -64,7 +64,7 @@ class PyTorchWeightsTest {
             "mlp", 1, 2, 16, null, true, 0.99, 0, "none", false, 128, false, 4096, true, "relu", 0, true, 1, 8, 8, 10);
     try (NativeContext context = NativeContext.create(DeviceOptions.of("cpu", 1).withPrecision("f32"), 1);
         Network network = new Network(context, config, new OptimizerConfig("adam", 0, 0))) {
-      WeightImport.load(weights, network);
+      WeightImport.load(weights, network, false);
       try (NativeTensor x = context.tensor(images, 4, 1, 8, 8);
           NativeTensor logits = network.evaluate(x, null)) {
         float[] actual = logits.read();

@@ -6,25 +6,24 @@ import java.awt.image.ColorModel;
 import java.awt.image.IndexColorModel;
 import java.awt.image.Raster;
 import java.io.ByteArrayInputStream;
+import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Iterator;
-import java.util.Locale;
-import java.util.Set;
+import java.util.function.UnaryOperator;
 import javax.imageio.IIOException;
-import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.ImageTypeSpecifier;
 import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 
 /**
- * Reads JPEG and PNG files as RGB. Grey levels are repeated, palettes looked up, 16-bit levels rounded to 8 bits, and
- * transparency is dropped; colour profiles and the camera's orientation mark are not applied.
+ * Reads image files as RGB. Levels are taken as they are stored: colour profiles and gamma are not applied. Grey levels
+ * are repeated, palettes looked up, levels of other than 8 bits rounded, and transparency is dropped. Of several images
+ * in a file the first is read.
  */
 final class ImageDecoder {
-  private static final Set<String> FORMATS = Set.of("jpeg", "jpg", "png");
   /** More than any camera's image; what claims more would take the memory. */
   private static final long MOST_PIXELS = 100_000_000;
   private static final long MOST_BYTES = 256L << 20;
@@ -45,23 +44,44 @@ final class ImageDecoder {
     }
   }
 
-  /** Decodes the whole file, so that a damaged one is found out whatever part of it is used. */
-  static RgbImage read(Path file) throws UnusableException {
+  /**
+   * Decodes the whole file, so that a damaged one is found out whatever part of it is used.
+   *
+   * @param exif whether to turn the image as the camera's mark of orientation (EXIF) says
+   */
+  static RgbImage read(Path file, boolean exif) throws UnusableException {
     try {
-      long size = Files.size(file);
-      if (size == 0 || size > MOST_BYTES) {
-        throw new UnusableException(size == 0 ? "is empty" : "is larger than " + (MOST_BYTES >> 20) + " MiB");
+      byte[] content = content(file);
+      if (content.length == 0) {
+        throw new UnusableException("is empty");
       }
-      return decode(Files.readAllBytes(file));
+      return decode(content, exif);
     } catch (IOException e) {
       throw new UnusableException("cannot be read: " + FileErrors.reason(e), e);
     }
   }
 
-  /** Decodes all of an encoded image, so that a damaged one is found out whatever part of it is used. */
-  static RgbImage decode(byte[] encoded) throws UnusableException {
+  private static byte[] content(Path file) throws IOException, UnusableException {
+    long size = Files.size(file);
+    if (size > 0 && size <= MOST_BYTES) {
+      return Files.readAllBytes(file);
+    }
+    byte[] content = {};
+    if (size == 0) { // of a pipe that is not known either
+      try (InputStream in = Files.newInputStream(file)) {
+        content = in.readNBytes((int) MOST_BYTES + 1);
+      }
+    }
+    if (size > MOST_BYTES || content.length > MOST_BYTES) {
+      throw new UnusableException("is larger than " + (MOST_BYTES >> 20) + " MiB");
+    }
+    return content;
+  }
+
+  /** Decodes all of an encoded image, as {@link #read} does a file. */
+  static RgbImage decode(byte[] encoded, boolean exif) throws UnusableException {
     // The other half is for what was read before, and for free space that is not in one piece.
-    return decode(encoded, Runtime.getRuntime().maxMemory() / 2);
+    return decode(encoded, exif, Runtime.getRuntime().maxMemory() / 2);
   }
 
   /**
@@ -70,81 +90,89 @@ final class ImageDecoder {
    * @param memory bytes that decoding may take, besides those of the encoded image; what would take more is refused by
    *     its header
    */
-  static RgbImage decode(byte[] encoded, long memory) throws UnusableException {
-    try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(encoded))) {
-      return decode(in, memory - encoded.length); // the stream may come to hold a copy
+  static RgbImage decode(byte[] encoded, boolean exif, long memory) throws UnusableException {
+    ImageFormat format = ImageFormat.of(encoded);
+    if (format == null) {
+      String other = ImageFormat.nameOfOther(encoded);
+      throw new UnusableException(other == null ? "is not an image, whatever its name says"
+          : "is a " + other + " file, which is not read; save it as JPEG or PNG");
+    }
+    long left = memory - encoded.length; // the reader's stream may come to hold a copy
+    try {
+      return switch (format) {
+        case JPEG -> JpegDecoder.decode(encoded, exif, left);
+        case GIF -> GifDecoder.decode(encoded, left);
+        case TIFF -> TiffDecoder.decode(encoded, exif, left);
+        case PNG -> decode(encoded, format, exif ? PngChunks.orientation(encoded) : 1, UnaryOperator.identity(), left);
+        case BMP -> decode(encoded, format, 1, UnaryOperator.identity(), left);
+      };
     } catch (IOException e) {
-      throw new UnusableException((e instanceof IIOException ? "is damaged or of a kind that is not read: "
-          : "cannot be read: ") + FileErrors.reason(e), e);
+      throw new UnusableException(reason(e, format), e);
     } catch (RuntimeException e) {
       // Java's decoders answer some damaged files with IllegalArgumentException, NegativeArraySizeException and others.
-      throw new UnusableException("is damaged: " + e, e);
+      throw new UnusableException("is damaged", e);
     }
   }
 
-  private static RgbImage decode(ImageInputStream in, long memory) throws IOException, UnusableException {
-    Iterator<ImageReader> readers = ImageIO.getImageReaders(in);
-    if (!readers.hasNext()) {
-      throw new UnusableException("is not an image, whatever its name says");
+  private static String reason(IOException error, ImageFormat format) {
+    for (Throwable cause = error; cause != null; cause = cause.getCause()) {
+      if (cause instanceof EOFException) {
+        return "is damaged: it ends too early";
+      }
     }
-    ImageReader reader = readers.next();
-    try {
-      if (!FORMATS.contains(reader.getFormatName().toLowerCase(Locale.ROOT))) {
-        throw new UnusableException("is a " + reader.getFormatName() + " file, where JPEG or PNG is expected");
-      }
-      String[] damage = new String[1];
-      reader.addIIOReadWarningListener((source, warning) -> {
-        if (meansDamage(warning)) {
-          damage[0] = warning;
-        }
-      });
+    // libjpeg says in words what it cannot read.
+    boolean says = format == ImageFormat.JPEG && error instanceof IIOException && error.getCause() == null;
+    return "is damaged or of a kind that is not read" + (says ? ": " + error.getMessage() : "");
+  }
+
+  /** Refuses what would take too much memory. */
+  static void checkSize(int height, int width, int bytesPerPixel, long memory) throws UnusableException {
+    if (height < 1 || width < 1) {
+      throw new UnusableException("is damaged: its header does not say how large the image is");
+    }
+    long pixelCount = (long) height * width;
+    if (pixelCount > MOST_PIXELS) {
+      throw new UnusableException("has more than " + MOST_PIXELS + " pixels");
+    }
+    if (pixelCount * bytesPerPixel > memory) {
+      throw new UnusableException("has " + width + "×" + height + " pixels, too many for the Java heap"
+          + " (LAYERWISE_JAVA_OPTIONS=-Xmx4g makes it larger)");
+    }
+  }
+
+  /**
+   * Decodes by Java's reader.
+   *
+   * @param colors what the samples mean, by what Java takes them for
+   */
+  static RgbImage decode(
+      byte[] encoded, ImageFormat format, int orientation, UnaryOperator<ColorModel> colors, long memory)
+      throws IOException, UnusableException {
+    ImageReader reader = format.reader();
+    try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(encoded))) {
       reader.setInput(in, true, true);
-      long pixelCount = (long) reader.getWidth(0) * reader.getHeight(0);
-      if (pixelCount > MOST_PIXELS) {
-        throw new UnusableException("has more than " + MOST_PIXELS + " pixels");
-      }
-      if (pixelCount * bytesPerPixel(reader) > memory) {
-        throw new UnusableException(
-            "has " + reader.getWidth(0) + "×" + reader.getHeight(0) + " pixels, too many for the Java heap"
-                + " (LAYERWISE_JAVA_OPTIONS=-Xmx4g makes it larger)");
-      }
+      // The image as Java decodes it, the RGB copy, and the one that is turned.
+      int bytesPerPixel = bytesPerPixel(reader) + 3 + (orientation == 1 ? 0 : 3);
+      checkSize(reader.getHeight(0), reader.getWidth(0), bytesPerPixel, memory);
       BufferedImage image = reader.read(0);
-      if (damage[0] != null) {
-        throw new UnusableException("is damaged: " + damage[0]);
-      }
-      boolean jpeg = !reader.getFormatName().equalsIgnoreCase("png");
-      if (jpeg && image.getRaster().getNumBands() == 4) {
-        // Without Adobe's mark Java takes four components for colours and transparency; they are CMYK.
-        throw new UnusableException("is a CMYK image; convert it to RGB");
-      }
-      return toRgb(image);
+      return toRgb(image.getRaster(), colors.apply(image.getColorModel())).turned(orientation);
     } finally {
       reader.dispose();
     }
   }
 
-  /** Of the image as Java decodes it, and of the RGB copy. */
   private static int bytesPerPixel(ImageReader reader) throws IOException {
     ImageTypeSpecifier type = reader.getRawImageType(0);
-    int decoded = type == null ? 4 : (type.getColorModel().getPixelSize() + 7) / 8; // null: of four components
-    return decoded + 3;
-  }
-
-  /** The JPEG decoder fills what is missing with grey and only warns; its other warnings are about metadata. */
-  private static boolean meansDamage(String warning) {
-    String words = warning.toLowerCase(Locale.ROOT);
-    return words.contains("premature") || words.contains("truncated") || words.contains("corrupt");
+    return (type.getColorModel().getPixelSize() + 7) / 8;
   }
 
   /**
    * Takes levels as they are stored. BufferedImage's own conversion would take grey levels for linear light and make
    * them brighter.
    */
-  private static RgbImage toRgb(BufferedImage image) throws UnusableException {
-    int height = image.getHeight();
-    int width = image.getWidth();
-    ColorModel colors = image.getColorModel();
-    Raster raster = image.getRaster();
+  static RgbImage toRgb(Raster raster, ColorModel colors) throws UnusableException {
+    int height = raster.getHeight();
+    int width = raster.getWidth();
     int bands = raster.getNumBands();
     byte[] pixels = new byte[3 * height * width];
     int[] row = new int[width * Math.max(bands, 3)];
@@ -157,18 +185,21 @@ final class ImageDecoder {
       }
       return new RgbImage(pixels, height, width);
     }
-    int bits = colors.getComponentSize(0);
-    if (bits > MOST_BITS) {
-      throw new UnusableException("has levels of " + bits + " bits, where at most " + MOST_BITS + " are read");
-    }
-    int white = (1 << bits) - 1;
     boolean grey = bands < 3;
+    int[] white = new int[3];
+    for (int color = 0; color < 3; color++) {
+      int bits = colors.getComponentSize(grey ? 0 : color);
+      if (bits > MOST_BITS) {
+        throw new UnusableException("has levels of " + bits + " bits, where at most " + MOST_BITS + " are read");
+      }
+      white[color] = (1 << bits) - 1;
+    }
     for (int y = 0; y < height; y++) {
       raster.getPixels(0, y, width, 1, row);
       for (int x = 0; x < width; x++) {
         int first = x * bands;
-        put(pixels, y * width + x, level(row[first], white), level(row[grey ? first : first + 1], white),
-            level(row[grey ? first : first + 2], white));
+        put(pixels, y * width + x, level(row[first], white[0]), level(row[grey ? first : first + 1], white[1]),
+            level(row[grey ? first : first + 2], white[2]));
       }
     }
     return new RgbImage(pixels, height, width);

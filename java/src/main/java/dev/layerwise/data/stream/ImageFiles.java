@@ -3,37 +3,49 @@ package dev.layerwise.data.stream;
 import java.nio.file.Path;
 import java.util.List;
 
-/** The files of an image folder, numbered class by class. Keeps names only: ImageNet has 1.3 million. */
+/** The files of an image folder, numbered class by class. Keeps short paths only: ImageNet has 1.3 million. */
 final class ImageFiles {
   private final Path folder;
-  private final List<String> classes;
-  private final String[][] names;
+  private final List<Path> folders;
+  private final Path[][] files;
   /** Number of the first file of each class, and at the end the number of files. */
   private final int[] starts;
 
   /**
    * Files.
    *
-   * @param names for each class the names in its folder
+   * @param folder of all classes
+   * @param folders one of each class, in that folder; null where there is none
+   * @param files for each class the paths from its folder on
    */
-  ImageFiles(Path folder, List<String> classes, String[][] names) {
+  ImageFiles(Path folder, List<Path> folders, Path[][] files) {
     this.folder = folder;
-    this.classes = classes;
-    this.names = names;
-    this.starts = new int[names.length + 1];
-    for (int i = 0; i < names.length; i++) {
-      starts[i + 1] = starts[i] + names[i].length;
+    this.folders = folders;
+    this.files = files;
+    this.starts = new int[files.length + 1];
+    for (int i = 0; i < files.length; i++) {
+      starts[i + 1] = starts[i] + files[i].length;
     }
   }
 
+  /** What {@link #path}s are below. */
+  Path folder() {
+    return folder;
+  }
+
   int count() {
-    return starts[names.length];
+    return starts[files.length];
+  }
+
+  /** Number of files of a class. */
+  int count(int label) {
+    return files[label].length;
   }
 
   /** Class of a file. */
   int label(int index) {
     int low = 0;
-    int high = names.length - 1;
+    int high = files.length - 1;
     while (low < high) {
       int middle = (low + high + 1) >>> 1;
       if (starts[middle] <= index) {
@@ -47,6 +59,6 @@ final class ImageFiles {
 
   Path path(int index) {
     int label = label(index);
-    return folder.resolve(classes.get(label)).resolve(names[label][index - starts[label]]);
+    return folders.get(label).resolve(files[label][index - starts[label]]);
   }
 }

@@ -1,19 +1,18 @@
 package dev.layerwise.data.stream;
 
-import dev.layerwise.FileErrors;
+import dev.layerwise.FileNames;
 import dev.layerwise.data.DataException;
-import java.io.IOException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
- * A folder of images per class, as ImageNet is usually kept: DIR/train/CLASS/*.jpg and DIR/val/CLASS/*.jpg, or test
- * instead of val. Classes are numbered in the order of their folders' names, images follow the order of theirs. Files
- * end in .jpg, .jpeg or .png; others, and what begins with a dot, are passed over.
+ * A folder of images per class, as ImageNet is usually kept: DIR/train/CLASS and DIR/val/CLASS, or test instead of val.
+ * Classes are numbered in the order of their folders' names; images lie in a class's folder or in folders below, and
+ * follow the order of their paths. {@link FolderListing} says what is an image.
  *
  * @param train to learn from: random resized crops, half of them mirrored
  * @param test to judge by: the centres
@@ -25,20 +24,44 @@ public record ImageFolder(StreamedImages train, StreamedImages test) {
   /**
    * Lists the files; looks into none of them.
    *
-   * @throws DataException if folders are missing, a class has no images or is only among the test images
+   * @throws DataException if folders are missing or cannot be read, a class has no images or is only among the test
+   *     images
    */
   public static ImageFolder open(Path dir, StreamOptions options) {
+    FolderListing listing = new FolderListing();
     Path train = subfolder(dir, "train");
     Path test = subfolder(dir, "val", "test");
-    List<String> classes = classes(train);
-    List<String> unknown = new ArrayList<>(classes(test));
-    unknown.removeAll(classes);
-    if (!unknown.isEmpty()) {
-      throw new DataException(test + " has the class " + unknown.get(0) + ", which " + train
-          + " does not have; both need the same folders.");
+    Map<String, Path> trainFolders = classFolders(train, listing);
+    Map<String, Path> testFolders = classFolders(test, listing);
+    List<String> classes = List.copyOf(trainFolders.keySet());
+    for (String name : testFolders.keySet()) {
+      if (!trainFolders.containsKey(name)) {
+        throw new DataException(FileNames.text(test) + " has the class " + name + ", which " + FileNames.text(train)
+            + " does not have; both need the same folders.");
+      }
     }
-    return new ImageFolder(new StreamedImages(list(train, classes, true), classes, true, options),
-        new StreamedImages(list(test, classes, false), classes, false, options));
+    ImageFiles trainFiles = list(train, classes, trainFolders, listing);
+    ImageFiles testFiles = list(test, classes, testFolders, listing);
+    for (int i = 0; i < classes.size(); i++) {
+      if (trainFiles.count(i) == 0) {
+        throw new DataException(FileNames.text(trainFolders.get(classes.get(i))) + " has no " + FolderListing.KINDS
+            + listing.leftOut("; left out: ") + "; remove the folder or fill it.");
+      }
+    }
+    if (testFiles.count() == 0) {
+      throw new DataException(FileNames.text(test) + " has no " + FolderListing.KINDS + " in its folders"
+          + listing.leftOut("; left out: ") + ".");
+    }
+    if (options.strict() && listing.hasUnreadable()) {
+      throw new DataException(
+          "Not all folders in " + FileNames.text(dir) + " can be read; left out" + listing.leftOut(": ") + ".");
+    }
+    String leftOut = listing.leftOut("left out of " + FileNames.text(dir) + ": ");
+    if (!leftOut.isEmpty()) {
+      options.skipped().accept(leftOut);
+    }
+    return new ImageFolder(
+        new StreamedImages(trainFiles, classes, true, options), new StreamedImages(testFiles, classes, false, options));
   }
 
   /** The first that is there. */
@@ -48,45 +71,36 @@ public record ImageFolder(StreamedImages train, StreamedImages test) {
         return dir.resolve(name);
       }
     }
-    throw new DataException(dir + " has no folder " + String.join(" or ", names) + "; a folder of images needs "
-        + "train/CLASS/*.jpg and val/CLASS/*.jpg.");
+    throw new DataException(FileNames.text(dir) + " has no folder " + String.join(" or ", names)
+        + "; a folder of images needs train/CLASS/*.jpg and val/CLASS/*.jpg.");
   }
 
-  private static List<String> classes(Path folder) {
-    List<String> classes = names(folder).stream().filter(name -> Files.isDirectory(folder.resolve(name))).toList();
-    if (classes.isEmpty()) {
-      throw new DataException(folder + " has no folders; it needs one for each class.");
-    }
-    return classes;
-  }
-
-  private static ImageFiles list(Path folder, List<String> classes, boolean everyClass) {
-    String[][] names = new String[classes.size()][];
-    for (int i = 0; i < names.length; i++) {
-      Path classFolder = folder.resolve(classes.get(i));
-      names[i] = Files.isDirectory(classFolder)
-          ? names(classFolder).stream().filter(ImageReader::isImage).toArray(String[]::new) : new String[0];
-      if (everyClass && names[i].length == 0) {
-        throw new DataException(classFolder + " has no .jpg, .jpeg or .png files; remove the folder or fill it.");
+  /** By their names, and in the order of these. */
+  private static Map<String, Path> classFolders(Path folder, FolderListing listing) {
+    Map<String, Path> folders = new LinkedHashMap<>();
+    for (Path classFolder : listing.classFolders(folder)) {
+      String name = FileNames.text(classFolder.getFileName());
+      if (folders.put(name, classFolder) != null) {
+        throw new DataException(FileNames.text(folder) + " has two folders that are both " + name
+            + " in UTF-8; rename one of them.");
       }
     }
-    if (Arrays.stream(names).allMatch(list -> list.length == 0)) {
-      throw new DataException(folder + " has no .jpg, .jpeg or .png files in its folders.");
+    if (folders.isEmpty()) {
+      throw new DataException(FileNames.text(folder) + " has no folders; it needs one for each class.");
     }
-    return new ImageFiles(folder, classes, names);
+    return folders;
   }
 
-  private static List<String> names(Path folder) {
-    List<String> names = new ArrayList<>();
-    try (DirectoryStream<Path> entries = Files.newDirectoryStream(folder)) {
-      for (Path entry : entries) {
-        names.add(entry.getFileName().toString());
-      }
-    } catch (IOException e) {
-      throw new DataException("Cannot list " + folder + ": " + FileErrors.reason(e) + ".", e);
+  private static ImageFiles list(
+      Path parent, List<String> classes, Map<String, Path> folders, FolderListing listing) {
+    List<Path> classFolders = new ArrayList<>();
+    Path[][] files = new Path[classes.size()][];
+    for (int i = 0; i < files.length; i++) {
+      Path folder = folders.get(classes.get(i));
+      classFolders.add(folder);
+      files[i] = folder == null ? new Path[0]
+          : listing.images(folder).stream().map(folder::relativize).toArray(Path[]::new);
     }
-    names.removeIf(name -> name.startsWith("."));
-    names.sort(null);
-    return names;
+    return new ImageFiles(parent, classFolders, files);
   }
 }

@@ -1,26 +1,21 @@
 package dev.layerwise.data.stream;
 
-import dev.layerwise.FileErrors;
+import dev.layerwise.FileNames;
 import dev.layerwise.data.DataException;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.Locale;
-import java.util.stream.Stream;
 
 /**
- * Reads single JPEG and PNG images as a network takes them. The image is resized so that its shorter side has a given
- * length, and a square is cut from its centre, as test images of an {@link ImageFolder} are. For one channel the levels
- * are 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), which leaves grey levels as they are; for three channels grey levels
- * are repeated.
+ * Reads single images (JPEG, PNG, GIF, BMP or TIFF) as a network takes them. The image is resized so that its shorter
+ * side has a given length, and a square is cut from its centre, as test images of an {@link ImageFolder} are. For one
+ * channel the levels are 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), which leaves grey levels as they are; for three
+ * channels grey levels are repeated.
  *
  * @param channels 1 or 3
  * @param size height and width that come out
  * @param resize length of the shorter side before the square is cut out, at least {@code size}
+ * @param exif whether an image is turned as its camera's mark of orientation (EXIF) says
  */
-public record ImageReader(int channels, int size, int resize) {
+public record ImageReader(int channels, int size, int resize, boolean exif) {
   /** Checks the numbers; throws {@link DataException}. */
   public ImageReader {
     if (channels != 1 && channels != 3) {
@@ -36,13 +31,13 @@ public record ImageReader(int channels, int size, int resize) {
    * Reads a file.
    *
    * @return levels 0 to 255 in (C, H, W) order
-   * @throws DataException if it is no JPEG or PNG image that can be used, in a sentence that names it
+   * @throws DataException if it is no image that can be used, in a sentence that names it
    */
   public byte[] read(Path file) {
     try {
-      return fit(ImageDecoder.read(file));
+      return fit(ImageDecoder.read(file, exif));
     } catch (ImageDecoder.UnusableException e) {
-      throw new DataException(file + " " + e.getMessage() + ".", e);
+      throw new DataException(FileNames.text(file) + " " + e.getMessage() + ".", e);
     }
   }
 
@@ -50,11 +45,11 @@ public record ImageReader(int channels, int size, int resize) {
    * Reads an encoded image, as it comes over a network.
    *
    * @return as {@link #read}
-   * @throws DataException if it is no JPEG or PNG image that can be used
+   * @throws DataException if it is no image that can be used
    */
   public byte[] decode(byte[] encoded) {
     try {
-      return fit(ImageDecoder.decode(encoded));
+      return fit(ImageDecoder.decode(encoded, exif));
     } catch (ImageDecoder.UnusableException e) {
       throw new DataException("The image " + e.getMessage() + ".", e);
     }
@@ -75,43 +70,5 @@ public record ImageReader(int channels, int size, int resize) {
       grey[i] = (byte) ((sum + 500) / 1000);
     }
     return grey;
-  }
-
-  /**
-   * The .jpg, .jpeg and .png files in a folder and its subfolders, in the order of their paths; what begins with a dot
-   * is passed over.
-   *
-   * @throws DataException if the folder cannot be read or holds none
-   */
-  public static List<Path> list(Path folder) {
-    try (Stream<Path> found = Files.walk(folder)) {
-      List<Path> files = found
-          .filter(path -> !hidden(folder.relativize(path)) && isImage(path.getFileName().toString()))
-          .filter(Files::isRegularFile)
-          .sorted()
-          .toList();
-      if (files.isEmpty()) {
-        throw new DataException(folder + " holds no .jpg, .jpeg or .png files.");
-      }
-      return files;
-    } catch (IOException e) {
-      throw new DataException("Cannot list " + folder + ": " + FileErrors.reason(e) + ".", e);
-    } catch (UncheckedIOException e) { // of a subfolder
-      throw new DataException("Cannot list " + folder + ": " + FileErrors.reason(e.getCause()) + ".", e);
-    }
-  }
-
-  private static boolean hidden(Path relative) {
-    for (Path part : relative) {
-      if (part.toString().startsWith(".")) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  static boolean isImage(String name) {
-    String lower = name.toLowerCase(Locale.ROOT);
-    return lower.endsWith(".jpg") || lower.endsWith(".jpeg") || lower.endsWith(".png");
   }
 }

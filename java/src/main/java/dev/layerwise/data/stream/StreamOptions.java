@@ -11,15 +11,17 @@ import java.util.function.Consumer;
  * @param threads that decode images
  * @param prefetch batches that are being made or are ready, beside the one that the caller has
  * @param strict whether an image that cannot be used ends the run; otherwise it is left out
- * @param skipped is told of every image that is left out, once, in a sentence; called by the thread that takes batches
+ * @param exif whether an image is turned as its camera's mark of orientation (EXIF) says
+ * @param skipped is told of every image that is left out, once, in a sentence, by the thread that takes batches; and
+ *     before, once, how much a folder holds besides images
  */
 public record StreamOptions(
-    int size, int testResize, int threads, int prefetch, boolean strict, Consumer<String> skipped) {
+    int size, int testResize, int threads, int prefetch, boolean strict, boolean exif, Consumer<String> skipped) {
   private static final int LARGEST_SIZE = 4096;
 
   /** ImageNet's sizes, one thread per core, three batches ahead; images that cannot be used are left out. */
   public static StreamOptions imageNet(Consumer<String> skipped) {
-    return new StreamOptions(224, 256, Runtime.getRuntime().availableProcessors(), 3, false, skipped);
+    return new StreamOptions(224, 256, Runtime.getRuntime().availableProcessors(), 3, false, true, skipped);
   }
 
   /**

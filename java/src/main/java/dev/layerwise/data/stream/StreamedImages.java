@@ -1,6 +1,8 @@
 package dev.layerwise.data.stream;
 
+import dev.layerwise.FileNames;
 import dev.layerwise.data.DataException;
+import dev.layerwise.data.Fingerprint;
 import dev.layerwise.data.Images;
 import dev.layerwise.data.Seeds;
 import java.util.BitSet;
@@ -91,6 +93,12 @@ public final class StreamedImages implements Images {
     return IntStream.range(0, count()).map(this::label).toArray();
   }
 
+  @Override
+  public Fingerprint fingerprint() {
+    Fingerprint ofFiles = Fingerprint.ofFiles(files.folder(), files::path, labels());
+    return options.exif() ? ofFiles : ofFiles.withoutExif();
+  }
+
   /** ImageNet's, per channel, of pixel / 255. */
   public float[] mean() {
     return MEAN.clone();
@@ -136,7 +144,7 @@ public final class StreamedImages implements Images {
 
   /** Writes an image into a batch. */
   void render(int index, long imageSeed, byte[] target, int offset) throws ImageDecoder.UnusableException {
-    RgbImage image = ImageDecoder.read(files.path(index));
+    RgbImage image = ImageDecoder.read(files.path(index), options.exif());
     int size = options.size();
     if (augmented) {
       Random random = new Random(imageSeed);
@@ -150,7 +158,7 @@ public final class StreamedImages implements Images {
 
   /** Leaves an image out, or ends the run. */
   void refuse(int index, ImageDecoder.UnusableException reason) {
-    String sentence = files.path(index) + " " + reason.getMessage();
+    String sentence = FileNames.text(files.path(index)) + " " + reason.getMessage();
     if (options.strict()) {
       throw new DataException(sentence + "; repair or remove it, or let such images be left out.", reason);
     }

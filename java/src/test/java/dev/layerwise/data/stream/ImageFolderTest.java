@@ -142,7 +142,7 @@ class ImageFolderTest {
   void slowConsumerDoesNotGrowTheQueue() throws InterruptedException {
     writeFolder(folder, 30);
     int[] order = new int[40_000];
-    StreamOptions options = new StreamOptions(SIZE, 18, 2, 3, false, skipped::add);
+    StreamOptions options = new StreamOptions(SIZE, 18, 2, 3, false, true, skipped::add);
     try (BatchSource source = ImageFolder.open(folder, options).train().open(order, 4, 0, 1)) {
       for (int batch = 0; batch < 20; batch++) {
         assertThat(source.next().count()).isEqualTo(4);
@@ -159,7 +159,7 @@ class ImageFolderTest {
     // All 60 batches of 5.7 MiB are 343 MiB. Three ahead and one taken are 23 MiB; a thread that enlarges an image has
     // a row of floats for each of its rows, under 1 MiB.
     int size = 1000;
-    StreamOptions options = new StreamOptions(size, size, 2, 3, false, skipped::add);
+    StreamOptions options = new StreamOptions(size, size, 2, 3, false, true, skipped::add);
     StreamedImages train = ImageFolder.open(folder, options).train();
     long before = usedMemory();
     long most = 0;
@@ -194,7 +194,7 @@ class ImageFolderTest {
   void emptyClassFolder() throws IOException {
     writeFolder(folder, 1);
     Files.createDirectories(folder.resolve("train/bird"));
-    assertFails(folder.resolve("train/bird") + " has no .jpg, .jpeg or .png files");
+    assertFails(folder.resolve("train/bird") + " has no JPEG, PNG, GIF, BMP or TIFF files; remove");
   }
 
   @Test
@@ -218,9 +218,10 @@ class ImageFolderTest {
 
   @Test
   void impossibleOptions() {
-    assertThatThrownBy(() -> new StreamOptions(224, 200, 1, 1, false, skipped::add)).isInstanceOf(DataException.class);
-    assertThatThrownBy(() -> new StreamOptions(0, 200, 1, 1, false, skipped::add)).isInstanceOf(DataException.class);
-    assertThatThrownBy(() -> new StreamOptions(224, 256, 0, 1, false, skipped::add)).isInstanceOf(DataException.class);
+    for (int[] sizes : new int[][] {{224, 200, 1}, {0, 200, 1}, {224, 256, 0}}) {
+      assertThatThrownBy(() -> new StreamOptions(sizes[0], sizes[1], sizes[2], 1, false, true, skipped::add))
+          .isInstanceOf(DataException.class);
+    }
     writeFolder(folder, 1);
     assertThatThrownBy(() -> open(1, false).train().open(new int[1], 0, 0, 1)).isInstanceOf(DataException.class);
     assertThatThrownBy(() -> open(1, false).train().open(new int[1], 1 << 30, 0, 1)).isInstanceOf(DataException.class);
@@ -231,7 +232,7 @@ class ImageFolderTest {
   }
 
   private ImageFolder open(int threads, boolean strict) {
-    return ImageFolder.open(folder, new StreamOptions(SIZE, 18, threads, 2, strict, skipped::add));
+    return ImageFolder.open(folder, new StreamOptions(SIZE, 18, threads, 2, strict, true, skipped::add));
   }
 
   private static List<Batch> all(StreamedImages images, int[] order, int batchSize, long seed, int epoch) {

@@ -21,8 +21,8 @@ class ImageReaderTest {
       grey.getRaster().setSample(i % 16, i / 16, 0, i);
     }
     Path file = TestImages.write(folder.resolve("grey.png"), grey);
-    assertThat(new ImageReader(1, 16, 16).read(file)).isEqualTo(levels);
-    byte[] colors = new ImageReader(3, 16, 16).read(file);
+    assertThat(new ImageReader(1, 16, 16, true).read(file)).isEqualTo(levels);
+    byte[] colors = new ImageReader(3, 16, 16, true).read(file);
     for (int channel = 0; channel < 3; channel++) {
       assertThat(java.util.Arrays.copyOfRange(colors, channel * 256, channel * 256 + 256)).isEqualTo(levels);
     }
@@ -33,7 +33,7 @@ class ImageReaderTest {
     byte[] red = TestImages.bytes(TestImages.plain(4, 4, 0xff0000), "png");
     byte[] green = TestImages.bytes(TestImages.plain(4, 4, 0x00ff00), "png");
     byte[] blue = TestImages.bytes(TestImages.plain(4, 4, 0x0000ff), "png");
-    ImageReader reader = new ImageReader(1, 2, 2);
+    ImageReader reader = new ImageReader(1, 2, 2, true);
     // 0.299, 0.587 and 0.114 of 255, rounded.
     assertThat(reader.decode(red)).containsOnly((byte) 76);
     assertThat(reader.decode(green)).containsOnly((byte) 150);
@@ -48,24 +48,15 @@ class ImageReaderTest {
         image.setRGB(x, y, 0xffffff);
       }
     }
-    assertThat(new ImageReader(1, 10, 10).decode(TestImages.bytes(image, "png"))).containsOnly((byte) 255);
-  }
-
-  @Test
-  void foldersAreListedWithTheirSubfolders() {
-    TestImages.write(folder.resolve("b/2.JPG"), TestImages.bytes(TestImages.plain(2, 2, 0), "jpg"));
-    TestImages.write(folder.resolve("a.png"), TestImages.plain(2, 2, 0));
-    TestImages.write(folder.resolve(".hidden/3.png"), TestImages.plain(2, 2, 0));
-    TestImages.write(folder.resolve("notes.txt"), new byte[1]);
-    assertThat(ImageReader.list(folder)).containsExactly(folder.resolve("a.png"), folder.resolve("b/2.JPG"));
+    assertThat(new ImageReader(1, 10, 10, true).decode(TestImages.bytes(image, "png"))).containsOnly((byte) 255);
   }
 
   @Test
   void whatCannotBeUsedIsSaid() {
-    assertThatThrownBy(() -> new ImageReader(3, 8, 8).decode(new byte[0]))
+    assertThatThrownBy(() -> new ImageReader(3, 8, 8, true).decode(new byte[0]))
         .isInstanceOf(DataException.class)
         .hasMessage("The image is not an image, whatever its name says.");
-    assertThatThrownBy(() -> new ImageReader(2, 8, 8)).hasMessageContaining("1 or 3 channels");
-    assertThatThrownBy(() -> new ImageReader(3, 8, 7)).hasMessageContaining("cannot be resized to 7");
+    assertThatThrownBy(() -> new ImageReader(2, 8, 8, true)).hasMessageContaining("1 or 3 channels");
+    assertThatThrownBy(() -> new ImageReader(3, 8, 7, true)).hasMessageContaining("cannot be resized to 7");
   }
 }

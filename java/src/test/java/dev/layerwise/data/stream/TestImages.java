@@ -1,11 +1,19 @@
 package dev.layerwise.data.stream;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.awt.image.BufferedImage;
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipInputStream;
 import javax.imageio.ImageIO;
 
 /** Small images and folders of them. */
@@ -44,6 +52,42 @@ final class TestImages {
       throw new UncheckedIOException(e);
     }
     return out.toByteArray();
+  }
+
+  /** Image files of all kinds, and beside each X the pixels that PIL makes of it as X.png. */
+  static Map<String, byte[]> cases() {
+    Map<String, byte[]> files = new TreeMap<>();
+    try (InputStream in = TestImages.class.getResourceAsStream("image-cases.zip");
+        ZipInputStream zip = new ZipInputStream(in)) {
+      for (ZipEntry entry = zip.getNextEntry(); entry != null; entry = zip.getNextEntry()) {
+        files.put(entry.getName(), zip.readAllBytes());
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return files;
+  }
+
+  /** Compares an image to a PNG file, to the bit. */
+  static void assertSame(RgbImage image, byte[] png) {
+    BufferedImage expected = read(png);
+    assertThat(image.width()).isEqualTo(expected.getWidth());
+    assertThat(image.height()).isEqualTo(expected.getHeight());
+    byte[] pixels = new byte[image.pixels().length];
+    for (int i = 0; i < pixels.length; i++) {
+      int pixel = i / 3;
+      pixels[i] = (byte) (expected.getRGB(pixel % image.width(), pixel / image.width()) >> 8 * (2 - i % 3));
+    }
+    assertThat(image.pixels()).isEqualTo(pixels);
+  }
+
+  /** By Java's own means. */
+  static BufferedImage read(byte[] encoded) {
+    try {
+      return ImageIO.read(new ByteArrayInputStream(encoded));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   static Path write(Path file, byte[] content) {

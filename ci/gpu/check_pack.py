@@ -1,0 +1,93 @@
+"""Checks and measures a GPU with a pack that ci/gpu-pack has made: `ci/gpu-check --pack FOLDER --seconds S`.
+
+Results are appended to summary.txt in the folder that the environment's OUT names, as they come. No part ends the others.
+LAYERWISE_DEVICE: another device than cuda, such as cuda-on-host.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import traceback
+
+import parts
+from pack import Pack
+from runner import LeftOut, Runner, Stopped
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="ci/gpu-check", description=__doc__.splitlines()[0])
+    parser.add_argument("--pack", required=True, metavar="FOLDER", help="as ci/gpu-pack has written it")
+    parser.add_argument("--seconds", type=float, required=True, metavar="S", help="when all must be over")
+    parser.add_argument(
+        "--parts", metavar="NAME,...", default=",".join(parts.PARTS), help="some of: %(default)s. Default: all")
+    options = parser.parse_args()
+    options.parts = options.parts.split(",")
+    unknown = [name for name in options.parts if name not in parts.PARTS]
+    if unknown:
+        parser.error(f"there is no part '{unknown[0]}'; there are: {', '.join(parts.PARTS)}")
+    if not 0 < options.seconds <= 86400:
+        parser.error("--seconds takes a number above 0")
+    return options
+
+
+def run_part(check, name):
+    function, seconds = parts.PARTS[name]
+    runner = check.runner
+    runner.begin(name, seconds)
+    if runner.left() < 1:
+        runner.say("left out: no time is left")
+        return
+    try:
+        function(check)
+    except LeftOut as reason:
+        runner.say(f"left out: {reason}")
+    except Stopped:
+        raise
+    except Exception as error:  # a mistake in a part must not cost the others
+        runner.append("details.log", traceback.format_exc())
+        runner.fail(f"{type(error).__name__}: {error}")
+    finally:
+        runner.end_all()
+
+
+def run(options):
+    out = os.environ.get("OUT")
+    if not out:
+        raise Stopped("the environment's OUT names no folder for results; set it")
+    runner = Runner(out, options.seconds)
+    pack = Pack(options.pack)
+    work = tempfile.mkdtemp(prefix="layerwise-gpu-")
+    try:
+        pack.unpack(work)
+        check = parts.Check(pack, runner, os.environ.get("LAYERWISE_DEVICE", "cuda"))
+        for name in [name for name in parts.PARTS if name in options.parts]:
+            run_part(check, name)
+        runner.part = "all"
+        runner.say(f"{runner.failures} failures")
+    except Stopped as reason:
+        runner.say(f"stopped: {reason}")
+        raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return 1 if runner.failures else 0
+
+
+def main():
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(143))
+    options = parse_arguments()
+    try:
+        return run(options)
+    except Stopped as reason:
+        print(f"ci/gpu-check: {reason}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"ci/gpu-check: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

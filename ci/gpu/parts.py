@@ -1,0 +1,350 @@
+"""The parts of a check, most knowledge first. Each is a function of a Check, may fail, and ends no other."""
+
+import importlib.metadata
+import json
+import os
+import pathlib
+import shutil
+import sys
+
+import kernels
+from pack import nvidia_packages
+from runner import LeftOut, Stopped
+
+HERE = pathlib.Path(__file__).resolve().parent
+REPOSITORY = HERE.parent.parent
+ENOUGH_SECONDS = 20  # for any program here
+MOST_SECONDS = 30  # one that hangs must not take the others' time
+SANITIZER_CASES = (
+    "convolution_forward_odd_channels_channel_moments",
+    "convolution_forward_large_tiles_channel_moments",
+    "encoder_gradient_odd_map_batch_norm_bias",
+    "hidden_gradient_everything",
+    "similarity_loss_batch_of_tiles",
+    "classifier_loss_several_tiles",
+)
+
+
+class Check:
+    """What parts are given: `pack`, `runner`, and the device to check."""
+
+    def __init__(self, pack, runner, device):
+        self.pack, self.runner, self.device = pack, runner, device
+        self.environment = pack.environment()
+        self.on_gpu = device != "cuda-on-host"
+        self.backend = "cuda" if self.on_gpu else "cuda_on_host"  # in the names of test cases
+
+    def run(self, command, seconds=None):
+        return self.runner.run(command, seconds, self.environment, REPOSITORY)
+
+    def step_benchmark(self, *arguments, seconds=None):
+        return self.run([self.pack.native("step_benchmark"), *arguments, "--device", self.device], seconds)
+
+    def report_failure(self, what, finished):
+        """A program that had little time left when it began has not failed."""
+        if finished.rc is None and finished.seconds < ENOUGH_SECONDS:
+            self.runner.say(f"{what}: left out, {finished.seconds:.0f} s were not enough")
+        else:
+            self.runner.fail(f"{what}: {finished.why()}")
+
+    def pytorch(self):
+        """Its version, or None. It is not loaded, which takes seconds."""
+        try:
+            return importlib.metadata.version("torch")
+        except importlib.metadata.PackageNotFoundError:
+            return None
+
+
+def device(check):
+    """What is there, and one launch."""
+    say = check.runner.say
+    if check.on_gpu:
+        query = "name,driver_version,memory.total,clocks.max.sm,power.limit,compute_cap"
+        if not shutil.which("nvidia-smi"):
+            raise Stopped("there is no NVIDIA driver on this machine (no nvidia-smi); run it where there is a GPU")
+        gpu = check.run(["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader"], 10)
+        if not gpu.succeeded:
+            raise Stopped(f"the NVIDIA driver finds no GPU: {gpu.why()}")
+        say(f"GPU: {gpu.stdout.strip()}")
+        capability = gpu.stdout.strip().splitlines()[0].split(",")[-1].strip().replace(".", "")
+        made_for = check.pack.architecture.rstrip("af")
+        if capability != made_for:
+            raise Stopped(
+                f"the pack was made for compute capability {made_for[:-1]}.{made_for[-1]}, this GPU has "
+                f"{capability[:-1]}.{capability[-1]}; make one for it: ci/gpu-pack --architecture {capability} FOLDER"
+            )
+    launch = check.step_benchmark("mlp", "--batch-size", "8", "--steps", "1", "--warmup", "0", "--engine", "fused")
+    if not launch.succeeded:
+        raise Stopped(f"nothing runs on {check.device}: {launch.why().removeprefix('step_benchmark: ')}")
+    say(f"first step: {launch.stdout.strip()}")
+    say(f"pack: {check.pack.manifest['version']}, {check.pack.manifest['commit']}, for {check.pack.architecture}")
+    tools = ("nvcc", "ncu", "compute-sanitizer", "cuobjdump", "c++", "cmake")
+    say("tools: " + ", ".join(f"{tool} {'yes' if shutil.which(tool) else 'no'}" for tool in tools))
+    say(f"Python {sys.version.split()[0]}, PyTorch {check.pytorch() or 'none'}")
+    check_declarations(check)
+
+
+def check_declarations(check):
+    """Whether what is declared of cuBLAS and cuDNN is what the headers say, where there are some."""
+    folders = [folder for packages in nvidia_packages() for folder in packages.glob("*/include")]
+    folders += [pathlib.Path("/usr/local/cuda/include")]
+    has = {name: any((folder / name).exists() for folder in folders) for name in ("cublas_v2.h", "cudnn.h")}
+    if not all(has.values()) or not shutil.which("c++"):
+        check.runner.say("headers of cuBLAS and cuDNN: none to compare our declarations with")
+        return
+    includes = [option for folder in folders if folder.is_dir() for option in ("-I", folder)]
+    source = REPOSITORY / "native/tests/nvidia_api_check.cpp"
+    compiled = check.run(
+        ["c++", "-std=c++17", "-fsyntax-only", "-I", REPOSITORY / "native/src", *includes, source], 30)
+    if compiled.succeeded:
+        check.runner.say("our declarations of cuBLAS and cuDNN are those of the headers")
+    else:
+        errors = [line for line in compiled.stderr.splitlines() if "error" in line]
+        check.runner.fail(f"our declarations of cuBLAS or cuDNN differ from the headers: {(errors or ['?'])[0][:200]}")
+
+
+def products(check):
+    """The large tile's products against PyTorch in float32."""
+    command = [sys.executable, HERE / "products.py", "--library", check.pack.libraries() / "liblayerwise.so"]
+    command += ["--device", check.device]
+    if check.on_gpu and not check.pytorch():
+        raise LeftOut("there is no PyTorch to compare with")
+    if not check.on_gpu:
+        command += ["--against", "reference", "--small"]
+    compared = check.run(command)
+    for line in compared.stdout.splitlines():
+        check.runner.say(line)
+    if not compared.succeeded:
+        check.report_failure("comparison", compared)
+
+
+def networks(check):
+    """(name, options, steps) of those that are timed."""
+    if check.on_gpu:
+        return [("vgg8b", ["vgg8b"], 40), ("vgg11b 3x", ["vgg11b", "--multiple", "3"], 15)]
+    return [("vgg8b", ["vgg8b", "--multiple", "0.0625", "--batch-size", "2"], 1)]
+
+
+def steps(check):
+    """Whole steps by engine, recorded and eager, and whether the same run gives the same weights."""
+    weights = {}
+    ways = [("fused", "yes"), ("auto", "yes"), ("cudnn", "yes"), ("fused", "no"), ("auto", "no")]
+    for name, options, count in networks(check):
+        for engine, record in ways if check.on_gpu else [way for way in ways if way[0] != "auto"]:
+            if check.runner.left() < 2:
+                check.runner.say(f"{name} {engine}: left out, no time is left")
+                continue
+            result = timed_steps(check, name, options, engine, record, count)
+            if result:
+                weights[name, engine, record] = result["weights"]
+    name, options, count = networks(check)[0]
+    for engine in ("fused", "auto"):
+        if (name, engine, "yes") not in weights or check.runner.left() < 2:
+            continue
+        again = timed_steps(check, name, options, engine, "yes", count)
+        if again and again["weights"] == weights[name, engine, "yes"]:
+            check.runner.say(f"{name} {engine}: two runs end with the same weights")
+        elif again:
+            check.runner.fail(f"{name} {engine}: two runs end with different weights")
+    for (name, engine, record), found in weights.items():
+        if record == "no" and weights.get((name, engine, "yes"), found) != found:
+            check.runner.fail(f"{name} {engine}: recorded and eager steps end with different weights")
+
+
+def timed_steps(check, name, options, engine, record, count):
+    # Engines are timed in the fifth step; steps are replayed some later.
+    warmup = "12" if check.on_gpu else "6"
+    timed = check.step_benchmark(
+        *options, "--engine", engine, "--record", record, "--steps", str(count), "--warmup", warmup, "--json",
+        seconds=MOST_SECONDS)
+    what = f"{name} {engine} {'recorded' if record == 'yes' else 'eager'}"
+    if not timed.succeeded:
+        check.report_failure(what, timed)
+        return None
+    check.runner.append("steps.jsonl", timed.stdout)
+    result = json.loads(timed.stdout)
+    if record == "yes" and result["replayed"] == 0:
+        check.runner.fail(f"{what}: no step was replayed: {timed.why()}")
+    check.runner.say(
+        f"{what}: median {result['step_ms_median']:.3f} ms, least {result['step_ms_min']:.3f} ms, "
+        f"{result['images_per_second']:.0f} images/s, {result['gflop_per_second'] / 1e3:.1f} TFLOP/s, "
+        f"weights {result['weights']}")
+    return result
+
+
+def operations(check):
+    """What each operation takes by the device's clock, and what the hottest kernels are limited by."""
+    name, options, _ = networks(check)[0]
+    for engine in ("fused", "auto"):
+        count = ("10", "6") if check.on_gpu else ("1", "0")
+        timed = check.step_benchmark(
+            *options, "--engine", engine, "--steps", count[0], "--warmup", count[1], "--operations",
+            seconds=MOST_SECONDS)
+        if not timed.succeeded:
+            check.report_failure(f"operations of {name}, {engine}", timed)
+            continue
+        check.runner.append("operations.tsv", f"# {name} {engine}\n{timed.stdout}")
+        rows = []  # by calls times the quickest: in the others engines may have been tried
+        for line in timed.stdout.splitlines():
+            operation, shapes, calls, _, fastest, flops, _ = line.split("\t")
+            rows.append((int(calls) * float(fastest), operation, shapes, float(fastest), float(flops)))
+        rows.sort(reverse=True)
+        total = sum(row[0] for row in rows)
+        for seconds, operation, shapes, fastest, flops in rows[:10]:
+            check.runner.say(
+                f"{name} {engine}: {seconds / total:5.1%} {operation} {shapes}: {1e3 * fastest:.3f} ms, "
+                f"{1e-12 * flops / fastest:.1f} TFLOP/s")
+    if not shutil.which("ncu"):
+        raise LeftOut("there is no ncu to look at kernels with")
+    command = ["ncu", "--csv", "--page", "details", "--section", "SpeedOfLight", "--section", "Occupancy"]
+    command += ["--section", "LaunchStats", check.pack.native("step_benchmark"), *options, "--device", check.device]
+    command += ["--engine", "fused", "--record", "no", "--steps", "1", "--warmup", "0"]
+    profiled = check.run(command)
+    check.runner.append("kernels.csv", profiled.stdout)
+    lines = kernels.hottest(profiled.stdout, 10)
+    for line in lines:
+        check.runner.say(line)
+    if not lines:
+        check.report_failure("ncu", profiled)
+
+
+def pytorch(check):
+    """The same steps in PyTorch, and its rate in a large product."""
+    if not check.pytorch():
+        raise LeftOut("there is no PyTorch")
+    target = "cuda" if check.on_gpu else "cpu"
+    size = "8192" if check.on_gpu else "256"
+    product = check.run([sys.executable, HERE / "torch_product.py", target, size], 15)
+    check.runner.say(product.stdout.strip() if product.succeeded else f"a large product failed: {product.why()}")
+    script = REPOSITORY / "benchmarks/peers/gpu_step.py"
+    for name, options, count in networks(check):
+        options = ["--model", options[0], *["--feat-mult" if o == "--multiple" else o for o in options[1:]]]
+        for compiled in (False, True) if check.on_gpu else (False,):
+            command = [sys.executable, script, *options, "--steps", str(count), "--device", target]
+            command += [] if compiled else ["--no-compile"]
+            step = check.run(command + ([] if check.on_gpu else ["--default-adam", "--warmup", "1"]))
+            how = f"{name} PyTorch {'compiled' if compiled else 'eager'}"
+            if not step.succeeded:
+                check.runner.say(f"{how}: no result: {step.why()}")
+                continue
+            check.runner.append("steps.jsonl", step.stdout)
+            result = json.loads(step.stdout)
+            check.runner.say(
+                f"{how}: median {result['step_ms_median']:.3f} ms, least {result['step_ms_min']:.3f} ms, "
+                f"{result['images_per_second']:.0f} images/s")
+
+
+def run_cases(check, pattern, shards, prefix=()):
+    """Runs cases of the table, each shard a process; says how many passed, and which failed."""
+    environment = dict(check.environment)
+    if "libraries" not in pattern:
+        environment["LAYERWISE_TEST_LIBRARIES"] = "no"  # which take seconds to open
+    processes = []
+    for shard in range(shards):
+        own = dict(environment, GTEST_TOTAL_SHARDS=str(shards), GTEST_SHARD_INDEX=str(shard))
+        command = [*prefix, check.pack.native("operation_test"), f"--gtest_filter={pattern}"]
+        processes.append(check.runner.start(command, own, REPOSITORY))
+    passed, failed, unfinished, wrong = 0, [], [], []
+    for process in processes:
+        ended = check.runner.end(process, check.runner.left())
+        passed += sum(line.startswith("[       OK ]") for line in ended.stdout.splitlines())
+        failed += [line.split("]", 1)[1].split()[0] for line in ended.stdout.splitlines()
+                   if line.startswith("[  FAILED  ]") and " (" in line]
+        if ended.rc is None:
+            unfinished.append(ended)
+        elif ended.rc != 0:
+            wrong.append(ended)
+    check.runner.say(f"{pattern}: {passed} cases passed, {len(failed)} failed"
+                     + (f", {len(unfinished)} of {shards} shards had no time to finish" if unfinished else ""))
+    for name in failed[:20]:
+        check.runner.fail(name)
+    if wrong and not failed:
+        check.runner.fail(f"{pattern}: {wrong[0].why()}")
+    if not passed and not failed and not unfinished:
+        check.runner.fail(f"{pattern}: no case ran")
+
+
+def cases(check):
+    """All operation cases."""
+    if check.on_gpu:
+        shards = max(1, min(12, (os.cpu_count() or 2) - 2))
+        run_cases(check, "*/cuda_f32_*:*/cuda_bf16_*", shards)
+        run_cases(check, "*/cuda_libraries_*", shards)
+    else:
+        run_cases(check, f"*/{check.backend}_bf16_*add_tensor*:*/{check.backend}_f32_*optimizer*", 2)
+
+
+def sanitizers(check):
+    """memcheck and racecheck on six cases."""
+    pattern = ":".join(f"*/{check.backend}_bf16_{case}" for case in SANITIZER_CASES)
+    if not check.on_gpu:
+        run_cases(check, pattern, 1)  # whether there are such cases
+    if not check.on_gpu or not shutil.which("compute-sanitizer"):
+        raise LeftOut("there is no compute-sanitizer, or no GPU for it")
+    for tool in ("memcheck", "racecheck"):
+        check.runner.say(tool)
+        run_cases(check, pattern, 3, ("compute-sanitizer", "--tool", tool, "--error-exitcode", "9"))
+
+
+def parity(check):
+    """Reference values of the published method."""
+    folder = check.pack.root / "parity"
+    if not folder.is_dir():
+        raise LeftOut("the pack holds no reference values")
+    files = [folder] if check.on_gpu else [folder / "conv_predsim.safetensors", folder / "linear_pred.safetensors"]
+    for engine, precision in (("fused", "f32"), ("fused", "bf16"), ("cudnn", "f32"), ("cudnn", "bf16")):
+        replayed = check.run(
+            check.pack.java("parity", *map(str, files), "--device", check.device, "--engine", engine,
+                            "--precision", precision), MOST_SECONDS)
+        last = (replayed.stdout.strip().splitlines() or ["nothing was said"])[-1]
+        if replayed.succeeded:
+            check.runner.say(f"{engine} {precision}: {last}")
+        else:
+            check.report_failure(f"{engine} {precision}: {last}", replayed)
+
+
+def training(check):
+    """Real runs, with the time that is left: MNIST vgg8b with cutout (published: 0.26 %), then CIFAR-100 vgg8b where its
+    files lie beside the pack's archive."""
+    runs = [("mnist-vgg8b-cutout14-predsim", check.pack.root / "data/mnist", "the pack holds no MNIST")]
+    runs += [("cifar100-vgg8b-predsim", check.pack.folder / "cifar-100-binary", "there is no cifar-100-binary beside it")]
+    for preset, data, missing in runs:
+        if data.is_dir():
+            train(check, preset, data)
+        else:
+            check.runner.say(f"{preset}: left out: {missing}")
+
+
+def train(check, preset, data):
+    reserve = 15  # the last checkpoint and evaluation
+    limit = int(check.runner.left()) - reserve
+    if limit < (20 if check.on_gpu else 5):
+        check.runner.say(f"{preset}: left out, no time is left")
+        return
+    folder = check.pack.root / preset
+    options = ["--preset", preset, "--data-dir", str(data), "--device", check.device]
+    options += ["--out", str(folder), "--time-limit", f"{limit}s"]
+    if not check.on_gpu:
+        options += ["--feat-mult", "0.0625", "--batch-size", "2"]
+    run = check.run(check.pack.java("train", *options))
+    for line in (run.stderr + run.stdout).strip().splitlines()[-4:]:
+        check.runner.say(f"{preset}: {line}")
+    for name in ("metrics.jsonl", "config.json"):
+        if (folder / name).is_file():
+            check.runner.append("runs.txt", f"# {preset}, {name}\n{(folder / name).read_text(encoding='utf-8')}\n")
+    if not run.succeeded:
+        check.runner.fail(f"{preset}: {run.why()}")
+
+
+# In the order in which they run, with the seconds that each has at most.
+PARTS = {
+    "device": (device, 15),
+    "products": (products, 30),
+    "steps": (steps, 75),
+    "operations": (operations, 60),
+    "pytorch": (pytorch, 70),
+    "cases": (cases, 100),
+    "sanitizers": (sanitizers, 45),
+    "parity": (parity, 60),
+    "training": (training, 3600),
+}
