@@ -32,12 +32,14 @@ void expect_kernel_failure(const Launch& launch, const std::string& part) {
 }
 
 __global__ void positions_kernel(int* out) {
+  begin_kernel();
   const unsigned thread = threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z);
   const unsigned block = blockIdx.x + gridDim.x * (blockIdx.y + gridDim.y * blockIdx.z);
   out[block * blockDim.x * blockDim.y * blockDim.z + thread] += 1;
 }
 
 __global__ void block_sum_kernel(const float* in, float* out) {
+  begin_kernel();
   LAYERWISE_SHARED(float, scratch, [32]);
   float value = in[threadIdx.x];
   for (int round = 0; round < 3; ++round) value = block_sum(value, scratch) / 128;
@@ -45,6 +47,7 @@ __global__ void block_sum_kernel(const float* in, float* out) {
 }
 
 __global__ void neighbour_kernel(int* out, bool with_barrier) {
+  begin_kernel();
   LAYERWISE_SHARED(int, values, [64]);
   values[threadIdx.x] = static_cast<int>(threadIdx.x);
   if (with_barrier) __syncthreads();
@@ -52,6 +55,7 @@ __global__ void neighbour_kernel(int* out, bool with_barrier) {
 }
 
 __global__ void shuffles_kernel(int* out) {
+  begin_kernel();
   const int lane = static_cast<int>(threadIdx.x);
   int* row = out + lane;
   row[0] = __shfl_sync(all_lanes, lane, 5);
@@ -63,6 +67,7 @@ __global__ void shuffles_kernel(int* out) {
 }
 
 __global__ void mma_bf16_kernel(const uint32_t* a, const uint32_t* b, float* d) {
+  begin_kernel();
   const unsigned lane = threadIdx.x;
   uint32_t af[4], bf[2];
   float df[4];
@@ -74,6 +79,7 @@ __global__ void mma_bf16_kernel(const uint32_t* a, const uint32_t* b, float* d) 
 }
 
 __global__ void mma_tf32_kernel(const float* a, const float* b, float* d) {
+  begin_kernel();
   const unsigned lane = threadIdx.x;
   uint32_t af[4], bf[2];
   float df[4];
@@ -86,6 +92,7 @@ __global__ void mma_tf32_kernel(const float* a, const float* b, float* d) {
 
 /// d (16×8) += a (16×16) · b, b stored as b[n][k] or, to be read transposed, as b[k][n].
 __global__ void load_matrix_kernel(const Bfloat16* a, const Bfloat16* b, float* d, bool transposed) {
+  begin_kernel();
   LAYERWISE_SHARED(Bfloat16, tile_a, [16][24]);  // a pitch of 48 bytes: rows stay aligned
   LAYERWISE_SHARED(Bfloat16, tile_b, [16][24]);
   const unsigned lane = threadIdx.x;
@@ -110,6 +117,7 @@ __global__ void load_matrix_kernel(const Bfloat16* a, const Bfloat16* b, float* 
 }
 
 __global__ void copy_async_kernel(const float* in, float* out, bool waits) {
+  begin_kernel();
   LAYERWISE_DYNAMIC_SHARED(float, stage);
   const unsigned begin = 4 * threadIdx.x;
   copy_async_16(stage + begin, in + begin, threadIdx.x % 2 == 0);
@@ -124,11 +132,13 @@ __global__ void copy_async_kernel(const float* in, float* out, bool waits) {
 }
 
 __global__ void divergent_barrier_kernel() {
+  begin_kernel();
   if (threadIdx.x < 7) __syncthreads();
   if (threadIdx.x >= 7) __syncwarp();
 }
 
 __global__ void two_barriers_kernel() {
+  begin_kernel();
   if (threadIdx.x < 7)
     __syncthreads();
   else
@@ -136,23 +146,29 @@ __global__ void two_barriers_kernel() {
 }
 
 __global__ void early_exit_kernel(int* out) {
+  begin_kernel();
   if (threadIdx.x == 3) return;
   out[threadIdx.x] = __shfl_xor_sync(all_lanes, 1, 1);
 }
 
 __global__ void exit_before_barrier_kernel(int* out) {
+  begin_kernel();
   if (threadIdx.x >= 40) return;
   __syncthreads();
   out[threadIdx.x] = 1;
 }
 
 __global__ void misaligned_kernel(const float* in, float* out) {
+  begin_kernel();
   float values[4];
   load_elements(in + 1, values);
   out[0] = values[0];
 }
 
+__global__ void impatient_kernel(float* out) { out[threadIdx.x] = 1; }
+
 __global__ void fresh_shared_kernel(float* out) {
+  begin_kernel();
   LAYERWISE_SHARED(float, fixed, [1]);
   LAYERWISE_DYNAMIC_SHARED(float, dynamic);
   out[2 * blockIdx.x] = fixed[0];
@@ -160,9 +176,12 @@ __global__ void fresh_shared_kernel(float* out) {
   fixed[0] = dynamic[0] = 1;
 }
 
-__global__ void never_launched_kernel() {}
+__global__ void never_launched_kernel() { begin_kernel(); }
 
-__global__ void write_kernel(float* out, int64_t index, float value) { out[index] = value; }
+__global__ void write_kernel(float* out, int64_t index, float value) {
+  begin_kernel();
+  out[index] = value;
+}
 
 std::vector<float> numbers(size_t count, int modulus) {
   std::vector<float> values(count);
@@ -316,6 +335,11 @@ TEST(CudaOnHost, misaligned_vectors_are_failures) {
   float out = 0;
   expect_kernel_failure([&] { LAYERWISE_LAUNCH(misaligned_kernel, 1, 1, 0, nullptr, in, &out); },
                         "no multiple of 16");
+}
+
+TEST(CudaOnHost, kernels_that_do_not_wait_for_earlier_ones_are_failures) {
+  float out[2] = {};
+  expect_kernel_failure([&] { LAYERWISE_LAUNCH(impatient_kernel, 1, 2, 0, nullptr, out); }, "begin_kernel()");
 }
 
 TEST(CudaOnHost, shared_memory_holds_nan_when_a_block_starts) {

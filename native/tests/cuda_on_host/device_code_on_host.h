@@ -25,6 +25,8 @@
 
 namespace layerwise::cuda {
 
+inline void begin_kernel() { cuda_on_host::current->has_begun = true; }
+
 [[noreturn]] inline void fail_for_alignment(const char* what, int bytes) {
   cuda_on_host::fail_in_kernel(std::string(what) + " at an address that is no multiple of " + std::to_string(bytes));
 }

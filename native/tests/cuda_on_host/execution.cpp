@@ -151,11 +151,13 @@ void BlockRunner::begin_thread(Thread& thread, unsigned number) {
   thread.lane = number % warp_size;
   thread.warp = &warps_[number / warp_size];
   thread.copies.clear();
+  thread.has_begun = false;
 }
 
 void BlockRunner::end_thread(Thread& thread) {
   Warp& warp = *thread.warp;
   ++warp.exited;
+  if (!thread.has_begun) fail_in_kernel("the kernel does not begin with begin_kernel()");
   if (warp.arrived > 0)
     fail_in_kernel(std::string("the thread ended while others of its warp wait in ") + warp.operation);
   --live_;

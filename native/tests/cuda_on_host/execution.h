@@ -90,6 +90,7 @@ struct Thread {
   Warp* warp = nullptr;
   Thread* next = nullptr;
   const char* waits_in = nullptr;
+  bool has_begun = false;  // begin_kernel() was called
   AsyncCopies copies;
   Context context;
 };

@@ -14,6 +14,7 @@ constexpr int add_tensor_threads = 256;
 
 template <class T>
 __global__ void __launch_bounds__(add_tensor_threads) add_tensor_kernel(T* sum, const T* addend, int64_t count) {
+  begin_kernel();
   constexpr int width = vector_elements<T>;
   const int64_t begin = (blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x) * width;
   if (begin + width <= count) {

@@ -29,6 +29,7 @@ struct BatchNormGradientArguments {
 
 template <class T, int width>
 __global__ void __launch_bounds__(row_tile_threads) batch_norm_gradient_kernel(BatchNormGradientArguments<T> a) {
+  begin_kernel();
   const RowTile tile = own_rows<width>(a.tiles);
   if (tile.begin >= tile.end) return;
   float mean[width], factor[width], level[width], slope[width];

@@ -21,6 +21,7 @@ constexpr int classifier_tile = 64;
 template <class T>
 __global__ void __launch_bounds__(tile_threads)
     classifier_logits_kernel(Operand<T, true> x, Operand<T, true> weight, int64_t range, float* partial) {
+  begin_kernel();
   LAYERWISE_SHARED(T, x_tile, [classifier_tile][tile_stride<T>]);
   LAYERWISE_SHARED(T, weight_tile, [classifier_tile][tile_stride<T>]);
   const int64_t samples = x.rows, outputs = weight.rows;
@@ -126,6 +127,7 @@ __device__ __forceinline__ void binary_cross_entropy(const ClassifierSamples& a,
 /// Blocks: one per sample, a thread every 128th output. The last block adds all samples' losses up.
 /// Bytes: (ranges + 2) · N · K · 4. FLOPs: about (ranges + 40) · N · K. Floor: bytes / 3.0 TB/s.
 __global__ void __launch_bounds__(classifier_sample_threads) classifier_samples_kernel(ClassifierSamples a) {
+  begin_kernel();
   LAYERWISE_SHARED(double, sums_of_warps, [classifier_sample_threads / 32]);
   LAYERWISE_SHARED(bool, is_last, );
   const int64_t n = blockIdx.x, samples = gridDim.x;
@@ -215,6 +217,7 @@ __device__ __forceinline__ void classifier_gradient_tile(const Operand<float, al
 /// Floor: bytes / 3.0 TB/s; 4 · N · K · F / 790 TFLOP/s.
 template <class T>
 __global__ void __launch_bounds__(tile_threads, 3) classifier_gradients_kernel(ClassifierGradients<T> a) {
+  begin_kernel();
   LAYERWISE_SHARED(T, left_tile, [classifier_tile][tile_stride<T>]);
   LAYERWISE_SHARED(T, right_tile, [classifier_tile][tile_stride<T>]);
   unsigned block = blockIdx.x;

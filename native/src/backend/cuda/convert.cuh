@@ -15,6 +15,7 @@ constexpr int convert_threads = 256;
 template <bool fours, class From, class To>
 __global__ void __launch_bounds__(convert_threads)
     convert_kernel(const From* from, const float* bias, int channels, To* to, int64_t elements) {
+  begin_kernel();
   const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x * 4;
   for (int64_t begin = (blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x) * 4; begin < elements;
        begin += stride) {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "backend/cuda/engines.h"
+#include "backend/cuda/launch_order.h"
 #include "backend/cuda/operations.h"
 #include "backend/cuda/recording.h"
 #include "backend/cuda/runtime.h"
@@ -21,6 +22,7 @@ class CudaBackend final : public Backend {
  public:
   CudaBackend(const std::string& name, const cudaDeviceProp& properties, const DeviceOptions& options)
       : name_(name),
+        can_overlap_launches_(cuda::can_overlap_launches(properties)),
         stream_(cuda::make_stream()),
         staging_(stream_.get()),
         state_(cuda::make_device_memory(state_bytes)),
@@ -57,7 +59,7 @@ class CudaBackend final : public Backend {
   void release(void* data) noexcept override { cuda::DeviceMemory(data).reset(); }  // waits for the device
 
   void fill_zero(void* data, size_t bytes) override {
-    cuda::check(cudaMemsetAsync(data, 0, bytes, stream_.get()), "clearing memory");
+    cuda::clear_async(stream_.get(), data, bytes);
   }
   void copy_to_device(void* device, const void* host, size_t bytes) override {
     if (is_recording()) {
@@ -69,7 +71,7 @@ class CudaBackend final : public Backend {
   void copy_to_host(void* host, const void* device, size_t bytes) override {
     if (is_recording())
       fail(ErrorKind::invalid_state, "nothing can be read from a device while a step is being recorded");
-    cuda::check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream_.get()), "copying to the host");
+    cuda::copy_async(stream_.get(), host, device, bytes, cudaMemcpyDeviceToHost);
     cuda::check(cudaStreamSynchronize(stream_.get()), "waiting for the device");
   }
 
@@ -84,6 +86,7 @@ class CudaBackend final : public Backend {
 
   std::unique_ptr<Mark> mark() override {
     auto mark = std::make_unique<EventMark>();
+    cuda::launch_order.interrupt();  // the next kernel belongs to what comes after the mark
     cuda::check(cudaEventRecord(mark->event.get(), stream_.get()), "timing an operation");
     return mark;
   }
@@ -100,9 +103,11 @@ class CudaBackend final : public Backend {
   void begin_recording() override {
     cuda::check(cudaStreamBeginCapture(stream_.get(), cudaStreamCaptureModeThreadLocal), "starting to record a step");
     engines_.phase = cuda::Phase::recording;
+    cuda::launch_order.interrupt();
   }
   std::unique_ptr<Recording> end_recording() override {
     engines_.phase = cuda::Phase::usual;
+    cuda::launch_order.interrupt();
     cudaGraph_t graph = nullptr;
     const cudaError_t error = cudaStreamEndCapture(stream_.get(), &graph);
     const cuda::Graph owned(graph);
@@ -110,7 +115,10 @@ class CudaBackend final : public Backend {
     return std::make_unique<cuda::GraphRecording>(owned, stream_.get());
   }
 
-  void enter() override { cuda::check(cudaSetDevice(cuda::device_index(name_)), "selecting the device"); }
+  void enter() override {
+    cuda::check(cudaSetDevice(cuda::device_index(name_)), "selecting the device");
+    cuda::launch_order.enter(can_overlap_launches_);
+  }
   Arena& arena() override { return arena_; }
 
   void load_batch(const LoadBatch& op) override { cuda::load_batch(device_, op); }
@@ -138,6 +146,7 @@ class CudaBackend final : public Backend {
   bool is_recording() const { return engines_.phase == cuda::Phase::recording; }
 
   const std::string name_;
+  const bool can_overlap_launches_;
   const cuda::Stream stream_;
   cuda::Staging staging_;
   const cuda::DeviceMemory state_;  // StepState, then the ticket

@@ -24,6 +24,7 @@ struct DeviationGradientArguments {
 
 template <class T, int width>
 __global__ void __launch_bounds__(row_tile_threads) deviation_gradient_kernel(DeviationGradientArguments<T> a) {
+  begin_kernel();
   const RowTile tile = own_rows<width>(a.tiles);
   if (tile.begin >= tile.end) return;
   float mean[width], factor[width];

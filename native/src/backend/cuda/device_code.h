@@ -10,6 +10,10 @@
 //   LAYERWISE_DYNAMIC_SHARED(T, name)          T* to the shared memory whose size the launch gives
 //   LAYERWISE_LAUNCH(kernel, grid, block, shared_bytes, stream, arguments...)
 //                                              a template's name with a comma in it needs parentheses
+//   begin_kernel()                             every kernel begins with it: waits until all that earlier kernels of the
+//                                              stream have written is there. From compute capability 9.0 on a kernel
+//                                              may be launched before the one before it has ended (programmatic
+//                                              dependent launch), so that its blocks are there when that one ends
 //   LAYERWISE_UNROLL                           before a loop that indexes arrays which must stay in registers
 //   struct Vector16, load_vector, store_vector 16-byte accesses; the address is a multiple of 16
 //   struct Vector8, load_half_vector, store_half_vector  8-byte accesses; the address is a multiple of 8

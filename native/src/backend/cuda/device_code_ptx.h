@@ -4,9 +4,12 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <utility>
+
+#include "backend/cuda/launch_order.h"
 
 #define LAYERWISE_LAUNCH_UNCHECKED(kernel, grid, block, shared_bytes, stream, ...) \
-  (kernel)<<<grid, block, shared_bytes, stream>>>(__VA_ARGS__)
+  ::layerwise::cuda::launch_kernel(kernel, grid, block, shared_bytes, stream, ##__VA_ARGS__)
 
 #define LAYERWISE_SHARED(T, name, extents) __shared__ __align__(16) T name extents
 
@@ -17,6 +20,31 @@
 #define LAYERWISE_UNROLL _Pragma("unroll")
 
 namespace layerwise::cuda {
+
+/// Launches a kernel. What goes wrong is what cudaGetLastError gives.
+template <class... Parameters, class... Arguments>
+void launch_kernel(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
+                   Arguments&&... arguments) {
+  cudaLaunchAttribute early{};
+  early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  early.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t configuration{};
+  configuration.gridDim = grid;
+  configuration.blockDim = block;
+  configuration.dynamicSmemBytes = shared_bytes;
+  configuration.stream = stream;
+  configuration.attrs = &early;
+  configuration.numAttrs = launch_order.may_launch_early() ? 1 : 0;
+  cudaLaunchKernelEx(&configuration, kernel, Parameters(std::forward<Arguments>(arguments))...);
+  launch_order.kernel_launched();
+}
+
+__device__ __forceinline__ void begin_kernel() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
 
 struct alignas(16) Vector16 {
   uint32_t word[4];

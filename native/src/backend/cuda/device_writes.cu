@@ -19,10 +19,14 @@ struct Piece {
 }  // namespace
 
 /// One thread.
-__global__ void write_step_state_kernel(StepState* step, StepState state) { *step = state; }
+__global__ void write_step_state_kernel(StepState* step, StepState state) {
+  begin_kernel();
+  *step = state;
+}
 
 /// A thread per byte, in steps of the block.
 __global__ void write_bytes_kernel(unsigned char* to, Piece piece, int count) {
+  begin_kernel();
   for (int i = static_cast<int>(threadIdx.x); i < count; i += static_cast<int>(blockDim.x)) to[i] = piece.bytes[i];
 }
 

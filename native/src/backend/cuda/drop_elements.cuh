@@ -18,6 +18,7 @@ constexpr int drop_elements_threads = 256;
 template <class T, int width>
 __global__ void __launch_bounds__(drop_elements_threads) drop_elements_kernel(const T* x, T* output, int64_t count,
                                                                               DropoutArguments dropout) {
+  begin_kernel();
   const int64_t begin = (blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x) * width;
   if (begin + width <= count) {
     float values[width], factors[width];

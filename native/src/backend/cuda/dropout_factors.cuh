@@ -15,6 +15,7 @@ constexpr int dropout_factor_threads = 128;
 __global__ void __launch_bounds__(dropout_factor_threads)
     dropout_factors_kernel(float* factors, int64_t count, const StepState* step, uint32_t stream, uint32_t threshold,
                            float kept) {
+  begin_kernel();
   const int64_t index = blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x;
   if (4 * index >= count) return;
   const RandomKey key{step->seed, RandomPurpose::dropout, stream, step->step};

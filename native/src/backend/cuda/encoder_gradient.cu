@@ -9,14 +9,12 @@
 namespace layerwise::cuda {
 
 void encoder_gradient(Device& device, const EncoderGradient& op) {
-  if (op.d_bias && op.y)
-    check(cudaMemsetAsync(op.d_bias.data, 0, op.d_bias.bytes(), device.stream), "clearing a gradient");
+  if (op.d_bias && op.y) clear_async(device.stream, op.d_bias.data, op.d_bias.bytes());
   const Tensor& d_y = op.d_y ? op.d_y : op.g;
   if (op.y)
     batch_norm_gradient(device, {op.g, op.y, op.mean, op.variance, op.scale, op.d_scale, op.d_shift, {}, d_y});
   else if (d_y.data != op.g.data)
-    check(cudaMemcpyAsync(d_y.data, op.g.data, op.g.bytes(), cudaMemcpyDeviceToDevice, device.stream),
-          "copying a gradient");
+    copy_async(device.stream, d_y.data, op.g.data, op.g.bytes(), cudaMemcpyDeviceToDevice);
   if (op.d_bias && !op.y) sum_channels(device, d_y, op.d_bias);
   convolve_weight_gradient(device, op.convolution, op.x, d_y, op.d_weight);
   if (op.d_x) convolve_data_gradient(device, op.convolution, d_y, op.weight, op.d_x);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "backend/cuda/engine_choice.h"
+#include "backend/cuda/launch_order.h"
 #include "backend/cuda/vendor_engine.h"
 
 namespace layerwise::cuda {
@@ -22,7 +23,11 @@ struct Engines {
                                             fused();
                                             return true;
                                           }}};
-    if (vendor != nullptr) candidates.push_back({library, [&] { return by_library(*vendor); }});
+    if (vendor != nullptr)
+      candidates.push_back({library, [&] {
+                              launch_order.interrupt();
+                              return by_library(*vendor);
+                            }});
     choice.run(operation, candidates, phase);
   }
 };

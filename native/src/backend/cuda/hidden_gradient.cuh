@@ -146,6 +146,7 @@ struct HiddenEpilogue {
 template <class T, bool fours>
 __global__ void __launch_bounds__(SmallTile::threads)
     hidden_gradient_kernel(HiddenEpilogue<T> epilogue, int column_tiles) {
+  begin_kernel();
   const int block = static_cast<int>(blockIdx.x);
   epilogue.template finish<SmallTile, fours, false>(nullptr, block / column_tiles * SmallTile::rows,
                                              block % column_tiles * SmallTile::columns, 0);

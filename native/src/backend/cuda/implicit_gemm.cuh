@@ -65,6 +65,7 @@ struct ImplicitGemm {
 template <class Gemm>
 __global__ void __launch_bounds__(Gemm::Block::threads, Gemm::blocks_per_multiprocessor)
     implicit_gemm_kernel(typename Gemm::Arguments arguments) {
+  begin_kernel();
   using T = typename Gemm::T;
   constexpr int depth = Gemm::Product::depth, stages = Gemm::stages;
   LAYERWISE_DYNAMIC_SHARED(unsigned char, shared);

@@ -107,6 +107,7 @@ __device__ __forceinline__ void cut_out(const LoadBatchArguments<T>& a, const Ra
 
 template <class T, int width>
 __global__ void __launch_bounds__(load_batch_threads) load_batch_kernel(LoadBatchArguments<T> a) {
+  begin_kernel();
   const int64_t image = blockIdx.x / a.chunks;
   const int chunk = static_cast<int>(blockIdx.x % a.chunks);
   const int elements = a.height * a.width * a.channels;

@@ -26,6 +26,7 @@ struct MergeMomentsArguments {
 };
 
 __global__ void __launch_bounds__(most_merge_threads) merge_moments_kernel(MergeMomentsArguments a) {
+  begin_kernel();
   LAYERWISE_SHARED(double, sums, [3][most_merge_threads]);
   const int thread = static_cast<int>(threadIdx.x), threads = static_cast<int>(blockDim.x);
   const int channel = static_cast<int>(blockIdx.x) * merge_channels + thread % merge_channels;

@@ -12,6 +12,7 @@ constexpr int64_t blocks_per_multiprocessor = 4;
 
 __global__ void __launch_bounds__(moments_merge_channels * moments_merge_lanes)
     merge_tile_moments_kernel(const float* partial, RowTiles tiles, MomentsOutput output) {
+  begin_kernel();
   LAYERWISE_SHARED(Moments<double>, shared, [moments_merge_lanes][moments_merge_channels]);
   const int in_block = static_cast<int>(threadIdx.x) % moments_merge_channels;
   const int lane = static_cast<int>(threadIdx.x) / moments_merge_channels;

@@ -80,6 +80,7 @@ __device__ __forceinline__ void merge_row_lanes(int lanes, float& count, float (
 template <class T, int width>
 __global__ void __launch_bounds__(row_tile_threads) moments_kernel(const T* x, RowTiles tiles, float* partial,
                                                                    MomentsOutput output) {
+  begin_kernel();
   const RowTile tile = own_rows<width>(tiles);
   float count = 0, mean[width] = {}, squares[width] = {};
   const T* from = x + tile.begin * tiles.channels + tile.channel;

@@ -191,6 +191,7 @@ __device__ __forceinline__ void finish_windows(const NormalizeArguments<T>& a, c
 
 template <class T, int width>
 __global__ void __launch_bounds__(normalize_threads, 2) normalize_activate_kernel(NormalizeArguments<T> a) {
+  begin_kernel();
   LAYERWISE_DYNAMIC_SHARED(float, shared);
   const int slice = static_cast<int>(blockIdx.x % a.slices);
   const int64_t map = blockIdx.x / a.slices;

@@ -30,6 +30,7 @@ struct ReconstructionArguments {
 template <class T>
 __global__ void __launch_bounds__(reconstruction_threads)
     reconstruction_gradient_kernel(ReconstructionArguments<T> a) {
+  begin_kernel();
   constexpr int threads_down = reconstruction_threads / reconstruction_channels;
   LAYERWISE_SHARED(float2, sums, [threads_down][reconstruction_channels]);
   const int across = static_cast<int>(threadIdx.x) % reconstruction_channels;
@@ -64,6 +65,7 @@ __global__ void __launch_bounds__(reconstruction_threads)
 /// metrics->unsupervised_loss += Σ squares / features. One warp.
 __global__ void __launch_bounds__(32)
     add_reconstruction_loss_kernel(Metrics* metrics, const float* squares, int channels, double features) {
+  begin_kernel();
   double sum = 0;
   for (int channel = static_cast<int>(threadIdx.x); channel < channels; channel += 32) sum += squares[channel];
   sum = warp_sum(sum);

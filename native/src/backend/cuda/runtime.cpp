@@ -3,6 +3,7 @@
 #include <charconv>
 #include <sstream>
 
+#include "backend/cuda/launch_order.h"
 #include "core/error.h"
 
 namespace layerwise::cuda {
@@ -95,6 +96,16 @@ DeviceMemory make_device_memory(size_t bytes) {
   return DeviceMemory(data);
 }
 
+void clear_async(cudaStream_t stream, void* data, size_t bytes) {
+  check(cudaMemsetAsync(data, 0, bytes, stream), "clearing memory");
+  launch_order.interrupt();
+}
+
+void copy_async(cudaStream_t stream, void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+  check(cudaMemcpyAsync(to, from, bytes, kind, stream), "copying memory");
+  launch_order.interrupt();
+}
+
 int device_index(const std::string& name) {
   const size_t colon = name.find(':');
   if (colon == std::string::npos) return 0;
@@ -122,6 +133,12 @@ cudaDeviceProp use_device(const std::string& name) {
          properties.minor, "; Layerwise needs ", oldest_major, ".0 or later");
   check(cudaSetDevice(index), "selecting the device");
   return properties;
+}
+
+bool can_overlap_launches(const cudaDeviceProp& properties) {
+  int driver = 0;
+  check(cudaDriverGetVersion(&driver), "asking for the driver's version");
+  return properties.major >= 9 && driver >= 12030;
 }
 
 std::string card_and_driver(const cudaDeviceProp& properties) {

@@ -54,12 +54,20 @@ PinnedMemory make_pinned(size_t bytes);
 /// Device memory that holds anything. Throws Error(out_of_memory), saying how much there is.
 DeviceMemory make_device_memory(size_t bytes);
 
+/// Give the stream a fill with zeros, or a copy.
+void clear_async(cudaStream_t stream, void* data, size_t bytes);
+void copy_async(cudaStream_t stream, void* to, const void* from, size_t bytes, cudaMemcpyKind kind);
+
 /// The index in a device's name: "cuda" is 0, "cuda:1" is 1. Throws Error(device_unavailable) for others.
 int device_index(const std::string& name);
 
 /// Makes the named device the calling thread's. Throws Error(device_unavailable) where there is no such
 /// device, the driver is missing or too old, or the device is older than compute capability 8.0.
 cudaDeviceProp use_device(const std::string& name);
+
+/// Whether the device and its driver know programmatic dependent launch, in graphs too: compute capability 9.0 and CUDA
+/// 12.3.
+bool can_overlap_launches(const cudaDeviceProp& properties);
 
 /// "NVIDIA H100 PCIe driver 13.0": what timings depend on.
 std::string card_and_driver(const cudaDeviceProp& properties);

@@ -38,6 +38,7 @@ struct UnitVectors {
 /// FLOPs: 5 · N · F. Floor on an H100: N · F · (size of T + size of S) / 3.0 TB/s.
 template <class T, class S>
 __global__ void __launch_bounds__(unit_threads) unit_vectors_kernel(UnitVectors<T, S> a) {
+  begin_kernel();
   LAYERWISE_SHARED(double, scratch, [unit_threads / 32]);
   const int64_t n = blockIdx.x;
   S* const unit = a.units + n * a.padded_features;
@@ -155,6 +156,7 @@ similarity_differences(const SimilarityArguments<T>& a, int64_t first_row, int64
 /// memory bounds a block: 24 · F clocks for 128 samples.
 template <class T>
 __global__ void __launch_bounds__(tile_threads, 3) similarity_loss_kernel(SimilarityArguments<T> a) {
+  begin_kernel();
   LAYERWISE_SHARED(T, row_tile, [similarity_rows][tile_stride<T>]);
   LAYERWISE_SHARED(T, column_tile, [similarity_columns][tile_stride<T>]);
   LAYERWISE_SHARED(float, code_row_tile, [similarity_rows][tile_stride<float>]);

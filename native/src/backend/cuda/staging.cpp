@@ -16,9 +16,7 @@ void Staging::copy(void* device, const void* host, size_t bytes) {
     next_ = (next_ + 1) % slots_.size();
     check(cudaEventSynchronize(slot.copied.get()), "waiting for a copy to the device");
     std::memcpy(slot.memory.get(), static_cast<const char*>(host) + offset, piece);
-    check(cudaMemcpyAsync(static_cast<char*>(device) + offset, slot.memory.get(), piece, cudaMemcpyHostToDevice,
-                          stream_),
-          "copying to the device");
+    copy_async(stream_, static_cast<char*>(device) + offset, slot.memory.get(), piece, cudaMemcpyHostToDevice);
     check(cudaEventRecord(slot.copied.get(), stream_), "copying to the device");
   }
 }

@@ -33,6 +33,7 @@ __device__ __forceinline__ void sum_pieces_at(float* sum, const float* pieces, i
 
 __global__ void __launch_bounds__(sum_threads)
     sum_pieces_kernel(float* sum, const float* pieces, int count, int64_t elements) {
+  begin_kernel();
   const int64_t begin = (blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x) * sum_vector;
   if (begin + sum_vector <= elements && elements % sum_vector == 0) {
     sum_pieces_at<sum_vector>(sum, pieces, count, elements, begin);
@@ -52,6 +53,7 @@ constexpr int pair_channels = 8;
 __global__ void __launch_bounds__(sum_threads)
     sum_pairs_kernel(const float2* pairs, int rows, int channels, float* first, float* second,
                      const float* second_variance, float epsilon) {
+  begin_kernel();
   LAYERWISE_SHARED(double, sums, [2][sum_threads]);
   const int thread = static_cast<int>(threadIdx.x);
   const int channel = static_cast<int>(blockIdx.x) * pair_channels + thread % pair_channels;
@@ -90,6 +92,7 @@ constexpr int sum_columns = 32;
 template <class T>
 __global__ void __launch_bounds__(sum_threads)
     sum_columns_kernel(const T* matrix, int rows, int columns, float2* pairs) {
+  begin_kernel();
   constexpr int threads_down = sum_threads / sum_columns;
   LAYERWISE_SHARED(float, sums, [threads_down][sum_columns]);
   const int across = static_cast<int>(threadIdx.x) % sum_columns, down = static_cast<int>(threadIdx.x) / sum_columns;
