@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,6 +20,7 @@
 
 #include "backend/cuda/vendor_libraries.h"
 #include "core/arena.h"
+#include "core/bfloat16.h"
 #include "core/error.h"
 
 namespace layerwise::cuda {
@@ -68,11 +71,14 @@ class Device {
                        if (failing.count(engine) != 0) fail(failing.at(engine), "it is broken");
                        const ArenaTensor temporary = arena.take(DataType::uint8, Shape::vector(1 << 20));
                        ran.emplace_back(engine);
+                       result = std::string(engine) == "cudnn" ? other_result : std::vector<float>{1, -2, 3};
                        return true;
                      }});
     return all;
   }
 
+  std::vector<float> result, other_result = {1, -2, 3};
+  const Tensor output{result.data(), DataType::float32, Shape::vector(3)};
   int timed = 0, allocations = 0;
   bool works = true;
   std::map<std::string, int> refused;
@@ -102,15 +108,35 @@ class Trials final : public TrialDevice {
     ++device_.timed;
     return runs * device_.times.at(device_.ran.back()) * (device_.timed / 2 % 2 == 0 ? 1 : 100);
   }
+  std::vector<float> read(const Tensor&) override { return device_.result; }
   bool works() override { return device_.works; }
 
  private:
   Device& device_;
 };
 
-EngineChoice make(Device& device, const std::string& engine, EngineChoices given = {},
-                  std::optional<EngineCache> cache = {}) {
-  return EngineChoice(engine, std::move(given), std::move(cache), std::make_unique<Trials>(device));
+/// With "auto" as the engine, or another that is wanted wherever it does the operation.
+class Choice {
+ public:
+  Choice(Device& device, const std::string& engine, EngineChoices given, std::optional<EngineCache> cache)
+      : device_(device), engine_(engine),
+        choice_(engine == "auto", std::move(given), std::move(cache), std::make_unique<Trials>(device)) {}
+
+  void run(const std::string& operation, std::vector<Candidate> candidates, Phase phase) {
+    if (engine_ == "fused") candidates.resize(1);
+    choice_.run(operation, candidates, {device_.output}, Exactness::float32, phase);
+  }
+  const EngineChoices& choices() const { return choice_.choices(); }
+
+ private:
+  Device& device_;
+  std::string engine_;
+  EngineChoice choice_;
+};
+
+Choice make(Device& device, const std::string& engine, EngineChoices given = {},
+            std::optional<EngineCache> cache = {}) {
+  return Choice(device, engine, std::move(given), std::move(cache));
 }
 
 constexpr Phase usual = Phase::usual;
@@ -121,7 +147,7 @@ TEST(EngineChoice, takes_the_fastest_and_leaves_its_result) {
   for (const double fused : {0.5, 2.0}) {
     Device device;
     device.takes("fused", fused);
-    EngineChoice choice = make(device, "auto");
+    Choice choice = make(device, "auto");
     choice.run("convolve a", device.candidates(), usual);
     const std::string fastest = fused < 1 ? "fused" : "cudnn";
     EXPECT_EQ(device.ran.back(), fastest) << "outputs must be the chosen engine's";
@@ -136,7 +162,7 @@ TEST(EngineChoice, takes_the_fastest_and_leaves_its_result) {
 
 TEST(EngineChoice, is_made_for_every_operation_by_itself) {
   Device device;
-  EngineChoice choice = make(device, "auto");
+  Choice choice = make(device, "auto");
   choice.run("convolve a", device.candidates(), usual);
   device.takes("fused", 0.1);
   choice.run("convolve b", device.candidates(), usual);
@@ -145,7 +171,7 @@ TEST(EngineChoice, is_made_for_every_operation_by_itself) {
 
 TEST(EngineChoice, obeys_what_it_was_given) {
   Device device;
-  EngineChoice choice = make(device, "auto", {{"convolve a", "fused"}, {"convolve b", "cublas"}});
+  Choice choice = make(device, "auto", {{"convolve a", {"fused", {}}}, {"convolve b", {"cublas", {}}}});
   choice.run("convolve a", device.candidates(), usual);
   EXPECT_EQ(device.ran, std::vector<std::string>{"fused"});
   EXPECT_EQ(device.timed, 0);
@@ -154,7 +180,7 @@ TEST(EngineChoice, obeys_what_it_was_given) {
 
 TEST(EngineChoice, never_times_while_a_step_is_recorded) {
   Device device;
-  EngineChoice choice = make(device, "auto");
+  Choice choice = make(device, "auto");
   choice.run("convolve a", device.candidates(), Phase::recording);
   EXPECT_EQ(device.timed, 0);
   EXPECT_EQ(device.ran, std::vector<std::string>{"fused"});
@@ -165,9 +191,9 @@ TEST(EngineChoice, never_times_while_a_step_is_recorded) {
 TEST(EngineChoice, takes_the_first_while_memory_finds_its_size_whatever_was_chosen_before) {
   const Folder folder;
   const EngineCache cache(folder / "card.txt");
-  cache.store("convolve b", "cudnn");
+  cache.store("convolve b", {"cudnn", {}});
   Device device;
-  EngineChoice choice = make(device, "auto", {{"convolve c", "cudnn"}}, cache);
+  Choice choice = make(device, "auto", {{"convolve c", {"cudnn", {}}}}, cache);
   for (const char* operation : {"convolve a", "convolve b", "convolve c"})
     choice.run(operation, device.candidates(), Phase::warming_up);
   EXPECT_EQ(device.ran, (std::vector<std::string>{"fused", "fused", "fused"}));
@@ -182,7 +208,7 @@ TEST(EngineChoice, takes_the_first_while_memory_finds_its_size_whatever_was_chos
 TEST(EngineChoice, allocates_nothing_while_it_times_and_leaves_no_trace_of_what_it_tried) {
   Device device;
   device.takes("fused", 0.5);
-  EngineChoice choice = make(device, "auto");
+  Choice choice = make(device, "auto");
   choice.run("convolve a", device.candidates(), usual);
   EXPECT_GE(device.timed, 2 * 5);
   EXPECT_EQ(device.allocations, 2) << "one temporary for the trials, and one for the engine that was chosen";
@@ -192,7 +218,7 @@ TEST(EngineChoice, leaves_out_what_an_engine_cannot_do) {
   Device device;
   device.refused["cudnn"] = 1;
   testing::internal::CaptureStderr();
-  EngineChoice choice = make(device, "auto");
+  Choice choice = make(device, "auto");
   choice.run("convolve a", device.candidates(), usual);
   EXPECT_EQ(to_text(choice.choices()), "convolve a = fused\n");
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
@@ -202,7 +228,7 @@ TEST(EngineChoice, leaves_out_an_engine_that_fails_and_says_so) {
   for (const ErrorKind kind : {ErrorKind::out_of_memory, ErrorKind::internal, ErrorKind::invalid_argument}) {
     Device device;
     device.failing["cudnn"] = kind;
-    EngineChoice choice = make(device, "auto");
+    Choice choice = make(device, "auto");
     testing::internal::CaptureStderr();
     choice.run("convolve a", device.candidates(), usual);
     EXPECT_EQ(testing::internal::GetCapturedStderr(),
@@ -212,20 +238,61 @@ TEST(EngineChoice, leaves_out_an_engine_that_fails_and_says_so) {
   }
 }
 
+TEST(EngineChoice, never_takes_an_engine_that_computes_something_else) {
+  for (const float wrong : {3.1f, std::numeric_limits<float>::quiet_NaN()}) {
+    Device device;
+    device.other_result[2] = wrong;
+    const Folder folder;
+    const EngineCache cache(folder / "card.txt");
+    testing::internal::CaptureStderr();
+    Choice choice = make(device, "auto", {}, cache);
+    choice.run("convolve a", device.candidates(), usual);
+    choice.run("convolve a", device.candidates(), usual);
+    EXPECT_EQ(device.ran.back(), "fused");
+    const std::string said = testing::internal::GetCapturedStderr();
+    EXPECT_NE(said.find("layerwise: engine cudnn is left out for 'convolve a': its element 2 is "), std::string::npos)
+        << said;
+    EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+    EXPECT_EQ(to_text(choice.choices()), "convolve a = fused (different: cudnn)\n");
+    EXPECT_EQ(read(folder / "card.txt"), "convolve a = fused (different: cudnn)\n");
+  }
+}
+
+TEST(EngineComparison, allows_for_roundings_and_finds_wrong_results) {
+  std::vector<float> expected, rounded, other_order, misplaced;
+  for (int i = 0; i < 4096; ++i) {
+    expected.push_back(std::sin(0.37f * static_cast<float>(i)));
+    rounded.push_back(to_float(to_bfloat16(expected.back())));
+    other_order.push_back(expected.back() + 0.002f * std::cos(static_cast<float>(i)));
+  }
+  misplaced = expected;
+  std::swap(misplaced[1000], misplaced[1008]);
+  EXPECT_FALSE(difference(expected, expected, Exactness::float32));
+  EXPECT_FALSE(difference(expected, rounded, Exactness::narrow));
+  EXPECT_TRUE(difference(expected, rounded, Exactness::float32));
+  EXPECT_FALSE(difference(expected, other_order, Exactness::narrow));
+  for (const Exactness exactness : {Exactness::float32, Exactness::narrow}) {
+    EXPECT_TRUE(difference(expected, misplaced, exactness));
+    EXPECT_TRUE(difference(expected, std::vector<float>(expected.size(), 0), exactness));
+  }
+  EXPECT_FALSE(difference({0, 0}, {0, 0}, Exactness::narrow));
+  EXPECT_TRUE(difference({0, 0}, {0, 1e-30f}, Exactness::narrow)) << "nothing explains a value where all are zero";
+}
+
 TEST(EngineChoice, ends_with_the_device_that_has_failed) {
   Device device;
   device.failing["cudnn"] = ErrorKind::internal;
   device.works = false;
-  EngineChoice choice = make(device, "auto");
+  Choice choice = make(device, "auto");
   EXPECT_THROW(choice.run("convolve a", device.candidates(), usual), Error);
 }
 
 TEST(EngineChoice, takes_the_next_engine_where_the_chosen_one_fails_later) {
   const Folder folder;
   const EngineCache cache(folder / "card.txt");
-  cache.store("convolve b", "cudnn");
+  cache.store("convolve b", {"cudnn", {}});
   Device device;
-  EngineChoice choice = make(device, "auto", {}, cache);
+  Choice choice = make(device, "auto", {}, cache);
   choice.run("convolve a", device.candidates(), usual);
   device.failing["cudnn"] = ErrorKind::out_of_memory;
   testing::internal::CaptureStderr();
@@ -241,7 +308,7 @@ TEST(EngineChoice, takes_the_next_engine_where_the_chosen_one_fails_later) {
 TEST(EngineChoice, fails_where_the_engine_that_was_given_fails) {
   Device device;
   device.failing["cudnn"] = ErrorKind::internal;
-  EngineChoice choice = make(device, "auto", {{"convolve a", "cudnn"}});
+  Choice choice = make(device, "auto", {{"convolve a", {"cudnn", {}}}});
   testing::internal::CaptureStderr();
   EXPECT_THROW(choice.run("convolve a", device.candidates(), usual), Error) << "other bits than the run's own";
   testing::internal::GetCapturedStderr();
@@ -249,7 +316,7 @@ TEST(EngineChoice, fails_where_the_engine_that_was_given_fails) {
 
 TEST(EngineChoice, lets_a_failure_end_the_recording_in_which_it_happens) {
   Device device;
-  EngineChoice choice = make(device, "auto");
+  Choice choice = make(device, "auto");
   choice.run("convolve a", device.candidates(), usual);
   device.failing["cudnn"] = ErrorKind::internal;
   EXPECT_THROW(choice.run("convolve a", device.candidates(), Phase::recording), Error);
@@ -257,9 +324,9 @@ TEST(EngineChoice, lets_a_failure_end_the_recording_in_which_it_happens) {
 
 TEST(EngineChoice, is_forced_by_name) {
   Device device;
-  EngineChoice fused = make(device, "fused", {{"convolve a", "cudnn"}});
+  Choice fused = make(device, "fused", {{"convolve a", {"cudnn", {}}}});
   fused.run("convolve a", device.candidates(), usual);
-  EngineChoice cudnn = make(device, "cudnn", {{"convolve a", "fused"}});
+  Choice cudnn = make(device, "cudnn", {{"convolve a", {"fused", {}}}});
   cudnn.run("convolve a", device.candidates(), usual);
   device.refused["cudnn"] = 1;
   cudnn.run("convolve a", device.candidates(), usual);
@@ -279,7 +346,7 @@ TEST(EngineChoice, is_found_on_disk_by_the_next_run) {
   later.takes("fused", 0.1);
   make(later, "auto", {}, cache).run("convolve a", later.candidates(), usual);
   EXPECT_EQ(later.ran, std::vector<std::string>{"cudnn"});
-  make(later, "auto", {{"convolve a", "fused"}}, cache).run("convolve a", later.candidates(), usual);
+  make(later, "auto", {{"convolve a", {"fused", {}}}}, cache).run("convolve a", later.candidates(), usual);
   EXPECT_EQ(later.ran.back(), "fused") << "a run's own choices come first";
   EXPECT_EQ(later.timed, 0);
 }
@@ -287,8 +354,8 @@ TEST(EngineChoice, is_found_on_disk_by_the_next_run) {
 TEST(EngineCache, keeps_what_others_have_stored_meanwhile) {
   const Folder folder;
   const EngineCache one(folder / "card.txt"), other(folder / "card.txt");
-  one.store("convolve a", "fused");
-  other.store("convolve b", "cublas");
+  one.store("convolve a", {"fused", {}});
+  other.store("convolve b", {"cublas", {}});
   EXPECT_EQ(to_text(one.load()), "convolve a = fused\nconvolve b = cublas\n");
   for (const auto& entry : fs::directory_iterator(folder / "."))
     EXPECT_EQ(entry.path().filename(), "card.txt") << "nothing else is left";
@@ -300,7 +367,7 @@ TEST(EngineCache, takes_a_damaged_file_for_an_empty_one) {
     write(folder / "card.txt", damaged);
     const EngineCache cache(folder / "card.txt");
     EXPECT_TRUE(cache.load().empty());
-    cache.store("convolve a", "fused");
+    cache.store("convolve a", {"fused", {}});
     EXPECT_EQ(read(folder / "card.txt"), "convolve a = fused\n");
   }
 }
@@ -309,7 +376,7 @@ TEST(EngineCache, does_without_where_it_cannot_write) {
   const Folder folder;
   write(folder / "file", "");
   const EngineCache cache(folder / "file/below/card.txt");
-  cache.store("convolve a", "fused");
+  cache.store("convolve a", {"fused", {}});
   EXPECT_TRUE(cache.load().empty());
 }
 
@@ -327,17 +394,22 @@ TEST(EngineCache, names_its_file_after_the_device) {
 }
 
 TEST(EngineChoices, are_the_same_after_writing_and_reading) {
-  const EngineChoices choices = {{"convolve 128x32x32x3 weight 128x3x3x3 stride 1 padding 1 bf16 bias", "fused"},
-                                 {"convolve_data_gradient 1x1x1x8 weight 8x1x1x8 stride 1 padding 0 f32", "cublas"}};
-  EXPECT_EQ(parse_engine_choices(to_text(choices)), choices);
+  const std::string text =
+      "convolve 128x32x32x3 weight 128x3x3x3 stride 1 padding 1 bf16 bias = fused (different: cublas, cudnn)\n"
+      "convolve_data_gradient 1x1x1x8 weight 8x1x1x8 stride 1 padding 0 f32 = cublas\n";
+  const EngineChoices choices = parse_engine_choices(text);
+  EXPECT_EQ(to_text(choices), text);
+  EXPECT_EQ(choices.begin()->second.engine, "fused");
+  EXPECT_EQ(choices.begin()->second.different, (std::vector<std::string>{"cublas", "cudnn"}));
   EXPECT_TRUE(parse_engine_choices("").empty());
 }
 
 TEST(EngineChoices, are_not_read_from_anything_else) {
   for (const std::string& text :
-       {std::string("convolve a"), std::string("convolve a = winograd"), std::string("convolve a = fused "),
+       {std::string("convolve a"), std::string("convolve a = 7"), std::string("convolve a = fused "),
         std::string(" = fused"), std::string("Convolve = fused"), std::string("\n"), std::string("a\t= fused"),
-        std::string("a = fused\na = cudnn"), std::string("a = fused = cudnn"), std::string("a\0b = fused", 11),
+        std::string("a = fused\na = cudnn"), std::string("a = fused = cudnn"), std::string("a = fused (different: )"),
+        std::string("a = fused (different: cudnn"), std::string("a = fused (different: cudnn,)"), std::string("a\0b = fused", 11),
         std::string(300, 'a') + " = fused", std::string(2 << 20, '\n')})
     EXPECT_THROW(parse_engine_choices(text), Error) << text.substr(0, 40);
 }

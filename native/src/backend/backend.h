@@ -229,7 +229,8 @@ struct AddTensor {
 /// dV = the weight gradient of V for dz; d_shift = Σ g, d_scale = Σ g · ŷ with ŷ = (y − mean_y) / sqrt(variance_y + 1e-5).
 /// act' uses the sign of h (the slope where h ≤ 0). max-unpool sends a window's gradient to its first
 /// maximum in row order.
-/// Bytes: read h, z, y; write g.
+/// Bytes: where dz is affine in z, read z and write dz in its place, unless the products make it while they load; read dz
+/// and h for dV; read dz, h and y and write g.
 struct HiddenGradient {
   Tensor h;                          // A (N, H, W, C)
   double negative_slope = 0;
@@ -259,7 +260,8 @@ struct HiddenGradient {
 /// Batch-norm backward into the weight gradient (and, where wanted, the data gradient):
 ///   dy = scale / sqrt(variance + 1e-5) · (g − d_shift / M − ŷ · d_scale / M), M = N·positions; without batch norm dy = g;
 ///   dW = weight gradient for dy; d_bias = Σ dy, which is exactly 0 with batch norm; d_x = Wᵀ ∗ dy.
-/// Bytes: read x, g, y (d_x: write x).
+/// Bytes: with batch norm, read g and y and write dy in the place of g, unless the product makes it while it loads; read x
+/// and dy for dW; for d_x, read dy and write d_x.
 struct EncoderGradient {
   Convolution convolution;
   Tensor x;                          // A (N, H, W, I)

@@ -1,6 +1,5 @@
-// Convolutions and their gradients: the seam behind which an engine does the matrix products, this project's
-// implicit GEMM (implicit_gemm.cuh) or NVIDIA's libraries. Linear layers are convolutions whose kernel covers the
-// input.
+// Convolutions and their gradients. An engine does them (engines.h): this project's implicit GEMM (implicit_gemm.cuh), or
+// another. Linear layers are convolutions whose kernel covers the input.
 #pragma once
 
 #include "backend/cuda/operations.h"
@@ -34,6 +33,8 @@ void convolve_weight_gradient(Device& device, const Convolution& geometry, const
                               const Tensor& d_weight);
 void convolve_data_gradient(Device& device, const Convolution& geometry, const Tensor& d_y, const Tensor& weight,
                             const Tensor& d_x);
+/// Everything of hidden_gradient but the weight gradient. d_z is read where there is a similarity branch.
+void hidden_gradient(Device& device, const HiddenGradient& op, const Tensor& d_z);
 
 }  // namespace fused
 

@@ -2,9 +2,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <system_error>
 
@@ -24,13 +27,41 @@ bool is_operation(const std::string& text) {
   return true;
 }
 
-bool is_engine(const std::string& text) { return text == "fused" || text == "cublas" || text == "cudnn"; }
+constexpr size_t longest_name = 16;
+constexpr const char* different_from = " (different: ";
+
+bool is_engine(const std::string& text) {
+  return !text.empty() && text.size() <= longest_name &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::islower(c) != 0; });
+}
+
+/// "engine" or "engine (different: engine, engine)".
+std::optional<ChosenEngine> parse_chosen_engine(const std::string& text) {
+  ChosenEngine chosen;
+  const size_t bracket = text.find(different_from);
+  chosen.engine = text.substr(0, bracket);
+  if (!is_engine(chosen.engine)) return std::nullopt;
+  if (bracket == std::string::npos) return chosen;
+  if (text.back() != ')') return std::nullopt;
+  size_t begin = bracket + std::strlen(different_from);
+  while (begin < text.size()) {
+    const size_t end = std::min(text.find(", ", begin), text.size() - 1);
+    chosen.different.push_back(text.substr(begin, end - begin));
+    if (!is_engine(chosen.different.back())) return std::nullopt;
+    begin = end + 2;
+  }
+  return chosen.different.empty() ? std::nullopt : std::optional<ChosenEngine>(chosen);
+}
 
 }  // namespace
 
 std::string to_text(const EngineChoices& choices) {
   std::string text;
-  for (const auto& [operation, engine] : choices) text += operation + " = " + engine + "\n";
+  for (const auto& [operation, chosen] : choices) {
+    text += operation + " = " + chosen.engine;
+    for (size_t i = 0; i < chosen.different.size(); ++i) text += (i == 0 ? different_from : ", ") + chosen.different[i];
+    text += chosen.different.empty() ? "\n" : ")\n";
+  }
   return text;
 }
 
@@ -42,11 +73,11 @@ EngineChoices parse_engine_choices(const std::string& text) {
   std::string line;
   for (int number = 1; std::getline(lines, line); ++number) {
     const size_t equals = line.find(" = ");
-    const bool well_formed = line.size() <= longest_line && equals != std::string::npos &&
-                             is_operation(line.substr(0, equals)) && is_engine(line.substr(equals + 3));
-    require(well_formed, "line ", number, " of the choices of engines is not 'operation shapes = engine', the engine "
-            "being fused, cublas or cudnn");
-    require(choices.emplace(line.substr(0, equals), line.substr(equals + 3)).second, "line ", number,
+    std::optional<ChosenEngine> chosen;
+    if (line.size() <= longest_line && equals != std::string::npos && is_operation(line.substr(0, equals)))
+      chosen = parse_chosen_engine(line.substr(equals + 3));
+    require(chosen.has_value(), "line ", number, " of the choices of engines is not 'operation shapes = engine'");
+    require(choices.emplace(line.substr(0, equals), *chosen).second, "line ", number,
             " of the choices of engines repeats an operation");
   }
   return choices;
@@ -83,9 +114,9 @@ EngineChoices EngineCache::load() const {
   }
 }
 
-void EngineCache::store(const std::string& operation, const std::string& engine) const {
+void EngineCache::store(const std::string& operation, const ChosenEngine& chosen) const {
   EngineChoices all = load();
-  all[operation] = engine;
+  all[operation] = chosen;
   std::error_code failed;
   std::filesystem::create_directories(file_.parent_path(), failed);
   std::filesystem::path part = file_;

@@ -4,17 +4,25 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace layerwise::cuda {
 
-/// Operation with shapes → engine.
-using EngineChoices = std::map<std::string, std::string>;
+/// The engine that does an operation, and those that were tried and computed something else.
+struct ChosenEngine {
+  std::string engine;
+  std::vector<std::string> different;
+};
 
-/// A line for each: "operation shapes = engine".
+/// Operation with shapes → engine.
+using EngineChoices = std::map<std::string, ChosenEngine>;
+
+/// A line for each: "operation shapes = engine", or "operation shapes = engine (different: engine, engine)".
 std::string to_text(const EngineChoices& choices);
 
-/// The reverse, of text that anyone may have written: Error(invalid_argument) where a line is not of that form,
-/// names an engine that does not exist, or says again what another has said.
+/// The reverse, of text that anyone may have written: Error(invalid_argument) where a line is not of that form or says
+/// again what another has said. Engines are words of small letters; whether there is one of that name shows when it is to
+/// do something.
 EngineChoices parse_engine_choices(const std::string& text);
 
 /// Choices on disk. What cannot be read or written, or is damaged, costs no more than timing again.
@@ -29,7 +37,7 @@ class EngineCache {
   EngineChoices load() const;
 
   /// Adds a choice to those that the file holds by now. The file is replaced at once, never half written.
-  void store(const std::string& operation, const std::string& engine) const;
+  void store(const std::string& operation, const ChosenEngine& chosen) const;
 
  private:
   std::filesystem::path file_;

@@ -22,84 +22,89 @@ bool has(const std::vector<Candidate>& candidates, const std::string& engine) {
 
 }  // namespace
 
-EngineChoice::EngineChoice(std::string engine, EngineChoices given, std::optional<EngineCache> cache,
+EngineChoice::EngineChoice(bool automatic, EngineChoices given, std::optional<EngineCache> cache,
                            std::unique_ptr<TrialDevice> device)
-    : engine_(std::move(engine)), cache_(std::move(cache)), device_(std::move(device)) {
-  if (engine_ != "auto") return;
+    : automatic_(automatic), cache_(std::move(cache)), device_(std::move(device)) {
+  if (!automatic_) return;
   given_ = std::move(given);
   choices_ = given_;
   if (cache_) cached_ = cache_->load();
 }
 
-void EngineChoice::run(const std::string& operation, const std::vector<Candidate>& candidates, Phase phase) {
-  const Candidate& first = candidates.front();
-  if (engine_ == "fused" || (engine_ == "auto" && phase == Phase::warming_up)) {
-    first.run();
-    return;
+void EngineChoice::run(const std::string& operation, const std::vector<Candidate>& candidates,
+                       const std::vector<Tensor>& outputs, Exactness exactness, Phase phase) {
+  if (automatic_ && phase == Phase::warming_up) {
+    candidates.front().run();
+  } else if (automatic_) {
+    run_fastest({operation, candidates, outputs, exactness, phase});
+  } else {
+    for (auto candidate = candidates.rbegin(); candidate != candidates.rend(); ++candidate)
+      if (candidate->run()) return;
   }
-  if (engine_ == "cudnn") {
-    for (size_t i = 1; i < candidates.size(); ++i)
-      if (candidates[i].run()) return;
-    first.run();
-    return;
-  }
-  run_fastest(operation, candidates, phase);
 }
 
-void EngineChoice::run_fastest(const std::string& operation, std::vector<Candidate> candidates, Phase phase) {
-  const auto failed = failed_.find(operation);
+void EngineChoice::run_fastest(Call call) {
+  const auto failed = failed_.find(call.operation);
   if (failed != failed_.end())
-    candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
-                                    [&](const Candidate& one) { return failed->second.count(one.engine) != 0; }),
-                     candidates.end());
-  const std::string engine = choose(operation, candidates, phase);
-  const auto chosen = std::find_if(candidates.begin(), candidates.end(),
+    call.candidates.erase(std::remove_if(call.candidates.begin(), call.candidates.end(),
+                                         [&](const Candidate& one) { return failed->second.count(one.engine) != 0; }),
+                          call.candidates.end());
+  const std::string engine = choose(call).engine;
+  const auto chosen = std::find_if(call.candidates.begin(), call.candidates.end(),
                                    [&](const Candidate& candidate) { return candidate.engine == engine; });
-  if (chosen == candidates.begin()) {
+  if (chosen == call.candidates.begin()) {
     chosen->run();
     return;
   }
-  if (chosen != candidates.end()) {
+  if (chosen != call.candidates.end()) {
     // What fails while a step is recorded fails with the recording; the step is then done without one.
-    if (phase == Phase::recording ? chosen->run() : attempt(operation, *chosen)) return;
+    if (call.phase == Phase::recording ? chosen->run() : attempt(call.operation, *chosen)) return;
   }
-  if (given_.count(operation) != 0)
-    fail(ErrorKind::device_unavailable, "the run was started with engine '", engine, "' for '", operation,
+  if (given_.count(call.operation) != 0)
+    fail(ErrorKind::device_unavailable, "the run was started with engine '", engine, "' for '", call.operation,
          "', which this device or its libraries do not have, or which fails; use the libraries of then, or start a "
          "new run");
-  failed_[operation].insert(engine);
-  choices_.erase(operation);
-  cached_.erase(operation);
-  run_fastest(operation, std::move(candidates), phase);
+  failed_[call.operation].insert(engine);
+  choices_.erase(call.operation);
+  cached_.erase(call.operation);
+  run_fastest(std::move(call));
 }
 
-const std::string& EngineChoice::choose(const std::string& operation, const std::vector<Candidate>& candidates,
-                                        Phase phase) {
-  const auto known = choices_.find(operation);
+const ChosenEngine& EngineChoice::choose(const Call& call) {
+  const auto known = choices_.find(call.operation);
   if (known != choices_.end()) return known->second;
-  const auto cached = cached_.find(operation);
-  if (cached != cached_.end() && has(candidates, cached->second))
-    return choices_.emplace(operation, cached->second).first->second;
-  const bool is_open = candidates.size() > 1 && phase == Phase::usual;
-  const std::string engine = is_open ? fastest(operation, candidates) : candidates.front().engine;
-  if (is_open && cache_) cache_->store(operation, engine);
-  return choices_.emplace(operation, engine).first->second;
+  const auto cached = cached_.find(call.operation);
+  if (cached != cached_.end() && has(call.candidates, cached->second.engine))
+    return choices_.emplace(call.operation, cached->second).first->second;
+  const bool is_open = call.candidates.size() > 1 && call.phase == Phase::usual;
+  const ChosenEngine chosen = is_open ? fastest(call) : ChosenEngine{call.candidates.front().engine, {}};
+  if (is_open && cache_) cache_->store(call.operation, chosen);
+  return choices_.emplace(call.operation, chosen).first->second;
 }
 
-std::string EngineChoice::fastest(const std::string& operation, const std::vector<Candidate>& candidates) {
+ChosenEngine EngineChoice::fastest(const Call& call) {
   struct Contender {
     const Candidate* candidate;
     int runs;
     double time;  // of one run
   };
   std::vector<Contender> contenders;
+  ChosenEngine chosen;
   device_->set_up([&] {
     // Once each, before any clock runs: this loads kernels and allocates temporaries.
-    for (const Candidate& candidate : candidates) {
-      if (&candidate == &candidates.front())
+    std::vector<std::vector<float>> expected;
+    for (const Candidate& candidate : call.candidates) {
+      if (&candidate == &call.candidates.front()) {
         candidate.run();
-      else if (!attempt(operation, candidate))
+        for (const Tensor& output : call.outputs) expected.push_back(device_->read(output));
+      } else if (!attempt(call.operation, candidate)) {
         continue;
+      } else if (const auto difference = difference_of_outputs(call, expected)) {
+        notice("engine " + candidate.engine + " is left out for '" + call.operation + "': " + *difference);
+        chosen.different.push_back(candidate.engine);
+        failed_[call.operation].insert(candidate.engine);
+        continue;
+      }
       contenders.push_back({&candidate, 1, std::numeric_limits<double>::infinity()});
     }
     if (contenders.size() == 1) return;
@@ -112,9 +117,18 @@ std::string EngineChoice::fastest(const std::string& operation, const std::vecto
       for (Contender& one : contenders)
         one.time = std::min(one.time, device_->milliseconds([&] { one.candidate->run(); }, one.runs) / one.runs);
   });
-  return std::min_element(contenders.begin(), contenders.end(),
-                          [](const Contender& a, const Contender& b) { return a.time < b.time; })
-      ->candidate->engine;
+  chosen.engine = std::min_element(contenders.begin(), contenders.end(),
+                                   [](const Contender& a, const Contender& b) { return a.time < b.time; })
+                      ->candidate->engine;
+  return chosen;
+}
+
+/// Where the outputs that are there now differ from those expected, in words.
+std::optional<std::string> EngineChoice::difference_of_outputs(const Call& call,
+                                                               const std::vector<std::vector<float>>& expected) {
+  for (size_t i = 0; i < call.outputs.size(); ++i)
+    if (auto found = difference(expected[i], device_->read(call.outputs[i]), call.exactness)) return found;
+  return std::nullopt;
 }
 
 /// Runs a candidate other than the first. False where it does not do the operation, or fails at it; throws only

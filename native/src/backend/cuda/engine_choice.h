@@ -11,13 +11,15 @@
 #include <vector>
 
 #include "backend/cuda/engine_cache.h"
+#include "backend/cuda/engine_comparison.h"
 #include "core/error.h"
+#include "core/tensor.h"
 
 namespace layerwise::cuda {
 
 /// One way of doing an operation.
 struct Candidate {
-  std::string engine;  // "fused", "cublas" or "cudnn"
+  std::string engine;
   /// Gives the work to the device: true. False, with nothing done that matters, where the engine does not do it.
   /// Outputs are overwritten, inputs kept: it can be repeated.
   std::function<bool()> run;
@@ -31,6 +33,9 @@ class TrialDevice {
   /// Calls `trials`. Temporaries that candidates take meanwhile are allocated at most once for each size, and leave
   /// no trace in what steps hold afterwards.
   virtual void set_up(const std::function<void()>& trials) = 0;
+
+  /// The values of a tensor on the device.
+  virtual std::vector<float> read(const Tensor& tensor) = 0;
 
   /// Milliseconds that `runs` times the work take on the device.
   virtual double milliseconds(const std::function<void()>& work, int runs) = 0;
@@ -48,29 +53,43 @@ enum class Phase {
 
 class EngineChoice {
  public:
-  /// `engine` says what is taken: "auto" what was given, else what the cache holds, else the fastest;
-  /// "fused" the first candidate; "cudnn" another than the first wherever one does the operation.
-  EngineChoice(std::string engine, EngineChoices given, std::optional<EngineCache> cache,
+  /// `automatic`: what was given is taken, else what the cache holds, else the fastest. Otherwise the last candidate that
+  /// does the operation is taken.
+  EngineChoice(bool automatic, EngineChoices given, std::optional<EngineCache> cache,
                std::unique_ptr<TrialDevice> device);
 
-  /// Does an operation. The first candidate is there always and never returns false.
+  /// Does an operation, which computes `outputs`. The first candidate is there always and never returns false.
   ///
-  /// "auto": while warming up the first is taken, whatever was chosen by earlier runs, so that runs with the same
+  /// Before times are compared, results are: a candidate whose outputs differ from the first one's by more than roundings
+  /// explain (engine_comparison.h) is left out, with a line on stderr and a note in the choice.
+  ///
+  /// Automatic: while warming up the first is taken, whatever was chosen by earlier runs, so that runs with the same
   /// choices give the same bits. An operation that is first met while a step is recorded keeps the first. An engine
   /// that fails is left out, with a line on stderr, unless the device has failed with it. Throws
   /// Error(device_unavailable) where the engine that was given for this operation is not there or fails.
-  void run(const std::string& operation, const std::vector<Candidate>& candidates, Phase phase);
+  void run(const std::string& operation, const std::vector<Candidate>& candidates, const std::vector<Tensor>& outputs,
+           Exactness exactness, Phase phase);
 
-  /// What was given and what has been found out; nothing unless the engine is "auto".
+  /// What was given and what has been found out; nothing unless choices are automatic.
   const EngineChoices& choices() const { return choices_; }
 
  private:
-  void run_fastest(const std::string& operation, std::vector<Candidate> candidates, Phase phase);
-  const std::string& choose(const std::string& operation, const std::vector<Candidate>& candidates, Phase phase);
-  std::string fastest(const std::string& operation, const std::vector<Candidate>& candidates);
-  bool attempt(const std::string& operation, const Candidate& candidate);
+  /// An operation with the candidates that have not failed at it.
+  struct Call {
+    const std::string& operation;
+    std::vector<Candidate> candidates;
+    const std::vector<Tensor>& outputs;
+    Exactness exactness;
+    Phase phase;
+  };
 
-  const std::string engine_;
+  void run_fastest(Call call);
+  const ChosenEngine& choose(const Call& call);
+  ChosenEngine fastest(const Call& call);
+  bool attempt(const std::string& operation, const Candidate& candidate);
+  std::optional<std::string> difference_of_outputs(const Call& call, const std::vector<std::vector<float>>& expected);
+
+  const bool automatic_;
   EngineChoices given_, choices_, cached_;
   std::map<std::string, std::set<std::string>> failed_;  // operation → engines
   const std::optional<EngineCache> cache_;

@@ -1,6 +1,7 @@
 #include "backend/cuda/engines.h"
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -18,6 +19,21 @@ class CudaTrials final : public TrialDevice {
   void set_up(const std::function<void()>& trials) override {
     const Arena::Trial set_aside(arena_);
     trials();
+  }
+
+  std::vector<float> read(const Tensor& tensor) override {
+    std::vector<unsigned char> bytes(tensor.bytes());
+    check(cudaMemcpyAsync(bytes.data(), tensor.data, bytes.size(), cudaMemcpyDeviceToHost, stream_), "reading results");
+    check(cudaStreamSynchronize(stream_), "reading results");
+    launch_order.interrupt();
+    std::vector<float> values(static_cast<size_t>(tensor.shape.elements()));
+    if (tensor.type == DataType::bfloat16) {
+      const auto* const narrow = reinterpret_cast<const Bfloat16*>(bytes.data());
+      std::transform(narrow, narrow + values.size(), values.begin(), [](Bfloat16 value) { return to_float(value); });
+    } else {
+      std::memcpy(values.data(), bytes.data(), bytes.size());
+    }
+    return values;
   }
 
   double milliseconds(const std::function<void()>& work, int runs) override {
@@ -42,11 +58,48 @@ class CudaTrials final : public TrialDevice {
   Arena& arena_;
 };
 
+bool run_fused(Device& device, const Product& p) {
+  switch (p.kind) {
+    case Product::Kind::convolution:
+      fused::convolve(device, p.geometry, p.x, p.weight, p.bias, p.y, p.moments);
+      break;
+    case Product::Kind::weight_gradient: fused::convolve_weight_gradient(device, p.geometry, p.x, p.y, p.weight); break;
+    case Product::Kind::data_gradient: fused::convolve_data_gradient(device, p.geometry, p.y, p.weight, p.x); break;
+    case Product::Kind::hidden_gradient: fused::hidden_gradient(device, *p.hidden, p.y); break;
+  }
+  return true;
+}
+
+bool supports_all(const Device&, const Product&) { return true; }
+
+bool is_of_library(const std::string& engine) { return engine == "cublas" || engine == "cudnn"; }
+
 bool needs_libraries(const EngineChoices& choices) {
-  return std::any_of(choices.begin(), choices.end(), [](const auto& choice) { return choice.second != "fused"; });
+  return std::any_of(choices.begin(), choices.end(), [](const auto& choice) { return is_of_library(choice.second.engine); });
 }
 
 }  // namespace
+
+const std::vector<Engine>& engine_registry() {
+  static const std::vector<Engine> registry = {
+      {"fused", "fused", supports_all, run_fused},
+      {"cublas", "cudnn", supports_cublas, run_by_library},
+      {"cudnn", "cudnn", supports_cudnn, run_by_library},
+  };
+  return registry;
+}
+
+void Engines::run(Device& device, const Product& product) {
+  std::vector<Candidate> candidates;
+  for (const Engine& engine : engine_registry()) {
+    const bool is_asked_for = candidates.empty() || asked_for == "auto" || asked_for == engine.asked_for_as;
+    if (is_asked_for && engine.supports(device, product))
+      candidates.push_back({engine.name, [&device, &product, &engine] { return engine.run(device, product); }});
+  }
+  const bool is_narrow = device.activation_type == DataType::bfloat16 || device.tensor_float32;
+  choice.run(product.describe(device), candidates, product.outputs(),
+             is_narrow ? Exactness::narrow : Exactness::float32, phase);
+}
 
 Engines open_engines(cudaStream_t stream, Arena& arena, const DeviceOptions& options, const std::string& device) {
   require(options.engine == "auto" || options.engine == "fused" || options.engine == "cudnn",
@@ -59,15 +112,16 @@ Engines open_engines(cudaStream_t stream, Arena& arena, const DeviceOptions& opt
          "; the engines 'fused' and 'auto' work without it");
   if (opened.engine == nullptr && options.engine == "auto" && needs_libraries(given))
     fail(ErrorKind::device_unavailable, "the run was started with cuBLAS and cuDNN, and ", opened.missing);
+  const bool chooses = opened.engine != nullptr && options.engine == "auto";
   std::optional<EngineCache> cache;
-  if (opened.engine != nullptr && options.engine == "auto") {
+  if (chooses) {
     const std::filesystem::path file =
         EngineCache::file_of(device + " " + opened.engine->versions() + " kernels " + kernel_revision());
     if (!file.empty()) cache.emplace(file);
   }
-  const bool chooses = opened.engine != nullptr && options.engine == "auto";
-  return {std::move(opened.engine),
-          EngineChoice(options.engine, std::move(given), std::move(cache), std::make_unique<CudaTrials>(stream, arena)),
+  return {options.engine, std::move(opened.engine),
+          EngineChoice(options.engine == "auto", std::move(given), std::move(cache),
+                       std::make_unique<CudaTrials>(stream, arena)),
           chooses};
 }
 

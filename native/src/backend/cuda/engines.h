@@ -1,35 +1,42 @@
-// The engines of one device.
+// The engines of one device: who does its large products (product.h).
+//
+// An engine is a row of the registry in engines.cpp: a name, what it supports, and how it does a product. The first one,
+// this project's own kernels, supports everything. Under "auto" the fastest is found by timing (engine_choice.h), and an
+// engine is trusted only after its results have been compared with those of the first on the operands at hand: a kernel
+// or library that is wrong for a shape never trains a network.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "backend/cuda/engine_choice.h"
 #include "backend/cuda/launch_order.h"
+#include "backend/cuda/product.h"
 #include "backend/cuda/vendor_engine.h"
 
 namespace layerwise::cuda {
 
+struct Engine {
+  const char* name;
+  /// What a user asks for with --engine to have it: its own name, or that of a group.
+  const char* asked_for_as;
+  bool (*supports)(const Device& device, const Product& product);
+  /// False, with nothing done that matters, where it turns out that the engine does not do it.
+  bool (*run)(Device& device, const Product& product);
+};
+
+/// All engines, in the order in which they are preferred where times are equal.
+const std::vector<Engine>& engine_registry();
+
 struct Engines {
+  std::string asked_for;                 // "auto", or the engines that the user wants wherever they do a product
   std::unique_ptr<VendorEngine> vendor;  // or null
   EngineChoice choice;
   bool chooses;  // by timing
   Phase phase = Phase::usual;
 
-  /// Does an operation by the fused kernels, or by `library` ("cublas", "cudnn") where there are libraries.
-  template <class Fused, class ByLibrary>
-  void run(const std::string& operation, const Fused& fused, const char* library, const ByLibrary& by_library) {
-    std::vector<Candidate> candidates = {{"fused", [&fused] {
-                                            fused();
-                                            return true;
-                                          }}};
-    if (vendor != nullptr)
-      candidates.push_back({library, [&] {
-                              launch_order.interrupt();
-                              return by_library(*vendor);
-                            }});
-    choice.run(operation, candidates, phase);
-  }
+  void run(Device& device, const Product& product);
 };
 
 /// Opens what `options` ask for. `device` names the card and its driver: where choices are kept.
@@ -39,5 +46,10 @@ Engines open_engines(cudaStream_t stream, Arena& arena, const DeviceOptions& opt
 
 /// A name for the sources that kernels are made of: what was found out with others may not hold.
 const char* kernel_revision();
+
+// Of the registry.
+bool supports_cublas(const Device& device, const Product& product);
+bool supports_cudnn(const Device& device, const Product& product);
+bool run_by_library(Device& device, const Product& product);
 
 }  // namespace layerwise::cuda

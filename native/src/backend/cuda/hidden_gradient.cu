@@ -7,10 +7,9 @@
 #include <initializer_list>
 #include <type_traits>
 
-#include "backend/cuda/convolution_engines.h"
 #include "backend/cuda/dropout_factors.cuh"
-#include "backend/cuda/engines.h"
 #include "backend/cuda/implicit_gemm_launch.h"
+#include "backend/cuda/product.h"
 #include "backend/cuda/sums.h"
 
 namespace layerwise::cuda {
@@ -69,8 +68,9 @@ bool maps_have_fours(const HiddenGradient& op) {
                      [&](const Tensor* map) { return has_fours(static_cast<const T*>(map->as<T>()), op.h.shape.c); });
 }
 
-/// Everything but the weight gradient. d_z is read where there is a similarity branch.
-void gradient_at_h(Device& device, const HiddenGradient& op, const Tensor& d_z) {
+}  // namespace
+
+void fused::hidden_gradient(Device& device, const HiddenGradient& op, const Tensor& d_z) {
   const ArenaTensor dropout = dropout_factors(device, op);
   with_storage(op.h.type, [&](auto* typed) {
     using T = std::remove_pointer_t<decltype(typed)>;
@@ -103,32 +103,13 @@ void gradient_at_h(Device& device, const HiddenGradient& op, const Tensor& d_z) 
   });
 }
 
-/// By a library: the branch's data gradient is stored, then the rest as for a gradient at h from elsewhere.
-bool gradient_at_h_by_library(Device& device, VendorEngine& vendor, const HiddenGradient& op,
-                              const Tensor& d_z) {
-  if (op.d_h) return false;
-  const ArenaTensor branch = device.arena.take(op.h.type, op.h.shape);
-  if (!data_gradient_by_library(vendor, op.similarity_convolution, d_z, op.similarity_weight, branch))
-    return false;
-  HiddenGradient rest = op;
-  rest.similarity_weight = {};
-  rest.d_h = branch;
-  gradient_at_h(device, rest, {});
-  return true;
-}
-
-}  // namespace
-
 void hidden_gradient(Device& device, const HiddenGradient& op) {
-  if (!op.similarity_weight) return gradient_at_h(device, op, {});
+  if (!op.similarity_weight) return fused::hidden_gradient(device, op, {});
   if (op.d_deviation) deviation_gradient(device, {op.z, op.mean, op.deviation, op.d_deviation, op.z});
   const Tensor& d_z = op.d_deviation ? op.z : op.d_z;
   const Convolution& geometry = op.similarity_convolution;
   convolve_weight_gradient(device, geometry, op.h, d_z, op.d_similarity_weight);
-  device.engines.run(
-      describe(device, "hidden_gradient", geometry, op.h.shape, op.similarity_weight),
-      [&] { gradient_at_h(device, op, d_z); }, library_for(geometry, op.h.shape),
-      [&](VendorEngine& vendor) { return gradient_at_h_by_library(device, vendor, op, d_z); });
+  run(device, {Product::Kind::hidden_gradient, geometry, op.h, op.similarity_weight, d_z, {}, {}, &op});
 }
 
 }  // namespace layerwise::cuda

@@ -1,5 +1,5 @@
 // What NVIDIA's libraries do for the backend: matrix products (cuBLAS) and convolutions (cuDNN). How operations
-// are put together from these is in convolution_engines.cpp.
+// are put together from these is in library_engines.cpp.
 #pragma once
 
 #include <memory>
