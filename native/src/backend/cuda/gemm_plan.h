@@ -101,9 +101,9 @@ inline GemmPlan plan_gemm(const GemmProblem& problem, int multiprocessors) {
   constexpr TileKind bfloat16_large = tile_kind<LargeTile>(2, 2.6e12, 1.9e12, 3e-6);
   constexpr TileKind bfloat16_small = tile_kind<SmallTile>(4, 1.3e12, 0.8e12, 2e-6);
   constexpr TileKind tf32_large = tile_kind<LargeTile>(2, 1.3e12, 0.9e12, 3e-6);
-  constexpr TileKind tf32_small = tile_kind<SmallTile>(4, 0.65e12, 0.4e12, 2e-6);
+  constexpr TileKind tf32_small = tile_kind<SmallTile>(3, 0.65e12, 0.4e12, 2e-6);
   constexpr TileKind float32_large = tile_kind<LargeScalarTile>(1, 0.45e12, 0.45e12, 3e-6);
-  constexpr TileKind float32_small = tile_kind<SmallTile>(4, 0.35e12, 0.12e12, 2e-6);
+  constexpr TileKind float32_small = tile_kind<SmallTile>(3, 0.35e12, 0.15e12, 2e-6);
 
   const bool whole = problem.vectors_a && problem.vectors_b && problem.fours;
   const bool tensor_float32 = whole && problem.tensor_float32 && problem.element_bytes == 4;

@@ -50,7 +50,7 @@ struct ImplicitGemm {
   // What the registers that a thread needs leave room for: 255 of them in one block of 256 threads or in two of 128, 168
   // in three, 128 in four.
   static constexpr int blocks_per_multiprocessor =
-      Block::threads == 256 ? 1 : Block::rows == LargeTile::rows ? 2 : Layout_::vectors_b ? 4 : 3;
+      Block::threads == 256 ? 1 : Block::rows == LargeTile::rows ? 2 : Layout_::vectors_b && sizeof(T) == 2 ? 4 : 3;
 
   struct Arguments {
     SourceA a;

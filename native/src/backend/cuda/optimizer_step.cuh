@@ -104,7 +104,7 @@ __device__ __forceinline__ void update_elements(const OptimizerArguments& a, con
 }
 
 template <OptimizerStep::Rule rule>
-__global__ void __launch_bounds__(optimizer_threads) optimizer_step_kernel(OptimizerArguments a) {
+__global__ void __launch_bounds__(optimizer_threads, 4) optimizer_step_kernel(OptimizerArguments a) {
   begin_kernel();
   LAYERWISE_SHARED(OptimizerFactors, factors, );
   if (threadIdx.x == 0) {
