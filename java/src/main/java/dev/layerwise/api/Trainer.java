@@ -1,18 +1,21 @@
 package dev.layerwise.api;
 
 import dev.layerwise.LayerwiseException;
-import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.Networks;
-import dev.layerwise.model.OptimizerConfig;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.recipe.Defaults;
+import dev.layerwise.settings.Augmentation;
+import dev.layerwise.settings.Batches;
+import dev.layerwise.settings.Optimizer;
+import dev.layerwise.settings.Schedule;
+import dev.layerwise.settings.Settings;
 import dev.layerwise.train.InitialWeights;
 import dev.layerwise.train.ResumeRules;
 import dev.layerwise.train.RunConfig;
 import dev.layerwise.train.RunDirectory;
 import dev.layerwise.train.SessionSettings;
-import dev.layerwise.train.SettingRules;
 import dev.layerwise.train.TrainingConfig;
 import dev.layerwise.train.TrainingResult;
 import java.nio.file.Path;
@@ -31,26 +34,16 @@ import java.util.stream.IntStream;
  * <p>A trainer is for one thread, but {@link #requestStop} may be called from any.
  */
 public final class Trainer {
-  /** What settings may be; the command line has the same. */
-  static final SettingRules RULES =
-      SettingRules.ofMethods(
-          message -> {
-            throw new LayerwiseException(message);
-          });
-
-  private static final int MOST_PADDING = 10_000;
+  /** Few epochs, through which the learning rate stays. */
+  private static final Schedule USUAL = new Schedule(10, null, List.of(), null, null);
 
   private final Network network;
   private final DataSet data;
   // What is null was not asked for: a new run then has the usual value, and a resumed one keeps its own.
-  private Integer epochs;
-  private Integer batchSize;
-  private Double learningRate;
-  private List<Integer> decayAfter;
-  private Double decayFactor;
-  private OptimizerConfig optimizer;
-  private Integer cropPadding;
-  private Boolean horizontalFlip;
+  private Schedule schedule = new Schedule(null, null, null, null, null);
+  private Batches batches = new Batches(null, null, null);
+  private Optimizer optimizer = new Optimizer(null, null, null);
+  private Augmentation augmentation = new Augmentation(null, null, null, null);
   private Long seed;
   private DeviceOptions device;
   private Path initialWeights;
@@ -83,6 +76,17 @@ public final class Trainer {
     this.data = Objects.requireNonNull(data);
   }
 
+  /** Asks for more, over what was asked for before. */
+  private Trainer with(Schedule more) {
+    schedule = Settings.over(more, schedule);
+    return this;
+  }
+
+  private Trainer with(Augmentation more) {
+    augmentation = Settings.over(more, augmentation);
+    return this;
+  }
+
   /**
    * Passes over the training images.
    *
@@ -91,9 +95,7 @@ public final class Trainer {
    * @throws LayerwiseException if it is not
    */
   public Trainer epochs(int count) {
-    RULES.schedule(count, null, null, null, null);
-    epochs = count;
-    return this;
+    return with(new Schedule(count, null, null, null, null));
   }
 
   /**
@@ -104,8 +106,20 @@ public final class Trainer {
    * @throws LayerwiseException if it is not positive
    */
   public Trainer batchSize(int count) {
-    RULES.schedule(null, count, null, null, null);
-    batchSize = count;
+    batches = Settings.over(new Batches(count, null, null), batches);
+    return this;
+  }
+
+  /**
+   * Batches of few classes: they begin with some images, and are filled with others of their classes.
+   *
+   * @param images that a batch begins with, at most as many as it has; 0 (the default): batches of any classes
+   * @param untilEpoch last epoch, counted from 1, with such batches; 0: all have them
+   * @return this
+   * @throws LayerwiseException if a number is out of its range
+   */
+  public Trainer classesPerBatch(int images, int untilEpoch) {
+    batches = Settings.over(new Batches(null, images, images == 0 ? null : (Integer) untilEpoch), batches);
     return this;
   }
 
@@ -117,9 +131,7 @@ public final class Trainer {
    * @throws LayerwiseException if it is not, or not finite
    */
   public Trainer learningRate(double rate) {
-    RULES.schedule(null, null, rate, null, null);
-    learningRate = rate;
-    return this;
+    return with(new Schedule(null, rate, null, null, null));
   }
 
   /**
@@ -131,11 +143,18 @@ public final class Trainer {
    * @throws LayerwiseException if a number is out of its range
    */
   public Trainer decay(double factor, int... afterEpochs) {
-    List<Integer> epochsOfDecay = IntStream.of(afterEpochs).boxed().toList();
-    RULES.schedule(null, null, null, factor, epochsOfDecay);
-    decayFactor = factor;
-    decayAfter = epochsOfDecay;
-    return this;
+    return with(new Schedule(null, null, IntStream.of(afterEpochs).boxed().toList(), factor, null));
+  }
+
+  /**
+   * Ends the run early.
+   *
+   * @param epochs without an improvement of the test error after which it ends; 0 (the default): it does not
+   * @return this
+   * @throws LayerwiseException if it is negative
+   */
+  public Trainer patience(int epochs) {
+    return with(new Schedule(null, null, null, null, epochs));
   }
 
   /**
@@ -148,8 +167,7 @@ public final class Trainer {
    * @throws LayerwiseException if there is no such rule, or it does not take such numbers
    */
   public Trainer optimizer(String rule, double momentum, double weightDecay) {
-    RULES.optimizer(rule, momentum, weightDecay);
-    optimizer = new OptimizerConfig(rule, momentum, weightDecay);
+    optimizer = new Optimizer(rule, momentum, weightDecay).over(Optimizer.DEFAULT);
     return this;
   }
 
@@ -162,12 +180,19 @@ public final class Trainer {
    * @throws LayerwiseException if there cannot be so many
    */
   public Trainer augmentation(int padding, boolean mirrored) {
-    if (!SettingRules.isIn(padding, 0, MOST_PADDING)) {
-      throw new LayerwiseException(SettingRules.notIn("augmentation's padding", padding, 0, MOST_PADDING));
-    }
-    cropPadding = padding;
-    horizontalFlip = mirrored;
-    return this;
+    return with(new Augmentation(padding, mirrored, null, null));
+  }
+
+  /**
+   * Sets squares of every training image to the data's mean.
+   *
+   * @param squares per image; 0 (the default): none
+   * @param side of each, in pixels
+   * @return this
+   * @throws LayerwiseException if a number is out of its range
+   */
+  public Trainer cutout(int squares, int side) {
+    return with(new Augmentation(null, null, squares, squares == 0 ? 0 : side));
   }
 
   /**
@@ -253,8 +278,8 @@ public final class Trainer {
   public Outcome train(Path folder) {
     ModelConfig model = network.configFor(data);
     Networks.layers(model); // says what cannot work before anything is written
-    RunConfig config = over(usual(), model);
-    RULES.batch(config.training().batchSize(), model.batchNorm());
+    RunConfig config = over(usual(model), model);
+    config.training().batches().requireFit(model.architecture());
     try (RunDirectory directory = RunDirectory.open(folder)) {
       if (directory.holdsRun()) {
         throw new LayerwiseException("the folder " + folder + " already holds a run; resume it, or choose another");
@@ -318,13 +343,10 @@ public final class Trainer {
   }
 
   /** A new run of which nothing was said. */
-  private RunConfig usual() {
-    DataSetInfo info = data.loaded().info();
-    TrainingConfig training =
-        new TrainingConfig(
-            data.name(), 10, 128, 0, 0, 5e-4, List.of(), 0.25, info.cropPadding(), info.horizontalFlip(), 0, 0, 1);
-    return new RunConfig(
-        network.configFor(data), new OptimizerConfig("adam", 0, 0), training, DeviceOptions.of("cpu", 0));
+  private RunConfig usual(ModelConfig model) {
+    RunConfig published = Defaults.published(data.loaded().info());
+    return published.with(
+        model.architecture(), model.losses(), Batches.DEFAULT, Settings.over(USUAL, Schedule.DEFAULT), null);
   }
 
   /** What this trainer was told over a base. */
@@ -332,13 +354,10 @@ public final class Trainer {
     TrainingConfig training = base.training();
     return new RunConfig(
         model,
-        or(optimizer, base.optimizer()),
+        optimizer.over(base.optimizer()),
         new TrainingConfig(
-            training.dataset(), or(epochs, training.epochs()), or(batchSize, training.batchSize()),
-            training.classesPerBatch(), training.classesPerBatchUntilEpoch(), or(learningRate, training.lr()),
-            or(decayAfter, training.lrDecayMilestones()), or(decayFactor, training.lrDecayFact()),
-            or(cropPadding, training.cropPadding()), or(horizontalFlip, training.horizontalFlip()), training.nHoles(),
-            training.length(), or(seed, training.seed()), training.patience()),
+            training.dataset(), batches.over(training.batches()), schedule.over(training.schedule()),
+            augmentation.over(training.augmentation()), or(seed, training.seed())),
         NativeContext.resolve(deviceOver(base.device())),
         initialWeights == null ? base.init() : InitialWeights.of(initialWeights, partialWeights != null));
   }

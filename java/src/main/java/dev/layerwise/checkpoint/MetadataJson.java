@@ -2,8 +2,10 @@ package dev.layerwise.checkpoint;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.file.Path;
+import java.util.Map;
 
 /** Descriptions in a file's metadata. What is read is not trusted: nothing that is missing becomes a 0 or a false. */
 public final class MetadataJson {
@@ -30,13 +32,25 @@ public final class MetadataJson {
    */
   public static <T> T read(String text, Class<T> type, Path file, String what) {
     try {
-      T value = JSON.readValue(text == null ? "" : text, type);
-      if (value != null) {
+      JsonNode tree = JSON.readTree(text == null ? "" : text);
+      T value = JSON.treeToValue(tree, type);
+      if (value != null && says(JSON.valueToTree(value), tree)) {
         return value;
       }
     } catch (JsonProcessingException e) {
       throw new CheckpointException(file + ": " + what + " in the metadata cannot be read", e);
     }
     throw new CheckpointException(file + ": " + what + " in the metadata cannot be read");
+  }
+
+  /** Whether what was read has all fields of what was written: a later version may know more settings. */
+  private static boolean says(JsonNode read, JsonNode written) {
+    for (Map.Entry<String, JsonNode> field : written.properties()) {
+      JsonNode same = read.get(field.getKey());
+      if (!field.getValue().isNull() && (same == null || !says(same, field.getValue()))) {
+        return false;
+      }
+    }
+    return true;
   }
 }

@@ -8,9 +8,9 @@ import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.Network;
-import dev.layerwise.model.OptimizerConfig;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeTensor;
+import dev.layerwise.settings.Optimizer;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -81,10 +81,10 @@ final class InspectCommand implements Callable<Integer> {
     ResumeHint.requireModel(path);
     ModelFile file = ModelFile.read(path);
     ModelConfig config = file.config();
-    long images = (long) batchSize * config.inputChannels() * config.inputHeight() * config.inputWidth();
+    long images = (long) batchSize * config.images().elements();
     Checks.usage(images <= Integer.MAX_VALUE - 8, "--batch-size " + batchSize + " is more than fits one pass");
     try (NativeContext context = NativeContext.create(common.deviceOptions(), 0);
-        Network network = new Network(context, config, OptimizerConfig.stateless())) {
+        Network network = new Network(context, config, Optimizer.STATELESS)) {
       network.setWeights(file.weights());
       List<Layer> layers = layers(network);
       pass(context, network, (int) images);
@@ -122,7 +122,7 @@ final class InspectCommand implements Callable<Integer> {
     ModelConfig config = network.config();
     try (NativeTensor images =
             context.tensor(
-                new float[elements], batchSize, config.inputChannels(), config.inputHeight(), config.inputWidth());
+                new float[elements], batchSize, config.images().channels(), config.images().height(), config.images().width());
         NativeTensor logits = network.evaluate(images, null)) {
       logits.read();
     }
@@ -131,8 +131,8 @@ final class InspectCommand implements Callable<Integer> {
   private Summary summary(ModelFile file, List<Layer> layers, NativeContext context) {
     ModelConfig config = file.config();
     return new Summary(
-        config.model(), config.backprop() ? "backprop" : config.loss(), file.dataset(),
-        new int[] {config.inputChannels(), config.inputHeight(), config.inputWidth()}, config.classes(),
+        config.name(), config.losses().name(), file.dataset(),
+        new int[] {config.images().channels(), config.images().height(), config.images().width()}, config.classes(),
         file.input() == null ? null : file.input().classNames(), layers.stream().mapToLong(Layer::parameters).sum(),
         layers.stream().mapToLong(Layer::localParameters).sum(), layers.stream().mapToLong(Layer::flops).sum(),
         batchSize, context.memory().parameterBytes(), context.memory().arenaPeakBytes());

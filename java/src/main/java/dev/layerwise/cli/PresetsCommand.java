@@ -1,7 +1,7 @@
 package dev.layerwise.cli;
 
-import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
+import dev.layerwise.Json;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.recipe.Presets;
 import java.io.PrintWriter;
@@ -22,7 +22,8 @@ final class PresetsCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  private record Listed(@JsonUnwrapped Preset preset, @JsonProperty("network") String network) {}
+  /** The settings in which a preset differs from the defaults, and what it is called. */
+  private record Listed(@JsonUnwrapped Preset preset, String network, String loss) {}
 
   @Override
   public Integer call() {
@@ -33,11 +34,11 @@ final class PresetsCommand implements Callable<Integer> {
     }
     for (Preset preset : Presets.all()) {
       if (output.json) {
-        JsonLines.print(out, "preset", new Listed(preset, preset.network()));
+        JsonLines.print(out, "preset", Json.withoutNulls(new Listed(preset, preset.network(), preset.loss())));
       } else {
         String published =
             preset.publishedError() == null ? "–" : String.format(Locale.ROOT, "%.2f %%", preset.publishedError());
-        out.printf("%-" + widest + "s  %15s  %6d%n", preset.name(), published, preset.epochs());
+        out.printf("%-" + widest + "s  %15s  %6d%n", preset.name(), published, preset.schedule().epochs());
       }
     }
     out.flush();

@@ -183,7 +183,7 @@ final class Reproduction {
                     preset.name(), preset.publishedError(), List.copyOf(runs.keySet()),
                     runs.values().stream().map(TrainingResult::testError).toList(),
                     runs.values().stream().map(TrainingResult::seconds).toList(),
-                    config(preset, 1).training().epochs()));
+                    config(preset, 1).training().schedule().epochs()));
           }
         });
     String network = finished.keySet().iterator().next().network();

@@ -65,7 +65,7 @@ final class RunPrinter implements TrainingSession.Reporter {
     TrainingConfig training = config.training();
     err.printf(
         "training %s with %s on %s (%d training and %d test images), %s in %s, threads: %d%n",
-        model.model(), model.backprop() ? "backprop" : model.loss(), images.info().title(), images.train().count(),
+        model.name(), model.losses().name(), images.info().title(), images.train().count(),
         images.test().count(), config.device().device(), config.device().precision(),
         config.device().threads());
     String what =

@@ -7,6 +7,7 @@ import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeTensor;
 import dev.layerwise.nativelib.TensorInfo;
 import dev.layerwise.nativelib.TensorRole;
+import dev.layerwise.settings.Optimizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -32,7 +33,7 @@ public final class Network implements AutoCloseable {
    *
    * @throws ModelException if the network cannot be built as described
    */
-  public Network(NativeContext context, ModelConfig config, OptimizerConfig optimizer) {
+  public Network(NativeContext context, ModelConfig config, Optimizer optimizer) {
     this.config = config;
     layers = Networks.layers(config);
     lastReader = Activations.lastReaders(layers);
@@ -67,7 +68,7 @@ public final class Network implements AutoCloseable {
 
   /** One step on one batch: block by block, or forward and back where gradients travel between blocks. */
   public void trainStep(NativeTensor images, NativeTensor labels) {
-    if (config.backprop() || config.noDetach()) {
+    if (config.losses().areConnected()) {
       connectedStep(images, labels);
     } else {
       localStep(images, labels);
@@ -116,7 +117,7 @@ public final class Network implements AutoCloseable {
       try (Activations passed = new Activations(layers, lastReader, images)) {
         for (int i = 0; i < outputAt; i++) {
           // A block keeps what it needs of its input.
-          NativeTensor localLabels = config.backprop() || !layers.get(i).hasLoss() ? null : labels;
+          NativeTensor localLabels = config.losses().backprop() || !layers.get(i).hasLoss() ? null : labels;
           passed.put(i, blocks.get(i).forward(passed.input(i), localLabels, passed.shortcut(i)));
         }
         NativeTensor gradient = output().outputTrainStep(passed.input(outputAt), labels);
@@ -195,7 +196,7 @@ public final class Network implements AutoCloseable {
 
   /** Whether a block has a classifier whose outputs are the classes: the output layer, and under pred and predsim. */
   public boolean hasClassifier(LayerSpec layer) {
-    return layer.kind() == LayerSpec.Kind.OUTPUT || (layer.hasLoss() && config.hasLocalClassifiers());
+    return layer.kind() == LayerSpec.Kind.OUTPUT || (layer.hasLoss() && config.losses().hasLocalClassifiers());
   }
 
   /** What there is when a block's turn comes. */

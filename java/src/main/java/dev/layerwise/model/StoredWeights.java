@@ -23,7 +23,7 @@ public final class StoredWeights {
           stored += tensor.getValue().byteCount() / tensor.getValue().type().bytes();
         }
       }
-      double needed = leastWeights(layer) + (hasProjectedTargets(config, layer) ? config.targetProjSize() : 0);
+      double needed = leastWeights(layer) + (hasProjectedTargets(config, layer) ? config.losses().targetProjSize() : 0);
       if (stored < needed) {
         throw new ModelException(
             String.format(
@@ -35,8 +35,7 @@ public final class StoredWeights {
 
   /** Whether a local classifier has an output for every bit of a projected target. */
   private static boolean hasProjectedTargets(ModelConfig config, LayerSpec layer) {
-    boolean classifies = "pred".equals(config.loss()) || "predsim".equals(config.loss());
-    return config.bio() && classifies && layer.hasLoss() && layer.kind() != LayerSpec.Kind.OUTPUT;
+    return config.losses().hasProjectedTargets() && layer.hasLoss() && layer.kind() != LayerSpec.Kind.OUTPUT;
   }
 
   /** Weights of the convolution or the linear layer itself. */

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.layerwise.FileErrors;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.model.ModelFile;
+import dev.layerwise.settings.Settings;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -20,6 +21,7 @@ import java.util.Objects;
  * @param sha256 of its content, so that it can be told whether it is still the same
  * @param partial {@code true}: what does not fit the network stays random; {@code null}: everything fits
  */
+@Settings.Group
 public record InitialWeights(
     String file, String sha256, @JsonInclude(JsonInclude.Include.NON_NULL) Boolean partial) {
   private static final int BUFFER_BYTES = 1 << 16;

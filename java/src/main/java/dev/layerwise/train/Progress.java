@@ -63,11 +63,11 @@ record Progress(
 
   /** Whether nothing is left to train. */
   boolean isOver(TrainingConfig training) {
-    return epoch > training.epochs() || patienceIsExhausted(training);
+    return epoch > training.schedule().epochs() || patienceIsExhausted(training);
   }
 
   private boolean patienceIsExhausted(TrainingConfig training) {
-    return training.patience() != null && bestEpoch != null && epoch - 1 - bestEpoch >= training.patience();
+    return training.schedule().patience() != null && bestEpoch != null && epoch - 1 - bestEpoch >= training.schedule().patience();
   }
 
   /**
@@ -77,7 +77,7 @@ record Progress(
    */
   TrainingResult result(TrainingConfig training, Ending otherwise) {
     Ending ending =
-        epoch > training.epochs() ? Ending.EPOCHS_DONE
+        epoch > training.schedule().epochs() ? Ending.EPOCHS_DONE
             : patienceIsExhausted(training) ? Ending.NO_IMPROVEMENT
             : otherwise;
     return new TrainingResult(ending, epoch - 1, testError, bestTestError, bestEpoch, totalSeconds);

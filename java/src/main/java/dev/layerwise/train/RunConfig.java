@@ -2,8 +2,14 @@ package dev.layerwise.train;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.layerwise.model.ModelConfig;
-import dev.layerwise.model.OptimizerConfig;
 import dev.layerwise.nativelib.DeviceOptions;
+import dev.layerwise.settings.Architecture;
+import dev.layerwise.settings.Augmentation;
+import dev.layerwise.settings.Batches;
+import dev.layerwise.settings.Losses;
+import dev.layerwise.settings.Optimizer;
+import dev.layerwise.settings.Schedule;
+import dev.layerwise.settings.Settings;
 import java.util.Objects;
 
 /**
@@ -12,13 +18,14 @@ import java.util.Objects;
  *
  * @param init where the weights come from at the start; {@code null}: from random numbers
  */
+@Settings.Group
 public record RunConfig(
-    ModelConfig model, OptimizerConfig optimizer, TrainingConfig training, DeviceOptions device,
-    @JsonInclude(JsonInclude.Include.NON_NULL) InitialWeights init) {
+    ModelConfig model, Optimizer optimizer, TrainingConfig training, DeviceOptions device,
+    @Settings.MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) InitialWeights init) {
   /** Throws {@link NullPointerException} if a part is missing. */
   public RunConfig {
     Objects.requireNonNull(model);
-    Objects.requireNonNull(optimizer);
+    Settings.requireWhole(optimizer);
     Objects.requireNonNull(training);
     Objects.requireNonNull(device);
   }
@@ -28,8 +35,18 @@ public record RunConfig(
     return new RunConfig(model, optimizer, training, other, init);
   }
 
+  /** The same with other settings, which are whole; the augmentation is partial, or null for the same. */
+  public RunConfig with(
+      Architecture architecture, Losses losses, Batches batches, Schedule schedule, Augmentation augmentation) {
+    return new RunConfig(
+        new ModelConfig(architecture, losses, model.images(), model.classes(), model.network()), optimizer,
+        new TrainingConfig(
+            training.dataset(), batches, schedule, Settings.over(augmentation, training.augmentation()), training.seed()),
+        device, init);
+  }
+
   /** A run that starts from random weights. */
-  public RunConfig(ModelConfig model, OptimizerConfig optimizer, TrainingConfig training, DeviceOptions device) {
+  public RunConfig(ModelConfig model, Optimizer optimizer, TrainingConfig training, DeviceOptions device) {
     this(model, optimizer, training, device, null);
   }
 }

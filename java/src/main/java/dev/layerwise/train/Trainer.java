@@ -13,11 +13,11 @@ import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.Network;
 import dev.layerwise.model.StoredWeights;
 import dev.layerwise.model.WeightImport;
-import dev.layerwise.nativelib.Augmentation;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
+import dev.layerwise.settings.Augmentation;
 import dev.layerwise.train.TrainingResult.Ending;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -115,10 +115,10 @@ public final class Trainer implements AutoCloseable {
       from.images().requireSame(images);
     }
     int begun = from.progress().epoch() - (from.progress().images() == 0 ? 1 : 0);
-    if (config.training().epochs() < begun) {
+    if (config.training().schedule().epochs() < begun) {
       throw new LayerwiseException(
           String.format(
-              Locale.ROOT, "the run has begun its epoch %d already, more than the %d asked for", begun, config.training().epochs()));
+              Locale.ROOT, "the run has begun its epoch %d already, more than the %d asked for", begun, config.training().schedule().epochs()));
     }
     StoredWeights.check(config.model(), from.weights());
     Trainer trainer = new Trainer(config, data, images, directory);
@@ -151,14 +151,7 @@ public final class Trainer implements AutoCloseable {
           "the run trains on the data set '" + recorded + "', not on '" + data.info().name()
               + "'; resume it with its own, or start a new run");
     }
-    if (images.channels() != model.inputChannels() || images.height() != model.inputHeight()
-        || images.width() != model.inputWidth()) {
-      throw new LayerwiseException(
-          String.format(
-              Locale.ROOT, "the run trains on %d×%d×%d images, but those of %s are %d×%d×%d; resume it with images of its size",
-              model.inputChannels(), model.inputHeight(), model.inputWidth(), data.info().title(), images.channels(),
-              images.height(), images.width()));
-    }
+    model.images().requireFits("the run", images.shape(), data.info().title(), "resume it with images of its size");
     if (data.info().classes() != model.classes()) {
       throw new LayerwiseException(
           String.format(
@@ -236,14 +229,14 @@ public final class Trainer implements AutoCloseable {
         new ModelFile(
             config.model(), training.dataset(), inputDescription(), config.device().precision(), network.weights()));
     EvaluationCollector collector = new EvaluationCollector(data.info());
-    Evaluator.evaluate(network, testImages, data.test().count(), training.batchSize(), collector);
+    Evaluator.evaluate(network, testImages, data.test().count(), training.batches().batchSize(), collector);
     directory.writeEvaluation(collector.evaluation());
     return progress.result(training, Ending.STOPPED);
   }
 
   private InputDescription inputDescription() {
     DataSetInfo info = data.info();
-    int size = Math.max(config.model().inputHeight(), config.model().inputWidth());
+    int size = config.model().images().side();
     int resize = data.test() instanceof StreamedImages streamed ? streamed.testResize() : size;
     return new InputDescription(info.classNames(), info.mean(), info.deviation(), resize);
   }
@@ -262,7 +255,7 @@ public final class Trainer implements AutoCloseable {
   private boolean trainEpoch(CheckpointSchedule checkpoints, TrainingListener listener) {
     TrainingConfig training = config.training();
     int[] order = training.order(data.train(), progress.epoch());
-    double learningRate = training.learningRate(progress.epoch());
+    double learningRate = training.schedule().learningRate(progress.epoch());
     Augmentation augmentation = training.augmentation();
     Duration interval = listener.progressInterval();
     int images = progress.images();
@@ -271,7 +264,7 @@ public final class Trainer implements AutoCloseable {
     long told = started;
     tell(listener, progress, order.length);
     try (ImageFeed.Pass pass =
-        trainImages.pass(order, images, training.batchSize(), progress.epoch(), augmentation)) {
+        trainImages.pass(order, images, training.batches().batchSize(), progress.epoch(), augmentation)) {
       while (images < order.length && !isToStop()) {
         if (!pass.advance()) { // what was left could not be used
           images = order.length;
@@ -333,7 +326,7 @@ public final class Trainer implements AutoCloseable {
     long started = System.nanoTime();
     List<BlockMetrics> test =
         Evaluator.evaluate(
-            network, testImages, data.test().count(), config.training().batchSize(), null, this::isToStop);
+            network, testImages, data.test().count(), config.training().batches().batchSize(), null, this::isToStop);
     if (test == null) {
       return null;
     }
