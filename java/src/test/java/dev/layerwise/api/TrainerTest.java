@@ -58,8 +58,8 @@ class TrainerTest {
     Trainer untold = new Trainer(same, DataSet.named("digits"));
     untold.onEpoch(epoch -> untold.requestStop()).resume(run);
     RunConfig recorded = dev.layerwise.train.Trainer.configOf(run);
-    assertThat(recorded.training().epochs()).isEqualTo(12);
-    assertThat(recorded.training().lr()).isEqualTo(2e-3);
+    assertThat(recorded.training().schedule().epochs()).isEqualTo(12);
+    assertThat(recorded.training().schedule().lr()).isEqualTo(2e-3);
     assertThat(recorded.training().seed()).isEqualTo(5);
     assertThat(trainer().epochs(3).resume(run).epochs()).isEqualTo(3);
 

@@ -3,6 +3,7 @@ package dev.layerwise.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.layerwise.TestConfigs;
 import dev.layerwise.checkpoint.CheckpointException;
 import dev.layerwise.checkpoint.ElementType;
 import dev.layerwise.checkpoint.HostTensor;
@@ -10,6 +11,8 @@ import dev.layerwise.checkpoint.Narrowed;
 import dev.layerwise.checkpoint.SafeTensors;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.settings.ImageShape;
+import dev.layerwise.settings.Optimizer;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -35,17 +38,15 @@ class WeightImportTest {
     context = NativeContext.create(DeviceOptions.of("cpu", 1).withPrecision("f32"), 1);
     network = network(10);
     try (NativeContext other = NativeContext.create(DeviceOptions.of("cpu", 1).withPrecision("f32"), 2);
-        Network source = new Network(other, network.config(), OptimizerConfig.stateless())) {
+        Network source = new Network(other, network.config(), Optimizer.STATELESS)) {
       weights = source.weights();
     }
   }
 
   private Network network(int classes) {
     ModelConfig config =
-        new ModelConfig(
-            "mlp", 1, 2, 16, "predsim", false, 0.99, 0, "none", false, 128, false, 4096, true, "relu", 0, true, 1, 8, 8,
-            classes);
-    return new Network(context, config, OptimizerConfig.stateless());
+        TestConfigs.model(TestConfigs.mlp(2, 16), 1, 8).with(new ImageShape(1, 8, 8), classes);
+    return new Network(context, config, Optimizer.STATELESS);
   }
 
   @AfterEach

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.layerwise.data.EpochOrder;
 import dev.layerwise.data.FewClassesOrder;
 import dev.layerwise.data.ImageSet;
+import dev.layerwise.settings.Augmentation;
+import dev.layerwise.settings.Batches;
+import dev.layerwise.settings.Schedule;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -15,7 +18,7 @@ class TrainingConfigTest {
   @ParameterizedTest
   @CsvSource({"1, 0.4", "15, 0.4", "16, 0.1", "22, 0.1", "23, 0.025", "30, 0.025"})
   void theRateFallsBehindEachMilestone(int epoch, double expected) {
-    assertThat(config(0, 0).learningRate(epoch)).isEqualTo(expected);
+    assertThat(config(0, 0).schedule().learningRate(epoch)).isEqualTo(expected);
   }
 
   @Test
@@ -33,17 +36,18 @@ class TrainingConfigTest {
   @Test
   void stretchingMovesEveryEpochNumber() {
     TrainingConfig tenth = config(12, 14).stretched(0.1);
-    assertThat(tenth.epochs()).isEqualTo(3);
-    assertThat(tenth.lrDecayMilestones()).containsExactly(2, 2);
-    assertThat(tenth.classesPerBatchUntilEpoch()).isEqualTo(1);
+    assertThat(tenth.schedule().epochs()).isEqualTo(3);
+    assertThat(tenth.schedule().lrDecayMilestones()).containsExactly(2, 2);
+    assertThat(tenth.batches().classesPerBatchUntilEpoch()).isEqualTo(1);
     TrainingConfig least = config(12, 0).stretched(1e-6);
-    assertThat(least.epochs()).isEqualTo(1);
-    assertThat(least.classesPerBatchUntilEpoch()).isZero();
+    assertThat(least.schedule().epochs()).isEqualTo(1);
+    assertThat(least.batches().classesPerBatchUntilEpoch()).isZero();
     assertThat(config(12, 14).stretched(1)).isEqualTo(config(12, 14));
   }
 
   private static TrainingConfig config(int classesPerBatch, int untilEpoch) {
     return new TrainingConfig(
-        "digits", 30, 64, classesPerBatch, untilEpoch, 0.4, List.of(15, 22), 0.25, 0, false, 0, 0, 1);
+        "digits", new Batches(64, classesPerBatch, untilEpoch), new Schedule(30, 0.4, List.of(15, 22), 0.25, null),
+        Augmentation.NONE, 1);
   }
 }
