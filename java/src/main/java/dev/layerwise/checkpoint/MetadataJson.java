@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.layerwise.LayerwiseException;
 import java.nio.file.Path;
 import java.util.Map;
 
@@ -38,7 +39,8 @@ public final class MetadataJson {
         return value;
       }
     } catch (JsonProcessingException e) {
-      throw new CheckpointException(file + ": " + what + " in the metadata cannot be read", e);
+      String reason = e.getCause() instanceof LayerwiseException refused ? ": " + refused.getMessage() : "";
+      throw new CheckpointException(file + ": " + what + " in the metadata cannot be read" + reason, e);
     }
     throw new CheckpointException(file + ": " + what + " in the metadata cannot be read");
   }
