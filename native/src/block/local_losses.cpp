@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "block/pooling_rule.h"
-#include "block/transfer.h"
+#include "context/transfer.h"
 #include "core/error.h"
 
 namespace layerwise {
