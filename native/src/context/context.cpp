@@ -10,7 +10,7 @@ namespace layerwise {
 Context::Context(std::unique_ptr<Backend> backend, uint64_t seed, bool profiled)
     : backend_(std::move(backend)), seed_(seed) {
   if (profiled) {
-    auto timed = make_profiled_backend(std::move(backend_));
+    auto timed = std::make_unique<ProfiledBackend>(std::move(backend_));
     profiled_ = timed.get();
     backend_ = std::move(timed);
   }
