@@ -40,8 +40,10 @@ struct Convolution {
   int64_t stride = 1;
   int64_t padding = 0;
 
-  int64_t out_height(int64_t in_height) const { return (in_height + 2 * padding - kernel_height) / stride + 1; }
-  int64_t out_width(int64_t in_width) const { return (in_width + 2 * padding - kernel_width) / stride + 1; }
+  Shape output_shape(const Shape& input, int64_t channels) const {
+    return {input.n, (input.h + 2 * padding - kernel_height) / stride + 1,
+            (input.w + 2 * padding - kernel_width) / stride + 1, channels};
+  }
 };
 
 /// Average pooling: stride = kernel, zero padding that counts in the average, no ceil mode.
@@ -49,10 +51,15 @@ struct AveragePooling {
   int64_t kernel_height = 1, kernel_width = 1;
   int64_t padding_height = 0, padding_width = 0;
 
-  int64_t out_height(int64_t in_height) const { return (in_height + 2 * padding_height - kernel_height) / kernel_height + 1; }
-  int64_t out_width(int64_t in_width) const { return (in_width + 2 * padding_width - kernel_width) / kernel_width + 1; }
+  Shape output_shape(const Shape& input) const {
+    return {input.n, (input.h + 2 * padding_height - kernel_height) / kernel_height + 1,
+            (input.w + 2 * padding_width - kernel_width) / kernel_width + 1, input.c};
+  }
   bool is_identity() const { return kernel_height == 1 && kernel_width == 1; }
 };
+
+/// The shape after 2×2 max-pooling of stride 2 without padding: an odd last row or column is left out.
+inline Shape max_pooled(const Shape& input) { return {input.n, input.h / 2, input.w / 2, input.c}; }
 
 /// Dropout of whole channels: element (n, c) of the sequence {seed, dropout, stream, step} has index
 /// n·C + c; the channel is dropped where the word is below dropout_threshold(probability), else scaled
@@ -121,7 +128,7 @@ struct NormalizeActivate {
   AveragePooling average_pooling;
   Tensor pooled;                            // out, A (N, PH, PW, C), or absent
   Dropout dropout;
-  bool max_pool = false;                    // 2×2, stride 2, no padding: an odd last row or column is left out
+  bool max_pool = false;                    // as max_pooled() says
   Tensor output;                            // out, A; absent where it is h itself (no dropout, no max-pooling)
 };
 
