@@ -29,45 +29,37 @@ LocalLoss loss_of(int32_t value) {
 }
 
 UnsupervisedLoss unsupervised_of(int32_t value) {
-  switch (checked_enum<layerwise_unsupervised_loss>(value, LAYERWISE_UNSUPERVISED_RECON, "unsupervised loss")) {
-    case LAYERWISE_UNSUPERVISED_NONE: return UnsupervisedLoss::none;
-    case LAYERWISE_UNSUPERVISED_SIM: return UnsupervisedLoss::sim;
-    case LAYERWISE_UNSUPERVISED_RECON: break;
+  switch (checked_enum<layerwise_loss_unsup>(value, LAYERWISE_LOSS_UNSUP_RECON, "unsupervised loss")) {
+    case LAYERWISE_LOSS_UNSUP_NONE: return UnsupervisedLoss::none;
+    case LAYERWISE_LOSS_UNSUP_SIM: return UnsupervisedLoss::sim;
+    case LAYERWISE_LOSS_UNSUP_RECON: break;
   }
   return UnsupervisedLoss::recon;
 }
 
-OptimizerStep::Rule rule_of(int32_t value) {
-  switch (checked_enum<layerwise_optimizer>(value, LAYERWISE_AMSGRAD, "optimizer")) {
-    case LAYERWISE_SGD: return OptimizerStep::Rule::sgd;
-    case LAYERWISE_ADAM: return OptimizerStep::Rule::adam;
-    case LAYERWISE_AMSGRAD: break;
-  }
-  return OptimizerStep::Rule::amsgrad;
+const layerwise_optimizer& checked(const layerwise_optimizer& optimizer) {
+  checked_enum<layerwise_optim>(optimizer.optim, LAYERWISE_OPTIM_AMSGRAD, "optimizer");
+  require(optimizer.weight_decay >= 0, "weight decay must not be negative, but is ", optimizer.weight_decay);
+  require(optimizer.momentum >= 0 && optimizer.momentum < 1, "momentum must be in [0, 1), not ", optimizer.momentum);
+  return optimizer;
 }
 
-OptimizerSettings optimizer_of(const layerwise_block_config& config) {
-  require(config.weight_decay >= 0, "weight decay must not be negative, but is ", config.weight_decay);
-  require(config.momentum >= 0 && config.momentum < 1, "momentum must be in [0, 1), not ", config.momentum);
-  return {rule_of(config.optimizer), config.momentum, config.weight_decay};
+LocalLossConfig local_losses_of(const layerwise_losses& losses) {
+  LocalLossConfig config;
+  config.loss = loss_of(losses.loss);
+  config.beta = losses.beta;
+  config.alpha = losses.alpha;
+  config.unsupervised = unsupervised_of(losses.loss_unsup);
+  config.bio = losses.bio != 0;
+  config.target_proj_size = losses.target_proj_size;
+  config.dim_in_decoder = losses.dim_in_decoder;
+  config.similarity_std = losses.similarity_std != 0;
+  config.classes = losses.classes;
+  return config;
 }
 
-LocalLossConfig local_losses_of(const layerwise_block_config& config) {
-  LocalLossConfig losses;
-  losses.loss = loss_of(config.loss);
-  losses.beta = config.beta;
-  losses.similarity_std = config.similarity_std != 0;
-  losses.dim_in_decoder = config.dim_in_decoder;
-  losses.classes = config.classes;
-  losses.unsupervised = unsupervised_of(config.unsupervised);
-  losses.alpha = config.alpha;
-  losses.bio = config.bio != 0;
-  losses.target_proj_size = config.target_proj_size;
-  return losses;
-}
-
-Convolution convolution_of(const layerwise_block_config& config) {
-  return {config.kernel, config.kernel, config.stride, config.padding};
+Convolution convolution_of(const layerwise_geometry& geometry) {
+  return {geometry.kernel, geometry.kernel, geometry.stride, geometry.padding};
 }
 
 // What every kind of block's config has.
@@ -76,30 +68,30 @@ Config common_config(const layerwise_block_config& from) {
   Config config;
   config.name = from.name;
   config.index = static_cast<uint32_t>(from.index);
-  config.input = {1, from.in_height, from.in_width, from.in_channels};
-  config.optimizer = optimizer_of(from);
+  config.input = {1, from.geometry.in_height, from.geometry.in_width, from.geometry.in_channels};
+  config.optimizer = checked(from.optimizer);
   return config;
 }
 
 LocalBlockConfig local_config(const layerwise_block_config& from) {
   auto config = common_config<LocalBlockConfig>(from);
   config.linear = from.kind == LAYERWISE_LINEAR;
-  config.out_channels = from.out_channels;
-  config.convolution = convolution_of(from);
+  config.out_channels = from.geometry.out_channels;
+  config.convolution = convolution_of(from.geometry);
   config.bias = from.bias != 0;
   config.batch_norm = from.batch_norm != 0;
   config.negative_slope = from.negative_slope;
   config.dropout = from.dropout;
   config.max_pool = from.max_pool != 0;
-  config.loss = local_losses_of(from);
+  config.loss = local_losses_of(from.losses);
   return config;
 }
 
 // A convolution block without nonlinearity and losses, under PyTorch's names for a sequence of two layers.
 LocalBlockConfig shortcut_config(const layerwise_block_config& from) {
   auto config = common_config<LocalBlockConfig>(from);
-  config.out_channels = from.out_channels;
-  config.convolution = convolution_of(from);
+  config.out_channels = from.geometry.out_channels;
+  config.convolution = convolution_of(from.geometry);
   config.bias = from.bias != 0;
   config.batch_norm = from.batch_norm != 0;
   config.negative_slope = 1;
@@ -111,14 +103,14 @@ LocalBlockConfig shortcut_config(const layerwise_block_config& from) {
 
 PreactivationBlockConfig preactivation_config(const layerwise_block_config& from) {
   auto config = common_config<PreactivationBlockConfig>(from);
-  config.out_channels = from.out_channels;
-  config.convolution = convolution_of(from);
+  config.out_channels = from.geometry.out_channels;
+  config.convolution = convolution_of(from.geometry);
   config.bias = from.bias != 0;
   config.normalize_input = from.normalize_input != 0;
   config.negative_slope = from.negative_slope;
   config.input_dropout = from.input_dropout;
   config.dropout = from.dropout;
-  config.loss = local_losses_of(from);
+  config.loss = local_losses_of(from.losses);
   return config;
 }
 
@@ -135,7 +127,7 @@ HeadConfig head_config(const layerwise_block_config& from) {
 
 OutputLayerConfig output_config(const layerwise_block_config& from) {
   auto config = common_config<OutputLayerConfig>(from);
-  config.classes = from.out_channels;
+  config.classes = from.geometry.out_channels;
   config.loss_scale = from.loss_scale;
   config.zero_start = from.zero_start != 0;
   return config;
@@ -144,8 +136,9 @@ OutputLayerConfig output_config(const layerwise_block_config& from) {
 std::unique_ptr<Block> make_block(const std::shared_ptr<Context>& context, const layerwise_block_config& config) {
   require(config.index >= 0 && config.index < (1 << 25), "the block's index must be in 0 … 2²⁵ − 1, not ",
           config.index);
-  require(config.in_channels > 0 && config.in_height > 0 && config.in_width > 0, "the input is ", config.in_channels,
-          "×", config.in_height, "×", config.in_width, "; every dimension must be positive");
+  const layerwise_geometry& geometry = config.geometry;
+  require(geometry.in_channels > 0 && geometry.in_height > 0 && geometry.in_width > 0, "the input is ",
+          geometry.in_channels, "×", geometry.in_height, "×", geometry.in_width, "; every dimension must be positive");
   switch (checked_enum<layerwise_block_kind>(config.kind, LAYERWISE_HEAD, "kind of block")) {
     case LAYERWISE_OUTPUT: return std::make_unique<OutputLayer>(context, output_config(config));
     case LAYERWISE_PREACTIVATION: return std::make_unique<PreactivationBlock>(context, preactivation_config(config));
@@ -193,23 +186,23 @@ void layerwise_block_config_defaults(layerwise_block_config* config) {
   if (config == nullptr) return;
   *config = {};
   config->kind = LAYERWISE_CONVOLUTION;
-  config->kernel = 3;
-  config->stride = 1;
-  config->padding = 1;
+  config->geometry.kernel = 3;
+  config->geometry.stride = 1;
+  config->geometry.padding = 1;
   config->bias = 1;
   config->batch_norm = 1;
-  config->loss = LAYERWISE_LOSS_PREDSIM;
-  config->beta = 0.99;
-  config->similarity_std = 1;
-  config->dim_in_decoder = 4096;
-  config->target_proj_size = 128;
   config->normalize_input = 1;
   config->average_pool = 1;
   config->affine = 1;
   config->norm_momentum = 0.1;
   config->loss_scale = 1;
   config->zero_start = 1;
-  config->optimizer = LAYERWISE_ADAM;
+  config->losses.loss = LAYERWISE_LOSS_PREDSIM;
+  config->losses.beta = 0.99;
+  config->losses.target_proj_size = 128;
+  config->losses.dim_in_decoder = 4096;
+  config->losses.similarity_std = 1;
+  config->optimizer.optim = LAYERWISE_OPTIM_ADAM;
 }
 
 layerwise_status layerwise_block_create(layerwise_context* context, const layerwise_block_config* config,

@@ -8,19 +8,18 @@
 namespace layerwise {
 
 Block::Block(std::shared_ptr<Context> context, std::string name, uint32_t index, const Shape& input,
-             const OptimizerSettings& optimizer)
+             const layerwise_optimizer& optimizer)
     : context_(std::move(context)),
       name_(std::move(name)),
       input_(input),
-      parameters_(context_, index, optimizer.rule, optimizer.momentum, optimizer.weight_decay),
+      parameters_(context_, index, optimizer),
       metrics_(context_, DataType::uint8, Shape::vector(sizeof(Metrics)), &Context::parameter_bytes) {}
 
 BlockMetrics Block::metrics_so_far() const {
   Metrics sums;
   backend().copy_to_host(&sums, metrics(), sizeof sums);
-  const double divisor = samples_ > 0 ? samples_ : 1;
-  return {similarity_weight() * sums.similarity_loss / divisor, prediction_weight() * sums.prediction_loss / divisor,
-          sums.unsupervised_loss / divisor, sums.errors, samples_};
+  return {similarity_weight() * sums.similarity_loss, prediction_weight() * sums.prediction_loss,
+          sums.unsupervised_loss, sums.errors, samples_};
 }
 
 BlockMetrics Block::read_metrics() {

@@ -15,14 +15,7 @@ namespace layerwise {
 /// needs it for its backward pass.
 using Activation = std::shared_ptr<const ArenaTensor>;
 
-/// The block's part in the optimisation, as layerwise_block_config gives it.
-struct OptimizerSettings {
-  OptimizerStep::Rule rule = OptimizerStep::Rule::adam;
-  double momentum = 0;
-  double weight_decay = 0;
-};
-
-/// Means over the samples since the last reading.
+/// Sums over the samples since the last reading; losses are sums of each sample's mean loss of its batch.
 struct BlockMetrics {
   double similarity_loss = 0;
   double prediction_loss = 0;
@@ -71,7 +64,7 @@ class Block {
   const Parameters& parameters() const { return parameters_; }
   const std::string& name() const { return name_; }
 
-  /// Means since the last reset. Losses are weighted as read_metrics() has them.
+  /// Sums since the last reset. Losses are weighted as read_metrics() has them.
   BlockMetrics metrics_so_far() const;
 
   /// Reads and resets. Losses are weighted by what similarity_weight() and prediction_weight() say.
@@ -86,7 +79,7 @@ class Block {
 
  protected:
   Block(std::shared_ptr<Context> context, std::string name, uint32_t index, const Shape& input,
-        const OptimizerSettings& optimizer);
+        const layerwise_optimizer& optimizer);
 
   virtual double similarity_weight() const { return 1; }
   virtual double prediction_weight() const { return 1; }

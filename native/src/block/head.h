@@ -20,7 +20,7 @@ struct HeadConfig {
   double negative_slope = 1;  // 1: no nonlinearity
   int64_t average_pool = 1;   // side of the window, 1: none
   bool max_pool = false;      // 2×2, instead
-  OptimizerSettings optimizer;
+  layerwise_optimizer optimizer{LAYERWISE_OPTIM_ADAM, 0, 0};
 };
 
 /// output = pool(act([batch_norm](x))). It has no loss: it learns from what flows back, if anything does.

@@ -28,7 +28,7 @@ struct LocalBlockConfig {
   LocalLossConfig loss;
   std::string encoder_name = "encoder.";  // begins the names of the convolution's tensors
   std::string norm_name = "bn.";          // and of the batch norm's
-  OptimizerSettings optimizer;
+  layerwise_optimizer optimizer{LAYERWISE_OPTIM_ADAM, 0, 0};
 };
 
 /// What the forward pass of a LocalBlock leaves.

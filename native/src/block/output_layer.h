@@ -15,7 +15,7 @@ struct OutputLayerConfig {
   int64_t classes = 0;
   double loss_scale = 1;   // factor of the cross-entropy: 1 − beta under predsim
   bool zero_start = true;  // weights start at zero, as under local losses
-  OptimizerSettings optimizer;
+  layerwise_optimizer optimizer{LAYERWISE_OPTIM_ADAM, 0, 0};
 };
 
 /// logits = W · x + b, trained on the global cross-entropy.

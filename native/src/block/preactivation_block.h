@@ -22,7 +22,7 @@ struct PreactivationBlockConfig {
   double input_dropout = 0;     // of elements, before everything
   double dropout = 0;           // of channels, in front of the convolution
   LocalLossConfig loss;
-  OptimizerSettings optimizer;
+  layerwise_optimizer optimizer{LAYERWISE_OPTIM_ADAM, 0, 0};
 };
 
 /// What the forward pass of a PreactivationBlock leaves.
