@@ -17,6 +17,13 @@ enum class Initialization {
   uniform  // U(−1/√fan_in, 1/√fan_in): PyTorch's default (Kaiming-uniform with a = √5) for weights and biases
 };
 
+/// The block's part in the optimisation, as layerwise_block_config gives it.
+struct OptimizerSettings {
+  OptimizerStep::Rule rule = OptimizerStep::Rule::adam;
+  double momentum = 0;
+  double weight_decay = 0;
+};
+
 /// All trained parameters of a block in one contiguous vector, so that one launch updates them, with
 /// optimiser moments of the same layout, and the buffers that are kept but not trained.
 ///
@@ -33,8 +40,7 @@ class Parameters {
     std::vector<int64_t> dimensions;
   };
 
-  Parameters(std::shared_ptr<Context> context, uint32_t block_index, OptimizerStep::Rule rule, double momentum,
-             double weight_decay);
+  Parameters(std::shared_ptr<Context> context, uint32_t block_index, const OptimizerSettings& optimizer);
 
   /// `dimensions` as PyTorch has them; `shape` as the operations have them: the same elements, channels
   /// last. Returns the number by which the tensor is asked for.
@@ -94,8 +100,7 @@ class Parameters {
 
   std::shared_ptr<Context> context_;
   uint32_t block_index_;
-  OptimizerStep::Rule rule_;
-  double momentum_, weight_decay_;
+  OptimizerSettings optimizer_;
   std::vector<Entry> trained_, kept_;
   int64_t trained_elements_ = 0, kept_elements_ = 0;  // with padding
   DeviceBuffer values_, buffers_, step_count_;
