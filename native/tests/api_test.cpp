@@ -231,6 +231,44 @@ TEST(Api, backward_needs_a_forward) {
       << "a local loss needs labels";
 }
 
+TEST(Api, only_the_output_layer_does_both_halves_of_a_step_at_once) {
+  const auto context = make_context();
+  const auto images = make_images(context.get(), 2, 3, 8);
+  const auto labels = make_labels(context.get(), {0, 1});
+  layerwise_block_config config = convolution_config();
+  layerwise_tensor* result = nullptr;
+  const auto refused = [](layerwise_status status, const char* part) {
+    EXPECT_EQ(status, LAYERWISE_INVALID_ARGUMENT);
+    EXPECT_NE(message().find(part), std::string::npos) << message();
+  };
+  const auto hidden = make_block(context.get(), config);
+  refused(layerwise_block_output_train_step(hidden.get(), images.get(), labels.get(), &result), "only an output layer");
+  config.kind = LAYERWISE_OUTPUT;
+  const auto output = make_block(context.get(), config);
+  refused(layerwise_block_forward(output.get(), images.get(), labels.get(), nullptr, &result), "output_train_step");
+  refused(layerwise_block_backward(output.get(), images.get(), &result, nullptr), "output_train_step");
+  EXPECT_EQ(result, nullptr);
+  ASSERT_EQ(layerwise_block_output_train_step(output.get(), images.get(), labels.get(), &result), LAYERWISE_OK) << message();
+  const Handle<layerwise_tensor> gradient(result);
+  int64_t shape[4];
+  ASSERT_EQ(layerwise_tensor_shape(result, shape), LAYERWISE_OK);
+  EXPECT_EQ(std::vector<int64_t>(shape, shape + 4), (std::vector<int64_t>{2, 3, 8, 8}));
+}
+
+TEST(Api, heads_and_output_layers_take_no_shortcut) {
+  const auto context = make_context();
+  const auto images = make_images(context.get(), 2, 3, 8);
+  for (const layerwise_block_kind kind : {LAYERWISE_HEAD, LAYERWISE_OUTPUT}) {
+    layerwise_block_config config = convolution_config();
+    config.kind = kind;
+    const auto block = make_block(context.get(), config);
+    layerwise_tensor* output = nullptr;
+    EXPECT_EQ(layerwise_block_evaluate(block.get(), images.get(), nullptr, images.get(), &output),
+              LAYERWISE_INVALID_ARGUMENT);
+    EXPECT_NE(message().find("takes no shortcut"), std::string::npos) << message();
+  }
+}
+
 TEST(Api, handles_close_in_any_order) {
   auto context = make_context();
   auto block = make_block(context.get(), convolution_config());

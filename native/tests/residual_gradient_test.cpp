@@ -132,8 +132,9 @@ void expect_connected_gradients(bool local_losses, bool max_pool) {
     const Activation h1 = block1.forward(batch.x, batch.labels, {});
     const Activation h2 = block2.forward(h1, batch.labels, *s);
     const Activation pooled = head.forward(h2, {}, {});
-    const ArenaTensor d_pooled = output.backpropagate(*pooled, batch.labels);
-    const PassedOn d2 = head.backward(d_pooled, true, false);
+    output.forward(pooled, batch.labels, {});
+    const PassedOn d_pooled = output.backward({}, true, false);
+    const PassedOn d2 = head.backward(d_pooled.d_input, true, false);
     const PassedOn d1 = block2.backward(d2.d_input, true, true);
     shortcut.backward(d1.d_shortcut, false, false);
     block1.backward(d1.d_input, true, false);

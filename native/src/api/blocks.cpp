@@ -58,10 +58,6 @@ LocalLossConfig local_losses_of(const layerwise_losses& losses) {
   return config;
 }
 
-Convolution convolution_of(const layerwise_geometry& geometry) {
-  return {geometry.kernel, geometry.kernel, geometry.stride, geometry.padding};
-}
-
 // What every kind of block's config has.
 template <class Config>
 Config common_config(const layerwise_block_config& from) {
@@ -73,28 +69,33 @@ Config common_config(const layerwise_block_config& from) {
   return config;
 }
 
-LocalBlockConfig local_config(const layerwise_block_config& from) {
-  auto config = common_config<LocalBlockConfig>(from);
-  config.linear = from.kind == LAYERWISE_LINEAR;
+// What the config of every block with a convolution has.
+template <class Config>
+Config encoder_config(const layerwise_block_config& from) {
+  Config config = common_config<Config>(from);
   config.out_channels = from.geometry.out_channels;
-  config.convolution = convolution_of(from.geometry);
+  config.convolution = {from.geometry.kernel, from.geometry.kernel, from.geometry.stride, from.geometry.padding};
   config.bias = from.bias != 0;
-  config.batch_norm = from.batch_norm != 0;
   config.negative_slope = from.negative_slope;
   config.dropout = from.dropout;
-  config.max_pool = from.max_pool != 0;
   config.loss = local_losses_of(from.losses);
+  return config;
+}
+
+LocalBlockConfig local_config(const layerwise_block_config& from) {
+  auto config = encoder_config<LocalBlockConfig>(from);
+  config.linear = from.kind == LAYERWISE_LINEAR;
+  config.batch_norm = from.batch_norm != 0;
+  config.max_pool = from.max_pool != 0;
   return config;
 }
 
 // A convolution block without nonlinearity and losses, under PyTorch's names for a sequence of two layers.
 LocalBlockConfig shortcut_config(const layerwise_block_config& from) {
-  auto config = common_config<LocalBlockConfig>(from);
-  config.out_channels = from.geometry.out_channels;
-  config.convolution = convolution_of(from.geometry);
-  config.bias = from.bias != 0;
+  auto config = encoder_config<LocalBlockConfig>(from);
   config.batch_norm = from.batch_norm != 0;
   config.negative_slope = 1;
+  config.dropout = 0;
   config.loss.loss = LocalLoss::none;
   config.encoder_name = "0.";
   config.norm_name = "1.";
@@ -102,15 +103,9 @@ LocalBlockConfig shortcut_config(const layerwise_block_config& from) {
 }
 
 PreactivationBlockConfig preactivation_config(const layerwise_block_config& from) {
-  auto config = common_config<PreactivationBlockConfig>(from);
-  config.out_channels = from.geometry.out_channels;
-  config.convolution = convolution_of(from.geometry);
-  config.bias = from.bias != 0;
+  auto config = encoder_config<PreactivationBlockConfig>(from);
   config.normalize_input = from.normalize_input != 0;
-  config.negative_slope = from.negative_slope;
   config.input_dropout = from.input_dropout;
-  config.dropout = from.dropout;
-  config.loss = local_losses_of(from.losses);
   return config;
 }
 
@@ -166,9 +161,24 @@ void check_context(const layerwise_block& block, std::initializer_list<const lay
     require(tensor == nullptr || tensor->context == block.context, "a tensor belongs to another context");
 }
 
+// Runs the body of a C function that computes on the block's device, reading these tensors.
+template <class Body>
+layerwise_status on_device(const layerwise_block* block, std::initializer_list<const layerwise_tensor*> tensors,
+                           const Body& body) {
+  return guarded(name_of(block), [&] {
+    check_context(given(block, "block"), tensors);
+    block->context->backend().enter();
+    body(*block->block);
+  });
+}
+
 // Makes a handle of a result that was wanted.
-void hand_over(const std::shared_ptr<Context>& context, ArenaTensor&& tensor, layerwise_tensor** handle) {
-  if (handle != nullptr) *handle = make_handle(context, std::move(tensor));
+void hand_over(const layerwise_block* block, ArenaTensor&& tensor, layerwise_tensor** handle) {
+  if (handle != nullptr) *handle = make_handle(block->context, std::move(tensor));
+}
+
+void require_two_halves(const layerwise_block* block) {
+  require(block->kind != LAYERWISE_OUTPUT, "the block has no forward and backward; use output_train_step");
 }
 
 const std::vector<float>& inspected(const layerwise_block* block, const char* name) {
@@ -212,7 +222,7 @@ layerwise_status layerwise_block_create(layerwise_context* context, const layerw
     given(given(config, "config").name, "the block's name");
     given(block, "block") = nullptr;
     on->backend().enter();
-    *block = new layerwise_block{on, make_block(on, *config), {}};
+    *block = new layerwise_block{on, config->kind, make_block(on, *config), {}};
   });
 }
 
@@ -223,78 +233,65 @@ void layerwise_block_close(layerwise_block* block) { delete block; }
 layerwise_status layerwise_block_train_step(layerwise_block* block, const layerwise_tensor* x,
                                             const layerwise_tensor* labels, const layerwise_tensor* shortcut,
                                             layerwise_tensor** output, layerwise_tensor** d_shortcut) {
-  return guarded(name_of(block), [&] {
-    check_context(given(block, "block"), {x, labels, shortcut});
+  return on_device(block, {x, labels, shortcut}, [&](Block& of) {
     given(output, "output") = nullptr;
     require(d_shortcut == nullptr || shortcut != nullptr, "there is no gradient at a shortcut that is not there");
     if (d_shortcut != nullptr) *d_shortcut = nullptr;
-    block->context->backend().enter();
     ArenaTensor gradient;
-    ArenaTensor result = block->block->train_step(given(x, "x").view(), labels_of(labels), optional_view(shortcut),
-                                                  d_shortcut == nullptr ? nullptr : &gradient);
-    hand_over(block->context, std::move(gradient), d_shortcut);
-    hand_over(block->context, std::move(result), output);
+    ArenaTensor result = of.train_step(given(x, "x").view(), labels_of(labels), optional_view(shortcut),
+                                       d_shortcut == nullptr ? nullptr : &gradient);
+    hand_over(block, std::move(gradient), d_shortcut);
+    hand_over(block, std::move(result), output);
   });
 }
 
 layerwise_status layerwise_block_forward(layerwise_block* block, const layerwise_tensor* x,
                                          const layerwise_tensor* labels, const layerwise_tensor* shortcut,
                                          layerwise_tensor** output) {
-  return guarded(name_of(block), [&] {
-    check_context(given(block, "block"), {x, labels, shortcut});
+  return on_device(block, {x, labels, shortcut}, [&](Block& of) {
     given(output, "output") = nullptr;
-    block->context->backend().enter();
-    *output = make_handle(block->context, block->block->forward(given(x, "x").activation, labels_of(labels),
-                                                                optional_view(shortcut)));
+    require_two_halves(block);
+    *output = make_handle(block->context,
+                          of.forward(given(x, "x").activation, labels_of(labels), optional_view(shortcut)));
   });
 }
 
 layerwise_status layerwise_block_backward(layerwise_block* block, const layerwise_tensor* d_output,
                                           layerwise_tensor** d_input, layerwise_tensor** d_shortcut) {
-  return guarded(name_of(block), [&] {
-    check_context(given(block, "block"), {d_output});
+  return on_device(block, {d_output}, [&](Block& of) {
     if (d_input != nullptr) *d_input = nullptr;
     if (d_shortcut != nullptr) *d_shortcut = nullptr;
-    block->context->backend().enter();
-    PassedOn passed_on =
-        block->block->backward(given(d_output, "d_output").view(), d_input != nullptr, d_shortcut != nullptr);
-    hand_over(block->context, std::move(passed_on.d_input), d_input);
-    hand_over(block->context, std::move(passed_on.d_shortcut), d_shortcut);
+    require_two_halves(block);
+    PassedOn passed_on = of.backward(given(d_output, "d_output").view(), d_input != nullptr, d_shortcut != nullptr);
+    hand_over(block, std::move(passed_on.d_input), d_input);
+    hand_over(block, std::move(passed_on.d_shortcut), d_shortcut);
   });
 }
 
 layerwise_status layerwise_block_output_train_step(layerwise_block* block, const layerwise_tensor* x,
                                                    const layerwise_tensor* labels, layerwise_tensor** d_input) {
-  return guarded(name_of(block), [&] {
-    check_context(given(block, "block"), {x, labels});
+  return on_device(block, {x, labels}, [&](Block& of) {
     given(d_input, "d_input") = nullptr;
-    auto* output = dynamic_cast<OutputLayer*>(block->block.get());
-    require(output != nullptr, "only an output layer has output_train_step");
-    block->context->backend().enter();
-    *d_input = make_handle(block->context, output->backpropagate(given(x, "x").view(), labels_of(labels)));
+    require(block->kind == LAYERWISE_OUTPUT, "only an output layer has output_train_step");
+    of.forward(given(x, "x").activation, labels_of(labels), {});
+    hand_over(block, of.backward({}, true, false).d_input, d_input);
   });
 }
 
 layerwise_status layerwise_block_evaluate(layerwise_block* block, const layerwise_tensor* x,
                                           const layerwise_tensor* labels, const layerwise_tensor* shortcut,
                                           layerwise_tensor** output) {
-  return guarded(name_of(block), [&] {
-    check_context(given(block, "block"), {x, labels, shortcut});
+  return on_device(block, {x, labels, shortcut}, [&](Block& of) {
     given(output, "output") = nullptr;
-    block->context->backend().enter();
-    *output = make_handle(block->context, block->block->evaluate(given(x, "x").view(), labels_of(labels),
-                                                                 optional_view(shortcut)));
+    hand_over(block, of.evaluate(given(x, "x").view(), labels_of(labels), optional_view(shortcut)), output);
   });
 }
 
 layerwise_status layerwise_block_local_logits(layerwise_block* block, const layerwise_tensor* x,
                                               const layerwise_tensor* shortcut, layerwise_tensor** logits) {
-  return guarded(name_of(block), [&] {
-    check_context(given(block, "block"), {x, shortcut});
+  return on_device(block, {x, shortcut}, [&](Block& of) {
     given(logits, "logits") = nullptr;
-    block->context->backend().enter();
-    *logits = make_handle(block->context,
-                          block->block->local_logits(given(x, "x").view(), optional_view(shortcut)));
+    hand_over(block, of.local_logits(given(x, "x").view(), optional_view(shortcut)), logits);
   });
 }
 
@@ -307,20 +304,16 @@ layerwise_metrics metrics_of(const BlockMetrics& read) {
 }  // namespace
 
 layerwise_status layerwise_block_metrics(layerwise_block* block, layerwise_metrics* metrics) {
-  return guarded(name_of(block), [&] {
-    given(block, "block");
+  return on_device(block, {}, [&](Block& of) {
     given(metrics, "metrics");
-    block->context->backend().enter();
-    *metrics = metrics_of(block->block->read_metrics());
+    *metrics = metrics_of(of.read_metrics());
   });
 }
 
 layerwise_status layerwise_block_metrics_so_far(layerwise_block* block, layerwise_metrics* metrics) {
-  return guarded(name_of(block), [&] {
-    given(block, "block");
+  return on_device(block, {}, [&](Block& of) {
     given(metrics, "metrics");
-    block->context->backend().enter();
-    *metrics = metrics_of(block->block->metrics_so_far());
+    *metrics = metrics_of(of.metrics_so_far());
   });
 }
 
@@ -348,18 +341,14 @@ layerwise_status layerwise_block_tensor_info(const layerwise_block* block, int32
 
 layerwise_status layerwise_block_tensor_read(const layerwise_block* block, const char* name, float* values,
                                              int64_t count) {
-  return guarded(name_of(block), [&] {
-    const Block& of = *given(block, "block").block;
-    block->context->backend().enter();
+  return on_device(block, {}, [&](const Block& of) {
     of.parameters().read(&given(name, "name"), &given(values, "values"), count);
   });
 }
 
 layerwise_status layerwise_block_tensor_write(layerwise_block* block, const char* name, const float* values,
                                               int64_t count) {
-  return guarded(name_of(block), [&] {
-    Block& of = *given(block, "block").block;
-    block->context->backend().enter();
+  return on_device(block, {}, [&](Block& of) {
     of.parameters().write(&given(name, "name"), &given(values, "values"), count);
   });
 }
@@ -368,11 +357,8 @@ layerwise_status layerwise_block_tensor_write(layerwise_block* block, const char
 
 layerwise_status layerwise_block_inspect(layerwise_block* block, const layerwise_tensor* x,
                                          const layerwise_tensor* labels, const layerwise_tensor* shortcut) {
-  return guarded(name_of(block), [&] {
-    check_context(given(block, "block"), {x, labels, shortcut});
-    block->context->backend().enter();
-    block->inspection =
-        block->block->inspect(given(x, "x").view(), labels_of(labels), optional_view(shortcut));
+  return on_device(block, {x, labels, shortcut}, [&](Block& of) {
+    block->inspection = of.inspect(given(x, "x").view(), labels_of(labels), optional_view(shortcut));
   });
 }
 

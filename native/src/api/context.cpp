@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "api/handles.h"
-#include "backend/devices.h"
 #include "context/transfer.h"
+#include "devices/open_device.h"
 
 namespace layerwise {
 

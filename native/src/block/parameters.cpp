@@ -63,7 +63,8 @@ void Parameters::allocate() {
       infos_.push_back({moment.prefix + entry.name, Role::optimizer_state, entry.dimensions});
   infos_.push_back({"step", Role::optimizer_state, {}});
 
-  for (size_t i = 0; i < trained_.size(); ++i) initialize(trained_[i], parameter(i), copy(value_copies_, trained_[i]), static_cast<uint32_t>(i));
+  for (size_t i = 0; i < trained_.size(); ++i)
+    initialize(trained_[i], parameter(i), copy(value_copies_, trained_[i]), static_cast<uint32_t>(i));
   for (size_t i = 0; i < kept_.size(); ++i)
     initialize(kept_[i], buffer(i), copy(buffer_copies_, kept_[i]), first_buffer_sequence + static_cast<uint32_t>(i));
 }
