@@ -1,9 +1,9 @@
 package dev.layerwise.report;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.layerwise.train.EpochReport;
-import dev.layerwise.train.Evaluation;
-import dev.layerwise.train.RunDirectory;
+import dev.layerwise.run.EpochReport;
+import dev.layerwise.run.Evaluation;
+import dev.layerwise.run.RunDirectory;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
