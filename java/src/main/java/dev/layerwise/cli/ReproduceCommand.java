@@ -8,6 +8,7 @@ import dev.layerwise.recipe.Preset;
 import dev.layerwise.recipe.Presets;
 import dev.layerwise.recipe.Reproduction;
 import dev.layerwise.train.SessionSettings;
+import dev.layerwise.train.SingleProcess;
 import dev.layerwise.train.TrainingSession;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -133,7 +134,7 @@ final class ReproduceCommand implements Callable<Integer> {
     DeviceOptions device = NativeContext.resolve(common.deviceOptions());
     ReproductionPrinter printer =
         new ReproductionPrinter(results, spec.commandLine().getErr(), common.json, common.verbose);
-    TrainingSession session = new TrainingSession();
+    TrainingSession session = new TrainingSession(new SingleProcess());
     Reproduction reproduction =
         new Reproduction(
             related, images, folder, epochsScale, device,

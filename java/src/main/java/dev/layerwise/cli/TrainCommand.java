@@ -13,6 +13,7 @@ import dev.layerwise.recipe.Defaults;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.run.InitialWeights;
 import dev.layerwise.run.OtherImagesException;
+import dev.layerwise.run.RecordedRun;
 import dev.layerwise.run.ResumeRules;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.run.RunDirectory;
@@ -20,7 +21,7 @@ import dev.layerwise.run.TrainingConfig;
 import dev.layerwise.run.TrainingResult;
 import dev.layerwise.settings.Batches;
 import dev.layerwise.settings.Optimizer;
-import dev.layerwise.train.TrainingRun;
+import dev.layerwise.train.SingleProcess;
 import dev.layerwise.train.TrainingSession;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -74,7 +75,7 @@ final class TrainCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     Path checkpoint = checkpointToResume();
-    RunConfig recorded = checkpoint == null ? null : TrainingRun.configOf(checkpoint);
+    RunConfig recorded = checkpoint == null ? null : RecordedRun.read(checkpoint).config();
     DataSetInfo info = datasetInfo(recorded);
     RunConfig config = configure(recorded, info);
     if (recorded != null) {
@@ -210,7 +211,7 @@ final class TrainCommand implements Callable<Integer> {
     RunPrinter printer =
         new RunPrinter(
             spec.commandLine().getOut(), err, common.json, common.verbose, progress, data.dataDir, data.noExif);
-    TrainingSession session = new TrainingSession();
+    TrainingSession session = new TrainingSession(new SingleProcess());
     int exitCode =
         StopOnSignal.run(
             () -> {

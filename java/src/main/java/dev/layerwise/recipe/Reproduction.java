@@ -18,7 +18,6 @@ import dev.layerwise.run.RunDirectory;
 import dev.layerwise.run.RunImages;
 import dev.layerwise.run.TrainingResult;
 import dev.layerwise.settings.SettingsException;
-import dev.layerwise.train.TrainingRun;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -99,7 +98,7 @@ public final class Reproduction {
       Path home = home(preset, seed);
       if (RunDirectory.holdsModel(home) && RunDirectory.holdsCheckpoint(home)) {
         try {
-          RecordedRun run = TrainingRun.recorded(home);
+          RecordedRun run = RecordedRun.read(home);
           boolean same = run.config().equals(config(preset, seed)) && run.mayBeOf(runImages);
           if (run.result().finished() && same) {
             runs.put(seed, run.result());
@@ -170,7 +169,7 @@ public final class Reproduction {
 
   /** Results of different configurations must not get into one table. */
   private static void checkSame(Path home, RunConfig wanted) {
-    List<String> changes = ResumeRules.changes(TrainingRun.configOf(home), wanted);
+    List<String> changes = ResumeRules.changes(RecordedRun.read(home).config(), wanted);
     if (!changes.isEmpty()) {
       throw new SettingsException(
           home + " holds a run of another configuration, which would change " + String.join(", ", changes)

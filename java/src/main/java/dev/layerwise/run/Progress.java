@@ -3,6 +3,7 @@ package dev.layerwise.run;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.layerwise.run.TrainingResult.Ending;
+import dev.layerwise.settings.Schedule;
 import java.util.Collections;
 import java.util.List;
 
@@ -61,13 +62,13 @@ public record Progress(
         better ? (Integer) epoch : bestEpoch);
   }
 
-  /** Whether nothing is left to train. */
-  public boolean isOver(TrainingConfig training) {
-    return epoch > training.schedule().epochs() || patienceIsExhausted(training);
+  private Ending ending(Schedule schedule) {
+    return Ending.of(epoch - 1, schedule.epochs(), schedule.patience(), bestEpoch);
   }
 
-  private boolean patienceIsExhausted(TrainingConfig training) {
-    return training.schedule().patience() != null && bestEpoch != null && epoch - 1 - bestEpoch >= training.schedule().patience();
+  /** Whether nothing is left to train. */
+  public boolean isOver(Schedule schedule) {
+    return ending(schedule) != null;
   }
 
   /**
@@ -75,11 +76,8 @@ public record Progress(
    *
    * @param otherwise what ended the session if the run is not over
    */
-  public TrainingResult result(TrainingConfig training, Ending otherwise) {
-    Ending ending =
-        epoch > training.schedule().epochs() ? Ending.EPOCHS_DONE
-            : patienceIsExhausted(training) ? Ending.NO_IMPROVEMENT
-            : otherwise;
-    return new TrainingResult(ending, epoch - 1, testError, bestTestError, bestEpoch, totalSeconds);
+  public TrainingResult result(Schedule schedule, Ending otherwise) {
+    return new TrainingResult(
+        isOver(schedule) ? ending(schedule) : otherwise, epoch - 1, testError, bestTestError, bestEpoch, totalSeconds);
   }
 }

@@ -1,7 +1,6 @@
 package dev.layerwise.run;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import dev.layerwise.Json;
@@ -13,17 +12,15 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 
 /**
- * The folder of a run: {@code config.json}, {@code metrics.jsonl} (one {@link EpochReport} per line),
+ * The folder of a run: {@code config.json}, {@code metrics.jsonl} ({@link MetricsFile}),
  * {@code checkpoint.safetensors} and, at the end, {@code model.safetensors} and {@code evaluation.json} ({@link
  * Evaluation}). While it is open an operating-system lock keeps other runs out; it is gone with the process, however
  * that ends.
@@ -33,9 +30,6 @@ public final class RunDirectory implements AutoCloseable {
 
   /** File of a run's configuration. */
   public static final String CONFIG = "config.json";
-
-  /** File of a run's metrics. */
-  public static final String METRICS = "metrics.jsonl";
 
   private static final String LOCK = ".lock";
 
@@ -113,11 +107,11 @@ public final class RunDirectory implements AutoCloseable {
     if (holdsConfig()) {
       return;
     }
-    for (String name : List.of(CONFIG, METRICS, Evaluation.FILE_NAME)) {
+    for (String name : List.of(CONFIG, MetricsFile.NAME, Evaluation.FILE_NAME)) {
       if (Files.exists(path.resolve(name))) {
         throw new LayerwiseException(
             "the folder " + path + " holds a " + name + " that no run has left, which this one would replace; choose"
-                + " another --out");
+                + " another folder");
       }
     }
   }
@@ -187,7 +181,7 @@ public final class RunDirectory implements AutoCloseable {
   public void discardStart() {
     try {
       requireOurs();
-      for (String name : List.of(Checkpoint.FILE_NAME, CONFIG, METRICS)) {
+      for (String name : List.of(Checkpoint.FILE_NAME, CONFIG, MetricsFile.NAME)) {
         Files.deleteIfExists(path.resolve(name));
       }
       for (Path events : TensorBoardLog.filesIn(path)) {
@@ -200,78 +194,12 @@ public final class RunDirectory implements AutoCloseable {
 
   public void appendMetrics(EpochReport report) {
     requireOurs();
-    try {
-      Files.writeString(
-          path.resolve(METRICS),
-          JSON.writeValueAsString(report) + "\n",
-          StandardOpenOption.CREATE,
-          StandardOpenOption.APPEND,
-          StandardOpenOption.SYNC);
-    } catch (IOException e) {
-      throw new LayerwiseException("cannot write " + path.resolve(METRICS) + " (" + FileErrors.reason(e) + ")", e);
-    }
+    metrics().append(report);
   }
 
-  /** Copies another folder's metrics, if it has any, into a folder that has none. */
-  public void adoptMetrics(Path folder) {
-    Path source = folder.resolve(METRICS);
-    Path own = path.resolve(METRICS);
-    if (Files.exists(own) || !Files.exists(source)) {
-      return;
-    }
-    try {
-      byte[] text = Files.readAllBytes(source);
-      AtomicFiles.write(own, out -> out.write(text));
-    } catch (IOException e) {
-      throw new LayerwiseException("cannot read " + source + " (" + FileErrors.reason(e) + ")", e);
-    }
-  }
-
-  /** Leaves the lines of the epochs before this one: those that a resumed run does not write again. */
-  public void keepMetricsBefore(int epoch) {
-    Path file = path.resolve(METRICS);
-    if (!Files.exists(file)) {
-      return;
-    }
-    try {
-      List<String> kept = new ArrayList<>();
-      for (String line : Files.readAllLines(file, StandardCharsets.UTF_8)) {
-        if (epochOf(line) < epoch) {
-          kept.add(line + "\n");
-        }
-      }
-      byte[] text = String.join("", kept).getBytes(StandardCharsets.UTF_8);
-      AtomicFiles.write(file, out -> out.write(text));
-    } catch (IOException e) {
-      throw new LayerwiseException("cannot read " + file + " (" + FileErrors.reason(e) + ")", e);
-    }
-  }
-
-  /** The epochs in {@code metrics.jsonl}. */
-  public List<EpochReport> readMetrics() {
-    Path file = path.resolve(METRICS);
-    if (!Files.exists(file)) {
-      return List.of();
-    }
-    try {
-      List<EpochReport> reports = new ArrayList<>();
-      for (String line : Files.readAllLines(file, StandardCharsets.UTF_8)) {
-        reports.add(JSON.readValue(line, EpochReport.class));
-      }
-      return reports;
-    } catch (IOException e) {
-      throw new LayerwiseException("cannot read " + file + " (" + FileErrors.reason(e) + ")", e);
-    }
-  }
-
-  /** The epoch that a line is about; a line cut short by a crash is about none that is kept. */
-  private static int epochOf(String line) {
-    try {
-      JsonNode node = JSON.readTree(line).get("epoch");
-      return node == null ? Integer.MAX_VALUE : node.asInt(Integer.MAX_VALUE);
-    } catch (JsonProcessingException e) {
-      return Integer.MAX_VALUE;
-    }
+  /** The epochs so far. */
+  public MetricsFile metrics() {
+    return new MetricsFile(path);
   }
 
   @Override

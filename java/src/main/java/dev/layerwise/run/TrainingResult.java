@@ -21,7 +21,23 @@ public record TrainingResult(
     /** The session's time is up; the run can be resumed. */
     TIME_UP,
     /** A stop was asked for, or the process ended; the run can be resumed. */
-    STOPPED
+    STOPPED;
+
+    /**
+     * What has ended a run; {@code null} while there is something left to train.
+     *
+     * @param finished epochs
+     * @param epochs that were asked for
+     * @param patience epochs without an improvement after which the run ends; {@code null} or 0: any number
+     * @param best epoch with the lowest test error, the first of them; {@code null} before the first is finished
+     */
+    public static Ending of(int finished, int epochs, Integer patience, Integer best) {
+      if (finished >= epochs) {
+        return EPOCHS_DONE;
+      }
+      boolean exhausted = patience != null && patience > 0 && best != null && finished - best >= patience;
+      return exhausted ? NO_IMPROVEMENT : null;
+    }
   }
 
   /** Whether nothing is left to train; otherwise the run can be resumed. */

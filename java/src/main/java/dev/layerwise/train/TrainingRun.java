@@ -3,18 +3,13 @@ package dev.layerwise.train;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.ClassNames;
 import dev.layerwise.data.DataSet;
-import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.Images;
-import dev.layerwise.data.stream.StreamedImages;
 import dev.layerwise.files.FileException;
 import dev.layerwise.model.DeviceNetwork;
-import dev.layerwise.model.InputDescription;
 import dev.layerwise.model.ModelConfig;
-import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.StoredWeights;
 import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.BlockMetrics;
-import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.run.Checkpoint;
@@ -25,27 +20,26 @@ import dev.layerwise.run.RecordedRun;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.run.RunDirectory;
 import dev.layerwise.run.RunImages;
-import dev.layerwise.run.TensorBoardLog;
 import dev.layerwise.run.TrainingConfig;
-import dev.layerwise.run.TrainingResult.Ending;
 import dev.layerwise.run.TrainingResult;
+import dev.layerwise.run.TrainingResult.Ending;
 import dev.layerwise.settings.Augmentation;
-import java.nio.file.Files;
+import dev.layerwise.settings.Schedule;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 
 /**
- * Trains a network on a data set and leaves its results in a run's folder. All that happens is decided
- * by the configuration and the progress; a run that was stopped anywhere and resumed ends with the same
- * bits as one that was not.
+ * Trains a network on a data set: the loop over epochs and batches. A {@link RunRecorder} writes the run's files. All
+ * that happens is decided by the configuration and the progress; a run that was stopped anywhere and resumed ends with
+ * the same bits as one that was not.
  */
 public final class TrainingRun implements AutoCloseable {
-  private RunConfig config;
+  private final RunConfig config;
   private final DataSet<?> data;
-  private final RunImages images;
-  private final RunDirectory directory;
+  private final Communicator communicator;
+  private final RunRecorder recorder;
   private final NativeContext context;
   private final DeviceNetwork network;
   private final ImageFeed trainImages;
@@ -55,16 +49,14 @@ public final class TrainingRun implements AutoCloseable {
   private List<String> weightSummary = List.of();
   private long timeLimitNanos;
   private long sessionStarted;
-  private long checkpointWritten = System.nanoTime();
-  /** Whether all that there is of the run is the state with which it was started. */
-  private boolean onlyStarted;
   private volatile boolean stopRequested;
 
-  private TrainingRun(RunConfig config, DataSet<?> data, RunImages images, RunDirectory directory) {
+  private TrainingRun(
+      RunConfig config, DataSet<?> data, RunImages images, RunDirectory directory, Communicator communicator) {
     this.config = config;
     this.data = data;
-    this.images = images;
-    this.directory = directory;
+    this.communicator = communicator;
+    recorder = new RunRecorder(directory, config, data, images);
     TrainingConfig training = config.training();
     context = NativeContext.create(config.device(), training.seed());
     try {
@@ -80,34 +72,23 @@ public final class TrainingRun implements AutoCloseable {
   }
 
   /** A new run; the folder must not hold another. */
-  public static TrainingRun start(RunConfig config, DataSet<?> data, RunDirectory directory) {
+  public static TrainingRun start(
+      RunConfig config, DataSet<?> data, RunDirectory directory, Communicator communicator) {
     directory.requireNoForeignFiles();
-    TrainingRun trainer = new TrainingRun(config, data, RunImages.of(data), directory);
+    TrainingRun run = new TrainingRun(config, data, RunImages.of(data), directory, communicator);
     try {
       if (config.init() != null) {
-        trainer.weightSummary =
-            WeightImport.load(Path.of(config.init().file()), trainer.network, config.init().takesWhatFits()).summary();
+        run.weightSummary =
+            WeightImport.load(Path.of(config.init().file()), run.network, config.init().takesWhatFits()).summary();
       }
-      directory.keepMetricsBefore(0);
-      directory.writeConfig(config);
-      trainer.writeCheckpoint(trainer.progress); // a run that is killed in its first epoch can be resumed too
-      trainer.onlyStarted = true;
-      return trainer;
+      if (communicator.isFirst()) {
+        run.recorder.start(run.progress, run.network, run.engineChoices());
+      }
+      return run;
     } catch (RuntimeException e) {
-      trainer.close();
+      run.close();
       throw e;
     }
-  }
-
-  /** The configuration with which the run of a checkpoint was started; a file or a run's folder. */
-  public static RunConfig configOf(Path checkpoint) {
-    return Checkpoint.State.read(checkpoint).config();
-  }
-
-  /** What a run is and how far it had come, from its checkpoint; a file or a run's folder. */
-  public static RecordedRun recorded(Path checkpoint) {
-    Checkpoint.State at = Checkpoint.State.read(checkpoint);
-    return new RecordedRun(at.config(), at.progress().result(at.config().training(), Ending.STOPPED), at.images());
   }
 
   /**
@@ -118,42 +99,42 @@ public final class TrainingRun implements AutoCloseable {
    * @throws LayerwiseException if there is no whole checkpoint, the data set is not the run's, or the run has come
    *     further than it is to go
    */
-  public static TrainingRun resume(Path checkpoint, RunConfig config, DataSet<?> data, RunDirectory directory) {
+  public static TrainingRun resume(
+      Path checkpoint, RunConfig config, DataSet<?> data, RunDirectory directory, Communicator communicator) {
     Checkpoint from = Checkpoint.read(checkpoint);
-    checkData(from, data);
+    Progress progress = from.run().progress();
+    checkData(from.run(), data);
     RunImages images = RunImages.of(data);
-    if (from.images() != null) {
-      from.images().requireSame(images);
+    if (from.run().images() != null) {
+      from.run().images().requireSame(images);
     }
-    int begun = from.progress().epoch() - (from.progress().images() == 0 ? 1 : 0);
-    if (config.training().schedule().epochs() < begun) {
+    int begun = progress.epoch() - (progress.images() == 0 ? 1 : 0);
+    int epochs = config.training().schedule().epochs();
+    if (epochs < begun) {
       throw new LayerwiseException(
-          String.format(
-              Locale.ROOT, "the run has begun its epoch %d already, more than the %d asked for", begun, config.training().schedule().epochs()));
+          "the run has begun its epoch " + begun + " already, more than the " + epochs + " asked for");
     }
     StoredWeights.check(config.model(), from.weights());
-    TrainingRun trainer = new TrainingRun(config, data, images, directory);
+    TrainingRun run = new TrainingRun(config, data, images, directory, communicator);
     try {
-      if (from.progress().images() > data.train().count()
-          || from.progress().sums().size() != trainer.progress.sums().size()) {
+      if (progress.images() > data.train().count() || progress.sums().size() != run.progress.sums().size()) {
         throw new FileException(checkpoint + " is damaged: its progress does not fit its network and its data");
       }
-      trainer.network.setWeights(from.weights());
-      trainer.network.setOptimizerState(from.optimizerState());
-      trainer.progress = from.progress();
-      directory.adoptMetrics(Files.isDirectory(checkpoint) ? checkpoint : checkpoint.toAbsolutePath().getParent());
-      directory.keepMetricsBefore(trainer.progress.epoch());
-      directory.removeEvaluation();
-      directory.writeConfig(config);
-      return trainer;
+      run.network.setWeights(from.weights());
+      run.network.setOptimizerState(from.optimizerState());
+      run.progress = progress;
+      if (communicator.isFirst()) {
+        run.recorder.resume(checkpoint, progress.epoch());
+      }
+      return run;
     } catch (RuntimeException e) {
-      trainer.close();
+      run.close();
       throw e;
     }
   }
 
   /** Throws unless images and labels mean what they meant when the run was started. */
-  private static void checkData(Checkpoint from, DataSet<?> data) {
+  private static void checkData(RecordedRun from, DataSet<?> data) {
     String recorded = from.config().training().dataset();
     ModelConfig model = from.config().model();
     Images images = data.train();
@@ -191,7 +172,7 @@ public final class TrainingRun implements AutoCloseable {
 
   /** Whether a run that has been resumed was over already. */
   public boolean isOver() {
-    return progress.isOver(config.training());
+    return progress.isOver(config.training().schedule());
   }
 
   /** Asks a running {@link #run} to stop after the step in hand; from any thread. */
@@ -207,59 +188,54 @@ public final class TrainingRun implements AutoCloseable {
     try {
       return train(settings, listener);
     } catch (RuntimeException e) {
-      if (onlyStarted && progress.epoch() == 1) {
-        directory.discardStart();
+      if (recorder.hasOnlyStarted() && progress.epoch() == 1) {
+        recorder.discardStart();
       }
       throw e;
     }
   }
 
   private TrainingResult train(SessionSettings settings, TrainingListener listener) {
-    TrainingConfig training = config.training();
+    Schedule schedule = config.training().schedule();
     timeLimitNanos = settings.timeLimit() == null ? Long.MAX_VALUE : settings.timeLimit().toNanos();
     sessionStarted = System.nanoTime();
-    TensorBoardLog tensorBoard =
-        settings.tensorBoard() || TensorBoardLog.isIn(directory.path())
-            ? TensorBoardLog.begin(directory.path(), directory.readMetrics(), progress.totalSeconds())
-            : null;
-    while (!progress.isOver(training)) {
+    if (communicator.isFirst()) {
+      recorder.beginSession(settings.tensorBoard(), progress.totalSeconds());
+    }
+    while (!progress.isOver(schedule)) {
       EpochReport report = trainEpoch(settings.checkpoints(), listener) ? endEpoch() : null;
       if (report == null) {
         writeCheckpoint(progress);
-        return progress.result(training, stopRequested ? Ending.STOPPED : Ending.TIME_UP);
+        return progress.result(schedule, stopRequested ? Ending.STOPPED : Ending.TIME_UP);
       }
-      if (tensorBoard != null) {
-        tensorBoard.add(report);
-      }
-      if (progress.isOver(training) || isCheckpointDue(settings.checkpoints())) {
+      if (progress.isOver(schedule) || isCheckpointDue(settings.checkpoints())) {
         writeCheckpoint(progress);
       }
       listener.epochEnded(report);
     }
-    directory.writeModel(
-        new ModelFile(
-            config.model(), training.dataset(), inputDescription(), config.device().precision(), network.weights()));
+    if (communicator.isFirst()) {
+      recorder.writeModel(network);
+    }
     EvaluationCollector collector = new EvaluationCollector(data.info());
-    Evaluator.evaluate(network, testImages, data.test().count(), training.batches().batchSize(), collector);
-    directory.writeEvaluation(collector.evaluation());
-    return progress.result(training, Ending.STOPPED);
-  }
-
-  private InputDescription inputDescription() {
-    DataSetInfo info = data.info();
-    int size = config.model().images().side();
-    int resize = data.test() instanceof StreamedImages streamed ? streamed.testResize() : size;
-    return new InputDescription(info.classNames(), info.mean(), info.deviation(), resize);
+    Evaluator.evaluate(
+        network, testImages, data.test().count(), config.training().batches().batchSize(), collector);
+    if (communicator.isFirst()) {
+      recorder.writeEvaluation(collector.evaluation());
+    }
+    return progress.result(schedule, Ending.STOPPED);
   }
 
   /** At the beginning of an epoch. */
   private boolean isCheckpointDue(CheckpointSchedule checkpoints) {
-    return checkpoints.isDueAfterEpoch(progress.epoch() - 1)
-        || checkpoints.isDueAfterStep(progress.step(), System.nanoTime() - checkpointWritten);
+    return checkpoints.isDueAfterEpoch(progress.epoch() - 1) || isCheckpointDue(checkpoints, progress.step());
+  }
+
+  private boolean isCheckpointDue(CheckpointSchedule checkpoints, long step) {
+    return communicator.any(checkpoints.isDueAfterStep(step, recorder.nanosSinceCheckpoint()));
   }
 
   private boolean isToStop() {
-    return stopRequested || System.nanoTime() - sessionStarted >= timeLimitNanos;
+    return communicator.any(stopRequested || System.nanoTime() - sessionStarted >= timeLimitNanos);
   }
 
   /** Trains the rest of the epoch under way; false if it is to stop before its end. */
@@ -290,19 +266,17 @@ public final class TrainingRun implements AutoCloseable {
         images = pass.position();
         step++;
         long now = System.nanoTime();
-        if (images < order.length && checkpoints.isDueAfterStep(step, now - checkpointWritten)) {
+        if (images < order.length && isCheckpointDue(checkpoints, step)) {
           writeCheckpoint(soFar(images, step, started));
           started += System.nanoTime() - now; // writing is no training
         }
-        if (interval != null && now - told >= interval.toNanos()) {
+        if (communicator.any(interval != null && now - told >= interval.toNanos())) {
           tell(listener, soFar(images, step, started), order.length);
           told = now;
         }
       }
     }
-    progress =
-        progress.later(
-            images, step, secondsSince(started), MetricSums.plus(progress.sums(), network.readMetrics()));
+    progress = progress.later(images, step, secondsSince(started), sums(network.readMetrics()));
     tell(listener, progress, order.length);
     return images == order.length;
   }
@@ -315,8 +289,12 @@ public final class TrainingRun implements AutoCloseable {
 
   /** A state inside the epoch under way. Looks at the metrics only: what the epoch reports is not changed by it. */
   private Progress soFar(int images, long step, long started) {
-    return progress.later(
-        images, step, secondsSince(started), MetricSums.plus(progress.sums(), network.metricsSoFar()));
+    return progress.later(images, step, secondsSince(started), sums(network.metricsSoFar()));
+  }
+
+  /** Of the epoch under way, all processes together. */
+  private List<MetricSums> sums(List<BlockMetrics> since) {
+    return MetricSums.plus(progress.sums(), communicator.sum(since));
   }
 
   private void tell(TrainingListener listener, Progress at, int ofImages) {
@@ -341,7 +319,7 @@ public final class TrainingRun implements AutoCloseable {
     if (test == null) {
       return null;
     }
-    BlockMetrics output = test.get(test.size() - 1);
+    BlockMetrics output = communicator.sum(test).get(test.size() - 1);
     double testError = 100 * output.errors() / output.samples();
     double totalSeconds = progress.totalSeconds() + secondsSince(started);
     EpochReport report = reports.epoch(progress, output.predictionLoss(), testError, totalSeconds);
@@ -350,24 +328,19 @@ public final class TrainingRun implements AutoCloseable {
           String.format(
               Locale.ROOT, "training diverged in epoch %d: the loss is %s; start again with a smaller learning rate%s",
               report.epoch(), Double.isFinite(report.trainLoss()) ? report.testLoss() : report.trainLoss(),
-              onlyStarted ? "" : " (the last checkpoint is from before)"));
+              recorder.hasOnlyStarted() ? "" : " (the last checkpoint is from before)"));
     }
-    directory.appendMetrics(report);
+    if (communicator.isFirst()) {
+      recorder.epochEnded(report);
+    }
     progress = progress.nextEpoch(testError, totalSeconds);
     return report;
   }
 
   private void writeCheckpoint(Progress at) {
-    DeviceOptions device = config.device().withEngineChoices(context.engineChoices());
-    if (!device.equals(config.device())) { // found out since the last checkpoint: a part of what decides the bits
-      config = config.on(device);
-      directory.writeConfig(config);
+    if (communicator.isFirst()) {
+      recorder.checkpoint(at, network, context.engineChoices());
     }
-    directory.writeCheckpoint(
-        new Checkpoint(
-            config, at, data.info().classNames(), images, network.weights(), network.optimizerState()));
-    checkpointWritten = System.nanoTime();
-    onlyStarted = false;
   }
 
   private static double secondsSince(long nanoTime) {

@@ -8,7 +8,8 @@ import java.nio.file.Path;
 
 /** Runs, one after the other, that can be stopped from another thread. */
 public final class TrainingSession {
-  private TrainingRun trainer;
+  private final Communicator communicator;
+  private TrainingRun running;
   private boolean stopRequested;
 
   /** Is told how a run begins, goes and ends. */
@@ -27,18 +28,23 @@ public final class TrainingSession {
     void ended(TrainingResult result, Path folder);
   }
 
+  /** Runs that these processes train together. */
+  public TrainingSession(Communicator communicator) {
+    this.communicator = communicator;
+  }
+
   /** Asks the run under way, and every later one, to stop after the step in hand. */
   public synchronized void requestStop() {
     stopRequested = true;
-    if (trainer != null) {
-      trainer.requestStop();
+    if (running != null) {
+      running.requestStop();
     }
   }
 
   private synchronized void entrust(TrainingRun next) {
-    trainer = next;
+    running = next;
     if (stopRequested) {
-      trainer.requestStop();
+      running.requestStop();
     }
   }
 
@@ -52,8 +58,8 @@ public final class TrainingSession {
       Reporter reporter) {
     try (TrainingRun run =
         checkpoint == null
-            ? TrainingRun.start(config, images, directory)
-            : TrainingRun.resume(checkpoint, config, images, directory)) {
+            ? TrainingRun.start(config, images, directory, communicator)
+            : TrainingRun.resume(checkpoint, config, images, directory, communicator)) {
       entrust(run);
       reporter.started(config, images, directory.path(), run.isOver() ? null : (Integer) run.epoch());
       TrainingResult result = run.run(settings, reporter);
