@@ -1,10 +1,10 @@
 package dev.layerwise.api;
 
+import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.InputDescription;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelException;
 import dev.layerwise.model.ModelFile;
-import dev.layerwise.model.Network;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
@@ -18,14 +18,14 @@ final class Replica implements AutoCloseable {
   private final ModelConfig config;
   private final InputDescription input;
   private final NativeContext context;
-  private final Network network;
+  private final DeviceNetwork network;
 
   Replica(ModelFile file, InputDescription input, Model.Options options) {
     this.config = file.config();
     this.input = input;
     context = NativeContext.create(file.on(options.device()), 0);
     try {
-      network = new Network(context, config, Optimizer.STATELESS);
+      network = new DeviceNetwork(context, config, Optimizer.STATELESS);
       network.setWeights(file.weights());
     } catch (RuntimeException e) {
       context.close();
@@ -38,7 +38,7 @@ final class Replica implements AutoCloseable {
     return context.inUse();
   }
 
-  Network network() {
+  DeviceNetwork network() {
     return network;
   }
 

@@ -6,18 +6,21 @@ import dev.layerwise.model.Networks;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.recipe.Defaults;
+import dev.layerwise.run.InitialWeights;
+import dev.layerwise.run.RecordedRun;
+import dev.layerwise.run.ResumeRules;
+import dev.layerwise.run.RunConfig;
+import dev.layerwise.run.RunDirectory;
+import dev.layerwise.run.TrainingConfig;
+import dev.layerwise.run.TrainingResult;
 import dev.layerwise.settings.Augmentation;
 import dev.layerwise.settings.Batches;
 import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Schedule;
 import dev.layerwise.settings.Settings;
-import dev.layerwise.train.InitialWeights;
-import dev.layerwise.train.ResumeRules;
-import dev.layerwise.train.RunConfig;
-import dev.layerwise.train.RunDirectory;
 import dev.layerwise.train.SessionSettings;
-import dev.layerwise.train.TrainingConfig;
-import dev.layerwise.train.TrainingResult;
+import dev.layerwise.train.SingleProcess;
+import dev.layerwise.train.TrainingRun;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
@@ -51,7 +54,7 @@ public final class Trainer {
   private Consumer<String> partialWeights;
   private Consumer<Epoch> listener = epoch -> { };
   /** The run under way. */
-  private dev.layerwise.train.Trainer running;
+  private TrainingRun running;
   private boolean stopRequested;
 
   /**
@@ -284,7 +287,7 @@ public final class Trainer {
       if (directory.holdsRun()) {
         throw new LayerwiseException("the folder " + folder + " already holds a run; resume it, or choose another");
       }
-      return run(dev.layerwise.train.Trainer.start(config, data.loaded(), directory));
+      return run(TrainingRun.start(config, data.loaded(), directory, new SingleProcess()));
     }
   }
 
@@ -299,7 +302,7 @@ public final class Trainer {
    * @throws LayerwiseException if there is no run to resume, or its network, data set, images or settings are others
    */
   public Outcome resume(Path folder) {
-    RunConfig recorded = dev.layerwise.train.Trainer.configOf(folder);
+    RunConfig recorded = RecordedRun.read(folder).config();
     RunConfig config = over(recorded, network.configLike(recorded.model()));
     List<String> changed = ResumeRules.forbidden(recorded, config);
     if (!changed.isEmpty()) {
@@ -308,29 +311,29 @@ public final class Trainer {
               + String.join(", ", changed));
     }
     try (RunDirectory directory = RunDirectory.open(folder)) {
-      return run(dev.layerwise.train.Trainer.resume(folder, config, data.loaded(), directory));
+      return run(TrainingRun.resume(folder, config, data.loaded(), directory, new SingleProcess()));
     }
   }
 
-  private Outcome run(dev.layerwise.train.Trainer trainer) {
-    try (trainer) {
-      entrust(trainer);
+  private Outcome run(TrainingRun run) {
+    try (run) {
+      entrust(run);
       if (partialWeights != null) {
-        trainer.weightSummary().forEach(partialWeights);
+        run.weightSummary().forEach(partialWeights);
       }
-      TrainingResult result = trainer.run(SessionSettings.DEFAULT, report -> listener.accept(Epoch.of(report)));
+      TrainingResult result = run.run(SessionSettings.DEFAULT, report -> listener.accept(Epoch.of(report)));
       return new Outcome(result.finished(), result.epochs(), result.testError(), result.seconds());
     } finally {
       entrust(null);
     }
   }
 
-  private synchronized void entrust(dev.layerwise.train.Trainer trainer) {
-    running = trainer;
-    if (trainer == null) {
+  private synchronized void entrust(TrainingRun run) {
+    running = run;
+    if (run == null) {
       stopRequested = false;
     } else if (stopRequested) {
-      trainer.requestStop();
+      run.requestStop();
     }
   }
 

@@ -1,8 +1,8 @@
 package dev.layerwise.bench;
 
 import dev.layerwise.LayerwiseException;
+import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.ModelConfig;
-import dev.layerwise.model.Network;
 import dev.layerwise.model.TrainingCosts;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
@@ -21,7 +21,7 @@ public final class StepBenchmark implements AutoCloseable {
   private static final double LEARNING_RATE = 1e-4;
 
   private final NativeContext context;
-  private final Network network;
+  private final DeviceNetwork network;
   private final NativeDataSet images;
   private final int batchSize;
   private final int[] order;
@@ -32,7 +32,7 @@ public final class StepBenchmark implements AutoCloseable {
   public StepBenchmark(NativeContext context, ModelConfig model, Optimizer optimizer, int batchSize) {
     this.context = context;
     this.batchSize = batchSize;
-    network = new Network(context, model, optimizer);
+    network = new DeviceNetwork(context, model, optimizer);
     int count = BATCHES * batchSize;
     int channels = model.images().channels();
     byte[] pixels = new byte[Math.multiplyExact(count, model.images().elements())];

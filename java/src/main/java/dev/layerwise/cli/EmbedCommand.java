@@ -1,12 +1,9 @@
 package dev.layerwise.cli;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
-import dev.layerwise.FileErrors;
-import dev.layerwise.FileNames;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
-import dev.layerwise.checkpoint.AtomicFiles;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.ImageSet;
@@ -15,6 +12,9 @@ import dev.layerwise.data.stream.Batch;
 import dev.layerwise.data.stream.BatchSource;
 import dev.layerwise.data.stream.StreamedImages;
 import dev.layerwise.export.NpyFile;
+import dev.layerwise.files.AtomicFiles;
+import dev.layerwise.files.FileErrors;
+import dev.layerwise.files.FileNames;
 import dev.layerwise.settings.ImageShape;
 import java.io.IOException;
 import java.io.PrintWriter;

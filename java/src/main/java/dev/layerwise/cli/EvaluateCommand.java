@@ -6,20 +6,20 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import dev.layerwise.data.ClassNames;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.Images;
+import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelException;
 import dev.layerwise.model.ModelFile;
-import dev.layerwise.model.Network;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.run.Evaluation;
+import dev.layerwise.run.RunDirectory;
 import dev.layerwise.settings.Optimizer;
-import dev.layerwise.train.Evaluation;
 import dev.layerwise.train.EvaluationCollector;
 import dev.layerwise.train.Evaluator;
 import dev.layerwise.train.ImageFeed;
-import dev.layerwise.train.RunDirectory;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -121,7 +121,7 @@ final class EvaluateCommand implements Callable<Integer> {
     Images test = data.test();
     EvaluationCollector collector = new EvaluationCollector(data.info());
     try (NativeContext context = NativeContext.create(file.on(common.deviceOptions()), 0);
-        Network network = new Network(context, file.config(), Optimizer.STATELESS);
+        DeviceNetwork network = new DeviceNetwork(context, file.config(), Optimizer.STATELESS);
         ImageFeed feed = ImageFeed.of(context, test, data.info(), 0)) {
       network.setWeights(file.weights());
       DeviceOptions device = context.inUse();
@@ -157,7 +157,7 @@ final class EvaluateCommand implements Callable<Integer> {
     }
   }
 
-  private static List<Layer> layers(Network network, List<BlockMetrics> metrics) {
+  private static List<Layer> layers(DeviceNetwork network, List<BlockMetrics> metrics) {
     boolean classifies = network.config().losses().hasLocalClassifiers();
     List<LayerSpec> specs = network.measuredLayers();
     List<Layer> layers = new ArrayList<>();

@@ -3,11 +3,11 @@ package dev.layerwise.cli;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.LayerCosts;
 import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelFile;
-import dev.layerwise.model.Network;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeTensor;
 import dev.layerwise.settings.Optimizer;
@@ -84,7 +84,7 @@ final class InspectCommand implements Callable<Integer> {
     long images = (long) batchSize * config.images().elements();
     Checks.usage(images <= Integer.MAX_VALUE - 8, "--batch-size " + batchSize + " is more than fits one pass");
     try (NativeContext context = NativeContext.create(common.deviceOptions(), 0);
-        Network network = new Network(context, config, Optimizer.STATELESS)) {
+        DeviceNetwork network = new DeviceNetwork(context, config, Optimizer.STATELESS)) {
       network.setWeights(file.weights());
       List<Layer> layers = layers(network);
       pass(context, network, (int) images);
@@ -100,7 +100,7 @@ final class InspectCommand implements Callable<Integer> {
     return 0;
   }
 
-  private static List<Layer> layers(Network network) {
+  private static List<Layer> layers(DeviceNetwork network) {
     List<Layer> layers = new ArrayList<>();
     int number = 0;
     for (int i = 0; i < network.layers().size(); i++) {
@@ -118,7 +118,7 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   /** Black images through the whole network, for the memory that it takes. */
-  private void pass(NativeContext context, Network network, int elements) {
+  private void pass(NativeContext context, DeviceNetwork network, int elements) {
     ModelConfig config = network.config();
     try (NativeTensor images =
             context.tensor(

@@ -1,26 +1,28 @@
 package dev.layerwise.cli;
 
-import dev.layerwise.FileErrors;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSetInfo;
+import dev.layerwise.files.FileErrors;
+import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.ModelConfig;
-import dev.layerwise.model.Network;
 import dev.layerwise.model.Networks;
 import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.recipe.Defaults;
 import dev.layerwise.recipe.Preset;
+import dev.layerwise.run.InitialWeights;
+import dev.layerwise.run.OtherImagesException;
+import dev.layerwise.run.RecordedRun;
+import dev.layerwise.run.ResumeRules;
+import dev.layerwise.run.RunConfig;
+import dev.layerwise.run.RunDirectory;
+import dev.layerwise.run.TrainingConfig;
+import dev.layerwise.run.TrainingResult;
 import dev.layerwise.settings.Batches;
 import dev.layerwise.settings.Optimizer;
-import dev.layerwise.train.InitialWeights;
-import dev.layerwise.train.OtherImagesException;
-import dev.layerwise.train.ResumeRules;
-import dev.layerwise.train.RunConfig;
-import dev.layerwise.train.RunDirectory;
-import dev.layerwise.train.Trainer;
-import dev.layerwise.train.TrainingConfig;
-import dev.layerwise.train.TrainingResult;
+import dev.layerwise.train.SingleProcess;
+import dev.layerwise.train.TrainingSession;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -74,7 +76,7 @@ final class TrainCommand implements Callable<Integer> {
   public Integer call() {
     Checks.usage(run.init != null || !run.initPartial, "--init-partial goes with --init, which gives the weights");
     Path checkpoint = checkpointToResume();
-    RunConfig recorded = checkpoint == null ? null : Trainer.configOf(checkpoint);
+    RunConfig recorded = checkpoint == null ? null : RecordedRun.read(checkpoint).config();
     DataSetInfo info = datasetInfo(recorded);
     RunConfig config = configure(recorded, info);
     if (recorded != null) {
@@ -99,7 +101,7 @@ final class TrainCommand implements Callable<Integer> {
   private void checkWeights(RunConfig config) {
     boolean partial = config.init().takesWhatFits();
     try (NativeContext context = NativeContext.create(config.device(), config.training().seed());
-        Network network = new Network(context, config.model(), Optimizer.STATELESS)) {
+        DeviceNetwork network = new DeviceNetwork(context, config.model(), Optimizer.STATELESS)) {
       WeightImport weights = WeightImport.compare(Path.of(config.init().file()), network);
       if (!partial && weights.fitsInPart() && !weights.fitsWhole()) {
         throw new LayerwiseException(weights.misfit() + "; --init-partial takes what fits");
@@ -210,7 +212,7 @@ final class TrainCommand implements Callable<Integer> {
     RunPrinter printer =
         new RunPrinter(
             spec.commandLine().getOut(), err, common.json, common.verbose, progress, data.dataDir, data.noExif);
-    TrainingSession session = new TrainingSession();
+    TrainingSession session = new TrainingSession(new SingleProcess());
     int exitCode =
         StopOnSignal.run(
             () -> {

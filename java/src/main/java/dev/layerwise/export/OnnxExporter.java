@@ -1,17 +1,17 @@
 package dev.layerwise.export;
 
-import dev.layerwise.checkpoint.AtomicFiles;
-import dev.layerwise.checkpoint.HostTensor;
-import dev.layerwise.checkpoint.MetadataJson;
+import dev.layerwise.files.AtomicFiles;
+import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.InputDescription;
 import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelException;
 import dev.layerwise.model.ModelFile;
-import dev.layerwise.model.Network;
 import dev.layerwise.model.Networks;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeLibrary;
+import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.MetadataJson;
 import dev.layerwise.settings.Optimizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -83,7 +83,7 @@ public final class OnnxExporter {
           from + " has " + bytes + " bytes of weights, more than the 2 GiB that an ONNX file holds");
     }
     try (NativeContext context = NativeContext.create("cpu", 1, 0);
-        Network network = new Network(context, file.config(), Optimizer.STATELESS)) {
+        DeviceNetwork network = new DeviceNetwork(context, file.config(), Optimizer.STATELESS)) {
       network.setWeights(file.weights()); // which checks that they are all there, in their shapes
     }
     OnnxExporter exporter = new OnnxExporter(file);

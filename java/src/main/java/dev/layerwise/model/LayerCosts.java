@@ -15,7 +15,7 @@ import java.util.Arrays;
  */
 public record LayerCosts(long parameters, long localParameters, long flops, long localClassifierFlops) {
   /** Of the block at a position of a network. */
-  public static LayerCosts of(Network network, int position) {
+  public static LayerCosts of(DeviceNetwork network, int position) {
     LayerSpec layer = network.layers().get(position);
     long parameters = 0;
     long localParameters = 0;

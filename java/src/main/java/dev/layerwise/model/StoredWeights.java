@@ -1,6 +1,6 @@
 package dev.layerwise.model;
 
-import dev.layerwise.checkpoint.HostTensor;
+import dev.layerwise.safetensors.HostTensor;
 import java.util.Locale;
 import java.util.Map;
 
@@ -10,7 +10,7 @@ public final class StoredWeights {
 
   /**
    * Checks that every block finds at least as many values as its own layer has weights. It is a lower bound; {@link
-   * Network#setWeights} checks each tensor's shape.
+   * DeviceNetwork#setWeights} checks each tensor's shape.
    *
    * @throws ModelException if the configuration's network cannot be built, or is larger than what is stored
    */

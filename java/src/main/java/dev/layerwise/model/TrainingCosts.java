@@ -12,7 +12,7 @@ public final class TrainingCosts {
    * read the images; and three passes each through the convolution of the similarity loss and through the classifier of
    * the prediction loss.
    */
-  public static double flopsPerImage(Network network) {
+  public static double flopsPerImage(DeviceNetwork network) {
     ModelConfig config = network.config();
     boolean gradientsTravel = config.losses().areConnected();
     double flops = 0;

@@ -1,14 +1,14 @@
 package dev.layerwise.parity;
 
-import dev.layerwise.checkpoint.CheckpointException;
-import dev.layerwise.checkpoint.HostTensor;
+import dev.layerwise.files.FileException;
+import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
-import dev.layerwise.model.Network;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.nativelib.NativeTensor;
+import dev.layerwise.safetensors.HostTensor;
 import dev.layerwise.settings.Architecture;
 import dev.layerwise.settings.ImageShape;
 import dev.layerwise.settings.Losses;
@@ -33,7 +33,7 @@ final class NetworkReplay {
     Optimizer optimizer =
         new Optimizer(
             fixture.text("optimizer"), fixture.number("momentum"), fixture.number("weight_decay"));
-    try (Network network = new Network(context, config(fixture), optimizer)) {
+    try (DeviceNetwork network = new DeviceNetwork(context, config(fixture), optimizer)) {
       Map<String, HostTensor> weights = new HashMap<>(network.weights()); // running statistics stay as they start
       Map<String, HostTensor> tensors = fixture.contents().tensors();
       tensors.forEach(
@@ -76,7 +76,7 @@ final class NetworkReplay {
         fixture.integer("classes"), null);
   }
 
-  private static void train(Fixture fixture, NativeContext context, Network network, Comparison comparison) {
+  private static void train(Fixture fixture, NativeContext context, DeviceNetwork network, Comparison comparison) {
     int batch = fixture.integer("batch");
     float[] globalLoss = fixture.tensor("global_loss").toFloats();
     float[] blockLosses = fixture.contents().tensors().containsKey("block_losses") ? fixture.tensor("block_losses").toFloats() : null;
@@ -108,7 +108,7 @@ final class NetworkReplay {
     }
   }
 
-  private static float[] testLogits(Fixture fixture, NativeContext context, Network network) {
+  private static float[] testLogits(Fixture fixture, NativeContext context, DeviceNetwork network) {
     int count = (int) fixture.tensor("test.images").shape()[0];
     try (NativeDataSet images = images(fixture, context, "test")) {
       images.choose(IntStream.range(0, count).toArray(), 0, count);
@@ -137,7 +137,7 @@ final class NetworkReplay {
   private static float[] required(Map<String, HostTensor> trained, String name) {
     HostTensor tensor = trained.get(name);
     if (tensor == null) {
-      throw new CheckpointException("its tensor 'final." + name + "' is none of this network's");
+      throw new FileException("its tensor 'final." + name + "' is none of this network's");
     }
     return tensor.toFloats();
   }

@@ -3,6 +3,8 @@ package dev.layerwise.recipe;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.nativelib.DeviceOptions;
+import dev.layerwise.run.RunConfig;
+import dev.layerwise.run.TrainingConfig;
 import dev.layerwise.settings.Architecture;
 import dev.layerwise.settings.Augmentation;
 import dev.layerwise.settings.Batches;
@@ -11,8 +13,6 @@ import dev.layerwise.settings.Losses;
 import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Schedule;
 import dev.layerwise.settings.Settings;
-import dev.layerwise.train.RunConfig;
-import dev.layerwise.train.TrainingConfig;
 import java.util.List;
 
 /** What a run does where nothing else is said: with seed 1, on all cores of the processor. */

@@ -4,13 +4,13 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.DataSets;
+import dev.layerwise.run.RunConfig;
 import dev.layerwise.settings.Architecture;
 import dev.layerwise.settings.Augmentation;
 import dev.layerwise.settings.Batches;
 import dev.layerwise.settings.Losses;
 import dev.layerwise.settings.Schedule;
 import dev.layerwise.settings.Settings;
-import dev.layerwise.train.RunConfig;
 
 /**
  * One of the published runs: the settings in which it differs from the published defaults.

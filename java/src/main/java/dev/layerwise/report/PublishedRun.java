@@ -6,8 +6,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.layerwise.data.DataSets;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.recipe.Presets;
+import dev.layerwise.run.RunConfig;
 import dev.layerwise.settings.Settings;
-import dev.layerwise.train.RunConfig;
 import java.util.Optional;
 import java.util.Set;
 

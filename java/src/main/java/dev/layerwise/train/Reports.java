@@ -1,6 +1,11 @@
 package dev.layerwise.train;
 
 import dev.layerwise.model.LayerSpec;
+import dev.layerwise.run.EpochReport;
+import dev.layerwise.run.MetricSums;
+import dev.layerwise.run.Progress;
+import dev.layerwise.run.RunConfig;
+import dev.layerwise.run.TrainingConfig;
 import dev.layerwise.settings.Losses;
 import java.util.ArrayList;
 import java.util.List;

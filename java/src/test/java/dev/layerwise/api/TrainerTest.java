@@ -4,8 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.layerwise.LayerwiseException;
-import dev.layerwise.checkpoint.SafeTensors;
-import dev.layerwise.train.RunConfig;
+import dev.layerwise.run.RecordedRun;
+import dev.layerwise.run.RunConfig;
+import dev.layerwise.safetensors.SafeTensors;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -57,7 +58,7 @@ class TrainerTest {
     Network same = Network.named("mlp").hiddenLayers(2, 32).dropout(0.1).nonlinearity("leakyrelu").build();
     Trainer untold = new Trainer(same, DataSet.named("digits"));
     untold.onEpoch(epoch -> untold.requestStop()).resume(run);
-    RunConfig recorded = dev.layerwise.train.Trainer.configOf(run);
+    RunConfig recorded = RecordedRun.read(run).config();
     assertThat(recorded.training().schedule().epochs()).isEqualTo(12);
     assertThat(recorded.training().schedule().lr()).isEqualTo(2e-3);
     assertThat(recorded.training().seed()).isEqualTo(5);
@@ -137,7 +138,7 @@ class TrainerTest {
     assertThat(said.get(0)).matches("\\d+ of the network's \\d+ tensors come from .*model.safetensors");
     assertThat(said.get(1)).startsWith("of another shape or type in the file").contains("layer_out.weight");
     assertThat(weight(folder.resolve("partial"))).isEqualTo(weight(first));
-    assertThat(dev.layerwise.train.Trainer.configOf(folder.resolve("partial")).init().takesWhatFits()).isTrue();
+    assertThat(RecordedRun.read(folder.resolve("partial")).config().init().takesWhatFits()).isTrue();
 
     said.clear();
     assertThat(partial.epochs(2).resume(folder.resolve("partial")).epochs()).isEqualTo(2);

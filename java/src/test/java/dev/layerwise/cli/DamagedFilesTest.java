@@ -2,8 +2,8 @@ package dev.layerwise.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.layerwise.checkpoint.HostTensor;
-import dev.layerwise.checkpoint.SafeTensors;
+import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.SafeTensors;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -94,7 +94,7 @@ class ReproduceCommandTest {
     assertThat(refused.exitCode()).isEqualTo(1);
     assertThat(refused.err())
         .contains(out("mnist-mlp-pred/seed-1") + ": the training images are not those", "64 images then, 63 now")
-        .contains("start a new run in another --out")
+        .contains("start a new run in another folder")
         .doesNotContain("\tat ");
     CommandLineRunner other = reproduce(options.replace("pred", "sim"));
     assertThat(other.exitCode()).as(other.err()).isZero();

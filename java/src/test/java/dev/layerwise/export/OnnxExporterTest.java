@@ -9,18 +9,18 @@ import dev.layerwise.NetworkDescriptions;
 import dev.layerwise.TestConfigs;
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
-import dev.layerwise.checkpoint.HostTensor;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSets;
 import dev.layerwise.data.ImageSet;
+import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.InputDescription;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelFile;
-import dev.layerwise.model.Network;
 import dev.layerwise.model.NetworkSpec;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
+import dev.layerwise.safetensors.HostTensor;
 import dev.layerwise.settings.Architecture;
 import dev.layerwise.settings.Losses;
 import dev.layerwise.settings.Optimizer;
@@ -75,7 +75,7 @@ class OnnxExporterTest {
   private Path trained(ModelConfig config) {
     DataSet<ImageSet> digits = DataSets.load("digits", null);
     try (NativeContext context = NativeContext.create("cpu", 2, 3);
-        Network network = new Network(context, config, Optimizer.DEFAULT)) {
+        DeviceNetwork network = new DeviceNetwork(context, config, Optimizer.DEFAULT)) {
       ImageSet train = digits.train();
       try (NativeDataSet images =
           context.dataSet(
@@ -99,7 +99,7 @@ class OnnxExporterTest {
     Map<String, HostTensor> weights = new LinkedHashMap<>();
     Random random = new Random(5);
     try (NativeContext context = NativeContext.create("cpu", 2, 3);
-        Network network = new Network(context, config, Optimizer.STATELESS)) {
+        DeviceNetwork network = new DeviceNetwork(context, config, Optimizer.STATELESS)) {
       network.weights().forEach((name, tensor) -> {
         float[] values = tensor.toFloats();
         boolean zero = IntStream.range(0, values.length).allMatch(i -> values[i] == 0);

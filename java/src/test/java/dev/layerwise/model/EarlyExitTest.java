@@ -37,7 +37,7 @@ class EarlyExitTest {
   @ValueSource(strings = {NetworkDescriptions.RESIDUAL, NetworkDescriptions.PREACTIVATION})
   void laterBlocksAreNotComputed(String description) throws JsonProcessingException {
     try (NativeContext context = NativeContext.create("cpu", 1, 1);
-        Network network = new Network(context, config(description, "pred", false), Optimizer.STATELESS);
+        DeviceNetwork network = new DeviceNetwork(context, config(description, "pred", false), Optimizer.STATELESS);
         NativeTensor images = context.tensor(IMAGES, 3, 1, 8, 8);
         NativeTensor labels = context.labels(new int[] {1, 2, 3})) {
       for (int position = 0; position < network.layers().size(); position++) {
@@ -61,8 +61,8 @@ class EarlyExitTest {
   @Test
   void classifiesWhereThereIsAClassifier() throws JsonProcessingException {
     try (NativeContext context = NativeContext.create("cpu", 1, 1);
-        Network network =
-            new Network(
+        DeviceNetwork network =
+            new DeviceNetwork(
                 context, config(NetworkDescriptions.RESIDUAL, "predsim", false), Optimizer.STATELESS);
         NativeTensor images = context.tensor(IMAGES, 3, 1, 8, 8)) {
       for (int position = 0; position < network.layers().size(); position++) {
@@ -79,7 +79,7 @@ class EarlyExitTest {
     for (boolean bio : new boolean[] {false, true}) {
       ModelConfig config = config(NetworkDescriptions.RESIDUAL, bio ? "pred" : "sim", bio);
       try (NativeContext context = NativeContext.create("cpu", 1, 1);
-          Network network = new Network(context, config, Optimizer.STATELESS);
+          DeviceNetwork network = new DeviceNetwork(context, config, Optimizer.STATELESS);
           NativeTensor images = context.tensor(IMAGES, 3, 1, 8, 8)) {
         assertThatThrownBy(() -> network.classify(0, images)).hasMessageContaining("stem has no classifier");
       }

@@ -31,7 +31,7 @@ class PyTorchWeightsTest {
           self.encoder = nn.Linear(inputs, units)
           self.bn = nn.BatchNorm1d(units)
 
-      class Network(nn.Module):
+      class DeviceNetwork(nn.Module):
         def __init__(self):
           super().__init__()
           self.layers = nn.ModuleList([Block(64, 16), Block(16, 16)])
@@ -42,7 +42,7 @@ class PyTorchWeightsTest {
           return self.layer_out(x)
 
       torch.manual_seed(3)
-      network = Network()
+      network = DeviceNetwork()
       network(torch.randn(32, 64))  # moves the running statistics
       network.eval()
       save_file(network.state_dict(), sys.argv[1])
@@ -65,7 +65,7 @@ class PyTorchWeightsTest {
     ModelConfig config =
         TestConfigs.model(TestConfigs.mlp(2, 16), Losses.BACKPROP, 1, 8, null);
     try (NativeContext context = NativeContext.create(DeviceOptions.of("cpu", 1).withPrecision("f32"), 1);
-        Network network = new Network(context, config, Optimizer.DEFAULT)) {
+        DeviceNetwork network = new DeviceNetwork(context, config, Optimizer.DEFAULT)) {
       WeightImport.load(weights, network, false);
       try (NativeTensor x = context.tensor(images, 4, 1, 8, 8);
           NativeTensor logits = network.evaluate(x, null)) {

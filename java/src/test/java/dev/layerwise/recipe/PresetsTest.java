@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.layerwise.data.DataSets;
 import dev.layerwise.model.Networks;
+import dev.layerwise.run.RunConfig;
 import dev.layerwise.settings.Batches;
 import dev.layerwise.settings.Schedule;
-import dev.layerwise.train.RunConfig;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;

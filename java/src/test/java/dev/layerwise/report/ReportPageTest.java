@@ -3,12 +3,12 @@ package dev.layerwise.report;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.layerwise.nativelib.DeviceOptions;
+import dev.layerwise.run.EpochReport;
+import dev.layerwise.run.Evaluation;
+import dev.layerwise.run.RunConfig;
 import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Schedule;
 import dev.layerwise.settings.Settings;
-import dev.layerwise.train.EpochReport;
-import dev.layerwise.train.Evaluation;
-import dev.layerwise.train.RunConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
