@@ -4,7 +4,7 @@ import dev.layerwise.data.DataSets;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.recipe.Presets;
 import dev.layerwise.settings.Settings;
-import dev.layerwise.train.RunConfig;
+import dev.layerwise.run.RunConfig;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
 import java.util.Locale;
