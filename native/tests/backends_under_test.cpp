@@ -11,7 +11,7 @@
 #endif
 #include "backend/reference/reference_backend.h"
 #ifdef LAYERWISE_CUDA
-#include "block/cuda_loader.h"
+#include "backend/cuda_loader.h"
 #include "core/error.h"
 #endif
 

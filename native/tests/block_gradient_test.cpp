@@ -72,7 +72,7 @@ double loss_of(LocalBlock& block, const Batch& batch, const LocalLossConfig& los
 class BlockGradient : public ::testing::TestWithParam<GradientCase> {};
 
 TEST_P(BlockGradient, agrees_with_central_differences) {
-  const auto context = std::make_shared<Context>("reference", DeviceOptions(), 7);
+  const auto context = std::make_shared<Context>(open_device("reference", {}), 7);
   LocalBlock block(context, GetParam().config);
   const Shape& input = GetParam().config.input;
   const Batch batch(context, {6, input.h, input.w, input.c}, 3);
@@ -126,7 +126,7 @@ INSTANTIATE_TEST_SUITE_P(cases, BlockGradient, ::testing::ValuesIn(gradient_case
 
 // The gradient at a shortcut: the loss as a function of one of its elements.
 TEST(Shortcut, agrees_with_central_differences) {
-  const auto context = std::make_shared<Context>("reference", DeviceOptions(), 7);
+  const auto context = std::make_shared<Context>(open_device("reference", {}), 7);
   const LocalBlockConfig config = small_convolution_block();
   LocalBlock block(context, config);
   const Batch batch(context, {6, 8, 8, 2}, 3);
@@ -153,7 +153,7 @@ TEST(Shortcut, agrees_with_central_differences) {
 
 // Local losses whose gradients flow back (no_detach): block 1 learns from its own loss and from block 2's.
 TEST(NoDetach, agrees_with_central_differences) {
-  const auto context = std::make_shared<Context>("reference", DeviceOptions(), 7);
+  const auto context = std::make_shared<Context>(open_device("reference", {}), 7);
   LocalBlockConfig first = small_convolution_block();
   first.optimizer.rule = OptimizerStep::Rule::sgd;
   LocalBlockConfig second = small_linear_block({1, 4, 4, 5});
@@ -203,7 +203,7 @@ TEST(NoDetach, agrees_with_central_differences) {
 // Backpropagation through a convolution block, a linear block and the output layer: with SGD at learning
 // rate 1 and no momentum the update is the gradient.
 TEST(Backpropagation, agrees_with_central_differences) {
-  const auto context = std::make_shared<Context>("reference", DeviceOptions(), 7);
+  const auto context = std::make_shared<Context>(open_device("reference", {}), 7);
   LocalBlockConfig first = small_convolution_block();
   first.loss.loss = LocalLoss::none;
   first.optimizer.rule = OptimizerStep::Rule::sgd;

@@ -5,9 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "backend/devices.h"
 #include "block/local_block.h"
 #include "block/output_layer.h"
-#include "block/transfer.h"
+#include "context/transfer.h"
 
 namespace layerwise::testing {
 

@@ -57,7 +57,7 @@ void expect_gradient(Block& block, const std::string& name, const std::vector<fl
 }
 
 TEST(Preactivation, local_gradients_agree_with_central_differences) {
-  const auto context = std::make_shared<Context>("reference", DeviceOptions(), 7);
+  const auto context = std::make_shared<Context>(open_device("reference", {}), 7);
   for (const bool first : {false, true}) {
     PreactivationBlockConfig config = preactivation(0, {1, 8, 8, 4});
     config.normalize_input = !first;
@@ -86,7 +86,7 @@ TEST(Preactivation, local_gradients_agree_with_central_differences) {
 // backpropagation or, with local losses, by all of them (no_detach). With SGD at learning rate 1 the update is
 // the gradient.
 void expect_connected_gradients(bool local_losses, bool max_pool) {
-  const auto context = std::make_shared<Context>("reference", DeviceOptions(), 7);
+  const auto context = std::make_shared<Context>(open_device("reference", {}), 7);
   PreactivationBlockConfig first = preactivation(0, {1, 8, 8, 4}), second = preactivation(1, {1, 8, 8, 5});
   second.convolution.stride = 2;
   if (!local_losses) first.loss.loss = second.loss.loss = LocalLoss::none;
@@ -172,7 +172,7 @@ TEST(Residual, backpropagation_with_max_pooling) { expect_connected_gradients(fa
 TEST(Residual, connected_local_losses) { expect_connected_gradients(true, false); }
 
 TEST(Head, without_affine_only_the_running_statistics_move) {
-  const auto context = std::make_shared<Context>("reference", DeviceOptions(), 7);
+  const auto context = std::make_shared<Context>(open_device("reference", {}), 7);
   HeadConfig config;
   config.name = "bn1";
   config.input = {1, 4, 4, 3};

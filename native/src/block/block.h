@@ -7,18 +7,13 @@
 #include <vector>
 
 #include "block/parameters.h"
+#include "context/transfer.h"
 
 namespace layerwise {
 
 /// An activation that may be held by several owners: the caller that passes it on, and a block that
 /// needs it for its backward pass.
 using Activation = std::shared_ptr<const ArenaTensor>;
-
-/// Labels on the device, with the bound their values were checked against on the way there.
-struct Labels {
-  Tensor values;      // int32 vector (N), absent where there are none
-  int64_t limit = 0;  // all labels are below
-};
 
 /// The block's part in the optimisation, as layerwise_block_config gives it.
 struct OptimizerSettings {

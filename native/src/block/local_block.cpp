@@ -15,7 +15,7 @@ LocalBlock::LocalBlock(std::shared_ptr<Context> context, const LocalBlockConfig&
   require(config_.out_channels > 0, "the number of output channels must be positive, not ", config_.out_channels);
   check_convolution(convolution, input_);
   require(config_.dropout >= 0 && config_.dropout < 1, "dropout must be in [0, 1), not ", config_.dropout);
-  hidden_ = {1, convolution.out_height(input_.h), convolution.out_width(input_.w), config_.out_channels};
+  hidden_ = convolution.output_shape(input_, config_.out_channels);
   require(!config_.max_pool || (hidden_.h >= 2 && hidden_.w >= 2), "2×2 max-pooling of a ", hidden_.h, "×", hidden_.w,
           " map leaves nothing; take larger images or a network with fewer poolings");
   add_parameters();

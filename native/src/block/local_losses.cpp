@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "block/pooling_rule.h"
-#include "block/transfer.h"
+#include "context/transfer.h"
 #include "core/error.h"
 
 namespace layerwise {
@@ -75,7 +75,7 @@ LocalLosses::LocalLosses(const std::shared_ptr<Context>& context, const LocalLos
 
 Shape LocalLosses::pooled_shape(int64_t samples) const {
   const Shape& hidden = surroundings_.hidden;
-  return {samples, pooling_.out_height(hidden.h), pooling_.out_width(hidden.w), hidden.c};
+  return pooling_.output_shape(hidden.of_samples(samples));
 }
 
 // ---- losses ---------------------------------------------------------------------------------------

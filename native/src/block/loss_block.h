@@ -7,7 +7,7 @@
 
 #include "block/block.h"
 #include "block/local_losses.h"
-#include "block/transfer.h"
+#include "context/transfer.h"
 #include "core/error.h"
 
 namespace layerwise {

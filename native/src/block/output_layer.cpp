@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "block/transfer.h"
+#include "context/transfer.h"
 #include "core/error.h"
 
 namespace layerwise {

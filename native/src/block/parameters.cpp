@@ -3,7 +3,7 @@
 #include <cmath>
 #include <utility>
 
-#include "block/transfer.h"
+#include "context/transfer.h"
 #include "core/error.h"
 
 namespace layerwise {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "block/context.h"
+#include "context/context.h"
 
 namespace layerwise {
 

@@ -20,7 +20,7 @@ PreactivationBlock::PreactivationBlock(std::shared_ptr<Context> context, const P
   check_convolution(convolution, input_);
   for (const double dropout : {config_.dropout, config_.input_dropout})
     require(dropout >= 0 && dropout < 1, "dropout must be in [0, 1), not ", dropout);
-  output_ = {1, convolution.out_height(input_.h), convolution.out_width(input_.w), config_.out_channels};
+  output_ = convolution.output_shape(input_, config_.out_channels);
 
   const int64_t in = input_.c, out = config_.out_channels;
   const int64_t fan_in = in * convolution.kernel_height * convolution.kernel_width;

@@ -39,9 +39,8 @@ struct Operands {
         kernel_sizes{out_channels, x_tensor.shape.c, geometry.kernel_height, geometry.kernel_width},
         strides{geometry.stride, geometry.stride},
         padding{geometry.padding, geometry.padding} {
-    const Shape& shape = x_tensor.shape;
-    x = activation(shape);
-    y = activation({shape.n, geometry.out_height(shape.h), geometry.out_width(shape.w), out_channels});
+    x = activation(x_tensor.shape);
+    y = activation(geometry.output_shape(x_tensor.shape, out_channels));
     if (with_bias) bias = Description({out_channels}, f32, dnnl::memory::format_tag::a);
   }
 

@@ -7,7 +7,7 @@
 namespace layerwise {
 namespace reference {
 
-void optimizer_step(const OptimizerStep& op, double learning_rate) {
+void optimizer_step(const OptimizerStep& op, const StepState& state) {
   const double t = ++*op.step_count;
   const double correction1 = 1 - std::pow(adam_beta1, t);
   const double correction2 = 1 - std::pow(adam_beta2, t);
@@ -18,7 +18,7 @@ void optimizer_step(const OptimizerStep& op, double learning_rate) {
     const double g = gradients[i] + op.weight_decay * parameters[i];
     if (op.rule == OptimizerStep::Rule::sgd) {
       if (op.first_moment) first[i] = op.momentum * first[i] + g;
-      parameters[i] -= learning_rate * (op.first_moment ? first[i] : g);
+      parameters[i] -= state.learning_rate * (op.first_moment ? first[i] : g);
       if (op.copy) copy[i] = parameters[i];
       continue;
     }
@@ -26,7 +26,7 @@ void optimizer_step(const OptimizerStep& op, double learning_rate) {
     second[i] = adam_beta2 * second[i] + (1 - adam_beta2) * g * g;
     double v = second[i];
     if (op.rule == OptimizerStep::Rule::amsgrad) v = maximum[i] = std::max(maximum[i], second[i]);
-    parameters[i] -= learning_rate / correction1 * first[i] / (std::sqrt(v) / std::sqrt(correction2) + adam_epsilon);
+    parameters[i] -= state.learning_rate / correction1 * first[i] / (std::sqrt(v) / std::sqrt(correction2) + adam_epsilon);
     if (op.copy) copy[i] = parameters[i];
   }
 }

@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializerProvider;
 import com.fasterxml.jackson.databind.module.SimpleModule;
 import com.fasterxml.jackson.databind.ser.std.StdSerializer;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 
 /** How this program writes JSON: a number that JSON has no form for, such as NaN, is null and not a string. */
@@ -18,13 +17,6 @@ public final class Json {
     numbers.addSerializer(double.class, new FiniteNumber());
     numbers.addSerializer(Double.class, new FiniteNumber());
     return new ObjectMapper().registerModule(numbers);
-  }
-
-  /** The properties of a record that have a value, as a tree. */
-  public static ObjectNode withoutNulls(Object record) {
-    ObjectNode tree = mapper().valueToTree(record);
-    tree.properties().removeIf(property -> property.getValue().isNull());
-    return tree;
   }
 
   private static final class FiniteNumber extends StdSerializer<Double> {

@@ -25,8 +25,19 @@ public final class TestConfigs {
   public static ModelConfig model(
       Architecture architecture, Losses losses, int channels, int side, NetworkSpec network) {
     return new ModelConfig(
-        Settings.over(architecture, Architecture.DEFAULT), losses.over(Losses.DEFAULT),
-        new ImageShape(channels, side, side), 10, network);
+        Settings.over(architecture, Architecture.DEFAULT), whole(losses), new ImageShape(channels, side, side), 10, network);
+  }
+
+  /** Without the rules for what may be asked for together. */
+  private static Losses whole(Losses losses) {
+    Losses usual = Losses.DEFAULT;
+    Losses base =
+        Boolean.TRUE.equals(losses.backprop())
+            ? new Losses(
+                null, true, usual.beta(), usual.alpha(), usual.lossUnsup(), usual.bio(), usual.targetProjSize(),
+                usual.noDetach(), usual.dimInDecoder(), usual.similarityStd())
+            : usual;
+    return Settings.over(losses, base);
   }
 
   /** A network of that name and width. */

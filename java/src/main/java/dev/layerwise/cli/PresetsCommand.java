@@ -1,11 +1,14 @@
 package dev.layerwise.cli;
 
-import com.fasterxml.jackson.annotation.JsonUnwrapped;
-import dev.layerwise.Json;
+import dev.layerwise.data.DataSets;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.recipe.Presets;
+import dev.layerwise.run.RunConfig;
+import dev.layerwise.settings.Settings;
 import java.io.PrintWriter;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -22,8 +25,17 @@ final class PresetsCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  /** The settings in which a preset differs from the defaults, and what it is called. */
-  private record Listed(@JsonUnwrapped Preset preset, String network, String loss) {}
+  /** What a preset is called, and all the settings of its run. */
+  private static Map<String, Object> properties(Preset preset) {
+    RunConfig run = preset.runConfig(DataSets.info(preset.dataset()));
+    Map<String, Object> properties = new LinkedHashMap<>(Settings.values(run.model()));
+    properties.putAll(Settings.values(run.training()));
+    properties.put("name", preset.name());
+    properties.put("network", preset.network());
+    properties.put("loss", preset.loss());
+    properties.put("published_error", preset.publishedError());
+    return properties;
+  }
 
   @Override
   public Integer call() {
@@ -34,7 +46,7 @@ final class PresetsCommand implements Callable<Integer> {
     }
     for (Preset preset : Presets.all()) {
       if (output.json) {
-        JsonLines.print(out, "preset", Json.withoutNulls(new Listed(preset, preset.network(), preset.loss())));
+        JsonLines.print(out, "preset", properties(preset));
       } else {
         String published =
             preset.publishedError() == null ? "–" : String.format(Locale.ROOT, "%.2f %%", preset.publishedError());

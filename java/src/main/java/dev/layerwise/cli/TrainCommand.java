@@ -74,6 +74,7 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    Checks.usage(run.init != null || !run.initPartial, "--init-partial goes with --init, which gives the weights");
     Path checkpoint = checkpointToResume();
     RunConfig recorded = checkpoint == null ? null : RecordedRun.read(checkpoint).config();
     DataSetInfo info = datasetInfo(recorded);

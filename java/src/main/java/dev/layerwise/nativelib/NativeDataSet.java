@@ -58,7 +58,7 @@ public final class NativeDataSet extends NativeHandle<DataSetPointer> {
       DataSetPointer dataSet = pointer();
       TensorPointer images = new TensorPointer();
       TensorPointer labels = new TensorPointer();
-      try (AugmentationStruct struct = augmentation == null || augmentation.isNone() ? null : structOf(augmentation)) {
+      try (AugmentationStruct struct = augmentation == null || augmentation.changesNothing() ? null : structOf(augmentation)) {
         check(LayerwiseApi.layerwise_dataset_batch(dataSet, struct, images, labels));
       }
       return new Batch(new NativeTensor(context(), images), new NativeTensor(context(), labels));

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.layerwise.LayerwiseException;
 import dev.layerwise.files.FileException;
 import java.nio.file.Path;
 import java.util.Map;
@@ -39,7 +40,8 @@ public final class MetadataJson {
         return value;
       }
     } catch (JsonProcessingException e) {
-      throw new FileException(file + ": " + what + " in the metadata cannot be read", e);
+      String reason = e.getCause() instanceof LayerwiseException refused ? ": " + refused.getMessage() : "";
+      throw new FileException(file + ": " + what + " in the metadata cannot be read" + reason, e);
     }
     throw new FileException(file + ": " + what + " in the metadata cannot be read");
   }

@@ -54,7 +54,7 @@ public record Augmentation(Integer cropPadding, Boolean horizontalFlip, Integer 
   }
 
   /** Whether images stay as they are. */
-  public boolean isNone() {
+  public boolean changesNothing() {
     return cropPadding == 0 && !horizontalFlip && nHoles == 0;
   }
 }

@@ -93,7 +93,7 @@ class TrainerTest {
     byte[] pixels = new byte[3 * 3 * 2];
     DataSet larger = DataSet.of("own", List.of("a", "b"), 1, 3, 3, pixels, new int[2], pixels, new int[2]);
     assertThatThrownBy(() -> new Trainer(same, larger).epochs(2).resume(own))
-        .hasMessageContaining("trains on 1×2×2 images, but those of own are 1×3×3");
+        .hasMessageContaining("the run was made for 1×2×2 images, but those of own are 1×3×3");
     byte[] changed = new byte[4 * 2 * 2];
     DataSet darker = DataSet.of("own", List.of("a", "b"), 1, 2, 2, changed, new int[] {0, 1, 0, 1}, changed, new int[4]);
     assertThatThrownBy(() -> new Trainer(same, darker).epochs(2).resume(own))
@@ -182,24 +182,24 @@ class TrainerTest {
 
   @Test
   void settingsThatTheCommandLineRefusesAreRefused() {
-    refused("batchSize 1 leaves batch normalization", () -> trainer().batchSize(1).train(folder.resolve("run")));
-    refused("decay's factor must be positive", () -> trainer().decay(0, 1));
-    refused("decay's factor must be positive", () -> trainer().decay(Double.POSITIVE_INFINITY, 1));
-    refused("decay's afterEpochs must be in 1", () -> trainer().decay(0.5, 0));
-    refused("learningRate must be positive", () -> trainer().learningRate(Double.POSITIVE_INFINITY));
+    refused("batch_size 1 leaves batch normalization", () -> trainer().batchSize(1).train(folder.resolve("run")));
+    refused("lr_decay_fact must be positive", () -> trainer().decay(0, 1));
+    refused("lr_decay_fact must be positive", () -> trainer().decay(Double.POSITIVE_INFINITY, 1));
+    refused("lr_decay_milestones must be in 1", () -> trainer().decay(0.5, 0));
+    refused("lr must be positive", () -> trainer().learningRate(Double.POSITIVE_INFINITY));
     refused("momentum is a part of sgd", () -> trainer().optimizer("adam", 0.9, 0));
     refused("momentum must be at least 0", () -> trainer().optimizer("sgd", 1, 0));
-    refused("weightDecay must be in 0", () -> trainer().optimizer("sgd", 0, Double.NaN));
-    refused("no optimizer 'rprop'", () -> trainer().optimizer("rprop", 0, 0));
-    refused("augmentation's padding must be in 0", () -> trainer().augmentation(-1, false));
-    refused("widthFactor scales convolutions", () -> Network.named("mlp").widthFactor(2).build());
-    refused("widthFactor does not go with", () -> Network.named("wresnet16-8-adapted").widthFactor(2).build());
-    refused("widthFactor must be positive", () -> Network.named("vgg8b").widthFactor(Double.NaN).build());
-    refused("preactivation chooses", () -> Network.named("vgg8b").preactivation(true).build());
-    refused("hiddenLayers' units must be in 1", () -> Network.named("mlp").hiddenLayers(1, 0).build());
+    refused("weight_decay must be in 0", () -> trainer().optimizer("sgd", 0, Double.NaN));
+    refused("unknown value 'rprop'", () -> trainer().optimizer("rprop", 0, 0));
+    refused("crop_padding must be in 0", () -> trainer().augmentation(-1, false));
+    refused("feat_mult scales convolutions", () -> Network.named("mlp").widthFactor(2).build());
+    refused("feat_mult does not go with", () -> Network.named("wresnet16-8-adapted").widthFactor(2).build());
+    refused("feat_mult must be positive", () -> Network.named("vgg8b").widthFactor(Double.NaN).build());
+    refused("pre_act chooses", () -> Network.named("vgg8b").preactivation(true).build());
+    refused("num_hidden must be in 1", () -> Network.named("mlp").hiddenLayers(1, 0).build());
     refused("resnet18 has none of those", () -> Network.named("resnet18").hiddenLayers(1, 16).build());
     refused("beta weighs", () -> Network.named("mlp").loss("pred").beta(0.5).build());
-    refused("there are none with backpropagation", () -> Network.named("mlp").loss(null).dimInDecoder(64).build());
+    refused("there are none with backprop", () -> Network.named("mlp").loss(null).dimInDecoder(64).build());
     refused("dropout must be", () -> Network.named("mlp").dropout(1).build());
     refused("times 0.001", () -> Network.named("vgg6a").widthFactor(0.001).build().layers(DataSet.named("digits")));
     refused("cannot read the network /", () -> Network.described(Path.of("/")));

@@ -103,7 +103,7 @@ class DamagedFilesTest {
                 : CommandLineRunner.run("train", "--resume", large, "--out", folder.resolve("large"));
         assertThat(result.exitCode()).isEqualTo(1);
         assertThat(result.err())
-            .containsPattern("the network that the file describes needs at least 1280000|must be in 0 … 10000")
+            .containsPattern("the network that the file describes needs at least 1280000|num_layers must be in 0 … 1000")
             .doesNotContain("\tat ");
       }
     }

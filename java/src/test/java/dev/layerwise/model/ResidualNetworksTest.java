@@ -126,6 +126,6 @@ class ResidualNetworksTest {
   void aWideResNetHasItsWidthInItsName() {
     assertThatThrownBy(() -> layers("wresnet28-10", 2, false))
         .isInstanceOf(ModelException.class)
-        .hasMessageContaining("--feat-mult does not go with wresnet28-10");
+        .hasMessageContaining("the width of wresnet28-10 is in its name");
   }
 }

@@ -45,7 +45,7 @@ class PresetsTest {
       assertThat(name).startsWith(dataset + "-").endsWith("-" + preset.loss());
       assertThat(preset.architecture().model()).as(name).isEqualTo(words[0]).isIn(Networks.names());
       assertThat(isBio(preset)).as(name).isEqualTo(List.of(words).contains("bio"));
-      assertThat(preset.losses().targetProjSize()).as(name).isNull(); // the published 128 bits
+      assertThat(whole(preset).model().losses().targetProjSize()).as(name).isEqualTo(128);
       String cutout = preset.augmentation().length() == null ? "" : "-cutout" + preset.augmentation().length();
       assertThat(preset.network()).as(name).matches("\\w+?(-[23]x)?(-bio)?" + cutout);
       if (!preset.architecture().model().equals("mlp")) {

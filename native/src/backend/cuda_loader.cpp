@@ -1,4 +1,4 @@
-#include "block/cuda_loader.h"
+#include "backend/cuda_loader.h"
 
 #include <dlfcn.h>
 

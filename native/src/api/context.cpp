@@ -1,9 +1,9 @@
 // The C API: contexts, tensors and data sets. Handles, validation and exception → status; no arithmetic.
 #include <algorithm>
 
-#include "api_handles.h"
-#include "backend/cpu/cpu_backend.h"
-#include "block/transfer.h"
+#include "api/handles.h"
+#include "backend/devices.h"
+#include "context/transfer.h"
 
 namespace layerwise {
 
@@ -60,7 +60,7 @@ const char* layerwise_error_message(void) { return last_error.c_str(); }
 const char* layerwise_version(void) { return LAYERWISE_VERSION; }
 
 const char* layerwise_cpu_features(void) {
-  static const std::string features = cpu_features();
+  static const std::string features = processor_features();
   return features.c_str();
 }
 
@@ -81,7 +81,8 @@ layerwise_status layerwise_context_create(const layerwise_context_options* optio
     chosen.tf32 = options->tf32 != 0;
     if (options->engine_choices != nullptr) chosen.engine_choices = options->engine_choices;
     *context = new layerwise_context{
-        std::make_shared<Context>(&given(options->device, "device"), chosen, options->seed, options->profiled != 0)};
+        std::make_shared<Context>(
+        open_device(&given(options->device, "device"), chosen), options->seed, options->profiled != 0)};
   });
 }
 

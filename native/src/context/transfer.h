@@ -25,4 +25,14 @@ std::vector<Value> download(Backend& backend, const Tensor& from) {
   return values;
 }
 
+/// Labels on the device, with the bound their values were checked against on the way there.
+struct Labels {
+  Tensor values;      // int32 vector (N), absent where there are none
+  int64_t limit = 0;  // all labels are below
+};
+
+/// Labels copied to the device; throws Error(invalid_argument) for a negative one. The limit is one
+/// above the largest.
+Labels upload_labels(Backend& backend, const int32_t* labels, int64_t count, const Tensor& to);
+
 }  // namespace layerwise

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <initializer_list>
 
-#include "api_handles.h"
+#include "api/handles.h"
 #include "block/head.h"
 #include "block/local_block.h"
 #include "block/output_layer.h"

@@ -1,46 +1,19 @@
-#include "block/context.h"
+#include "context/context.h"
 
 #include <utility>
 
-#include "backend/cpu/cpu_backend.h"
-#include "backend/reference/reference_backend.h"
-#include "block/cuda_loader.h"
 #include "core/error.h"
 #include "core/notice.h"
 
 namespace layerwise {
 
-namespace {
-
-std::unique_ptr<Backend> make_backend(const std::string& device, const DeviceOptions& options) {
-  require(options.threads >= 0, "threads must be 0 (one per core) or more, not ", options.threads);
-  if (device == "cpu") return make_cpu_backend(options);
-  if (device == "reference") {
-    require(options.precision == Precision::automatic && options.engine == "auto",
-            "the reference device computes in double, in one way; it takes no precision and no engine");
-    require(!options.tf32, "tf32 is a precision of CUDA devices; the reference device has none");
-    return make_reference_backend();
-  }
-  if (is_cuda_device(device)) return open_cuda_backend(device, options);
-  fail(ErrorKind::device_unavailable, "there is no device '", device,
-       "'; devices are: cpu, reference, cuda, cuda:0 and so on, cuda-on-host");
-}
-
-}  // namespace
-
-Context::Context(const std::string& device, const DeviceOptions& options, uint64_t seed, bool profiled)
-    : backend_(make_backend(device, options)),
-      seed_(seed) {
+Context::Context(std::unique_ptr<Backend> backend, uint64_t seed, bool profiled)
+    : backend_(std::move(backend)), seed_(seed) {
   if (profiled) {
-    auto timed = make_profiled_backend(std::move(backend_));
+    auto timed = std::make_unique<ProfiledBackend>(std::move(backend_));
     profiled_ = timed.get();
     backend_ = std::move(timed);
   }
-  set_step(0, 0);
-}
-
-Context::Context(std::unique_ptr<Backend> backend, uint64_t seed)
-    : backend_(std::move(backend)), seed_(seed) {
   set_step(0, 0);
 }
 

@@ -1,9 +1,8 @@
-#include "block/data_set.h"
+#include "context/data_set.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "block/transfer.h"
+#include "context/transfer.h"
 #include "core/error.h"
 
 namespace layerwise {
@@ -70,12 +69,6 @@ DataSet::Batch DataSet::batch(const Augmentation& augmentation) {
   op.labels = batch.labels;
   backend.load_batch(op);
   return batch;
-}
-
-Labels upload_labels(Backend& backend, const int32_t* labels, int64_t count, const Tensor& to) {
-  for (int64_t i = 0; i < count; ++i) require(labels[i] >= 0, "label ", labels[i], " of sample ", i, " is negative");
-  upload(backend, labels, to);
-  return {to, static_cast<int64_t>(*std::max_element(labels, labels + count)) + 1};
 }
 
 }  // namespace layerwise

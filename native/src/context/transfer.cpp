@@ -1,5 +1,6 @@
-#include "block/transfer.h"
+#include "context/transfer.h"
 
+#include <algorithm>
 #include <type_traits>
 
 #include "core/bfloat16.h"
@@ -74,6 +75,12 @@ void upload(Backend& backend, const Value* from, const Tensor& to) {
     case DataType::uint8: return upload_as<uint8_t>(backend, from, to);
   }
   fail(ErrorKind::internal, "upload of an unknown type");
+}
+
+Labels upload_labels(Backend& backend, const int32_t* labels, int64_t count, const Tensor& to) {
+  for (int64_t i = 0; i < count; ++i) require(labels[i] >= 0, "label ", labels[i], " of sample ", i, " is negative");
+  upload(backend, labels, to);
+  return {to, static_cast<int64_t>(*std::max_element(labels, labels + count)) + 1};
 }
 
 template void download(Backend&, const Tensor&, float*);

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "block/block.h"
-#include "block/data_set.h"
+#include "context/data_set.h"
 #include "core/error.h"
 #include "layerwise.h"
 

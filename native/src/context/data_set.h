@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "block/block.h"
+#include "context/context.h"
 
 namespace layerwise {
 
@@ -40,9 +40,5 @@ class DataSet {
   DeviceBuffer chosen_;  // int32 vector, at least chosen_count_ long
   int64_t chosen_count_ = 0;
 };
-
-/// Labels copied to the device; throws Error(invalid_argument) for a negative one. The limit is one
-/// above the largest.
-Labels upload_labels(Backend& backend, const int32_t* labels, int64_t count, const Tensor& to);
 
 }  // namespace layerwise

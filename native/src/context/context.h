@@ -17,12 +17,8 @@ namespace layerwise {
 /// activations hold the context by shared_ptr, so that handles may be closed in any order.
 class Context {
  public:
-  /// `device` is "cpu", "reference", "cuda", "cuda:0" and so on, or "cuda-on-host"; throws
-  /// Error(device_unavailable) for any other name.
   /// `profiled`: operations are timed one by one; profile() tells.
-  Context(const std::string& device, const DeviceOptions& options, uint64_t seed, bool profiled = false);
-  /// On a backend that has been opened already.
-  Context(std::unique_ptr<Backend> backend, uint64_t seed);
+  Context(std::unique_ptr<Backend> backend, uint64_t seed, bool profiled = false);
 
   Backend& backend() const { return *backend_; }
   uint64_t seed() const { return seed_; }
