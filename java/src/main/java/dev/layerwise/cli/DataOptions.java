@@ -9,7 +9,6 @@ import dev.layerwise.data.stream.StreamedImages;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.List;
 import picocli.CommandLine.Option;
 
 /** Which images, and where they are. */
@@ -21,9 +20,6 @@ final class DataOptions {
   static final String NO_EXIF_DESCRIPTION =
       "Take the pixels of image files as they are stored, and do not turn them as the camera's mark of orientation"
           + " (EXIF) says.";
-
-  private static final int USUAL_SIZE = 224;
-  private static final int BATCHES_AHEAD = 3;
 
   /** Candidates for completion and help. */
   static final class Names extends ArrayList<String> {
@@ -54,7 +50,7 @@ final class DataOptions {
   @Option(
       names = "--image-size",
       paramLabel = "PIXELS",
-      description = "Side to which the images of an image-folder are cut. Default: 224.")
+      description = "Side to which the images of an image-folder are cut. Default: " + StreamOptions.USUAL_SIZE + ".")
   Integer imageSize;
 
   @Option(
@@ -66,7 +62,7 @@ final class DataOptions {
   @Option(names = NO_EXIF, description = NO_EXIF_DESCRIPTION + " Also for image-folder. Default: off.")
   boolean noExif;
 
-  private ImageFolder folder;
+  private DataSet<StreamedImages> folder;
 
   /**
    * What is known about a data set before its images are loaded.
@@ -84,17 +80,9 @@ final class DataOptions {
     }
     Checks.usage(dataDir != null, "--dataset " + IMAGE_FOLDER + " needs --data-dir, the folder with train/ and val/");
     Checks.range("--image-size", imageSize, 1, 4096);
-    int size = Checks.or(imageSize, trainedSize == null ? USUAL_SIZE : trainedSize);
-    int threads = Runtime.getRuntime().availableProcessors();
-    int resize = Math.round(size * 256f / 224); // the published sizes' ratio
-    folder =
-        ImageFolder.open(
-            dataDir, new StreamOptions(size, resize, threads, BATCHES_AHEAD, strict, !noExif, line -> say(err, line)));
-    StreamedImages train = folder.train();
-    List<String> classes = train.classNames();
-    return new DataSetInfo(
-        IMAGE_FOLDER, "the images in " + dataDir, train.channels(), size, size, train.count(), folder.test().count(),
-        classes, train.mean(), train.deviation(), 0, false, false);
+    int size = Checks.or(imageSize, trainedSize == null ? StreamOptions.USUAL_SIZE : trainedSize);
+    folder = ImageFolder.open(dataDir, StreamOptions.ofSize(size, strict, !noExif, line -> say(err, line)));
+    return folder.info();
   }
 
   private static void say(PrintWriter err, String line) {
@@ -104,9 +92,7 @@ final class DataOptions {
 
   /** The images of what {@link #info} told about. */
   DataSet<?> load(DataSetInfo info) {
-    return folder == null
-        ? DataSets.load(info.name(), dataDir)
-        : new DataSet<>(info, folder.train(), folder.test());
+    return folder == null ? DataSets.load(info.name(), dataDir) : folder;
   }
 
   /** Says how many images were left out, if any were. */

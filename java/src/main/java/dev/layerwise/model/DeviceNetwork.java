@@ -183,8 +183,8 @@ public final class DeviceNetwork implements AutoCloseable {
     LayerSpec layer = layers.get(position);
     if (!hasClassifier(layer)) {
       throw new ModelException(
-          layer.name() + " has no classifier to predict with: only blocks trained with --loss pred or predsim (without"
-              + " --bio) have one, and the output layer");
+          layer.name() + " has no classifier to predict with: only the output layer and blocks trained with the loss"
+              + " pred or predsim, and not with bio, have one");
     }
     if (layer.kind() == LayerSpec.Kind.OUTPUT) {
       return evaluate(position, images, null);
