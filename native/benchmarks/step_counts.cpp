@@ -168,20 +168,18 @@ void print(const LaunchCounts& launch) {
 }
 
 void run(const CountsOptions& options) {
-  cuda_on_host::count_launches(0);
+  cuda_on_host::count_launches(0);  // until the step is recorded: its launches alone
   CountedTraining training(options);
   std::vector<LabelledOperation> operations;
   bool replayed = false;
-  for (int step = 0; step < 8 && !replayed; ++step) {  // until the one that is recorded, which is then replayed
-    const size_t graphs_before = cuda_on_host::nodes_of_last_graph();
-    cuda_on_host::end_counting();
-    // A recorded step runs nothing before it is complete.
-    cuda_on_host::count_launches(step < 4 ? 0 : options.blocks);
-    training.step();
-    operations = training.take_operations();
-    replayed = graphs_before == 0 && cuda_on_host::nodes_of_last_graph() > 0;
+  for (int step = 0; step < 8 && !replayed; ++step) {
+    replayed = training.step();
+    if (!replayed) operations = training.take_operations();
   }
   if (!replayed) throw std::runtime_error("the step was not recorded");
+  cuda_on_host::end_counting();
+  cuda_on_host::count_launches(options.blocks);
+  training.step();
   const std::vector<LaunchCounts> launches = cuda_on_host::end_counting();
   std::printf("{\"event\": \"step\", \"model\": \"%s\", \"multiple\": %g, \"batch_size\": %d, \"multiprocessors\": %d, "
               "\"nodes\": %zu}\n",
