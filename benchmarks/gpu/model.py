@@ -4,6 +4,7 @@ No number in here has been fitted to a prediction: rates are the H100's, as publ
 be attained of them.
 """
 
+import collections
 from typing import NamedTuple
 
 
@@ -48,14 +49,12 @@ def resident_blocks(card, launch, kernel):
 
 def cycles_by_limit(card, counts, instructions, hbm_bytes):
     """What a block keeps each part of its multiprocessor busy for."""
-    by_clock = card.clock
-    l2_bytes = 32 * counts.global_sectors()
     return {
         "mma": (counts.mma_bf16 + counts.mma_tf32) * card.mma_cycles / 4,
         "issue": instructions / card.instructions_per_cycle,
         "shared": counts.shared_wavefronts() / card.wavefronts_per_cycle,
-        "L2": l2_bytes / card.l2_bytes_per_second * by_clock,
-        "HBM": hbm_bytes / (card.hbm_bytes_per_second / card.multiprocessors) * by_clock,
+        "L2": 32 * counts.global_sectors() / card.l2_bytes_per_second * card.clock,
+        "HBM": hbm_bytes / card.hbm_bytes_per_second * card.multiprocessors * card.clock,
     }
 
 
@@ -78,17 +77,19 @@ def launch_time(card, launch, kernel, is_early):
     # Blocks of the multiprocessor that has most of them: whole waves, then what is left, evenly spread.
     slots = card.multiprocessors * resident
     busiest = launch.blocks // slots * resident + divided(launch.blocks % slots, card.multiprocessors)
-    has_tail = launch.tail.memory_requests() > 0
-    totals, cycles = {}, 0.0
-    for is_tail, counts in ((False, launch.main), (True, launch.tail)):
-        hbm = launch.written if is_tail else launch.read + (0 if has_tail else launch.written)
-        limits = cycles_by_limit(card, counts, instructions_of(launch, kernel, is_tail), hbm / launch.blocks)
+    parts = [(launch.main, False, launch.read + launch.written)]
+    if launch.tail.memory_requests():
+        parts = [(launch.main, False, launch.read), (launch.tail, True, launch.written)]
+    totals, cycles = collections.Counter(), 0.0
+    for counts, is_tail, hbm_bytes in parts:
+        instructions = instructions_of(launch, kernel, is_tail)
+        limits = cycles_by_limit(card, counts, instructions, hbm_bytes / launch.blocks)
         name = max(limits, key=limits.get)
-        totals[name] = totals.get(name, 0) + limits[name]
+        totals[name] += limits[name]
         cycles += limits[name]
     work = busiest * cycles / card.clock
     fixed = gap + card.latency_seconds
-    limit = "launch" if fixed > work else max(totals, key=totals.get)
+    limit = "launch" if fixed > work else totals.most_common(1)[0][0]
     occupancy = resident * divided(launch.threads, 32) * 32 / card.threads
     return Time(fixed + work, limit, resident, occupancy, launch.blocks / (card.multiprocessors * busiest))
 
@@ -102,7 +103,8 @@ def step_times(card, step, kernels, early_launches):
         for launch in operation.launches:
             name = operation.label.split("/")[0]
             is_early = early_launches and after_kernel and launch.is_kernel and name == block
-            own.append(launch_time(card, launch, kernels.get(launch.kernel) if not launch.is_kernel else kernels[launch.kernel], is_early))
+            kernel = kernels[launch.kernel] if launch.is_kernel else None
+            own.append(launch_time(card, launch, kernel, is_early))
             block, after_kernel = name, launch.is_kernel
         times.append((operation, own))
     return times

@@ -1,6 +1,6 @@
 // What the kernels of one training step do, counted on the device cuda-on-host (cuda_on_host/counting.h): lines of JSON for
-// ci/gpu-predict. The step is that of step_benchmark: predsim, Adam, bfloat16, this project's kernels only. It is recorded
-// as on a GPU, and counted when it is replayed.
+// benchmarks/predict_gpu_step and ci/check-cuda-counts. The step is that of step_benchmark: predsim, Adam, bfloat16, this
+// project's kernels only. It is recorded as on a GPU, and counted when it is replayed.
 #include <cstdio>
 #include <cstring>
 #include <memory>
