@@ -22,14 +22,10 @@ struct BlockCase {
 };
 
 Shape output_shape(const BlockCase& block) {
-  const Shape& map = block.map;
-  return block.max_pool ? Shape{map.n, map.h / 2, map.w / 2, map.c} : map;
+  return block.max_pool ? max_pooled(block.map) : block.map;
 }
 
-Shape pooled_shape(const BlockCase& block) {
-  const Shape& map = block.map;
-  return {map.n, block.pooling.out_height(map.h), block.pooling.out_width(map.w), map.c};
-}
+Shape pooled_shape(const BlockCase& block) { return block.pooling.output_shape(block.map); }
 
 /// A seed and a step that fill all their words of the random counter.
 void set_step(Operands& operands) {

@@ -7,7 +7,8 @@
 
 #include "block/local_block.h"
 #include "block/output_layer.h"
-#include "block/transfer.h"
+#include "context/transfer.h"
+#include "devices/open_device.h"
 
 namespace layerwise::testing {
 

@@ -13,8 +13,7 @@ BlockChain::BlockChain(const BlockChainOptions& options) : options_(options), ba
   backend_->set_step_state(state);
 
   const Convolution& convolution = options.convolution;
-  const Shape map{options.x.n, convolution.out_height(options.x.h), convolution.out_width(options.x.w),
-                  options.out_channels};
+  const Shape map = convolution.output_shape(options.x, options.out_channels);
   const Shape channels = Shape::vector(map.c);
   x_ = variable("x", options.x, -1, 1);
   weight_ = variable("weight", {map.c, convolution.kernel_height, convolution.kernel_width, options.x.c}, -0.5, 0.5);
@@ -36,7 +35,7 @@ BlockChain::BlockChain(const BlockChainOptions& options) : options_(options), ba
   }
   const bool pooled = options.classifier || features_from_pooled();
   if (pooled) {
-    pooled_ = zeros({map.n, options.pooling.out_height(map.h), options.pooling.out_width(map.w), map.c});
+    pooled_ = zeros(options.pooling.output_shape(map));
     d_pooled_ = zeros(pooled_.shape);
   }
   if (options.similarity != Similarity::none) add_similarity_variables(map);

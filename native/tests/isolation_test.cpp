@@ -18,7 +18,7 @@ class Isolation : public ::testing::TestWithParam<const char*> {};
 // zero: with and without it, block k learns the same bits.
 TEST_P(Isolation, the_next_loss_leaves_this_block_alone) {
   const auto train_first_block = [&](bool with_next, double* next_loss, float nudge) {
-    const auto context = std::make_shared<Context>(GetParam(), two_threads(), 5);
+    const auto context = std::make_shared<Context>(open_device(GetParam(), two_threads()), 5);
     LocalBlock block(context, small_convolution_block());
     LocalBlock next(context, small_linear_block({1, 4, 4, 5}));
     std::vector<float> weight = tensors_of(block)["encoder.weight"];
@@ -44,7 +44,7 @@ TEST_P(Isolation, the_next_loss_leaves_this_block_alone) {
 
 TEST_P(Isolation, same_seed_same_bits) {
   const auto train = [&] {
-    const auto context = std::make_shared<Context>(GetParam(), two_threads(), 11);
+    const auto context = std::make_shared<Context>(open_device(GetParam(), two_threads()), 11);
     LocalBlock block(context, small_convolution_block());
     for (uint64_t step = 0; step < 3; ++step) {
       context->set_step(step, 1e-2);
@@ -57,7 +57,7 @@ TEST_P(Isolation, same_seed_same_bits) {
 }
 
 size_t arena_bytes_of_chain(const char* device, int depth) {
-  const auto context = std::make_shared<Context>(device, two_threads(), 3);
+  const auto context = std::make_shared<Context>(open_device(device, two_threads()), 3);
   std::vector<std::unique_ptr<LocalBlock>> blocks;
   for (int i = 0; i < depth; ++i) {
     LocalBlockConfig config = small_convolution_block();

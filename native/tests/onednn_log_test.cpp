@@ -24,7 +24,7 @@ class Network {
     options.threads = 2;
     options.precision = precision;
     options.engine = engine;
-    context_ = std::make_shared<Context>("cpu", options, 7);
+    context_ = std::make_shared<Context>(open_device("cpu", options), 7);
     add({1, 8, 8, 3}, false, false);
     add({1, 8, 8, channels}, false, false);
     add({1, 8, 8, channels}, false, true);

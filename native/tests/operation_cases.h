@@ -34,9 +34,7 @@ struct Geometry {
 
   Convolution convolution() const { return {kernel_height, kernel_width, stride, padding}; }
   Shape in() const { return {samples, height, width, in_channels}; }
-  Shape out() const {
-    return {samples, convolution().out_height(height), convolution().out_width(width), out_channels};
-  }
+  Shape out() const { return convolution().output_shape(in(), out_channels); }
   Shape weight() const { return {out_channels, kernel_height, kernel_width, in_channels}; }
   /// Products that are summed in one output element.
   double fan_in() const { return static_cast<double>(kernel_height * kernel_width * in_channels); }

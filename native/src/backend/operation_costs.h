@@ -13,19 +13,8 @@ struct OperationCosts {
   std::string shapes;   // tells calls of one operation apart
 };
 
-OperationCosts costs_of(const LoadBatch& op);
-OperationCosts costs_of(const ConvolutionForward& op);
-OperationCosts costs_of(const MomentsOfTensor& op);
-OperationCosts costs_of(const NormalizeActivate& op);
-OperationCosts costs_of(const ClassifierLoss& op);
-OperationCosts costs_of(const SimilarityLoss& op);
-OperationCosts costs_of(const DeviationGradient& op);
-OperationCosts costs_of(const ReconstructionLoss& op);
-OperationCosts costs_of(const AddTensor& op);
-OperationCosts costs_of(const HiddenGradient& op);
-OperationCosts costs_of(const EncoderGradient& op);
-OperationCosts costs_of(const BatchNormGradient& op);
-OperationCosts costs_of(const DropElements& op);
-OperationCosts costs_of(const OptimizerStep& op);
+#define LAYERWISE_DECLARE(name, Operands) OperationCosts costs_of(const Operands& op);
+LAYERWISE_OPERATIONS(LAYERWISE_DECLARE)
+#undef LAYERWISE_DECLARE
 
 }  // namespace layerwise

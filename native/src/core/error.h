@@ -1,4 +1,4 @@
-// Errors of the native core. Everything below the C API throws Error; api.cpp turns it into a status.
+// Errors of the native core. Everything below the C API throws Error; api/ turns it into a status.
 #pragma once
 
 #include <sstream>

@@ -34,6 +34,9 @@ struct Shape {
   bool operator==(const Shape& o) const { return n == o.n && h == o.h && w == o.w && c == o.c; }
   bool operator!=(const Shape& o) const { return !(*this == o); }
 
+  /// As many of these samples.
+  Shape of_samples(int64_t samples) const { return {samples, h, w, c}; }
+
   /// As users write it: "128×64×32×32" (samples, channels, height, width).
   std::string to_string() const;
 };

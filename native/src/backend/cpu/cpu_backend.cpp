@@ -33,21 +33,10 @@ class CpuBackend final : public Backend {
   void enter() override { cpu::use_threads(threads_); }
   Arena& arena() override { return arena_; }
 
-  void load_batch(const LoadBatch& op) override { cpu::load_batch(device_, op); }
-  void convolution_forward(const ConvolutionForward& op) override { cpu::convolution_forward(device_, op); }
-  void moments_of_tensor(const MomentsOfTensor& op) override { cpu::moments_of_tensor(device_, op); }
-  void normalize_activate(const NormalizeActivate& op) override { cpu::normalize_activate(device_, op); }
-  void classifier_loss(const ClassifierLoss& op) override { cpu::classifier_loss(device_, op); }
-  void similarity_loss(const SimilarityLoss& op) override { cpu::similarity_loss(device_, op); }
-  void deviation_gradient(const DeviationGradient& op) override { cpu::deviation_gradient(device_, op); }
-  void reconstruction_loss(const ReconstructionLoss& op) override { cpu::reconstruction_loss(device_, op); }
-  void add_tensor(const AddTensor& op) override { cpu::add_tensor(device_, op); }
-  void hidden_gradient(const HiddenGradient& op) override { cpu::hidden_gradient(device_, op); }
+#define LAYERWISE_FORWARD(name, Operands) void name(const Operands& op) override { cpu::name(device_, op); }
+  LAYERWISE_OPERATIONS(LAYERWISE_FORWARD)
+#undef LAYERWISE_FORWARD
   bool gradient_replaces_h(const HiddenGradient& op) const override { return cpu::gradient_replaces_h(device_, op); }
-  void batch_norm_gradient(const BatchNormGradient& op) override { cpu::batch_norm_gradient(device_, op); }
-  void drop_elements(const DropElements& op) override { cpu::drop_elements(device_, op); }
-  void encoder_gradient(const EncoderGradient& op) override { cpu::encoder_gradient(device_, op); }
-  void optimizer_step(const OptimizerStep& op) override { cpu::optimizer_step(device_, op); }
 
  private:
   const int threads_;

@@ -15,6 +15,7 @@ ArenaTensor deviation_coefficients(Device& device, const Tensor& deviation, cons
   return result;
 }
 
+/// d_x may be x here.
 void deviation_gradient(Device& device, const DeviationGradient& op) {
   const Shape& shape = op.x.shape;
   const ArenaTensor coefficients = deviation_coefficients(device, op.deviation, op.d_deviation, shape.positions());

@@ -1,4 +1,4 @@
-// The operations of backend.h on the CPU, one file each, and what they share.
+// The operations of backend/operations.h on the CPU, one file each, and what they share.
 #pragma once
 
 #include <cmath>
@@ -32,21 +32,10 @@ struct Device {
   Winograd winograd;
 };
 
-void load_batch(Device& device, const LoadBatch& op);
-void convolution_forward(Device& device, const ConvolutionForward& op);
-void moments_of_tensor(Device& device, const MomentsOfTensor& op);
-void normalize_activate(Device& device, const NormalizeActivate& op);
-void classifier_loss(Device& device, const ClassifierLoss& op);
-void similarity_loss(Device& device, const SimilarityLoss& op);
-void deviation_gradient(Device& device, const DeviationGradient& op);  // d_x may be x here
-void reconstruction_loss(Device& device, const ReconstructionLoss& op);
-void add_tensor(Device& device, const AddTensor& op);
-void hidden_gradient(Device& device, const HiddenGradient& op);
+#define LAYERWISE_DECLARE(name, Operands) void name(Device& device, const Operands& op);
+LAYERWISE_OPERATIONS(LAYERWISE_DECLARE)
+#undef LAYERWISE_DECLARE
 bool gradient_replaces_h(const Device& device, const HiddenGradient& op);
-void encoder_gradient(Device& device, const EncoderGradient& op);
-void batch_norm_gradient(Device& device, const BatchNormGradient& op);
-void drop_elements(Device& device, const DropElements& op);
-void optimizer_step(Device& device, const OptimizerStep& op);
 
 // Parts of operations that several of them need.
 

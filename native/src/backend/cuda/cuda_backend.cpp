@@ -121,20 +121,9 @@ class CudaBackend final : public Backend {
   }
   Arena& arena() override { return arena_; }
 
-  void load_batch(const LoadBatch& op) override { cuda::load_batch(device_, op); }
-  void convolution_forward(const ConvolutionForward& op) override { cuda::convolution_forward(device_, op); }
-  void moments_of_tensor(const MomentsOfTensor& op) override { cuda::moments_of_tensor(device_, op); }
-  void normalize_activate(const NormalizeActivate& op) override { cuda::normalize_activate(device_, op); }
-  void classifier_loss(const ClassifierLoss& op) override { cuda::classifier_loss(device_, op); }
-  void similarity_loss(const SimilarityLoss& op) override { cuda::similarity_loss(device_, op); }
-  void deviation_gradient(const DeviationGradient& op) override { cuda::deviation_gradient(device_, op); }
-  void reconstruction_loss(const ReconstructionLoss& op) override { cuda::reconstruction_loss(device_, op); }
-  void add_tensor(const AddTensor& op) override { cuda::add_tensor(device_, op); }
-  void hidden_gradient(const HiddenGradient& op) override { cuda::hidden_gradient(device_, op); }
-  void encoder_gradient(const EncoderGradient& op) override { cuda::encoder_gradient(device_, op); }
-  void batch_norm_gradient(const BatchNormGradient& op) override { cuda::batch_norm_gradient(device_, op); }
-  void drop_elements(const DropElements& op) override { cuda::drop_elements(device_, op); }
-  void optimizer_step(const OptimizerStep& op) override { cuda::optimizer_step(device_, op); }
+#define LAYERWISE_FORWARD(name, Operands) void name(const Operands& op) override { cuda::name(device_, op); }
+  LAYERWISE_OPERATIONS(LAYERWISE_FORWARD)
+#undef LAYERWISE_FORWARD
 
  private:
   static constexpr size_t ticket_offset = (sizeof(StepState) + 63) / 64 * 64;

@@ -1,4 +1,4 @@
-// The operations of backend.h on CUDA devices, one pair of files each: kernels in <operation>.cuh, and in
+// The operations of backend/operations.h on CUDA devices, one pair of files each: kernels in <operation>.cuh, and in
 // <operation>.cu the function below, which launches them.
 #pragma once
 
@@ -25,22 +25,11 @@ struct Device {
   Engines& engines;           // who does the large products
 };
 
-void load_batch(Device& device, const LoadBatch& op);
-void convolution_forward(Device& device, const ConvolutionForward& op);
-void moments_of_tensor(Device& device, const MomentsOfTensor& op);
-void normalize_activate(Device& device, const NormalizeActivate& op);
-void classifier_loss(Device& device, const ClassifierLoss& op);
-void similarity_loss(Device& device, const SimilarityLoss& op);
-void deviation_gradient(Device& device, const DeviationGradient& op);
-void reconstruction_loss(Device& device, const ReconstructionLoss& op);
-void add_tensor(Device& device, const AddTensor& op);
-void hidden_gradient(Device& device, const HiddenGradient& op);
-void encoder_gradient(Device& device, const EncoderGradient& op);
-void batch_norm_gradient(Device& device, const BatchNormGradient& op);
-void drop_elements(Device& device, const DropElements& op);
-void optimizer_step(Device& device, const OptimizerStep& op);
+#define LAYERWISE_DECLARE(name, Operands) void name(Device& device, const Operands& op);
+LAYERWISE_OPERATIONS(LAYERWISE_DECLARE)
+#undef LAYERWISE_DECLARE
 
-// Not of backend.h: what the backend itself runs on the device.
+// Not operations: what the backend itself runs on the device.
 
 /// *step ← state, and device ← host: sources need not outlive the call, and a recording keeps their values.
 /// The second is for a few kilobytes.

@@ -6,7 +6,7 @@
 namespace layerwise {
 namespace reference {
 
-void batch_norm_gradient(const BatchNormGradient& op) {
+void batch_norm_gradient(const BatchNormGradient& op, const StepState&) {
   const Elements g(op.g), dy(op.d_y), y(op.y), mean(op.mean), variance(op.variance), scale(op.scale);
   const Elements d_scale(op.d_scale), d_shift(op.d_shift);
   const double count = static_cast<double>(op.g.shape.n * op.g.shape.positions());

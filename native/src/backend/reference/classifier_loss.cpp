@@ -41,7 +41,7 @@ SampleLoss binary_cross_entropy(double* logits, int64_t outputs, const Elements&
 
 }  // namespace
 
-void classifier_loss(const ClassifierLoss& op) {
+void classifier_loss(const ClassifierLoss& op, const StepState&) {
   const int64_t samples = op.x.shape.n, features = op.x.shape.features(), classes = op.weight.shape.n;
   const Elements x(op.x), weight(op.weight), bias(op.bias);
 

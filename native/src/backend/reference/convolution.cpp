@@ -92,9 +92,9 @@ void add_convolution_data_gradient(const Convolution& convolution, const Tensor&
   });
 }
 
-void convolution_forward(const ConvolutionForward& op) {
+void convolution_forward(const ConvolutionForward& op, const StepState& state) {
   convolve(op.convolution, op.x, op.weight, op.bias, op.y);
-  moments_of_tensor({op.moments, op.y, op.mean, op.spread});
+  moments_of_tensor({op.moments, op.y, op.mean, op.spread}, state);
 }
 
 }  // namespace reference

@@ -7,11 +7,11 @@
 namespace layerwise {
 namespace reference {
 
-void encoder_gradient(const EncoderGradient& op) {
+void encoder_gradient(const EncoderGradient& op, const StepState& state) {
   const bool batch_norm = static_cast<bool>(op.y);
   const Tensor& d_y = op.d_y ? op.d_y : op.g;
   if (batch_norm) {
-    batch_norm_gradient({op.g, op.y, op.mean, op.variance, op.scale, op.d_scale, op.d_shift, {}, d_y});
+    batch_norm_gradient({op.g, op.y, op.mean, op.variance, op.scale, op.d_scale, op.d_shift, {}, d_y}, state);
   } else if (d_y.data != op.g.data) {
     std::copy_n(op.g.as<double>(), op.g.shape.elements(), d_y.as<double>());
   }

@@ -43,7 +43,7 @@ void sample_channel_moments(const Tensor& x_tensor, const Tensor& mean_tensor, c
 
 }  // namespace
 
-void moments_of_tensor(const MomentsOfTensor& op) {
+void moments_of_tensor(const MomentsOfTensor& op, const StepState&) {
   switch (op.moments) {
     case ConvolutionForward::Moments::none: break;
     case ConvolutionForward::Moments::channel: channel_moments(op.x, op.mean, op.spread); break;

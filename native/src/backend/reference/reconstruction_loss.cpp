@@ -21,7 +21,7 @@ void decode(const ReconstructionLoss& op, const Tensor& decoded) {
 
 }  // namespace
 
-void reconstruction_loss(const ReconstructionLoss& op) {
+void reconstruction_loss(const ReconstructionLoss& op, const StepState&) {
   const Shape shape = op.x.shape;
   std::vector<double> storage(static_cast<size_t>(shape.elements()));
   const Tensor decoded{storage.data(), DataType::float64, shape};

@@ -38,22 +38,9 @@ class ReferenceBackend final : public Backend {
   void enter() override {}  // there is no per-thread device state
   Arena& arena() override { return arena_; }
 
-  void load_batch(const LoadBatch& op) override { reference::load_batch(op, state_); }
-  void convolution_forward(const ConvolutionForward& op) override { reference::convolution_forward(op); }
-  void moments_of_tensor(const MomentsOfTensor& op) override { reference::moments_of_tensor(op); }
-  void normalize_activate(const NormalizeActivate& op) override { reference::normalize_activate(op, state_); }
-  void classifier_loss(const ClassifierLoss& op) override { reference::classifier_loss(op); }
-  void similarity_loss(const SimilarityLoss& op) override { reference::similarity_loss(op); }
-  void deviation_gradient(const DeviationGradient& op) override { reference::deviation_gradient(op); }
-  void reconstruction_loss(const ReconstructionLoss& op) override { reference::reconstruction_loss(op); }
-  void add_tensor(const AddTensor& op) override { reference::add_tensor(op); }
-  void hidden_gradient(const HiddenGradient& op) override { reference::hidden_gradient(op, state_); }
-  void batch_norm_gradient(const BatchNormGradient& op) override { reference::batch_norm_gradient(op); }
-  void drop_elements(const DropElements& op) override { reference::drop_elements(op, state_); }
-  void encoder_gradient(const EncoderGradient& op) override { reference::encoder_gradient(op); }
-  void optimizer_step(const OptimizerStep& op) override {
-    reference::optimizer_step(op, state_.learning_rate);
-  }
+#define LAYERWISE_FORWARD(name, Operands) void name(const Operands& op) override { reference::name(op, state_); }
+  LAYERWISE_OPERATIONS(LAYERWISE_FORWARD)
+#undef LAYERWISE_FORWARD
 
  private:
   StepState state_;

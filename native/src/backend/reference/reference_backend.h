@@ -1,4 +1,4 @@
-// The backend that the others are compared with: the formulas of backend.h as plain loops in double,
+// The backend that the others are compared with: the formulas of operations.h as plain loops in double,
 // on one thread.
 #pragma once
 

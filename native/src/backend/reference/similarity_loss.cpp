@@ -125,7 +125,7 @@ void feature_gradient(const UnitVectors& vectors, const Matrix& d_cosine, const 
 
 }  // namespace
 
-void similarity_loss(const SimilarityLoss& op) {
+void similarity_loss(const SimilarityLoss& op, const StepState&) {
   const int64_t samples = op.x.shape.n, features = op.x.shape.features();
   const Elements x(op.x);
   const UnitVectors vectors(samples, features, x);

@@ -1,9 +1,9 @@
 package dev.layerwise.benchmarks;
 
 import dev.layerwise.data.EpochOrder;
-import dev.layerwise.nativelib.Augmentation;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
+import dev.layerwise.settings.Augmentation;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;

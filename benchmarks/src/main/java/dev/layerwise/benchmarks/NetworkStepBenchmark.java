@@ -2,9 +2,13 @@ package dev.layerwise.benchmarks;
 
 import dev.layerwise.bench.StepBenchmark;
 import dev.layerwise.model.ModelConfig;
-import dev.layerwise.model.OptimizerConfig;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.settings.Architecture;
+import dev.layerwise.settings.ImageShape;
+import dev.layerwise.settings.Losses;
+import dev.layerwise.settings.Optimizer;
+import dev.layerwise.settings.Settings;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -49,9 +53,10 @@ public class NetworkStepBenchmark {
     context = NativeContext.create(DeviceOptions.of("cpu", threads), 1);
     ModelConfig config =
         new ModelConfig(
-            model, 1, mlp ? 3 : 1, 1024, "predsim", false, 0.99, 0, "none", false, 128, false, 4096, true, "leakyrelu",
-            0, true, mlp ? 1 : 3, mlp ? 28 : 32, mlp ? 28 : 32, mlp ? 10 : 100);
-    steps = new StepBenchmark(context, config, new OptimizerConfig("adam", 0, 0), BATCH);
+            Settings.over(
+                new Architecture(model, null, mlp ? 3 : 1, null, null, "leakyrelu", null, null), Architecture.DEFAULT),
+            Losses.DEFAULT, mlp ? new ImageShape(1, 28, 28) : new ImageShape(3, 32, 32), mlp ? 10 : 100, null);
+    steps = new StepBenchmark(context, config, Optimizer.DEFAULT, BATCH);
   }
 
   @Benchmark

@@ -1,6 +1,6 @@
 package dev.layerwise.api;
 
-import dev.layerwise.train.EpochReport;
+import dev.layerwise.run.EpochReport;
 import java.util.List;
 
 /**

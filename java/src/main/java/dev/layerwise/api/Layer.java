@@ -30,7 +30,7 @@ public record Layer(
       layers.add(
           new Layer(
               hidden ? ++number : 0, layer.name(), layer.kind().toString(), layer.outChannels(), layer.outHeight(),
-              layer.outWidth(), output || (hidden && config.hasLocalClassifiers())));
+              layer.outWidth(), output || (hidden && config.losses().hasLocalClassifiers())));
     }
     return List.copyOf(layers);
   }

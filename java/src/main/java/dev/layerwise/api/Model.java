@@ -188,7 +188,7 @@ public final class Model implements AutoCloseable {
    * @return 1 (grey), 3 (red, green, blue) or another number
    */
   public int channels() {
-    return config.inputChannels();
+    return config.images().channels();
   }
 
   /**
@@ -197,7 +197,7 @@ public final class Model implements AutoCloseable {
    * @return in pixels
    */
   public int height() {
-    return config.inputHeight();
+    return config.images().height();
   }
 
   /**
@@ -206,7 +206,7 @@ public final class Model implements AutoCloseable {
    * @return in pixels
    */
   public int width() {
-    return config.inputWidth();
+    return config.images().width();
   }
 
   /**

@@ -4,6 +4,10 @@ import dev.layerwise.LayerwiseException;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.NetworkSpec;
 import dev.layerwise.model.Networks;
+import dev.layerwise.settings.Architecture;
+import dev.layerwise.settings.ImageShape;
+import dev.layerwise.settings.Losses;
+import dev.layerwise.settings.Settings;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -16,7 +20,9 @@ import java.util.List;
  * }</pre>
  */
 public final class Network {
-  /** For images of no size yet. */
+  /** Stand for the images of a data set. */
+  private static final ImageShape NO_IMAGES = new ImageShape(1, 1, 1);
+
   private final ModelConfig config;
 
   private Network(ModelConfig config) {
@@ -73,38 +79,41 @@ public final class Network {
 
   /** The network as a run with it would have recorded it, which also has sizes that it may have no use for. */
   ModelConfig configLike(ModelConfig recorded) {
-    boolean sized = config.network() == null && Networks.hasLinearBlocks(config.model());
-    return config
-        .withStructure(
-            config.model(), config.featMult(), sized ? config.numLayers() : recorded.numLayers(),
-            sized ? config.numHidden() : recorded.numHidden(), config.preAct(), config.network())
-        .withImages(
-            recorded.inputChannels(), recorded.inputHeight(), recorded.inputWidth(), recorded.classes());
+    boolean sized = Networks.variants(config.network() != null).hasLinearBlocks(config.name());
+    Architecture own = config.architecture();
+    Architecture recordedOne = recorded.architecture();
+    Architecture architecture =
+        sized ? own
+            : new Architecture(
+                own.model(), own.featMult(), recordedOne.numLayers(), recordedOne.numHidden(), own.preAct(), own.nonlin(),
+                own.dropout(), own.batchNorm());
+    return config.with(architecture, config.network()).with(recorded.images(), recorded.classes());
   }
 
   ModelConfig configFor(DataSet data) {
-    return config.withImages(data.channels(), data.height(), data.width(), data.classNames().size());
+    return config.with(new ImageShape(data.channels(), data.height(), data.width()), data.classNames().size());
   }
 
   /** Says what differs from the published defaults. Not for several threads at a time. */
   public static final class Builder {
-    private final String name;
     private final NetworkSpec description;
-    // What is null was not asked for; what was must go with the network and the loss.
-    private Double widthFactor;
-    private Integer hiddenLayers;
-    private Integer hiddenUnits;
-    private String loss = "predsim";
-    private Double beta;
-    private Integer dimInDecoder;
-    private String nonlinearity = "relu";
-    private double dropout;
-    private boolean batchNorm = true;
-    private boolean preactivation;
+    private Architecture architecture;
+    private Losses losses = new Losses(null, null, null, null, null, null, null, null, null, null);
 
     private Builder(String name, NetworkSpec description) {
-      this.name = name;
       this.description = description;
+      architecture = new Architecture(name, null, null, null, null, null, null, null);
+    }
+
+    /** Asks for more, over what was asked for before. */
+    private Builder with(Architecture more) {
+      architecture = Settings.over(more, architecture);
+      return this;
+    }
+
+    private Builder with(Losses more) {
+      losses = Settings.over(more, losses);
+      return this;
     }
 
     /**
@@ -112,10 +121,10 @@ public final class Network {
      *
      * @param factor positive; 1 by default
      * @return this
+     * @throws LayerwiseException if it is out of range, as all methods here do
      */
     public Builder widthFactor(double factor) {
-      widthFactor = factor;
-      return this;
+      return with(new Architecture(null, factor, null, null, null, null, null, null));
     }
 
     /**
@@ -126,20 +135,21 @@ public final class Network {
      * @return this
      */
     public Builder hiddenLayers(int count, int units) {
-      hiddenLayers = count;
-      hiddenUnits = units;
-      return this;
+      return with(new Architecture(null, null, count, count == 0 ? null : (Integer) units, null, null, null, null));
     }
 
     /**
      * The loss of every hidden block.
      *
-     * @param name {@code predsim} (the default), {@code pred} or {@code sim}; {@code null}: none, one global loss and
+     * @param name {@code predsim} (the default), {@code pred} or {@code sim}; null: none, one global loss and
      *     backpropagation instead
      * @return this
      */
     public Builder loss(String name) {
-      loss = name;
+      losses =
+          new Losses(
+              name, name == null ? true : null, losses.beta(), losses.alpha(), losses.lossUnsup(), losses.bio(),
+              losses.targetProjSize(), losses.noDetach(), losses.dimInDecoder(), losses.similarityStd());
       return this;
     }
 
@@ -150,8 +160,38 @@ public final class Network {
      * @return this
      */
     public Builder beta(double weight) {
-      beta = weight;
-      return this;
+      return with(new Losses(null, null, weight, null, null, null, null, null, null, null));
+    }
+
+    /**
+     * An unsupervised local loss beside the supervised one.
+     *
+     * @param name {@code sim}: similarity to the block's input; {@code recon}: reconstruction of it
+     * @param weight of it, in [0, 1]; the supervised loss has the rest
+     * @return this
+     */
+    public Builder unsupervisedLoss(String name, double weight) {
+      return with(new Losses(null, null, null, weight, name, null, null, null, null, null));
+    }
+
+    /**
+     * Local losses without backpropagation inside a block: feedback alignment and projected binary targets.
+     *
+     * @param targetBits bits of a projected target, at least 2; 128 in the published runs
+     * @return this
+     */
+    public Builder bio(int targetBits) {
+      return with(new Losses(null, null, null, null, null, true, targetBits, null, null, null));
+    }
+
+    /**
+     * Whether the local losses' gradients flow back to earlier blocks.
+     *
+     * @param wanted false by default
+     * @return this
+     */
+    public Builder connected(boolean wanted) {
+      return with(new Losses(null, null, null, null, null, null, null, wanted, null, null));
     }
 
     /**
@@ -162,8 +202,17 @@ public final class Network {
      * @return this
      */
     public Builder dimInDecoder(int features) {
-      dimInDecoder = features;
-      return this;
+      return with(new Losses(null, null, null, null, null, null, null, null, features, null));
+    }
+
+    /**
+     * Whether the similarity loss compares standard deviations over positions rather than whole maps.
+     *
+     * @param wanted true by default
+     * @return this
+     */
+    public Builder similarityOfDeviations(boolean wanted) {
+      return with(new Losses(null, null, null, null, null, null, null, null, null, wanted));
     }
 
     /**
@@ -173,8 +222,7 @@ public final class Network {
      * @return this
      */
     public Builder nonlinearity(String name) {
-      nonlinearity = name;
-      return this;
+      return with(new Architecture(null, null, null, null, null, name, null, null));
     }
 
     /**
@@ -184,8 +232,7 @@ public final class Network {
      * @return this
      */
     public Builder dropout(double probability) {
-      dropout = probability;
-      return this;
+      return with(new Architecture(null, null, null, null, null, null, probability, null));
     }
 
     /**
@@ -195,8 +242,7 @@ public final class Network {
      * @return this
      */
     public Builder batchNorm(boolean wanted) {
-      batchNorm = wanted;
-      return this;
+      return with(new Architecture(null, null, null, null, null, null, null, wanted));
     }
 
     /**
@@ -206,33 +252,20 @@ public final class Network {
      * @return this
      */
     public Builder preactivation(boolean wanted) {
-      preactivation = wanted;
-      return this;
+      return with(new Architecture(null, null, null, null, wanted, null, null, null));
     }
 
     /**
      * The network.
      *
      * @return as it was described
-     * @throws LayerwiseException if a loss or nonlinearity has a name that there is not, a number is out of its range,
-     *     or something was asked for that the network or the loss does not have
+     * @throws LayerwiseException if something was asked for that the network or the loss does not have
      */
     public Network build() {
-      boolean published = description == null;
-      Integer units = hiddenLayers != null && hiddenLayers == 0 ? null : hiddenUnits;
-      Trainer.RULES.sizes(widthFactor, hiddenLayers, units);
-      Trainer.RULES.structure(name, published, widthFactor, hiddenLayers, units, preactivation);
-      Trainer.RULES.losses(loss, false, beta, dimInDecoder);
-      Trainer.RULES.dropout(dropout);
       return new Network(
           new ModelConfig(
-              name, or(widthFactor, 1.0), or(hiddenLayers, 1), or(units, 1024), loss, loss == null, or(beta, 0.99), 0,
-              "none", false, 128, false, or(dimInDecoder, 4096), true, nonlinearity, dropout, batchNorm, 1, 1, 1, 2,
-              preactivation, description));
-    }
-
-    private static <T> T or(T given, T usual) {
-      return given == null ? usual : given;
+              architecture.over(Architecture.DEFAULT, Networks.variants(description != null)),
+              losses.over(Losses.DEFAULT), NO_IMAGES, 2, description));
     }
   }
 }

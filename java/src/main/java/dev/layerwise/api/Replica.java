@@ -1,15 +1,15 @@
 package dev.layerwise.api;
 
+import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.InputDescription;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelException;
 import dev.layerwise.model.ModelFile;
-import dev.layerwise.model.Network;
-import dev.layerwise.model.OptimizerConfig;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.nativelib.NativeTensor;
+import dev.layerwise.settings.Optimizer;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 
@@ -18,14 +18,14 @@ final class Replica implements AutoCloseable {
   private final ModelConfig config;
   private final InputDescription input;
   private final NativeContext context;
-  private final Network network;
+  private final DeviceNetwork network;
 
   Replica(ModelFile file, InputDescription input, Model.Options options) {
     this.config = file.config();
     this.input = input;
     context = NativeContext.create(file.on(options.device()), 0);
     try {
-      network = new Network(context, config, OptimizerConfig.stateless());
+      network = new DeviceNetwork(context, config, Optimizer.STATELESS);
       network.setWeights(file.weights());
     } catch (RuntimeException e) {
       context.close();
@@ -38,7 +38,7 @@ final class Replica implements AutoCloseable {
     return context.inUse();
   }
 
-  Network network() {
+  DeviceNetwork network() {
     return network;
   }
 
@@ -60,7 +60,7 @@ final class Replica implements AutoCloseable {
     int[] order = IntStream.range(0, count).toArray();
     try (NativeDataSet bytes =
         context.dataSet(
-            pixels, new int[count], count, config.inputChannels(), config.inputHeight(), config.inputWidth(),
+            pixels, new int[count], count, config.images().channels(), config.images().height(), config.images().width(),
             config.classes(), input.mean(), input.deviation())) {
       bytes.choose(order, 0, count);
       try (NativeDataSet.Batch batch = bytes.batch(null);

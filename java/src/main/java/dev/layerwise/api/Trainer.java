@@ -1,20 +1,26 @@
 package dev.layerwise.api;
 
 import dev.layerwise.LayerwiseException;
-import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.Networks;
-import dev.layerwise.model.OptimizerConfig;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
-import dev.layerwise.train.InitialWeights;
-import dev.layerwise.train.ResumeRules;
-import dev.layerwise.train.RunConfig;
-import dev.layerwise.train.RunDirectory;
+import dev.layerwise.recipe.Defaults;
+import dev.layerwise.run.InitialWeights;
+import dev.layerwise.run.RecordedRun;
+import dev.layerwise.run.ResumeRules;
+import dev.layerwise.run.RunConfig;
+import dev.layerwise.run.RunDirectory;
+import dev.layerwise.run.TrainingConfig;
+import dev.layerwise.run.TrainingResult;
+import dev.layerwise.settings.Augmentation;
+import dev.layerwise.settings.Batches;
+import dev.layerwise.settings.Optimizer;
+import dev.layerwise.settings.Schedule;
+import dev.layerwise.settings.Settings;
 import dev.layerwise.train.SessionSettings;
-import dev.layerwise.train.SettingRules;
-import dev.layerwise.train.TrainingConfig;
-import dev.layerwise.train.TrainingResult;
+import dev.layerwise.train.SingleProcess;
+import dev.layerwise.train.TrainingRun;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
@@ -31,26 +37,16 @@ import java.util.stream.IntStream;
  * <p>A trainer is for one thread, but {@link #requestStop} may be called from any.
  */
 public final class Trainer {
-  /** What settings may be; the command line has the same. */
-  static final SettingRules RULES =
-      SettingRules.ofMethods(
-          message -> {
-            throw new LayerwiseException(message);
-          });
-
-  private static final int MOST_PADDING = 10_000;
+  /** Few epochs, through which the learning rate stays. */
+  private static final Schedule USUAL = new Schedule(10, null, List.of(), null, null);
 
   private final Network network;
   private final DataSet data;
   // What is null was not asked for: a new run then has the usual value, and a resumed one keeps its own.
-  private Integer epochs;
-  private Integer batchSize;
-  private Double learningRate;
-  private List<Integer> decayAfter;
-  private Double decayFactor;
-  private OptimizerConfig optimizer;
-  private Integer cropPadding;
-  private Boolean horizontalFlip;
+  private Schedule schedule = new Schedule(null, null, null, null, null);
+  private Batches batches = new Batches(null, null, null);
+  private Optimizer optimizer = new Optimizer(null, null, null);
+  private Augmentation augmentation = new Augmentation(null, null, null, null);
   private Long seed;
   private DeviceOptions device;
   private Path initialWeights;
@@ -58,7 +54,7 @@ public final class Trainer {
   private Consumer<String> partialWeights;
   private Consumer<Epoch> listener = epoch -> { };
   /** The run under way. */
-  private dev.layerwise.train.Trainer running;
+  private TrainingRun running;
   private boolean stopRequested;
 
   /**
@@ -83,6 +79,17 @@ public final class Trainer {
     this.data = Objects.requireNonNull(data);
   }
 
+  /** Asks for more, over what was asked for before. */
+  private Trainer with(Schedule more) {
+    schedule = Settings.over(more, schedule);
+    return this;
+  }
+
+  private Trainer with(Augmentation more) {
+    augmentation = Settings.over(more, augmentation);
+    return this;
+  }
+
   /**
    * Passes over the training images.
    *
@@ -91,9 +98,7 @@ public final class Trainer {
    * @throws LayerwiseException if it is not
    */
   public Trainer epochs(int count) {
-    RULES.schedule(count, null, null, null, null);
-    epochs = count;
-    return this;
+    return with(new Schedule(count, null, null, null, null));
   }
 
   /**
@@ -104,8 +109,20 @@ public final class Trainer {
    * @throws LayerwiseException if it is not positive
    */
   public Trainer batchSize(int count) {
-    RULES.schedule(null, count, null, null, null);
-    batchSize = count;
+    batches = Settings.over(new Batches(count, null, null), batches);
+    return this;
+  }
+
+  /**
+   * Batches of few classes: they begin with some images, and are filled with others of their classes.
+   *
+   * @param images that a batch begins with, at most as many as it has; 0 (the default): batches of any classes
+   * @param untilEpoch last epoch, counted from 1, with such batches; 0: all have them
+   * @return this
+   * @throws LayerwiseException if a number is out of its range
+   */
+  public Trainer classesPerBatch(int images, int untilEpoch) {
+    batches = Settings.over(new Batches(null, images, images == 0 ? null : (Integer) untilEpoch), batches);
     return this;
   }
 
@@ -117,9 +134,7 @@ public final class Trainer {
    * @throws LayerwiseException if it is not, or not finite
    */
   public Trainer learningRate(double rate) {
-    RULES.schedule(null, null, rate, null, null);
-    learningRate = rate;
-    return this;
+    return with(new Schedule(null, rate, null, null, null));
   }
 
   /**
@@ -131,11 +146,18 @@ public final class Trainer {
    * @throws LayerwiseException if a number is out of its range
    */
   public Trainer decay(double factor, int... afterEpochs) {
-    List<Integer> epochsOfDecay = IntStream.of(afterEpochs).boxed().toList();
-    RULES.schedule(null, null, null, factor, epochsOfDecay);
-    decayFactor = factor;
-    decayAfter = epochsOfDecay;
-    return this;
+    return with(new Schedule(null, null, IntStream.of(afterEpochs).boxed().toList(), factor, null));
+  }
+
+  /**
+   * Ends the run early.
+   *
+   * @param epochs without an improvement of the test error after which it ends; 0 (the default): it does not
+   * @return this
+   * @throws LayerwiseException if it is negative
+   */
+  public Trainer patience(int epochs) {
+    return with(new Schedule(null, null, null, null, epochs));
   }
 
   /**
@@ -148,8 +170,7 @@ public final class Trainer {
    * @throws LayerwiseException if there is no such rule, or it does not take such numbers
    */
   public Trainer optimizer(String rule, double momentum, double weightDecay) {
-    RULES.optimizer(rule, momentum, weightDecay);
-    optimizer = new OptimizerConfig(rule, momentum, weightDecay);
+    optimizer = new Optimizer(rule, momentum, weightDecay).over(Optimizer.DEFAULT);
     return this;
   }
 
@@ -162,12 +183,19 @@ public final class Trainer {
    * @throws LayerwiseException if there cannot be so many
    */
   public Trainer augmentation(int padding, boolean mirrored) {
-    if (!SettingRules.isIn(padding, 0, MOST_PADDING)) {
-      throw new LayerwiseException(SettingRules.notIn("augmentation's padding", padding, 0, MOST_PADDING));
-    }
-    cropPadding = padding;
-    horizontalFlip = mirrored;
-    return this;
+    return with(new Augmentation(padding, mirrored, null, null));
+  }
+
+  /**
+   * Sets squares of every training image to the data's mean.
+   *
+   * @param squares per image; 0 (the default): none
+   * @param side of each, in pixels
+   * @return this
+   * @throws LayerwiseException if a number is out of its range
+   */
+  public Trainer cutout(int squares, int side) {
+    return with(new Augmentation(null, null, squares, squares == 0 ? 0 : side));
   }
 
   /**
@@ -253,13 +281,13 @@ public final class Trainer {
   public Outcome train(Path folder) {
     ModelConfig model = network.configFor(data);
     Networks.layers(model); // says what cannot work before anything is written
-    RunConfig config = over(usual(), model);
-    RULES.batch(config.training().batchSize(), model.batchNorm());
+    RunConfig config = over(usual(model), model);
+    config.training().batches().requireFit(model.architecture());
     try (RunDirectory directory = RunDirectory.open(folder)) {
       if (directory.holdsRun()) {
         throw new LayerwiseException("the folder " + folder + " already holds a run; resume it, or choose another");
       }
-      return run(dev.layerwise.train.Trainer.start(config, data.loaded(), directory));
+      return run(TrainingRun.start(config, data.loaded(), directory, new SingleProcess()));
     }
   }
 
@@ -274,7 +302,7 @@ public final class Trainer {
    * @throws LayerwiseException if there is no run to resume, or its network, data set, images or settings are others
    */
   public Outcome resume(Path folder) {
-    RunConfig recorded = dev.layerwise.train.Trainer.configOf(folder);
+    RunConfig recorded = RecordedRun.read(folder).config();
     RunConfig config = over(recorded, network.configLike(recorded.model()));
     List<String> changed = ResumeRules.forbidden(recorded, config);
     if (!changed.isEmpty()) {
@@ -283,29 +311,29 @@ public final class Trainer {
               + String.join(", ", changed));
     }
     try (RunDirectory directory = RunDirectory.open(folder)) {
-      return run(dev.layerwise.train.Trainer.resume(folder, config, data.loaded(), directory));
+      return run(TrainingRun.resume(folder, config, data.loaded(), directory, new SingleProcess()));
     }
   }
 
-  private Outcome run(dev.layerwise.train.Trainer trainer) {
-    try (trainer) {
-      entrust(trainer);
+  private Outcome run(TrainingRun run) {
+    try (run) {
+      entrust(run);
       if (partialWeights != null) {
-        trainer.weightSummary().forEach(partialWeights);
+        run.weightSummary().forEach(partialWeights);
       }
-      TrainingResult result = trainer.run(SessionSettings.DEFAULT, report -> listener.accept(Epoch.of(report)));
+      TrainingResult result = run.run(SessionSettings.DEFAULT, report -> listener.accept(Epoch.of(report)));
       return new Outcome(result.finished(), result.epochs(), result.testError(), result.seconds());
     } finally {
       entrust(null);
     }
   }
 
-  private synchronized void entrust(dev.layerwise.train.Trainer trainer) {
-    running = trainer;
-    if (trainer == null) {
+  private synchronized void entrust(TrainingRun run) {
+    running = run;
+    if (run == null) {
       stopRequested = false;
     } else if (stopRequested) {
-      trainer.requestStop();
+      run.requestStop();
     }
   }
 
@@ -318,13 +346,10 @@ public final class Trainer {
   }
 
   /** A new run of which nothing was said. */
-  private RunConfig usual() {
-    DataSetInfo info = data.loaded().info();
-    TrainingConfig training =
-        new TrainingConfig(
-            data.name(), 10, 128, 0, 0, 5e-4, List.of(), 0.25, info.cropPadding(), info.horizontalFlip(), 0, 0, 1);
-    return new RunConfig(
-        network.configFor(data), new OptimizerConfig("adam", 0, 0), training, DeviceOptions.of("cpu", 0));
+  private RunConfig usual(ModelConfig model) {
+    RunConfig published = Defaults.published(data.loaded().info());
+    return published.with(
+        model.architecture(), model.losses(), Batches.DEFAULT, Settings.over(USUAL, Schedule.DEFAULT), null);
   }
 
   /** What this trainer was told over a base. */
@@ -332,13 +357,10 @@ public final class Trainer {
     TrainingConfig training = base.training();
     return new RunConfig(
         model,
-        or(optimizer, base.optimizer()),
+        optimizer.over(base.optimizer()),
         new TrainingConfig(
-            training.dataset(), or(epochs, training.epochs()), or(batchSize, training.batchSize()),
-            training.classesPerBatch(), training.classesPerBatchUntilEpoch(), or(learningRate, training.lr()),
-            or(decayAfter, training.lrDecayMilestones()), or(decayFactor, training.lrDecayFact()),
-            or(cropPadding, training.cropPadding()), or(horizontalFlip, training.horizontalFlip()), training.nHoles(),
-            training.length(), or(seed, training.seed()), training.patience()),
+            training.dataset(), batches.over(training.batches()), schedule.over(training.schedule()),
+            augmentation.over(training.augmentation()), or(seed, training.seed())),
         NativeContext.resolve(deviceOver(base.device())),
         initialWeights == null ? base.init() : InitialWeights.of(initialWeights, partialWeights != null));
   }

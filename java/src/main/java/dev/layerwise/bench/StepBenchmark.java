@@ -1,13 +1,13 @@
 package dev.layerwise.bench;
 
 import dev.layerwise.LayerwiseException;
+import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.ModelConfig;
-import dev.layerwise.model.Network;
-import dev.layerwise.model.OptimizerConfig;
 import dev.layerwise.model.TrainingCosts;
-import dev.layerwise.nativelib.Augmentation;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
+import dev.layerwise.settings.Augmentation;
+import dev.layerwise.settings.Optimizer;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -21,7 +21,7 @@ public final class StepBenchmark implements AutoCloseable {
   private static final double LEARNING_RATE = 1e-4;
 
   private final NativeContext context;
-  private final Network network;
+  private final DeviceNetwork network;
   private final NativeDataSet images;
   private final int batchSize;
   private final int[] order;
@@ -29,13 +29,13 @@ public final class StepBenchmark implements AutoCloseable {
   private long step;
 
   /** Builds the network on a device; closing the benchmark closes the network, not the context. */
-  public StepBenchmark(NativeContext context, ModelConfig model, OptimizerConfig optimizer, int batchSize) {
+  public StepBenchmark(NativeContext context, ModelConfig model, Optimizer optimizer, int batchSize) {
     this.context = context;
     this.batchSize = batchSize;
-    network = new Network(context, model, optimizer);
+    network = new DeviceNetwork(context, model, optimizer);
     int count = BATCHES * batchSize;
-    int channels = model.inputChannels();
-    byte[] pixels = new byte[Math.multiplyExact(count, channels * model.inputHeight() * model.inputWidth())];
+    int channels = model.images().channels();
+    byte[] pixels = new byte[Math.multiplyExact(count, model.images().elements())];
     new Random(1).nextBytes(pixels);
     int[] labels = IntStream.range(0, count).map(i -> i % model.classes()).toArray();
     float[] mean = new float[channels];
@@ -44,7 +44,7 @@ public final class StepBenchmark implements AutoCloseable {
     Arrays.fill(deviation, 0.29f); // of uniform bytes
     images =
         context.dataSet(
-            pixels, labels, count, channels, model.inputHeight(), model.inputWidth(), model.classes(), mean, deviation);
+            pixels, labels, count, channels, model.images().height(), model.images().width(), model.classes(), mean, deviation);
     order = IntStream.range(0, count).toArray();
     augmentation = new Augmentation(4, true, 0, 0);
   }

@@ -42,7 +42,7 @@ final class BenchCommand implements Callable<Integer> {
   /** Whole steps. */
   @Command(
       name = "step",
-      resourceBundle = BenchOptions.USUAL,
+      resourceBundle = "dev.layerwise.cli.SettingDefaults$OfBench",
       description = "Times whole training steps: images from the device's memory, every block's step, the output layer.")
   static final class Step implements Callable<Integer> {
     @Mixin(name = CommonOptions.NAME)
@@ -83,7 +83,7 @@ final class BenchCommand implements Callable<Integer> {
         MemoryUse memory = context.memory();
         Result result =
             new Result(
-                model.model(), model.backprop() ? "backprop" : model.loss(), device.device(), device.precision(),
+                model.name(), model.losses().name(), device.device(), device.precision(),
                 device.threads(), bench.batchSize, bench.steps, bench.batchSize / median, 1e3 * median,
                 1e3 * seconds[0], ProcessMemory.peakResidentBytes(), memory.arenaPeakBytes(), memory.parameterBytes(),
                 flops * 1e-9, flops * 1e-9 * bench.batchSize / median, common.verbose ? context.engineChoices() : null);
@@ -124,7 +124,7 @@ final class BenchCommand implements Callable<Integer> {
   /** The operations of a step. */
   @Command(
       name = "ops",
-      resourceBundle = BenchOptions.USUAL,
+      resourceBundle = "dev.layerwise.cli.SettingDefaults$OfBench",
       description = {
         "Times every operation of a training step, and compares it with its floor: the time that its arithmetic or its"
             + " memory traffic takes at the best rates that this device was seen to reach just before.",

@@ -2,8 +2,13 @@ package dev.layerwise.cli;
 
 import dev.layerwise.bench.StepBenchmark;
 import dev.layerwise.model.ModelConfig;
-import dev.layerwise.model.OptimizerConfig;
 import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.settings.Architecture;
+import dev.layerwise.settings.Batches;
+import dev.layerwise.settings.ImageShape;
+import dev.layerwise.settings.Losses;
+import dev.layerwise.settings.Optimizer;
+import dev.layerwise.settings.Settings;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import picocli.CommandLine.Mixin;
@@ -11,8 +16,12 @@ import picocli.CommandLine.Option;
 
 /** What is measured. */
 final class BenchOptions {
-  /** Texts for the network's options: the defaults here, which are those of {@link #model}. */
-  static final String USUAL = "dev.layerwise.cli.bench";
+  /** The published vgg8b with the nonlinearity of predsim, for colour images of 32×32 pixels. */
+  static final ModelConfig MODEL =
+      new ModelConfig(
+          Settings.over(
+              new Architecture(null, null, null, null, null, "leakyrelu", null, null), Architecture.DEFAULT),
+          Losses.DEFAULT, new ImageShape(3, 32, 32), 100, null);
 
   private static final Pattern INPUT = Pattern.compile("([1-9]\\d{0,4})x([1-9]\\d{0,4})x([1-9]\\d{0,4})");
 
@@ -53,25 +62,24 @@ final class BenchOptions {
       description = "Steps before those: the device finds its memory and its kernels in them. Default: ${DEFAULT-VALUE}.")
   private int warmup;
 
-  /** The network that the options describe; by default the published code's vgg8b with predsim. */
+  /** The network that the options describe. */
   ModelConfig model() {
     Matcher size = INPUT.matcher(input);
     Checks.usage(size.matches(), "--input takes channels, height and width, as 3x32x32; not " + input);
     Checks.range("--classes", classes, 2, 1_000_000);
-    Checks.range("--batch-size", batchSize, 1, 1_000_000);
-    Checks.SETTINGS.batch(batchSize, !network.noBatchNorm);
     Checks.range("--steps", steps, 1, 1_000_000);
     Checks.range("--warmup", warmup, 1, 1_000_000);
-    ModelConfig usual =
-        new ModelConfig(
-            "vgg8b", 1, 1, 1024, "predsim", false, 0.99, 0, "none", false, 128, false, 4096, true, "leakyrelu", 0, true,
-            Integer.parseInt(size.group(1)), Integer.parseInt(size.group(2)), Integer.parseInt(size.group(3)), classes);
-    return network.over(usual);
+    ImageShape images =
+        new ImageShape(
+            Integer.parseInt(size.group(1)), Integer.parseInt(size.group(2)), Integer.parseInt(size.group(3)));
+    ModelConfig model = network.over(MODEL.with(images, classes));
+    new Batches(batchSize, 0, 0).requireFit(model.architecture());
+    return model;
   }
 
   /** A benchmark that has done its warm-up. */
   StepBenchmark start(NativeContext context, ModelConfig model) {
-    StepBenchmark benchmark = new StepBenchmark(context, model, new OptimizerConfig("adam", 0, 0), batchSize);
+    StepBenchmark benchmark = new StepBenchmark(context, model, Optimizer.DEFAULT, batchSize);
     try {
       for (int i = 0; i < warmup; i++) {
         benchmark.step();

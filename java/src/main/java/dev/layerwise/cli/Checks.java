@@ -8,14 +8,11 @@ import dev.layerwise.nativelib.DeviceUnavailableException;
 import dev.layerwise.nativelib.InvalidArgumentException;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeLibrary;
-import dev.layerwise.train.SettingRules;
+import dev.layerwise.settings.Rules;
 import java.util.List;
 
 /** Checks of option values; what they throw is a usage error. */
 final class Checks {
-  /** The rules that the library shares. */
-  static final SettingRules SETTINGS = SettingRules.ofOptions(message -> usage(false, message));
-
   private Checks() {}
 
   /** Wrong usage found while a command runs; {@link Main} gives it exit code 2. */
@@ -36,12 +33,12 @@ final class Checks {
   static void oneOf(String option, String value, List<String> known) {
     usage(
         value == null || known.contains(value),
-        option + " knows no '" + value + "'; it takes one of " + String.join(", ", known));
+        option + ": unknown value '" + value + "'; choose from " + String.join(", ", known));
   }
 
   /** NaN is in no range. */
   static void range(String option, Number value, double least, double most) {
-    usage(SettingRules.isIn(value, least, most), SettingRules.notIn(option, value, least, most));
+    usage(Rules.isIn(value, least, most), Rules.notIn(option, value, least, most));
   }
 
   /**

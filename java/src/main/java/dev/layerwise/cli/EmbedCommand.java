@@ -1,12 +1,9 @@
 package dev.layerwise.cli;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
-import dev.layerwise.FileErrors;
-import dev.layerwise.FileNames;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
-import dev.layerwise.checkpoint.AtomicFiles;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.ImageSet;
@@ -15,6 +12,10 @@ import dev.layerwise.data.stream.Batch;
 import dev.layerwise.data.stream.BatchSource;
 import dev.layerwise.data.stream.StreamedImages;
 import dev.layerwise.export.NpyFile;
+import dev.layerwise.files.AtomicFiles;
+import dev.layerwise.files.FileErrors;
+import dev.layerwise.files.FileNames;
+import dev.layerwise.settings.ImageShape;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
@@ -154,13 +155,8 @@ final class EmbedCommand implements Callable<Integer> {
     DataSetInfo info = data.info(data.dataset, model.height(), err);
     DataSet<?> set = data.load(info);
     Images chosen = split == Split.train ? set.train() : set.test();
-    if (chosen.channels() != model.channels() || chosen.height() != model.height() || chosen.width() != model.width()) {
-      throw new LayerwiseException(
-          String.format(
-              "%s was made for %d×%d×%d images, but those of %s are %d×%d×%d; give another --dataset", path,
-              model.channels(), model.height(), model.width(), info.title(), chosen.channels(), chosen.height(),
-              chosen.width()));
-    }
+    new ImageShape(model.channels(), model.height(), model.width())
+        .requireFits(path.toString(), chosen.shape(), info.title(), "give another --dataset");
     int[] labels = new int[chosen.count()];
     int[] written = new int[1];
     write(model, of, FILES, sink -> eachBatch(chosen, batch -> {

@@ -6,20 +6,20 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import dev.layerwise.data.ClassNames;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.Images;
+import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelException;
 import dev.layerwise.model.ModelFile;
-import dev.layerwise.model.Network;
-import dev.layerwise.model.OptimizerConfig;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
-import dev.layerwise.train.Evaluation;
+import dev.layerwise.run.Evaluation;
+import dev.layerwise.run.RunDirectory;
+import dev.layerwise.settings.Optimizer;
 import dev.layerwise.train.EvaluationCollector;
 import dev.layerwise.train.Evaluator;
 import dev.layerwise.train.ImageFeed;
-import dev.layerwise.train.RunDirectory;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -91,7 +91,7 @@ final class EvaluateCommand implements Callable<Integer> {
           model + " was trained on '" + name + "', images that only the program that trained it has; give a --dataset"
               + " with the same classes");
     }
-    DataSet<?> images = data.load(data.info(name, file.config().inputHeight(), spec.commandLine().getErr()));
+    DataSet<?> images = data.load(data.info(name, file.config().images().height(), spec.commandLine().getErr()));
     checkFits(file.config(), images);
     if (file.input() != null) { // files of older versions do not say what the classes are called
       ClassNames.requireSame(file.input().classNames(), images.info(), model.toString());
@@ -108,18 +108,12 @@ final class EvaluateCommand implements Callable<Integer> {
   }
 
   private void checkFits(ModelConfig config, DataSet<?> data) {
-    Images test = data.test();
-    boolean fits =
-        config.inputChannels() == test.channels()
-            && config.inputHeight() == test.height()
-            && config.inputWidth() == test.width()
-            && config.classes() == test.classes();
-    if (!fits) {
+    config.images()
+        .requireFits(model.toString(), data.test().shape(), data.info().title(), "give its own --dataset");
+    if (config.classes() != data.info().classes()) {
       throw new ModelException(
-          String.format(
-              "%s was made for %d×%d×%d images of %d classes, but %s has %d×%d×%d images of %d classes; give its own --dataset",
-              model, config.inputChannels(), config.inputHeight(), config.inputWidth(), config.classes(),
-              data.info().title(), test.channels(), test.height(), test.width(), test.classes()));
+          model + " has " + config.classes() + " classes, but " + data.info().title() + " has " + data.info().classes()
+              + "; give its own --dataset");
     }
   }
 
@@ -127,7 +121,7 @@ final class EvaluateCommand implements Callable<Integer> {
     Images test = data.test();
     EvaluationCollector collector = new EvaluationCollector(data.info());
     try (NativeContext context = NativeContext.create(file.on(common.deviceOptions()), 0);
-        Network network = new Network(context, file.config(), OptimizerConfig.stateless());
+        DeviceNetwork network = new DeviceNetwork(context, file.config(), Optimizer.STATELESS);
         ImageFeed feed = ImageFeed.of(context, test, data.info(), 0)) {
       network.setWeights(file.weights());
       DeviceOptions device = context.inUse();
@@ -163,8 +157,8 @@ final class EvaluateCommand implements Callable<Integer> {
     }
   }
 
-  private static List<Layer> layers(Network network, List<BlockMetrics> metrics) {
-    boolean classifies = network.config().hasLocalClassifiers();
+  private static List<Layer> layers(DeviceNetwork network, List<BlockMetrics> metrics) {
+    boolean classifies = network.config().losses().hasLocalClassifiers();
     List<LayerSpec> specs = network.measuredLayers();
     List<Layer> layers = new ArrayList<>();
     for (int i = 0; i < specs.size() - 1; i++) {

@@ -1,9 +1,9 @@
 package dev.layerwise.cli;
 
-import dev.layerwise.FileNames;
 import dev.layerwise.api.Model;
 import dev.layerwise.data.DataException;
 import dev.layerwise.data.stream.FolderListing;
+import dev.layerwise.files.FileNames;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintWriter;
 import java.nio.file.Files;

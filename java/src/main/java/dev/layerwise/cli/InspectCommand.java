@@ -3,14 +3,14 @@ package dev.layerwise.cli;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.LayerCosts;
 import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelFile;
-import dev.layerwise.model.Network;
-import dev.layerwise.model.OptimizerConfig;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeTensor;
+import dev.layerwise.settings.Optimizer;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -81,10 +81,10 @@ final class InspectCommand implements Callable<Integer> {
     ResumeHint.requireModel(path);
     ModelFile file = ModelFile.read(path);
     ModelConfig config = file.config();
-    long images = (long) batchSize * config.inputChannels() * config.inputHeight() * config.inputWidth();
+    long images = (long) batchSize * config.images().elements();
     Checks.usage(images <= Integer.MAX_VALUE - 8, "--batch-size " + batchSize + " is more than fits one pass");
     try (NativeContext context = NativeContext.create(common.deviceOptions(), 0);
-        Network network = new Network(context, config, OptimizerConfig.stateless())) {
+        DeviceNetwork network = new DeviceNetwork(context, config, Optimizer.STATELESS)) {
       network.setWeights(file.weights());
       List<Layer> layers = layers(network);
       pass(context, network, (int) images);
@@ -100,7 +100,7 @@ final class InspectCommand implements Callable<Integer> {
     return 0;
   }
 
-  private static List<Layer> layers(Network network) {
+  private static List<Layer> layers(DeviceNetwork network) {
     List<Layer> layers = new ArrayList<>();
     int number = 0;
     for (int i = 0; i < network.layers().size(); i++) {
@@ -118,11 +118,11 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   /** Black images through the whole network, for the memory that it takes. */
-  private void pass(NativeContext context, Network network, int elements) {
+  private void pass(NativeContext context, DeviceNetwork network, int elements) {
     ModelConfig config = network.config();
     try (NativeTensor images =
             context.tensor(
-                new float[elements], batchSize, config.inputChannels(), config.inputHeight(), config.inputWidth());
+                new float[elements], batchSize, config.images().channels(), config.images().height(), config.images().width());
         NativeTensor logits = network.evaluate(images, null)) {
       logits.read();
     }
@@ -131,8 +131,8 @@ final class InspectCommand implements Callable<Integer> {
   private Summary summary(ModelFile file, List<Layer> layers, NativeContext context) {
     ModelConfig config = file.config();
     return new Summary(
-        config.model(), config.backprop() ? "backprop" : config.loss(), file.dataset(),
-        new int[] {config.inputChannels(), config.inputHeight(), config.inputWidth()}, config.classes(),
+        config.name(), config.losses().name(), file.dataset(),
+        new int[] {config.images().channels(), config.images().height(), config.images().width()}, config.classes(),
         file.input() == null ? null : file.input().classNames(), layers.stream().mapToLong(Layer::parameters).sum(),
         layers.stream().mapToLong(Layer::localParameters).sum(), layers.stream().mapToLong(Layer::flops).sum(),
         batchSize, context.memory().parameterBytes(), context.memory().arenaPeakBytes());

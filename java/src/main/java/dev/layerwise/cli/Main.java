@@ -1,6 +1,7 @@
 package dev.layerwise.cli;
 
 import dev.layerwise.LayerwiseException;
+import dev.layerwise.settings.SettingsException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.Locale;
@@ -88,8 +89,11 @@ public final class Main {
 
   private static int failure(Exception e, CommandLine command, ParseResult parsed) {
     PrintWriter err = command.getErr();
-    if (e instanceof Checks.UsageException) {
-      return wrongUsage(new CommandLine.ParameterException(command, e.getMessage()), parsed.originalArgs().toArray(new String[0]));
+    String misuse =
+        e instanceof SettingsException setting ? setting.withOptions()
+            : e instanceof Checks.UsageException ? e.getMessage() : null;
+    if (misuse != null) {
+      return wrongUsage(new CommandLine.ParameterException(command, misuse), parsed.originalArgs().toArray(new String[0]));
     }
     boolean expected = e instanceof LayerwiseException;
     err.println("layerwise: " + (expected ? e.getMessage() : "internal error: " + e));

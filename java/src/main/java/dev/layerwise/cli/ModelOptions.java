@@ -1,17 +1,19 @@
 package dev.layerwise.cli;
 
 import dev.layerwise.model.ModelConfig;
+import dev.layerwise.settings.Architecture;
+import dev.layerwise.settings.Losses;
 import java.util.ArrayList;
 import picocli.CommandLine.Option;
 
-/** The network and its losses. An option that is absent ({@code null}) leaves the default. */
+/** The network and its losses. An option that is absent leaves the default. */
 final class ModelOptions extends NetworkOptions {
   /** The local losses. */
-  static final class Losses extends ArrayList<String> {
+  static final class LocalLosses extends ArrayList<String> {
     private static final long serialVersionUID = 1L;
 
-    Losses() {
-      super(ModelConfig.LOSSES);
+    LocalLosses() {
+      super(Losses.LOCAL);
     }
   }
 
@@ -20,7 +22,7 @@ final class ModelOptions extends NetworkOptions {
     private static final long serialVersionUID = 1L;
 
     UnsupervisedLosses() {
-      super(ModelConfig.UNSUPERVISED_LOSSES);
+      super(Losses.UNSUPERVISED);
     }
   }
 
@@ -29,61 +31,61 @@ final class ModelOptions extends NetworkOptions {
     private static final long serialVersionUID = 1L;
 
     Nonlinearities() {
-      super(ModelConfig.NONLINEARITIES);
+      super(Architecture.NONLINEARITIES);
     }
   }
 
   @Option(
       names = {"--loss", "--loss-sup"},
       paramLabel = "LOSS",
-      completionCandidates = Losses.class,
-      description = "Local loss of every hidden block: one of ${COMPLETION-CANDIDATES}. Default: predsim.")
+      completionCandidates = LocalLosses.class,
+      description = "Local loss of every hidden block: one of ${COMPLETION-CANDIDATES}. Default: ${bundle:default.loss}.")
   String loss;
 
   @Option(
       names = "--backprop",
-      description = "Train with one global loss and backpropagation instead. Default: off.")
+      description = "Train with one global loss and backpropagation instead. Default: ${bundle:default.backprop}.")
   boolean backprop;
 
   @Option(
       names = "--beta",
       paramLabel = "B",
-      description = "predsim = B · sim + (1 - B) · pred. Default: 0.99.")
+      description = "predsim = B · sim + (1 - B) · pred. Default: ${bundle:default.beta}.")
   Double beta;
 
   @Option(
       names = "--alpha",
       paramLabel = "A",
-      description = "Local loss = A · unsupervised + (1 - A) · supervised; with --loss-unsup. Default: 0.")
+      description = "Local loss = A · unsupervised + (1 - A) · supervised; with --loss-unsup. Default: ${bundle:default.alpha}.")
   Double alpha;
 
   @Option(
       names = "--loss-unsup",
       paramLabel = "LOSS",
       completionCandidates = UnsupervisedLosses.class,
-      description = "Unsupervised local loss: one of ${COMPLETION-CANDIDATES}; with --alpha. Default: none.")
+      description = "Unsupervised local loss: one of ${COMPLETION-CANDIDATES}; with --alpha. Default: ${bundle:default.loss_unsup}.")
   String lossUnsup;
 
   @Option(
       names = "--bio",
-      description = "Backprop-free local losses: feedback alignment and projected binary targets. Default: off.")
+      description = "Backprop-free local losses: feedback alignment and projected binary targets. Default: ${bundle:default.bio}.")
   boolean bio;
 
   @Option(
       names = "--target-proj-size",
       paramLabel = "N",
-      description = "Bits of a projected target, with --bio. Default: 128.")
+      description = "Bits of a projected target, with --bio. Default: ${bundle:default.target_proj_size}.")
   Integer targetProjSize;
 
   @Option(
       names = "--no-detach",
-      description = "Let the local losses' gradients flow back to earlier blocks. Default: off.")
+      description = "Let the local losses' gradients flow back to earlier blocks. Default: ${bundle:default.no_detach}.")
   boolean noDetach;
 
   @Option(
       names = "--dim-in-decoder",
       paramLabel = "N",
-      description = "Most features that a local classifier sees; larger maps are average-pooled. Default: 4096.")
+      description = "Most features that a local classifier sees; larger maps are average-pooled. Default: ${bundle:default.dim_in_decoder}.")
   Integer dimInDecoder;
 
   @Option(
@@ -96,71 +98,38 @@ final class ModelOptions extends NetworkOptions {
       paramLabel = "NAME",
       completionCandidates = Nonlinearities.class,
       description = "Nonlinearity: one of ${COMPLETION-CANDIDATES}."
-          + " Default: ${bundle:usual.nonlin:-leakyrelu for digits, else relu}.")
+          + " Default: ${bundle:default.nonlin}.")
   String nonlin;
 
   @Option(
       names = "--dropout",
       paramLabel = "P",
       description = "Probability of dropping a channel (convolutions) or a unit (linear blocks)."
-          + " Default: ${bundle:usual.dropout:-0.1 for digits, else 0}.")
+          + " Default: ${bundle:default.dropout}.")
   Double dropout;
 
   @Option(names = "--no-batch-norm", description = "Leave batch normalization out. Default: off.")
   boolean noBatchNorm;
 
-  /** These options over a base: a dataset's defaults, or a recorded run's configuration. */
+  @Override
+  Architecture architecture() {
+    Architecture of = super.architecture();
+    return new Architecture(
+        of.model(), of.featMult(), of.numLayers(), of.numHidden(), of.preAct(), lower(nonlin), dropout,
+        noBatchNorm ? false : null);
+  }
+
+  /** The losses that are asked for; partial. */
+  private Losses losses() {
+    return new Losses(
+        lower(loss), onlyIf(backprop), beta, alpha, lower(lossUnsup), onlyIf(bio), targetProjSize, onlyIf(noDetach),
+        dimInDecoder, noSimilarityStd ? false : null);
+  }
+
+  /** These options over a base: a data set's defaults, or a recorded run's configuration. */
   ModelConfig over(ModelConfig base) {
-    String chosenLoss = lower(loss);
-    Checks.oneOf("--loss", chosenLoss, new Losses());
-    Checks.oneOf("--nonlin", lower(nonlin), new Nonlinearities());
-    Checks.usage(!(backprop && loss != null), "--loss is for local losses; with --backprop there is one global loss");
-    boolean global = backprop || (base.backprop() && loss == null);
-    String effectiveLoss = global ? null : Checks.or(chosenLoss, base.loss() == null ? "predsim" : base.loss());
-    Checks.usage(
-        !noSimilarityStd || (effectiveLoss != null && !effectiveLoss.equals("pred")),
-        "--no-similarity-std is about the similarity loss; it goes with --loss sim or predsim");
-    ModelConfig structure = structureOver(base);
-    // Of a preset's or a dataset's local losses nothing is left under --backprop.
-    String effectiveUnsup = Checks.or(lower(lossUnsup), backprop ? "none" : base.lossUnsup());
-    double effectiveAlpha = Checks.or(alpha, backprop ? 0 : base.alpha());
-    boolean effectiveBio = bio || (base.bio() && !backprop);
-    boolean effectiveNoDetach = noDetach || (base.noDetach() && !backprop);
-    Checks.oneOf("--loss-unsup", effectiveUnsup, new UnsupervisedLosses());
-    Checks.range("--alpha", alpha, 0, 1);
-    Checks.usage(
-        effectiveUnsup.equals("none") == (effectiveAlpha == 0),
-        "--alpha and --loss-unsup go together: the one is the weight of the other");
-    Checks.usage(
-        !global || (effectiveAlpha == 0 && !effectiveBio && !effectiveNoDetach),
-        "--alpha, --bio and --no-detach are about local losses; with --backprop there are none");
-    Checks.usage(targetProjSize == null || effectiveBio, "--target-proj-size goes with --bio");
-    Checks.range("--target-proj-size", targetProjSize, 2, 1_000_000);
-    Checks.SETTINGS.losses(effectiveLoss, effectiveBio, beta, dimInDecoder);
-    Checks.SETTINGS.dropout(dropout);
+    ModelConfig network = networkOver(base);
     return new ModelConfig(
-        structure.model(),
-        structure.featMult(),
-        structure.numLayers(),
-        structure.numHidden(),
-        effectiveLoss,
-        global,
-        Checks.or(beta, base.beta()),
-        effectiveAlpha,
-        effectiveUnsup,
-        effectiveBio,
-        Checks.or(targetProjSize, base.targetProjSize()),
-        effectiveNoDetach,
-        Checks.or(dimInDecoder, base.dimInDecoder()),
-        !noSimilarityStd && base.similarityStd(),
-        Checks.or(lower(nonlin), base.nonlin()),
-        Checks.or(dropout, base.dropout()),
-        !noBatchNorm && base.batchNorm(),
-        base.inputChannels(),
-        base.inputHeight(),
-        base.inputWidth(),
-        base.classes(),
-        structure.preAct(),
-        structure.network());
+        network.architecture(), losses().over(base.losses()), network.images(), network.classes(), network.network());
   }
 }

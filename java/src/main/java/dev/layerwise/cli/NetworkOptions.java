@@ -3,12 +3,13 @@ package dev.layerwise.cli;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.NetworkSpec;
 import dev.layerwise.model.Networks;
+import dev.layerwise.settings.Architecture;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Locale;
 import picocli.CommandLine.Option;
 
-/** What a network is made of. An option that is absent ({@code null}) leaves the default. */
+/** What a network is made of. An option that is absent leaves the default. */
 class NetworkOptions {
   /** Candidates for completion and help. */
   static final class Models extends ArrayList<String> {
@@ -24,31 +25,33 @@ class NetworkOptions {
       paramLabel = "NAME",
       completionCandidates = Models.class,
       description = "One of ${COMPLETION-CANDIDATES}, or a .json file that describes a network"
-          + " ('layerwise networks' shows how). Default: ${bundle:usual.model:-mlp for digits, else vgg8b}.")
+          + " ('layerwise networks' shows how). Default: ${bundle:default.model}.")
   String model;
 
   @Option(
       names = "--pre-act",
-      description = "A ResNet's blocks with batch norm and nonlinearity before the convolution. Default: off.")
+      description = "A ResNet's blocks with batch norm and nonlinearity before the convolution. Default:"
+          + " ${bundle:default.pre_act}.")
   boolean preAct;
 
   @Option(
       names = "--feat-mult",
       paramLabel = "X",
-      description = "Factor of the convolutions' channels: of a VGG, a ResNet, or a network from a file. Default: 1.")
+      description = "Factor of the convolutions' channels: of a VGG, a ResNet, or a network from a file. Default:"
+          + " ${bundle:default.feat_mult}.")
   Double featMult;
 
   @Option(
       names = "--num-layers",
       paramLabel = "N",
       description = "Hidden linear blocks: all of an mlp's, or those behind a VGG's features; 0 for none."
-          + " Default: ${bundle:usual.num-layers:-3 for digits, else 1}.")
+          + " Default: ${bundle:default.num_layers}.")
   Integer numLayers;
 
   @Option(
       names = "--num-hidden",
       paramLabel = "N",
-      description = "Units of a hidden linear block. Default: ${bundle:usual.num-hidden:-256 for digits, else 1024}.")
+      description = "Units of a hidden linear block. Default: ${bundle:default.num_hidden}.")
   Integer numHidden;
 
   /** Whether an option is given that changes a network; {@code --model} names one. */
@@ -56,34 +59,25 @@ class NetworkOptions {
     return preAct || featMult != null || numLayers != null || numHidden != null;
   }
 
+  /** The architecture that is asked for; partial. */
+  Architecture architecture() {
+    String name = model == null ? null : namesFile() ? Path.of(model).getFileName().toString() : lower(model);
+    return new Architecture(name, featMult, numLayers, numHidden, onlyIf(preAct), null, null, null);
+  }
+
   /** A base's losses and images with the network that these options give it. */
-  final ModelConfig structureOver(ModelConfig base) {
-    Checks.SETTINGS.sizes(featMult, numLayers, numHidden);
-    NetworkSpec network = network(base);
-    String name = model == null ? base.model() : namesFile() ? fileName() : lower(model);
-    Checks.SETTINGS.structure(name, network == null, featMult, numLayers, numHidden, preAct);
-    Checks.usage(
-        numHidden == null || Checks.or(numLayers, base.numLayers()) > 0,
-        "--num-hidden is about hidden linear blocks; with --num-layers 0 there are none");
-    return base.withStructure(
-        name,
-        Checks.or(featMult, base.featMult()),
-        Checks.or(numLayers, base.numLayers()),
-        Checks.or(numHidden, base.numHidden()),
-        preAct || (base.preAct() && name.equals(base.model())),
-        network);
+  final ModelConfig networkOver(ModelConfig base) {
+    NetworkSpec description = description(base);
+    Architecture whole = architecture().over(base.architecture(), Networks.variants(description != null));
+    return base.with(whole, description);
   }
 
   private boolean namesFile() {
     return model.toLowerCase(Locale.ROOT).endsWith(".json");
   }
 
-  private String fileName() {
-    return Path.of(model).getFileName().toString();
-  }
-
-  /** What the file says, or what was recorded of it; {@code null} for a published network. */
-  private NetworkSpec network(ModelConfig base) {
+  /** What the file says, or what was recorded of it; null for a published network. */
+  private NetworkSpec description(ModelConfig base) {
     if (model == null) {
       return base.network();
     }
@@ -92,11 +86,16 @@ class NetworkOptions {
     }
     Checks.usage(
         Networks.names().contains(lower(model)),
-        "--model knows no '" + model + "'; it takes a .json file or one of " + String.join(", ", Networks.names()));
+        "--model: unknown network '" + model + "'; give a .json file or one of " + String.join(", ", Networks.names()));
     return null;
   }
 
   static String lower(String name) {
     return name == null ? null : name.toLowerCase(Locale.ROOT);
+  }
+
+  /** True for a flag that is given, null for one that is not. */
+  static Boolean onlyIf(boolean given) {
+    return given ? true : null;
   }
 }

@@ -12,6 +12,7 @@ import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.NetworkSpec;
 import dev.layerwise.model.Networks;
+import dev.layerwise.recipe.Defaults;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Map;
@@ -25,6 +26,7 @@ import picocli.CommandLine.Spec;
 /** Shows networks: their names, the blocks of one, or its description. */
 @Command(
     name = "networks",
+    resourceBundle = "dev.layerwise.cli.SettingDefaults",
     description = {
       "Lists the published networks, or, with --model, the blocks of one and what passes between them.",
       "A network of one's own: 'networks --model NAME --description > my-net.json', change the file, and train with"
@@ -75,7 +77,7 @@ final class NetworksCommand implements Callable<Integer> {
     } else {
       Checks.oneOf("--dataset", dataset, DataSets.names());
       DataSetInfo data = DataSets.info(Checks.or(dataset, USUAL_DATASET));
-      ModelConfig config = network.structureOver(RunDefaults.of(data).model());
+      ModelConfig config = network.networkOver(Defaults.of(data).model());
       List<Block> blocks = blocks(Networks.layers(config));
       if (description) {
         print(out, Networks.spec(config));

@@ -1,49 +1,49 @@
 package dev.layerwise.cli;
 
-import dev.layerwise.model.OptimizerConfig;
-import dev.layerwise.train.TrainingConfig;
+import dev.layerwise.settings.Batches;
+import dev.layerwise.settings.Optimizer;
+import dev.layerwise.settings.Schedule;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import picocli.CommandLine.Option;
 
-/** Schedule and optimizer. An option that is absent ({@code null}) leaves the default. */
+/** Schedule and optimizer. An option that is absent leaves the default. */
 final class OptimizationOptions {
   /** The update rules. */
   static final class Optimizers extends ArrayList<String> {
     private static final long serialVersionUID = 1L;
 
     Optimizers() {
-      super(OptimizerConfig.RULES);
+      super(Optimizer.RULES);
     }
   }
 
   @Option(
       names = "--epochs",
       paramLabel = "N",
-      description = "Passes over the training images. Default: 30 for digits, else 400.")
+      description = "Passes over the training images. Default: ${bundle:default.epochs}.")
   Integer epochs;
 
   @Option(
       names = "--batch-size",
       paramLabel = "N",
-      description = "Images per step. Default: 64 for digits, else 128.")
+      description = "Images per step. Default: ${bundle:default.batch_size}.")
   Integer batchSize;
 
   @Option(
       names = "--classes-per-batch",
       paramLabel = "N",
       description = "Start every batch with N images and fill it with others of their classes; 0: batches of any"
-          + " classes. Default: 0.")
+          + " classes. Default: ${bundle:default.classes_per_batch}.")
   Integer classesPerBatch;
 
   @Option(
       names = "--classes-per-batch-until-epoch",
       paramLabel = "EPOCH",
-      description = "Last epoch with such batches; 0: to the end. Default: 0.")
+      description = "Last epoch with such batches; 0: to the end. Default: ${bundle:default.classes_per_batch_until_epoch}.")
   Integer classesPerBatchUntilEpoch;
 
-  @Option(names = "--lr", paramLabel = "RATE", description = "Learning rate at the start. Default: 5e-4.")
+  @Option(names = "--lr", paramLabel = "RATE", description = "Learning rate at the start. Default: ${bundle:default.lr}.")
   Double lr;
 
   @Option(
@@ -53,68 +53,48 @@ final class OptimizationOptions {
       split = ",",
       preprocessor = OptionSections.LastList.class,
       description = "Epochs after which the rate is multiplied by --lr-decay-fact, separated by spaces or commas."
-          + " Default: 15 22 27 for digits, else 200 300 350 375.")
+          + " Default: ${bundle:default.lr_decay_milestones}.")
   List<Integer> lrDecayMilestones;
 
   @Option(
       names = "--lr-decay-fact",
       paramLabel = "X",
-      description = "Factor of the learning rate at each milestone. Default: 0.25.")
+      description = "Factor of the learning rate at each milestone. Default: ${bundle:default.lr_decay_fact}.")
   Double lrDecayFact;
 
   @Option(
       names = "--optim",
       paramLabel = "NAME",
       completionCandidates = Optimizers.class,
-      description = "One of ${COMPLETION-CANDIDATES}. Default: adam.")
+      description = "One of ${COMPLETION-CANDIDATES}. Default: ${bundle:default.optim}.")
   String optim;
 
-  @Option(names = "--momentum", paramLabel = "M", description = "Momentum of sgd, below 1. Default: 0.")
+  @Option(names = "--momentum", paramLabel = "M", description = "Momentum of sgd, below 1. Default: ${bundle:default.momentum}.")
   Double momentum;
 
   @Option(
       names = "--weight-decay",
       paramLabel = "X",
-      description = "L2 penalty on every trained parameter. Default: 0.")
+      description = "L2 penalty on every trained parameter. Default: ${bundle:default.weight_decay}.")
   Double weightDecay;
 
   @Option(
       names = "--seed",
       paramLabel = "N",
-      description = "Keys initialization, shuffling, augmentation and dropout. Default: 1.")
+      description = "Keys initialization, shuffling, augmentation and dropout. Default: ${bundle:default.seed}.")
   Long seed;
 
-  /** The update rule over a base. */
-  OptimizerConfig over(OptimizerConfig base) {
-    String rule = optim == null ? base.optim() : optim.toLowerCase(Locale.ROOT);
-    Checks.oneOf("--optim", rule, new Optimizers());
-    Checks.SETTINGS.optimizer(rule, momentum, weightDecay);
-    return new OptimizerConfig(
-        rule, Checks.or(momentum, base.momentum()), Checks.or(weightDecay, base.weightDecay()));
+  /** The update rule that is asked for; partial, as are the others. */
+  Optimizer optimizer() {
+    return new Optimizer(NetworkOptions.lower(optim), momentum, weightDecay);
   }
 
-  /** Throws a usage error unless the schedule's values can work. */
-  void check(boolean batchNorm) {
-    Checks.SETTINGS.schedule(epochs, batchSize, lr, lrDecayFact, lrDecayMilestones);
-    Checks.SETTINGS.batch(batchSize, batchNorm);
-    Checks.range("--classes-per-batch", classesPerBatch, 0, 1_000_000);
-    Checks.range("--classes-per-batch-until-epoch", classesPerBatchUntilEpoch, 0, 1_000_000);
+  Batches batches() {
+    return new Batches(batchSize, classesPerBatch, classesPerBatchUntilEpoch);
   }
 
-  int classesPerBatchOver(TrainingConfig base) {
-    int images = Checks.or(classesPerBatch, base.classesPerBatch());
-    int batch = Checks.or(batchSize, base.batchSize());
-    Checks.usage(
-        images <= batch,
-        "--classes-per-batch " + images + " is more than a batch holds, which is " + batch + " images");
-    return images;
-  }
-
-  int classesPerBatchUntilEpochOver(TrainingConfig base) {
-    boolean fewClasses = classesPerBatchOver(base) > 0;
-    Checks.usage(
-        fewClasses || classesPerBatchUntilEpoch == null,
-        "--classes-per-batch-until-epoch says how long --classes-per-batch holds; it goes with it");
-    return fewClasses ? Checks.or(classesPerBatchUntilEpoch, base.classesPerBatchUntilEpoch()) : 0;
+  /** With the patience that another option asks for, or null. */
+  Schedule schedule(Integer patience) {
+    return new Schedule(epochs, lr, lrDecayMilestones, lrDecayFact, patience);
   }
 }

@@ -1,10 +1,10 @@
 package dev.layerwise.cli;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
-import dev.layerwise.FileNames;
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
 import dev.layerwise.api.Prediction;
+import dev.layerwise.files.FileNames;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -15,6 +15,6 @@ final class PresetNames extends ArrayList<String> {
   /** The preset of a name that was given as {@code --preset}. */
   static Preset require(String name) {
     return Presets.find(name)
-        .orElseThrow(() -> new Checks.UsageException("--preset knows no '" + name + "'; 'layerwise presets' lists them"));
+        .orElseThrow(() -> new Checks.UsageException("--preset: unknown preset '" + name + "'; 'layerwise presets' lists them"));
   }
 }

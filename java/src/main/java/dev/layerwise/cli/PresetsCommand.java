@@ -1,11 +1,14 @@
 package dev.layerwise.cli;
 
-import com.fasterxml.jackson.annotation.JsonProperty;
-import com.fasterxml.jackson.annotation.JsonUnwrapped;
+import dev.layerwise.data.DataSets;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.recipe.Presets;
+import dev.layerwise.settings.Settings;
+import dev.layerwise.train.RunConfig;
 import java.io.PrintWriter;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -22,7 +25,17 @@ final class PresetsCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  private record Listed(@JsonUnwrapped Preset preset, @JsonProperty("network") String network) {}
+  /** What a preset is called, and all the settings of its run. */
+  private static Map<String, Object> properties(Preset preset) {
+    RunConfig run = preset.runConfig(DataSets.info(preset.dataset()));
+    Map<String, Object> properties = new LinkedHashMap<>(Settings.values(run.model()));
+    properties.putAll(Settings.values(run.training()));
+    properties.put("name", preset.name());
+    properties.put("network", preset.network());
+    properties.put("loss", preset.loss());
+    properties.put("published_error", preset.publishedError());
+    return properties;
+  }
 
   @Override
   public Integer call() {
@@ -33,11 +46,11 @@ final class PresetsCommand implements Callable<Integer> {
     }
     for (Preset preset : Presets.all()) {
       if (output.json) {
-        JsonLines.print(out, "preset", new Listed(preset, preset.network()));
+        JsonLines.print(out, "preset", properties(preset));
       } else {
         String published =
             preset.publishedError() == null ? "–" : String.format(Locale.ROOT, "%.2f %%", preset.publishedError());
-        out.printf("%-" + widest + "s  %15s  %6d%n", preset.name(), published, preset.epochs());
+        out.printf("%-" + widest + "s  %15s  %6d%n", preset.name(), published, preset.schedule().epochs());
       }
     }
     out.flush();

@@ -1,7 +1,7 @@
 package dev.layerwise.cli;
 
+import dev.layerwise.run.EpochReport.BlockReport;
 import dev.layerwise.train.EpochProgress;
-import dev.layerwise.train.EpochReport.BlockReport;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;

@@ -1,6 +1,6 @@
 package dev.layerwise.cli;
 
-import dev.layerwise.checkpoint.AtomicFiles;
+import dev.layerwise.files.AtomicFiles;
 import dev.layerwise.nativelib.NativeLibrary;
 import dev.layerwise.report.ReportPage;
 import java.io.PrintWriter;

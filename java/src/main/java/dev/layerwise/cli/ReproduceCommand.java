@@ -6,6 +6,10 @@ import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.recipe.Presets;
+import dev.layerwise.recipe.Reproduction;
+import dev.layerwise.train.SessionSettings;
+import dev.layerwise.train.SingleProcess;
+import dev.layerwise.train.TrainingSession;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -130,15 +134,29 @@ final class ReproduceCommand implements Callable<Integer> {
     DeviceOptions device = NativeContext.resolve(common.deviceOptions());
     ReproductionPrinter printer =
         new ReproductionPrinter(results, spec.commandLine().getErr(), common.json, common.verbose);
-    TrainingSession session = new TrainingSession();
+    TrainingSession session = new TrainingSession(new SingleProcess());
     Reproduction reproduction =
-        new Reproduction(related, images, folder, epochsScale, device, session, printer);
+        new Reproduction(
+            related, images, folder, epochsScale, device,
+            (preset, config, checkpoint, directory) ->
+                session.train(
+                    config, checkpoint, images, directory, SessionSettings.DEFAULT,
+                    printer.of(preset, config.training().seed())),
+            printer);
     return StopOnSignal.run(
         () -> {
           session.requestStop();
           printer.stopping();
         },
-        () -> reproduction.run(presets, seeds));
+        () -> {
+          boolean done = reproduction.run(presets, seeds);
+          if (done) {
+            printer.done(reproduction.table(), folder);
+          } else {
+            printer.stopped(folder);
+          }
+          return done;
+        });
   }
 
   private void checkNames() {

@@ -2,18 +2,20 @@ package dev.layerwise.cli;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
-import dev.layerwise.checkpoint.CheckpointException;
 import dev.layerwise.data.DataSet;
+import dev.layerwise.files.FileException;
 import dev.layerwise.recipe.Preset;
-import dev.layerwise.report.ResultsTable;
-import dev.layerwise.train.EpochReport;
-import dev.layerwise.train.RunConfig;
-import dev.layerwise.train.TrainingResult;
+import dev.layerwise.recipe.Reproduction;
+import dev.layerwise.recipe.ResultsTable;
+import dev.layerwise.run.EpochReport;
+import dev.layerwise.run.RunConfig;
+import dev.layerwise.run.TrainingResult;
+import dev.layerwise.train.TrainingSession;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 
 /** Prints how a reproduction goes: the table to stdout, or JSON lines; how single runs go to stderr. */
-final class ReproductionPrinter {
+final class ReproductionPrinter implements Reproduction.Listener {
   private final PrintWriter out;
   private final PrintWriter err;
   private final boolean json;
@@ -80,14 +82,14 @@ final class ReproductionPrinter {
     };
   }
 
-  /** A run had been finished before. */
-  void kept(Preset preset, long seed, TrainingResult result) {
+  @Override
+  public void kept(Preset preset, long seed, TrainingResult result) {
     say("%s, seed %d: was finished before, with test error %.2f %%", preset.name(), seed, result.testError());
     finished(preset, seed, result);
   }
 
-  /** A run that was not asked for cannot be read, and so does not get into the table. */
-  void leftOut(Preset preset, long seed, CheckpointException reason) {
+  @Override
+  public void leftOut(Preset preset, long seed, FileException reason) {
     say("%s, seed %d: left out of the table: %s", preset.name(), seed, reason.getMessage());
   }
 

@@ -2,7 +2,7 @@ package dev.layerwise.cli;
 
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.model.ModelFile;
-import dev.layerwise.train.RunDirectory;
+import dev.layerwise.run.RunDirectory;
 import java.nio.file.Path;
 import java.util.regex.Pattern;
 

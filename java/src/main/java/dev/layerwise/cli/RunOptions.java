@@ -76,17 +76,6 @@ final class RunOptions {
           + " before in a continued run.")
   boolean tensorBoard;
 
-  /** Throws a usage error unless the values can work. */
-  void check() {
-    Checks.range("--patience", patience, 0, 1_000_000);
-    Checks.usage(init != null || !initPartial, "--init-partial goes with --init, which gives the weights");
-  }
-
-  /** The patience over a base, in which {@code null} stands for none. */
-  Integer patienceOver(Integer base) {
-    return patience == null ? base : patience == 0 ? null : patience;
-  }
-
   SessionSettings settings() {
     return new SessionSettings(timeLimit, Checks.or(checkpointEvery, CheckpointSchedule.EVERY_EPOCH), tensorBoard);
   }

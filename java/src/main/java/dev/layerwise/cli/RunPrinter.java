@@ -5,12 +5,13 @@ import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelFile;
+import dev.layerwise.run.EpochReport;
+import dev.layerwise.run.RunConfig;
+import dev.layerwise.run.TrainingConfig;
+import dev.layerwise.run.TrainingResult.Ending;
+import dev.layerwise.run.TrainingResult;
 import dev.layerwise.train.EpochProgress;
-import dev.layerwise.train.EpochReport;
-import dev.layerwise.train.RunConfig;
-import dev.layerwise.train.TrainingConfig;
-import dev.layerwise.train.TrainingResult;
-import dev.layerwise.train.TrainingResult.Ending;
+import dev.layerwise.train.TrainingSession;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -65,7 +66,7 @@ final class RunPrinter implements TrainingSession.Reporter {
     TrainingConfig training = config.training();
     err.printf(
         "training %s with %s on %s (%d training and %d test images), %s in %s, threads: %d%n",
-        model.model(), model.backprop() ? "backprop" : model.loss(), images.info().title(), images.train().count(),
+        model.name(), model.losses().name(), images.info().title(), images.train().count(),
         images.test().count(), config.device().device(), config.device().precision(),
         config.device().threads());
     String what =

@@ -1,24 +1,28 @@
 package dev.layerwise.cli;
 
-import dev.layerwise.FileErrors;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSetInfo;
+import dev.layerwise.files.FileErrors;
+import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.ModelConfig;
-import dev.layerwise.model.Network;
 import dev.layerwise.model.Networks;
-import dev.layerwise.model.OptimizerConfig;
 import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.recipe.Defaults;
 import dev.layerwise.recipe.Preset;
-import dev.layerwise.train.InitialWeights;
-import dev.layerwise.train.OtherImagesException;
-import dev.layerwise.train.ResumeRules;
-import dev.layerwise.train.RunConfig;
-import dev.layerwise.train.RunDirectory;
-import dev.layerwise.train.Trainer;
-import dev.layerwise.train.TrainingConfig;
-import dev.layerwise.train.TrainingResult;
+import dev.layerwise.run.InitialWeights;
+import dev.layerwise.run.OtherImagesException;
+import dev.layerwise.run.RecordedRun;
+import dev.layerwise.run.ResumeRules;
+import dev.layerwise.run.RunConfig;
+import dev.layerwise.run.RunDirectory;
+import dev.layerwise.run.TrainingConfig;
+import dev.layerwise.run.TrainingResult;
+import dev.layerwise.settings.Batches;
+import dev.layerwise.settings.Optimizer;
+import dev.layerwise.train.SingleProcess;
+import dev.layerwise.train.TrainingSession;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -34,6 +38,7 @@ import picocli.CommandLine.Spec;
 /** Trains a network. */
 @Command(
     name = "train",
+    resourceBundle = "dev.layerwise.cli.SettingDefaults",
     description = {
       "Trains a network block by block. Without options: an mlp on the handwritten digits that come with the program.",
       "Names and defaults follow the published code."
@@ -69,10 +74,9 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    optimization.check(!model.noBatchNorm);
-    run.check();
+    Checks.usage(run.init != null || !run.initPartial, "--init-partial goes with --init, which gives the weights");
     Path checkpoint = checkpointToResume();
-    RunConfig recorded = checkpoint == null ? null : Trainer.configOf(checkpoint);
+    RunConfig recorded = checkpoint == null ? null : RecordedRun.read(checkpoint).config();
     DataSetInfo info = datasetInfo(recorded);
     RunConfig config = configure(recorded, info);
     if (recorded != null) {
@@ -97,7 +101,7 @@ final class TrainCommand implements Callable<Integer> {
   private void checkWeights(RunConfig config) {
     boolean partial = config.init().takesWhatFits();
     try (NativeContext context = NativeContext.create(config.device(), config.training().seed());
-        Network network = new Network(context, config.model(), OptimizerConfig.stateless())) {
+        DeviceNetwork network = new DeviceNetwork(context, config.model(), Optimizer.STATELESS)) {
       WeightImport weights = WeightImport.compare(Path.of(config.init().file()), network);
       if (!partial && weights.fitsInPart() && !weights.fitsWhole()) {
         throw new LayerwiseException(weights.misfit() + "; --init-partial takes what fits");
@@ -129,7 +133,7 @@ final class TrainCommand implements Callable<Integer> {
   private DataSetInfo datasetInfo(RunConfig recorded) {
     Preset preset = preset();
     String usual = recorded != null ? recorded.training().dataset() : preset != null ? preset.dataset() : "digits";
-    Integer size = recorded == null ? null : recorded.model().inputHeight();
+    Integer size = recorded == null ? null : recorded.model().images().height();
     return data.info(Checks.or(data.dataset, usual), size, spec.commandLine().getErr());
   }
 
@@ -137,25 +141,15 @@ final class TrainCommand implements Callable<Integer> {
   private RunConfig configure(RunConfig recorded, DataSetInfo info) {
     RunConfig base = base(recorded, preset(), info);
     TrainingConfig training = base.training();
-    cutout.check(training.nHoles());
+    ModelConfig network = model.over(base.model());
+    Batches batches = optimization.batches().over(training.batches());
+    batches.requireFit(network.architecture());
     return new RunConfig(
-        model.over(base.model()),
-        optimization.over(base.optimizer()),
+        network,
+        optimization.optimizer().over(base.optimizer()),
         new TrainingConfig(
-            info.name(),
-            Checks.or(optimization.epochs, training.epochs()),
-            Checks.or(optimization.batchSize, training.batchSize()),
-            optimization.classesPerBatchOver(training),
-            optimization.classesPerBatchUntilEpochOver(training),
-            Checks.or(optimization.lr, training.lr()),
-            Checks.or(optimization.lrDecayMilestones, training.lrDecayMilestones()),
-            Checks.or(optimization.lrDecayFact, training.lrDecayFact()),
-            training.cropPadding(),
-            training.horizontalFlip(),
-            cutout.holesOver(training.nHoles()),
-            cutout.lengthOver(training.length()),
-            Checks.or(optimization.seed, training.seed()),
-            run.patienceOver(training.patience())),
+            info.name(), batches, optimization.schedule(run.patience).over(training.schedule()),
+            cutout.over(training.augmentation()), Checks.or(optimization.seed, training.seed())),
         NativeContext.resolve(common.usableOver(base.device())),
         recorded != null ? recorded.init() : run.init == null ? null : InitialWeights.of(run.init, run.initPartial));
   }
@@ -163,7 +157,7 @@ final class TrainCommand implements Callable<Integer> {
   /** What the options change. A preset that is resumed keeps the seed and the device that it was started with. */
   private static RunConfig base(RunConfig recorded, Preset preset, DataSetInfo data) {
     if (preset == null) {
-      return recorded == null ? RunDefaults.of(data) : recorded;
+      return recorded == null ? Defaults.of(data) : recorded;
     }
     RunConfig base = preset.runConfig(data);
     if (recorded == null) {
@@ -203,8 +197,8 @@ final class TrainCommand implements Callable<Integer> {
         presetName != null
             ? presetName
             : String.join(
-                "-", config.training().dataset(), model.model().replaceFirst("(?i)\\.json$", ""),
-                model.backprop() ? "backprop" : model.loss());
+                "-", config.training().dataset(), model.name().replaceFirst("(?i)\\.json$", ""),
+                model.losses().name());
     Path folder = Path.of("runs", name);
     for (int number = 2; Files.exists(folder); number++) {
       folder = Path.of("runs", name + "-" + number);
@@ -218,7 +212,7 @@ final class TrainCommand implements Callable<Integer> {
     RunPrinter printer =
         new RunPrinter(
             spec.commandLine().getOut(), err, common.json, common.verbose, progress, data.dataDir, data.noExif);
-    TrainingSession session = new TrainingSession();
+    TrainingSession session = new TrainingSession(new SingleProcess());
     int exitCode =
         StopOnSignal.run(
             () -> {

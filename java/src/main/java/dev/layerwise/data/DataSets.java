@@ -1,6 +1,6 @@
 package dev.layerwise.data;
 
-import dev.layerwise.UserFolders;
+import dev.layerwise.files.UserFolders;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;

@@ -1,10 +1,10 @@
 package dev.layerwise.data;
 
-import dev.layerwise.FileErrors;
 import dev.layerwise.data.Download.RemoteFile;
 import dev.layerwise.data.download.DownloadListener;
 import dev.layerwise.data.download.Downloader;
 import dev.layerwise.data.download.TarUnpacker;
+import dev.layerwise.files.FileErrors;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.channels.FileChannel;

@@ -1,8 +1,8 @@
 package dev.layerwise.data;
 
-import dev.layerwise.FileErrors;
 import dev.layerwise.data.Verification.Evidence;
 import dev.layerwise.data.download.Checksums;
+import dev.layerwise.files.FileErrors;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,6 +1,6 @@
 package dev.layerwise.data;
 
-import dev.layerwise.FileNames;
+import dev.layerwise.files.FileNames;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;

@@ -1,5 +1,7 @@
 package dev.layerwise.data;
 
+import dev.layerwise.settings.ImageShape;
+
 /** Labelled images of one size, in memory or on disk. */
 public interface Images {
   /** Number of images. */
@@ -13,6 +15,11 @@ public interface Images {
 
   /** Width in pixels. */
   int width();
+
+  /** Channels and size of an image. */
+  default ImageShape shape() {
+    return new ImageShape(channels(), height(), width());
+  }
 
   /** Number of classes. */
   int classes();

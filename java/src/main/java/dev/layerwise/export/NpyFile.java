@@ -1,6 +1,6 @@
 package dev.layerwise.export;
 
-import dev.layerwise.checkpoint.AtomicFiles;
+import dev.layerwise.files.AtomicFiles;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -38,7 +38,7 @@ public final class NpyFile {
    * as a whole or not at all.
    *
    * @param columns length of a row
-   * @throws dev.layerwise.checkpoint.CheckpointException if the file cannot be written
+   * @throws dev.layerwise.files.FileException if the file cannot be written
    */
   public static void writeMatrix(Path path, int columns, Content content) {
     AtomicFiles.writeTo(path, channel -> {
@@ -61,7 +61,7 @@ public final class NpyFile {
   /**
    * Writes an int32 vector, whole or not at all.
    *
-   * @throws dev.layerwise.checkpoint.CheckpointException if the file cannot be written
+   * @throws dev.layerwise.files.FileException if the file cannot be written
    */
   public static void writeVector(Path path, int[] values) {
     AtomicFiles.writeTo(path, channel -> {

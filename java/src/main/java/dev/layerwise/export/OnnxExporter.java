@@ -1,18 +1,18 @@
 package dev.layerwise.export;
 
-import dev.layerwise.checkpoint.AtomicFiles;
-import dev.layerwise.checkpoint.HostTensor;
-import dev.layerwise.checkpoint.MetadataJson;
+import dev.layerwise.files.AtomicFiles;
+import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.InputDescription;
 import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelException;
 import dev.layerwise.model.ModelFile;
-import dev.layerwise.model.Network;
 import dev.layerwise.model.Networks;
-import dev.layerwise.model.OptimizerConfig;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeLibrary;
+import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.MetadataJson;
+import dev.layerwise.settings.Optimizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -59,7 +59,7 @@ public final class OnnxExporter {
     this.file = file;
     config = file.config();
     layers = Networks.layers(config);
-    graph = new OnnxGraph(config.model());
+    graph = new OnnxGraph(config.name());
   }
 
   /**
@@ -73,7 +73,7 @@ public final class OnnxExporter {
    */
   public static List<String> write(ModelFile file, Path from, boolean localClassifiers, Path to) {
     InputDescription input = file.requireInput(from);
-    if (localClassifiers && !file.config().hasLocalClassifiers()) {
+    if (localClassifiers && !file.config().losses().hasLocalClassifiers()) {
       throw new ModelException(
           from + " has no local classifiers: only networks trained with --loss pred or predsim (without --bio) do");
     }
@@ -83,7 +83,7 @@ public final class OnnxExporter {
           from + " has " + bytes + " bytes of weights, more than the 2 GiB that an ONNX file holds");
     }
     try (NativeContext context = NativeContext.create("cpu", 1, 0);
-        Network network = new Network(context, file.config(), OptimizerConfig.stateless())) {
+        DeviceNetwork network = new DeviceNetwork(context, file.config(), Optimizer.STATELESS)) {
       network.setWeights(file.weights()); // which checks that they are all there, in their shapes
     }
     OnnxExporter exporter = new OnnxExporter(file);
@@ -98,7 +98,7 @@ public final class OnnxExporter {
     graph.input(
         "images",
         "levels / 255, minus the mean and divided by the deviation of their channel: see the metadata layerwise.input",
-        config.inputChannels(), config.inputHeight(), config.inputWidth());
+        config.images().channels(), config.images().height(), config.images().width());
     for (LayerSpec layer : layers) {
       outputs.add(block(layer, localClassifiers));
     }
@@ -128,7 +128,7 @@ public final class OnnxExporter {
       case PREACTIVATION -> preactivation(layer, x, localClassifiers);
       case SHORTCUT -> {
         Value y = convolution(layer, map(layer, x), "0.");
-        yield layer.block().batchNorm() && config.batchNorm() ? batchNorm(layer, y, "1.") : y;
+        yield layer.block().batchNorm() && config.architecture().batchNorm() ? batchNorm(layer, y, "1.") : y;
       }
       case HEAD -> head(layer, map(layer, x));
       case OUTPUT -> linear(layer, x, "", true, "logits");
@@ -145,10 +145,10 @@ public final class OnnxExporter {
     Value y = linear
         ? linear(layer, x, "encoder.", layer.block().bias(), layer.name() + ".linear")
         : convolution(layer, map(layer, x), "encoder.");
-    if (config.batchNorm()) {
+    if (config.architecture().batchNorm()) {
       y = batchNorm(layer, y, "bn.");
     }
-    Value h = activate(layer, joined(layer, y), "activation", config.negativeSlope());
+    Value h = activate(layer, joined(layer, y), "activation", config.architecture().negativeSlope());
     if (localClassifiers) {
       localClassifier(layer, h);
     }
@@ -159,17 +159,17 @@ public final class OnnxExporter {
   private Value preactivation(LayerSpec layer, Value x, boolean localClassifiers) {
     Value a = map(layer, x);
     if (layer.block().normalizeInput()) {
-      a = activate(layer, batchNorm(layer, a, "bn_pre."), "activation_pre", config.negativeSlope());
+      a = activate(layer, batchNorm(layer, a, "bn_pre."), "activation_pre", config.architecture().negativeSlope());
     }
     Value s = joined(layer, convolution(layer, a, "encoder."));
     if (localClassifiers) {
-      localClassifier(layer, activate(layer, batchNorm(layer, s, "bn."), "activation", config.negativeSlope()));
+      localClassifier(layer, activate(layer, batchNorm(layer, s, "bn."), "activation", config.architecture().negativeSlope()));
     }
     return s;
   }
 
   private Value head(LayerSpec layer, Value x) {
-    Value y = layer.block().batchNorm() && config.batchNorm() ? batchNorm(layer, x, "") : x;
+    Value y = layer.block().batchNorm() && config.architecture().batchNorm() ? batchNorm(layer, x, "") : x;
     Value h = layer.block().relu() ? activate(layer, y, "activation", 0) : y;
     int window = layer.block().averagePool();
     if (layer.maxPool()) {
@@ -191,9 +191,9 @@ public final class OnnxExporter {
     if (layer.kind() == LayerSpec.Kind.LINEAR) {
       return LocalPooling.NONE;
     }
-    int height = (layer.inHeight() + 2 * layer.padding() - layer.kernel()) / layer.stride() + 1;
-    int width = (layer.inWidth() + 2 * layer.padding() - layer.kernel()) / layer.stride() + 1;
-    return LocalPooling.of(layer.outChannels(), height, width, config.dimInDecoder());
+    int height = layer.convolvedHeight();
+    int width = layer.convolvedWidth();
+    return LocalPooling.of(layer.outChannels(), height, width, config.losses().dimInDecoder());
   }
 
   // ---- operators ----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 package dev.layerwise.export;
 
 import com.google.protobuf.ByteString;
-import dev.layerwise.checkpoint.HostTensor;
+import dev.layerwise.safetensors.HostTensor;
 import java.util.List;
 import onnx.Onnx.AttributeProto;
 import onnx.Onnx.GraphProto;

@@ -3,8 +3,8 @@ package dev.layerwise.model;
 import dev.layerwise.nativelib.BlockConfig;
 import dev.layerwise.nativelib.BlockKind;
 import dev.layerwise.nativelib.Loss;
-import dev.layerwise.nativelib.Optimizer;
 import dev.layerwise.nativelib.UnsupervisedLoss;
+import dev.layerwise.settings.Optimizer;
 import java.util.List;
 import java.util.Locale;
 
@@ -12,9 +12,9 @@ import java.util.Locale;
 final class BlockConfigs {
   private final ModelConfig config;
   private final List<LayerSpec> layers;
-  private final OptimizerConfig optimizer;
+  private final Optimizer optimizer;
 
-  BlockConfigs(ModelConfig config, List<LayerSpec> layers, OptimizerConfig optimizer) {
+  BlockConfigs(ModelConfig config, List<LayerSpec> layers, Optimizer optimizer) {
     this.config = config;
     this.layers = layers;
     this.optimizer = optimizer;
@@ -30,27 +30,27 @@ final class BlockConfigs {
             .outChannels(layer.outChannels())
             .convolution(layer.kernel(), layer.stride(), layer.padding())
             .maxPool(layer.maxPool())
-            .optimizer(Optimizer.valueOf(optimizer.optim().toUpperCase(Locale.ROOT)))
+            .optimizer(dev.layerwise.nativelib.Optimizer.valueOf(optimizer.optim().toUpperCase(Locale.ROOT)))
             .momentum(optimizer.momentum())
             .weightDecay(optimizer.weightDecay());
     BlockSpec block = layer.block();
     switch (layer.kind()) {
       case CONVOLUTION, LINEAR, PREACTIVATION -> hidden(builder, index);
       case SHORTCUT ->
-          builder.bias(block.bias()).batchNorm(block.batchNorm() && config.batchNorm()).loss(Loss.NONE);
+          builder.bias(block.bias()).batchNorm(block.batchNorm() && config.architecture().batchNorm()).loss(Loss.NONE);
       case HEAD ->
           builder
-              .batchNorm(block.batchNorm() && config.batchNorm())
+              .batchNorm(block.batchNorm() && config.architecture().batchNorm())
               .negativeSlope(block.relu() ? 0 : 1) // 1: no nonlinearity
               .averagePool(block.averagePool())
-              .affine(block.affine() && config.backprop()) // nothing flows back to it under local losses
+              .affine(block.affine() && config.losses().backprop()) // nothing flows back to it under local losses
               .normMomentum(block.normMomentum())
               .loss(Loss.NONE);
       case OUTPUT ->
           builder
               .classes(config.classes())
-              .lossScale(config.outputLossScale())
-              .zeroStart(block.zeroStart() && !config.backprop());
+              .lossScale(config.losses().outputLossScale())
+              .zeroStart(block.zeroStart() && !config.losses().backprop());
     }
     return builder.build();
   }
@@ -60,18 +60,18 @@ final class BlockConfigs {
     boolean normalizes = !Boolean.FALSE.equals(block.normalizeInput());
     builder
         .bias(block.bias())
-        .batchNorm(config.batchNorm())
+        .batchNorm(config.architecture().batchNorm())
         .normalizeInput(normalizes)
-        .negativeSlope(config.negativeSlope())
-        .dropout(block.dropout() && normalizes ? config.dropout() : 0)
-        .inputDropout(Boolean.TRUE.equals(block.inputDropout()) ? config.dropout() : 0)
-        .loss(config.backprop() ? Loss.NONE : Loss.valueOf(config.loss().toUpperCase(Locale.ROOT)))
-        .beta(config.beta())
-        .similarityStd(config.similarityStd())
-        .dimInDecoder(config.dimInDecoder())
+        .negativeSlope(config.architecture().negativeSlope())
+        .dropout(block.dropout() && normalizes ? config.architecture().dropout() : 0)
+        .inputDropout(Boolean.TRUE.equals(block.inputDropout()) ? config.architecture().dropout() : 0)
+        .loss(config.losses().backprop() ? Loss.NONE : Loss.valueOf(config.losses().loss().toUpperCase(Locale.ROOT)))
+        .beta(config.losses().beta())
+        .similarityStd(config.losses().similarityStd())
+        .dimInDecoder(config.losses().dimInDecoder())
         .classes(config.classes())
-        .unsupervised(unsupervised(layers.get(index)), config.alpha())
-        .bio(config.bio(), config.targetProjSize());
+        .unsupervised(unsupervised(layers.get(index)), config.losses().alpha())
+        .bio(config.losses().bio(), config.losses().targetProjSize());
   }
 
   /**
@@ -79,7 +79,7 @@ final class BlockConfigs {
    * convolutions that do not keep the size of their map.
    */
   private UnsupervisedLoss unsupervised(LayerSpec layer) {
-    UnsupervisedLoss loss = UnsupervisedLoss.valueOf(config.lossUnsup().toUpperCase(Locale.ROOT));
+    UnsupervisedLoss loss = UnsupervisedLoss.valueOf(config.losses().lossUnsup().toUpperCase(Locale.ROOT));
     return loss == UnsupervisedLoss.RECON && !reconstructs(layer) ? UnsupervisedLoss.NONE : loss;
   }
 

@@ -38,8 +38,8 @@ public record InputDescription(List<String> classNames, float[] mean, float[] de
 
   /** Whether this is about the images and classes of a network. */
   boolean fits(ModelConfig config) {
-    return classNames.size() == config.classes() && mean.length == config.inputChannels()
-        && resize >= Math.max(config.inputHeight(), config.inputWidth());
+    return classNames.size() == config.classes() && mean.length == config.images().channels()
+        && resize >= config.images().side();
   }
 
   /** A copy of the means. */

@@ -15,7 +15,7 @@ import java.util.Arrays;
  */
 public record LayerCosts(long parameters, long localParameters, long flops, long localClassifierFlops) {
   /** Of the block at a position of a network. */
-  public static LayerCosts of(Network network, int position) {
+  public static LayerCosts of(DeviceNetwork network, int position) {
     LayerSpec layer = network.layers().get(position);
     long parameters = 0;
     long localParameters = 0;
@@ -50,8 +50,8 @@ public record LayerCosts(long parameters, long localParameters, long flops, long
       case CONVOLUTION, PREACTIVATION, SHORTCUT -> {
         long side = layer.kernel();
         // Positions of the convolution's own output: pooling comes behind it.
-        long height = (layer.inHeight() + 2L * layer.padding() - side) / layer.stride() + 1;
-        long width = (layer.inWidth() + 2L * layer.padding() - side) / layer.stride() + 1;
+        long height = layer.convolvedHeight();
+        long width = layer.convolvedWidth();
         yield 2 * inputs * side * side * layer.outChannels() * height * width;
       }
       case LINEAR, OUTPUT -> 2 * inputs * layer.inHeight() * layer.inWidth() * layer.outChannels();

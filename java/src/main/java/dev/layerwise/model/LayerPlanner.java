@@ -55,8 +55,8 @@ final class LayerPlanner {
   }
 
   private List<LayerSpec> plan(List<BlockSpec> blocks) {
-    require(!blocks.isEmpty(), config.model() + " has no blocks; it needs at least an output layer");
-    require(blocks.size() <= MOST_BLOCKS, config.model() + " has more than " + MOST_BLOCKS + " blocks");
+    require(!blocks.isEmpty(), config.name() + " has no blocks; it needs at least an output layer");
+    require(blocks.size() <= MOST_BLOCKS, config.name() + " has more than " + MOST_BLOCKS + " blocks");
     for (BlockSpec block : blocks) {
       checkName(block);
     }
@@ -69,7 +69,7 @@ final class LayerPlanner {
     LayerSpec last = layers.get(layers.size() - 1);
     require(
         last.kind() == Kind.OUTPUT,
-        config.model() + " has no output layer; its last block must be one, not " + last.name());
+        config.name() + " has no output layer; its last block must be one, not " + last.name());
     checkReaders();
     return List.copyOf(layers);
   }
@@ -152,8 +152,8 @@ final class LayerPlanner {
       case OUTPUT -> { }
     }
     check(
-        config.batchNorm() || block.kind() != Kind.PREACTIVATION, block.name(),
-        "a preactivation block begins with batch norm; it cannot be trained with --no-batch-norm");
+        config.architecture().batchNorm() || block.kind() != Kind.PREACTIVATION, block.name(),
+        "a preactivation block begins with batch norm; it cannot be trained without");
   }
 
   private static void within(BlockSpec block, String field, Integer value, int least, int most) {
@@ -184,7 +184,7 @@ final class LayerPlanner {
 
   private Shape shape(int position) {
     if (position == LayerSpec.IMAGES) {
-      return new Shape(config.inputChannels(), config.inputHeight(), config.inputWidth());
+      return new Shape(config.images().channels(), config.images().height(), config.images().width());
     }
     LayerSpec layer = layers.get(position);
     return new Shape(layer.outChannels(), layer.outHeight(), layer.outWidth());
@@ -204,7 +204,7 @@ final class LayerPlanner {
           String.format(
               Locale.ROOT, "%s is too deep for %d×%d images: behind %s the map is %d×%d, and pooling it leaves nothing;"
                   + " choose a network with fewer poolings or mlp",
-              config.model(), config.inputHeight(), config.inputWidth(), block.name(), out.height, out.width));
+              config.name(), config.images().height(), config.images().width(), block.name(), out.height, out.width));
       out = new Shape(out.channels, out.height / 2, out.width / 2);
     }
     long weights = weights(block, in);
@@ -215,17 +215,12 @@ final class LayerPlanner {
   }
 
   private Shape convolved(BlockSpec block, Shape in) {
-    int height = extent(block, in.height);
-    int width = extent(block, in.width);
+    int height = LayerSpec.convolved(in.height, block.kernel(), block.stride(), block.padding());
+    int width = LayerSpec.convolved(in.width, block.kernel(), block.stride(), block.padding());
     check(
         height > 0 && width > 0, block.name(), "a kernel of %d×%d does not fit into its input of %s", block.kernel(),
         block.kernel(), in);
     return new Shape(block.channels(), height, width);
-  }
-
-  private static int extent(BlockSpec block, int length) {
-    int room = length + 2 * block.padding() - block.kernel();
-    return room < 0 ? 0 : room / block.stride() + 1;
   }
 
   private static Shape averaged(BlockSpec block, Shape in) {

@@ -82,6 +82,22 @@ public record LayerSpec(
     return block.padding() == null ? 0 : block.padding();
   }
 
+  /** Height of the convolution's own output, before pooling. */
+  public int convolvedHeight() {
+    return convolved(inHeight, kernel(), stride(), padding());
+  }
+
+  /** Width of the convolution's own output, before pooling. */
+  public int convolvedWidth() {
+    return convolved(inWidth, kernel(), stride(), padding());
+  }
+
+  /** What a convolution makes of a length; 0 where the kernel does not fit. */
+  static int convolved(int length, int kernel, int stride, int padding) {
+    int room = length + 2 * padding - kernel;
+    return room < 0 ? 0 : room / stride + 1;
+  }
+
   /** Whether 2×2 max-pooling follows. */
   public boolean maxPool() {
     return Boolean.TRUE.equals(block.pool());

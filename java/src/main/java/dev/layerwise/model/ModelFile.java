@@ -1,11 +1,11 @@
 package dev.layerwise.model;
 
-import dev.layerwise.checkpoint.CheckpointException;
-import dev.layerwise.checkpoint.ForeignFile;
-import dev.layerwise.checkpoint.HostTensor;
-import dev.layerwise.checkpoint.MetadataJson;
-import dev.layerwise.checkpoint.SafeTensors;
+import dev.layerwise.files.FileException;
 import dev.layerwise.nativelib.DeviceOptions;
+import dev.layerwise.safetensors.ForeignFile;
+import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.MetadataJson;
+import dev.layerwise.safetensors.SafeTensors;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -60,7 +60,7 @@ public record ModelFile(
   /**
    * Reads a model file, or the one in a run's folder.
    *
-   * @throws CheckpointException if there is none, or if it is not a whole model of this program
+   * @throws FileException if there is none, or if it is not a whole model of this program
    */
   public static ModelFile read(Path path) {
     Path file = Files.isDirectory(path) ? path.resolve(FILE_NAME) : path;
@@ -69,7 +69,7 @@ public record ModelFile(
     SafeTensors contents = SafeTensors.read(file);
     Map<String, String> metadata = contents.metadata();
     if (!FORMAT.equals(metadata.get("format"))) {
-      throw new CheckpointException(
+      throw new FileException(
           file + " is not a model of Layerwise: its metadata has no format '" + FORMAT + "'; give a run's "
               + FILE_NAME);
     }
@@ -79,7 +79,7 @@ public record ModelFile(
             ? MetadataJson.read(metadata.get("input"), InputDescription.class, file, "the input's description")
             : null;
     if (input != null && !input.fits(config)) {
-      throw new CheckpointException(
+      throw new FileException(
           file + ": the input's description in the metadata does not fit the network's channels, size and classes");
     }
     StoredWeights.check(config, contents.tensors());

@@ -1,12 +1,46 @@
 package dev.layerwise.model;
 
+import dev.layerwise.settings.Architecture;
 import java.util.ArrayList;
 import java.util.List;
 
 /** The published networks, by name, and what a configuration's network is made of. */
 public final class Networks {
-  /** More than anybody has trained; each costs memory before it is known whether all fit. */
-  private static final int MOST_LAYERS = 10_000;
+  private static final Architecture.Variants PUBLISHED =
+      new Architecture.Variants() {
+        @Override
+        public boolean hasWidth(String name) {
+          return !name.equals(VggNetworks.MLP) && !ResidualNetworks.isWideResNet(name);
+        }
+
+        @Override
+        public boolean hasLinearBlocks(String name) {
+          return VggNetworks.names().contains(name);
+        }
+
+        @Override
+        public boolean hasPreactivation(String name) {
+          return ResidualNetworks.isResNet(name);
+        }
+      };
+
+  private static final Architecture.Variants DESCRIBED =
+      new Architecture.Variants() {
+        @Override
+        public boolean hasWidth(String name) {
+          return true;
+        }
+
+        @Override
+        public boolean hasLinearBlocks(String name) {
+          return false;
+        }
+
+        @Override
+        public boolean hasPreactivation(String name) {
+          return false;
+        }
+      };
 
   private Networks() {}
 
@@ -17,46 +51,31 @@ public final class Networks {
     return names;
   }
 
-  /** Whether it ends in hidden linear blocks, whose number and width can be chosen. */
-  public static boolean hasLinearBlocks(String name) {
-    return VggNetworks.names().contains(name);
-  }
-
-  /** Whether its convolutions can be given more or fewer channels. */
-  public static boolean hasWidth(String name) {
-    return !name.equals(VggNetworks.MLP) && !ResidualNetworks.isWideResNet(name);
-  }
-
-  /** Whether its blocks can be of either activation. */
-  public static boolean hasPreactivationVariant(String name) {
-    return ResidualNetworks.isResNet(name);
+  /** What settings are about in the published networks; of one that a user has described, in its convolutions' width. */
+  public static Architecture.Variants variants(boolean described) {
+    return described ? DESCRIBED : PUBLISHED;
   }
 
   /**
    * The description of a configuration's network, with the widths that it has there.
    *
-   * @throws ModelException for an unknown name, or sizes that are not positive
+   * @throws ModelException for an unknown name, or a width that it cannot have
    */
   public static NetworkSpec spec(ModelConfig config) {
-    require(config.featMult() > 0, "--feat-mult must be positive, not " + config.featMult());
     if (config.network() != null) {
-      return config.network().widened(config.featMult());
+      return config.network().widened(config.architecture().featMult());
     }
-    String name = config.model();
+    String name = config.name();
     require(
         names().contains(name),
         "there is no network '" + name + "'; there are: " + String.join(", ", names())
             + ", and what you describe in a .json file");
     require(
-        config.featMult() == 1 || !ResidualNetworks.isWideResNet(name),
-        "--feat-mult does not go with " + name + "; a Wide ResNet has its width in its name");
-    if (!hasLinearBlocks(name)) {
+        config.architecture().featMult() == 1 || PUBLISHED.hasWidth(name) || name.equals(VggNetworks.MLP),
+        "the width of " + name + " is in its name; it has no other");
+    if (!PUBLISHED.hasLinearBlocks(name)) {
       return ResidualNetworks.spec(config);
     }
-    require(
-        config.numLayers() >= 0 && config.numLayers() <= MOST_LAYERS,
-        "the number of hidden layers must be in 0 … " + MOST_LAYERS + ", but is " + config.numLayers());
-    require(config.numHidden() > 0, "the number of hidden units must be positive, not " + config.numHidden());
     return VggNetworks.spec(config);
   }
 
@@ -69,7 +88,7 @@ public final class Networks {
   public static List<LayerSpec> layers(ModelConfig config) {
     require(config.classes() >= 2, "a network needs at least 2 classes, not " + config.classes());
     List<LayerSpec> layers = LayerPlanner.plan(spec(config), config);
-    if ("recon".equals(config.lossUnsup())) {
+    if ("recon".equals(config.losses().lossUnsup())) {
       layers.forEach(Networks::checkReconstruction);
     }
     return layers;
@@ -80,7 +99,7 @@ public final class Networks {
     require(
         !layer.hasLoss() || layer.stride() == 1 || layer.input() == LayerSpec.IMAGES,
         layer.name() + ": the reconstruction loss cannot rebuild the input of a convolution of stride " + layer.stride()
-            + "; choose --loss-unsup sim, or a network without strides");
+            + "; choose the unsupervised loss sim, or a network without strides");
   }
 
   private static void require(boolean condition, String message) {

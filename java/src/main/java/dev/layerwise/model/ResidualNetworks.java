@@ -78,16 +78,16 @@ final class ResidualNetworks {
 
   /** The description of one of {@link #names()}. */
   static NetworkSpec spec(ModelConfig config) {
-    WideResNet wide = WIDE_RESNETS.get(config.model());
-    return new NetworkSpec(wide == null ? resNet(RESNETS.get(config.model()), config) : wideResNet(wide));
+    WideResNet wide = WIDE_RESNETS.get(config.name());
+    return new NetworkSpec(wide == null ? resNet(RESNETS.get(config.name()), config) : wideResNet(wide));
   }
 
   private static List<BlockSpec> resNet(ResNet network, ModelConfig config) {
-    Kind kind = config.preAct() ? Kind.PREACTIVATION : Kind.CONVOLUTION;
+    Kind kind = config.architecture().preAct() ? Kind.PREACTIVATION : Kind.CONVOLUTION;
     ResidualNetworks builder = new ResidualNetworks(kind, false, true);
-    builder.first(NetworkSpec.channels(64, config.featMult()));
+    builder.first(NetworkSpec.channels(64, config.architecture().featMult()));
     for (int stage = 0; stage < network.counts.length; stage++) {
-      int planes = NetworkSpec.channels(64 << stage, config.featMult());
+      int planes = NetworkSpec.channels(64 << stage, config.architecture().featMult());
       for (int i = 0; i < network.counts[stage]; i++) {
         String prefix = "layer" + (stage + 1) + "." + i + ".";
         int stride = i == 0 ? STAGE_STRIDES[stage] : 1;

@@ -1,6 +1,6 @@
 package dev.layerwise.model;
 
-import dev.layerwise.checkpoint.HostTensor;
+import dev.layerwise.safetensors.HostTensor;
 import java.util.Locale;
 import java.util.Map;
 
@@ -10,7 +10,7 @@ public final class StoredWeights {
 
   /**
    * Checks that every block finds at least as many values as its own layer has weights. It is a lower bound; {@link
-   * Network#setWeights} checks each tensor's shape.
+   * DeviceNetwork#setWeights} checks each tensor's shape.
    *
    * @throws ModelException if the configuration's network cannot be built, or is larger than what is stored
    */
@@ -23,7 +23,7 @@ public final class StoredWeights {
           stored += tensor.getValue().byteCount() / tensor.getValue().type().bytes();
         }
       }
-      double needed = leastWeights(layer) + (hasProjectedTargets(config, layer) ? config.targetProjSize() : 0);
+      double needed = leastWeights(layer) + (hasProjectedTargets(config, layer) ? config.losses().targetProjSize() : 0);
       if (stored < needed) {
         throw new ModelException(
             String.format(
@@ -35,8 +35,7 @@ public final class StoredWeights {
 
   /** Whether a local classifier has an output for every bit of a projected target. */
   private static boolean hasProjectedTargets(ModelConfig config, LayerSpec layer) {
-    boolean classifies = "pred".equals(config.loss()) || "predsim".equals(config.loss());
-    return config.bio() && classifies && layer.hasLoss() && layer.kind() != LayerSpec.Kind.OUTPUT;
+    return config.losses().hasProjectedTargets() && layer.hasLoss() && layer.kind() != LayerSpec.Kind.OUTPUT;
   }
 
   /** Weights of the convolution or the linear layer itself. */

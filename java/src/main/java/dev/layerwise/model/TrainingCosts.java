@@ -12,9 +12,9 @@ public final class TrainingCosts {
    * read the images; and three passes each through the convolution of the similarity loss and through the classifier of
    * the prediction loss.
    */
-  public static double flopsPerImage(Network network) {
+  public static double flopsPerImage(DeviceNetwork network) {
     ModelConfig config = network.config();
-    boolean gradientsTravel = config.backprop() || config.noDetach();
+    boolean gradientsTravel = config.losses().areConnected();
     double flops = 0;
     for (int i = 0; i < network.layers().size(); i++) {
       LayerSpec layer = network.layers().get(i);
@@ -23,7 +23,7 @@ public final class TrainingCosts {
       boolean passesOn =
           layer.input() != LayerSpec.IMAGES && (gradientsTravel || layer.kind() == LayerSpec.Kind.PREACTIVATION);
       flops += costs.flops() * (passesOn ? 3.0 : 2.0);
-      if (!output && layer.hasLoss() && !config.backprop()) {
+      if (!output && layer.hasLoss() && !config.losses().backprop()) {
         flops += 3.0 * costs.localClassifierFlops() + 3.0 * similarityFlops(config, layer);
       }
     }
@@ -32,15 +32,13 @@ public final class TrainingCosts {
 
   /** One pass through the 3×3 convolution (linear layer) between a block's maps and their similarities. */
   private static double similarityFlops(ModelConfig config, LayerSpec layer) {
-    if (config.bio() || "pred".equals(config.loss())) {
+    if (config.losses().bio() || !config.losses().hasSimilarityLoss()) {
       return 0;
     }
     double channels = layer.outChannels();
     if (layer.kind() == LayerSpec.Kind.LINEAR) {
       return 2 * channels * channels;
     }
-    double height = (layer.inHeight() + 2.0 * layer.padding() - layer.kernel()) / layer.stride() + 1;
-    double width = (layer.inWidth() + 2.0 * layer.padding() - layer.kernel()) / layer.stride() + 1;
-    return 2 * channels * channels * 9 * Math.floor(height) * Math.floor(width);
+    return 2 * channels * channels * 9 * layer.convolvedHeight() * layer.convolvedWidth();
   }
 }

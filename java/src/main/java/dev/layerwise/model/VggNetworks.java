@@ -40,19 +40,19 @@ final class VggNetworks {
   /** The description of one of {@link #names()}. */
   static NetworkSpec spec(ModelConfig config) {
     List<BlockSpec> blocks = new ArrayList<>();
-    if (config.model().equals(MLP)) {
+    if (config.name().equals(MLP)) {
       addLinear(blocks, "layers.", config);
       blocks.add(output("layer_out", config));
       return new NetworkSpec(blocks);
     }
-    addConvolutions(blocks, FEATURES.get(config.model()).split(" "), config);
+    addConvolutions(blocks, FEATURES.get(config.name()).split(" "), config);
     addLinear(blocks, "classifier.layers.", config);
-    blocks.add(output(config.numLayers() == 0 ? "classifier" : "classifier.layer_out", config));
+    blocks.add(output(config.architecture().numLayers() == 0 ? "classifier" : "classifier.layer_out", config));
     return new NetworkSpec(blocks);
   }
 
   private static void addConvolutions(List<BlockSpec> blocks, String[] features, ModelConfig config) {
-    boolean large = Math.max(config.inputHeight(), config.inputWidth()) > LARGE_IMAGE;
+    boolean large = config.images().side() > LARGE_IMAGE;
     for (int i = 0; i < features.length; i++) {
       if (features[i].equals("M")) {
         continue; // belongs to the block before it; counts in the names
@@ -60,7 +60,7 @@ final class VggNetworks {
       boolean wide = large && i == 0;
       blocks.add(
           BlockSpec.builder(LayerSpec.Kind.CONVOLUTION, "features." + i)
-              .channels(NetworkSpec.channels(Integer.parseInt(features[i]), config.featMult()))
+              .channels(NetworkSpec.channels(Integer.parseInt(features[i]), config.architecture().featMult()))
               .kernel(wide ? 7 : 3, wide ? 2 : 1)
               .pool(i + 1 < features.length && features[i + 1].equals("M"))
               .build());
@@ -68,13 +68,13 @@ final class VggNetworks {
   }
 
   private static void addLinear(List<BlockSpec> blocks, String prefix, ModelConfig config) {
-    for (int i = 0; i < config.numLayers(); i++) {
-      blocks.add(BlockSpec.builder(LayerSpec.Kind.LINEAR, prefix + i).units(config.numHidden()).build());
+    for (int i = 0; i < config.architecture().numLayers(); i++) {
+      blocks.add(BlockSpec.builder(LayerSpec.Kind.LINEAR, prefix + i).units(config.architecture().numHidden()).build());
     }
   }
 
   /** Without hidden linear blocks the published code leaves the output layer at its default initialization. */
   private static BlockSpec output(String name, ModelConfig config) {
-    return BlockSpec.builder(LayerSpec.Kind.OUTPUT, name).zeroStart(config.numLayers() > 0).build();
+    return BlockSpec.builder(LayerSpec.Kind.OUTPUT, name).zeroStart(config.architecture().numLayers() > 0).build();
   }
 }

@@ -1,10 +1,10 @@
 package dev.layerwise.model;
 
-import dev.layerwise.checkpoint.CheckpointException;
-import dev.layerwise.checkpoint.HostTensor;
-import dev.layerwise.checkpoint.SafeTensors;
+import dev.layerwise.files.FileException;
 import dev.layerwise.nativelib.TensorInfo;
 import dev.layerwise.nativelib.TensorRole;
+import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.SafeTensors;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -47,10 +47,10 @@ public final class WeightImport {
    *
    * @param partial whether tensors that do not fit are left out; what has none in the file then stays as it is
    * @return what was taken and what was not
-   * @throws CheckpointException if the file cannot be read, as for {@link #compare} or {@link #requireFit}. Nothing has
+   * @throws FileException if the file cannot be read, as for {@link #compare} or {@link #requireFit}. Nothing has
    *     been changed then
    */
-  public static WeightImport load(Path file, Network network, boolean partial) {
+  public static WeightImport load(Path file, DeviceNetwork network, boolean partial) {
     WeightImport weights = compare(file, network);
     weights.requireFit(partial);
     Map<String, HostTensor> all = new LinkedHashMap<>(network.weights());
@@ -62,10 +62,10 @@ public final class WeightImport {
   /**
    * Finds out which of a file's tensors a network can take.
    *
-   * @throws CheckpointException if the file cannot be read, has two tensors for one of the network's, or a tensor that
+   * @throws FileException if the file cannot be read, has two tensors for one of the network's, or a tensor that
    *     fits holds values that are not finite
    */
-  public static WeightImport compare(Path file, Network network) {
+  public static WeightImport compare(Path file, DeviceNetwork network) {
     Map<String, long[]> expected = expected(network);
     WeightImport weights = new WeightImport(file);
     Map<String, HostTensor> given = weights.named(SafeTensors.read(file).tensors(), expected.keySet());
@@ -87,7 +87,7 @@ public final class WeightImport {
       }
       String other = sources.put(name, source);
       if (other != null) {
-        throw new CheckpointException(
+        throw new FileException(
             file + " holds the weights of " + name + " twice, as " + other + " and as " + source
                 + "; leave out one of them");
       }
@@ -125,13 +125,13 @@ public final class WeightImport {
       bad += Float.isFinite(value) ? 0 : 1;
     }
     if (bad > 0) {
-      throw new CheckpointException(
+      throw new FileException(
           "the weights in " + file + " cannot be trained: " + bad + " of the " + values.length + " values of " + name
               + " are NaN or infinite in float32");
     }
   }
 
-  private static Map<String, long[]> expected(Network network) {
+  private static Map<String, long[]> expected(DeviceNetwork network) {
     Map<String, long[]> shapes = new LinkedHashMap<>();
     for (int i = 0; i < network.layers().size(); i++) {
       for (TensorInfo tensor : network.tensors(i)) {
@@ -154,13 +154,13 @@ public final class WeightImport {
   }
 
   /**
-   * Throws {@link CheckpointException} unless the network can be set; lists what does not fit.
+   * Throws {@link FileException} unless the network can be set; lists what does not fit.
    *
    * @param partial whether it suffices that anything fits
    */
   public void requireFit(boolean partial) {
     if (!(partial ? fitsInPart() : fitsWhole())) {
-      throw new CheckpointException(misfit());
+      throw new FileException(misfit());
     }
   }
 

@@ -2,6 +2,7 @@ package dev.layerwise.nativelib;
 
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import dev.layerwise.settings.Settings;
 import java.util.List;
 import java.util.Objects;
 
@@ -17,6 +18,7 @@ import java.util.Objects;
  * @param engineChoices what {@link NativeContext#engineChoices} gave for an earlier run, to be obeyed; or empty
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+@Settings.Group
 public record DeviceOptions(
     String device, int threads, String precision, String engine, boolean tf32, String engineChoices) {
 

@@ -6,6 +6,7 @@ import dev.layerwise.nativelib.generated.AugmentationStruct;
 import dev.layerwise.nativelib.generated.DataSetPointer;
 import dev.layerwise.nativelib.generated.LayerwiseApi;
 import dev.layerwise.nativelib.generated.TensorPointer;
+import dev.layerwise.settings.Augmentation;
 import java.util.Arrays;
 import java.util.Locale;
 
@@ -49,7 +50,7 @@ public final class NativeDataSet extends NativeHandle<DataSetPointer> {
   /**
    * The chosen images.
    *
-   * @param augmentation drawn anew for the context's step; {@code null}: none, as in evaluation
+   * @param augmentation drawn anew for the context's step; null: none, as in evaluation
    * @throws InvalidStateException if none were chosen
    */
   public Batch batch(Augmentation augmentation) {
@@ -57,7 +58,7 @@ public final class NativeDataSet extends NativeHandle<DataSetPointer> {
       DataSetPointer dataSet = pointer();
       TensorPointer images = new TensorPointer();
       TensorPointer labels = new TensorPointer();
-      try (AugmentationStruct struct = augmentation == null ? null : structOf(augmentation)) {
+      try (AugmentationStruct struct = augmentation == null || augmentation.changesNothing() ? null : structOf(augmentation)) {
         check(LayerwiseApi.layerwise_dataset_batch(dataSet, struct, images, labels));
       }
       return new Batch(new NativeTensor(context(), images), new NativeTensor(context(), labels));
@@ -68,8 +69,8 @@ public final class NativeDataSet extends NativeHandle<DataSetPointer> {
     return new AugmentationStruct()
         .crop_padding(augmentation.cropPadding())
         .horizontal_flip(augmentation.horizontalFlip() ? 1 : 0)
-        .holes(augmentation.holes())
-        .hole_length(augmentation.holeLength());
+        .holes(augmentation.nHoles())
+        .hole_length(augmentation.length());
   }
 
   @Override

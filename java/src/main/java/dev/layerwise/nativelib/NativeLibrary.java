@@ -2,9 +2,9 @@ package dev.layerwise.nativelib;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.layerwise.FileErrors;
 import dev.layerwise.LayerwiseException;
-import dev.layerwise.UserFolders;
+import dev.layerwise.files.FileErrors;
+import dev.layerwise.files.UserFolders;
 import dev.layerwise.nativelib.generated.LayerwiseApi;
 import java.io.IOException;
 import java.util.ArrayList;

@@ -1,6 +1,5 @@
 package dev.layerwise.parity;
 
-import dev.layerwise.checkpoint.HostTensor;
 import dev.layerwise.nativelib.BlockConfig;
 import dev.layerwise.nativelib.BlockKind;
 import dev.layerwise.nativelib.BlockMetrics;
@@ -9,6 +8,7 @@ import dev.layerwise.nativelib.NativeBlock;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeTensor;
 import dev.layerwise.nativelib.UnsupervisedLoss;
+import dev.layerwise.safetensors.HostTensor;
 import java.util.Locale;
 import java.util.Map;
 

@@ -1,12 +1,12 @@
 package dev.layerwise.parity;
 
 import dev.layerwise.LayerwiseException;
-import dev.layerwise.checkpoint.CheckpointException;
-import dev.layerwise.checkpoint.HostTensor;
-import dev.layerwise.checkpoint.SafeTensors;
+import dev.layerwise.files.FileException;
 import dev.layerwise.model.Networks;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.SafeTensors;
 import java.nio.file.Path;
 
 /** One reference file: its settings and its tensors. */
@@ -45,7 +45,7 @@ final class Fixture {
   private String unsupported() {
     String format = contents.metadata().getOrDefault("format", "none");
     if (!format.equals(BLOCK) && !format.equals(NETWORK)) {
-      throw new CheckpointException("its format is '" + format + "', not a parity file's");
+      throw new FileException("its format is '" + format + "', not a parity file's");
     }
     if (!text("loss").matches("pred|sim|predsim")) {
       return "there is no loss '" + text("loss") + "'";
@@ -70,7 +70,7 @@ final class Fixture {
   String text(String key) {
     String value = contents.metadata().get(key);
     if (value == null) {
-      throw new CheckpointException("its settings lack '" + key + "'");
+      throw new FileException("its settings lack '" + key + "'");
     }
     return value;
   }
@@ -92,7 +92,7 @@ final class Fixture {
     try {
       return Double.parseDouble(text(key));
     } catch (NumberFormatException e) {
-      throw new CheckpointException("its setting '" + key + "' is not a number: " + text(key));
+      throw new FileException("its setting '" + key + "' is not a number: " + text(key));
     }
   }
 
@@ -103,7 +103,7 @@ final class Fixture {
   HostTensor tensor(String key) {
     HostTensor tensor = contents.tensors().get(key);
     if (tensor == null) {
-      throw new CheckpointException("it lacks the tensor '" + key + "'");
+      throw new FileException("it lacks the tensor '" + key + "'");
     }
     return tensor;
   }

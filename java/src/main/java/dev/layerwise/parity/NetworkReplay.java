@@ -1,15 +1,18 @@
 package dev.layerwise.parity;
 
-import dev.layerwise.checkpoint.CheckpointException;
-import dev.layerwise.checkpoint.HostTensor;
+import dev.layerwise.files.FileException;
+import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
-import dev.layerwise.model.Network;
-import dev.layerwise.model.OptimizerConfig;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.nativelib.NativeTensor;
+import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.settings.Architecture;
+import dev.layerwise.settings.ImageShape;
+import dev.layerwise.settings.Losses;
+import dev.layerwise.settings.Optimizer;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -23,17 +26,14 @@ final class NetworkReplay {
   private static final double BACKPROP_LOSS_TOLERANCE = 2e-2;
   private static final double BLOCK_LOSS_TOLERANCE = 2e-3;
 
-  /** The published size of projected targets, which the files do not say. */
-  private static final int TARGET_BITS = 128;
-
   private NetworkReplay() {}
 
   static ParityResult run(Fixture fixture, NativeContext context) {
     Comparison comparison = new Comparison(context.precision());
-    OptimizerConfig optimizer =
-        new OptimizerConfig(
+    Optimizer optimizer =
+        new Optimizer(
             fixture.text("optimizer"), fixture.number("momentum"), fixture.number("weight_decay"));
-    try (Network network = new Network(context, config(fixture), optimizer)) {
+    try (DeviceNetwork network = new DeviceNetwork(context, config(fixture), optimizer)) {
       Map<String, HostTensor> weights = new HashMap<>(network.weights()); // running statistics stay as they start
       Map<String, HostTensor> tensors = fixture.contents().tensors();
       tensors.forEach(
@@ -62,16 +62,21 @@ final class NetworkReplay {
   private static ModelConfig config(Fixture fixture) {
     boolean backprop = fixture.flag("backprop");
     int side = fixture.integer("input_dim");
+    Architecture architecture =
+        new Architecture(
+            fixture.text("model"), fixture.number("feature_multiplier"), fixture.integer("num_layers"),
+            fixture.integer("num_hidden"), fixture.flagOr("pre_act", false), fixture.text("nonlinearity"), 0.0, true);
+    Losses losses =
+        new Losses(
+            backprop ? null : fixture.text("loss"), backprop, fixture.number("beta"), fixture.number("alpha"),
+            fixture.text("unsupervised"), fixture.flag("bio"), Losses.DEFAULT.targetProjSize(), false, fixture.integer("dim_in_decoder"),
+            fixture.flag("similarity_std"));
     return new ModelConfig(
-        fixture.text("model"), fixture.number("feature_multiplier"), fixture.integer("num_layers"),
-        fixture.integer("num_hidden"), backprop ? null : fixture.text("loss"), backprop, fixture.number("beta"),
-        fixture.number("alpha"), fixture.text("unsupervised"), fixture.flag("bio"), TARGET_BITS, false,
-        fixture.integer("dim_in_decoder"), fixture.flag("similarity_std"), fixture.text("nonlinearity"), 0, true,
-        fixture.integer("input_channels"), side, side, fixture.integer("classes"), fixture.flagOr("pre_act", false),
-        null);
+        architecture, losses, new ImageShape(fixture.integer("input_channels"), side, side),
+        fixture.integer("classes"), null);
   }
 
-  private static void train(Fixture fixture, NativeContext context, Network network, Comparison comparison) {
+  private static void train(Fixture fixture, NativeContext context, DeviceNetwork network, Comparison comparison) {
     int batch = fixture.integer("batch");
     float[] globalLoss = fixture.tensor("global_loss").toFloats();
     float[] blockLosses = fixture.contents().tensors().containsKey("block_losses") ? fixture.tensor("block_losses").toFloats() : null;
@@ -86,7 +91,7 @@ final class NetworkReplay {
           network.trainStep(loaded.images(), loaded.labels());
         }
         List<BlockMetrics> metrics = network.readMetrics();
-        for (int i = 0; i < layers.size() - 1 && !network.config().backprop(); i++) {
+        for (int i = 0; i < layers.size() - 1 && !network.config().losses().backprop(); i++) {
           String name = "block_losses." + layers.get(i).name() + ".step" + step;
           int at = (step * (layers.size() - 1) + i) * 2;
           comparison.loss(
@@ -103,7 +108,7 @@ final class NetworkReplay {
     }
   }
 
-  private static float[] testLogits(Fixture fixture, NativeContext context, Network network) {
+  private static float[] testLogits(Fixture fixture, NativeContext context, DeviceNetwork network) {
     int count = (int) fixture.tensor("test.images").shape()[0];
     try (NativeDataSet images = images(fixture, context, "test")) {
       images.choose(IntStream.range(0, count).toArray(), 0, count);
@@ -132,7 +137,7 @@ final class NetworkReplay {
   private static float[] required(Map<String, HostTensor> trained, String name) {
     HostTensor tensor = trained.get(name);
     if (tensor == null) {
-      throw new CheckpointException("its tensor 'final." + name + "' is none of this network's");
+      throw new FileException("its tensor 'final." + name + "' is none of this network's");
     }
     return tensor.toFloats();
   }

@@ -1,7 +1,7 @@
 package dev.layerwise.parity;
 
-import dev.layerwise.FileErrors;
 import dev.layerwise.LayerwiseException;
+import dev.layerwise.files.FileErrors;
 import dev.layerwise.nativelib.DeviceOptions;
 import java.io.IOException;
 import java.nio.file.Files;

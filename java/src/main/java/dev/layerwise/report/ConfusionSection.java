@@ -1,6 +1,6 @@
 package dev.layerwise.report;
 
-import dev.layerwise.train.Evaluation;
+import dev.layerwise.run.Evaluation;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;

@@ -1,6 +1,6 @@
 package dev.layerwise.report;
 
-import dev.layerwise.train.EpochReport;
+import dev.layerwise.run.EpochReport;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -1,7 +1,7 @@
 package dev.layerwise.report;
 
-import dev.layerwise.train.EpochReport;
-import dev.layerwise.train.EpochReport.BlockReport;
+import dev.layerwise.run.EpochReport.BlockReport;
+import dev.layerwise.run.EpochReport;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -1,6 +1,6 @@
 package dev.layerwise.report;
 
-import dev.layerwise.train.Evaluation;
+import dev.layerwise.run.Evaluation;
 import java.util.Base64;
 import java.util.List;
 

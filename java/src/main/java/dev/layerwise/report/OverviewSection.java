@@ -1,6 +1,6 @@
 package dev.layerwise.report;
 
-import dev.layerwise.train.EpochReport;
+import dev.layerwise.run.EpochReport;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -79,7 +79,7 @@ final class OverviewSection {
   }
 
   private static String note(Run run, PublishedRun published) {
-    int epochs = published.preset().epochs();
+    int epochs = published.preset().schedule().epochs();
     String text =
         String.format(
             Locale.ROOT, "%s has the settings of the published run %s (%s %% after %d epochs)", run.name(),

@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.layerwise.data.DataSets;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.recipe.Presets;
+import dev.layerwise.run.RunConfig;
+import dev.layerwise.settings.Settings;
 import java.util.Optional;
 import java.util.Set;
 
@@ -27,39 +29,27 @@ record PublishedRun(Preset preset, boolean schedule) {
 
   /** The recipe with whose every setting a run's configuration agrees, its schedule perhaps excepted. */
   static Optional<PublishedRun> of(JsonNode config) {
-    if (config.hasNonNull("init")) {
-      return Optional.empty(); // it did not start from random weights
+    RunConfig run;
+    try {
+      run = JSON.treeToValue(config, RunConfig.class);
+    } catch (JsonProcessingException e) {
+      return Optional.empty(); // of another version
     }
-    String dataset = config.path("training").path("dataset").asText();
     return Presets.all().stream()
-        .filter(preset -> preset.publishedError() != null && preset.dataset().equals(dataset))
-        .flatMap(preset -> compare(preset, config).stream())
+        .filter(preset -> preset.publishedError() != null && preset.dataset().equals(run.training().dataset()))
+        .flatMap(preset -> compare(preset, run).stream())
         .findFirst();
   }
 
-  private static Optional<PublishedRun> compare(Preset preset, JsonNode config) {
-    JsonNode recipe = asRead(preset);
+  private static Optional<PublishedRun> compare(Preset preset, RunConfig config) {
     boolean schedule = true;
-    for (String part : new String[] {"model", "optimizer", "training"}) {
-      for (String name : Configuration.names(recipe.path(part), config.path(part))) {
-        if (NO_PART_OF_A_RECIPE.contains(name) || recipe.path(part).path(name).equals(config.path(part).path(name))) {
-          continue;
-        }
-        if (!SCHEDULE.contains(name)) {
-          return Optional.empty();
-        }
-        schedule = false;
+    RunConfig recipe = preset.runConfig(DataSets.info(preset.dataset())).on(config.device());
+    for (Settings.Change change : Settings.changes(recipe, config)) {
+      if (!NO_PART_OF_A_RECIPE.contains(change.name()) && !SCHEDULE.contains(change.name())) {
+        return Optional.empty();
       }
+      schedule &= !SCHEDULE.contains(change.name());
     }
     return Optional.of(new PublishedRun(preset, schedule));
-  }
-
-  /** As a file would have it: numbers that are written alike are equal then. */
-  private static JsonNode asRead(Preset preset) {
-    try {
-      return JSON.readTree(JSON.writeValueAsString(preset.runConfig(DataSets.info(preset.dataset()))));
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e);
-    }
   }
 }

@@ -1,6 +1,6 @@
 package dev.layerwise.report;
 
-import dev.layerwise.train.EpochReport;
+import dev.layerwise.run.EpochReport;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;

@@ -1,9 +1,10 @@
 package dev.layerwise.report;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.layerwise.train.EpochReport;
-import dev.layerwise.train.Evaluation;
-import dev.layerwise.train.RunDirectory;
+import dev.layerwise.run.EpochReport;
+import dev.layerwise.run.Evaluation;
+import dev.layerwise.run.RunDirectory;
+import dev.layerwise.run.TrainingResult.Ending;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
@@ -41,15 +42,20 @@ record Run(
   }
 
   boolean isFinished() {
-    return last().map(epoch -> epoch.epoch() >= epoch.epochs()).orElse(false) || endedEarly();
+    return ending() != null;
   }
 
   /** Whether the test error has not improved for as many epochs as the run has patience, which ended it. */
   boolean endedEarly() {
+    return ending() == Ending.NO_IMPROVEMENT;
+  }
+
+  /** {@code null} if the run is not over. */
+  private Ending ending() {
     int patience = config.path("training").path("patience").asInt(0);
-    EpochReport last = last().orElse(null);
-    return last != null && last.epoch() < last.epochs() && patience > 0
-        && last.epoch() - best().orElseThrow().epoch() >= patience;
+    return last()
+        .map(epoch -> Ending.of(epoch.epoch(), epoch.epochs(), patience, best().orElseThrow().epoch()))
+        .orElse(null);
   }
 
   /** Median over the epochs; NaN if there are none. */

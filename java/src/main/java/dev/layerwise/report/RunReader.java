@@ -4,11 +4,11 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.layerwise.FileErrors;
 import dev.layerwise.LayerwiseException;
-import dev.layerwise.train.EpochReport;
-import dev.layerwise.train.Evaluation;
-import dev.layerwise.train.RunDirectory;
+import dev.layerwise.files.FileErrors;
+import dev.layerwise.run.Evaluation;
+import dev.layerwise.run.MetricsFile;
+import dev.layerwise.run.RunDirectory;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -17,7 +17,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
 
 /** Reads the folders of runs. What is read is not trusted: a file that is not what it should be is named. */
@@ -76,47 +75,16 @@ public final class RunReader {
     if (!config.path("model").isObject() || !config.path("training").isObject()) {
       throw new LayerwiseException(configFile + " is not a run's configuration: it has no model and training");
     }
-    List<EpochReport> epochs = new ArrayList<>();
-    String remark = readMetrics(folder.resolve(RunDirectory.METRICS), epochs);
+    MetricsFile.Contents metrics = new MetricsFile(folder).read();
+    String remark =
+        metrics.cutShort()
+            ? "The last line of " + MetricsFile.NAME + " is cut short and left out; a killed run leaves such."
+            : null;
     Path evaluationFile = folder.resolve(Evaluation.FILE_NAME);
     Evaluation evaluation =
         Files.exists(evaluationFile) ? checked(parse(text(evaluationFile), Evaluation.class, evaluationFile),
             evaluationFile) : null;
-    return new Run(name, folder, config, epochs, evaluation, remark);
-  }
-
-  /** Adds the epochs of a file, if it is there, and gives a remark on it, or {@code null}. */
-  private static String readMetrics(Path file, List<EpochReport> epochs) {
-    if (!Files.exists(file)) {
-      return null;
-    }
-    String text = text(file);
-    String[] lines = text.split("\n");
-    boolean cutShort = !text.endsWith("\n");
-    for (int i = 0; i < lines.length; i++) {
-      EpochReport epoch;
-      try {
-        epoch = JSON.readValue(lines[i], EpochReport.class);
-      } catch (JsonProcessingException e) {
-        if (i == lines.length - 1 && cutShort) {
-          return lines[i].isBlank() ? null
-              : "The last line of " + RunDirectory.METRICS + " is cut short and left out; a killed run leaves such.";
-        }
-        throw new LayerwiseException(
-            String.format(Locale.ROOT, "%s is damaged: line %d is not an epoch's metrics", file, i + 1), e);
-      }
-      int before = epochs.isEmpty() ? 0 : epochs.get(epochs.size() - 1).epoch();
-      if (epoch == null || !isWhole(epoch.blocks()) || epoch.epoch() <= before) {
-        throw new LayerwiseException(
-            String.format(Locale.ROOT, "%s is damaged: line %d is not the metrics of an epoch after %d", file, i + 1, before));
-      }
-      epochs.add(epoch);
-    }
-    return null;
-  }
-
-  private static boolean isWhole(List<EpochReport.BlockReport> blocks) {
-    return blocks != null && blocks.stream().allMatch(block -> block != null && block.name() != null);
+    return new Run(name, folder, config, metrics.epochs(), evaluation, remark);
   }
 
   private static Evaluation checked(Evaluation evaluation, Path file) {

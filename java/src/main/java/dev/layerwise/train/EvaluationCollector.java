@@ -2,6 +2,7 @@ package dev.layerwise.train;
 
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.nativelib.NativeTensor;
+import dev.layerwise.run.Evaluation;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;

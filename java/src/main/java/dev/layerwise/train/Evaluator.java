@@ -1,7 +1,7 @@
 package dev.layerwise.train;
 
 import dev.layerwise.LayerwiseException;
-import dev.layerwise.model.Network;
+import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.nativelib.NativeTensor;
@@ -33,7 +33,7 @@ public final class Evaluator {
    * @throws LayerwiseException if none of the images can be used, or the network computes no numbers for them
    */
   public static List<BlockMetrics> evaluate(
-      Network network, ImageFeed images, int count, int batchSize, BatchConsumer consumer) {
+      DeviceNetwork network, ImageFeed images, int count, int batchSize, BatchConsumer consumer) {
     List<BlockMetrics> metrics = evaluate(network, images, count, batchSize, consumer, () -> false);
     double loss = metrics.get(metrics.size() - 1).predictionLoss();
     if (!Double.isFinite(loss)) {
@@ -51,7 +51,7 @@ public final class Evaluator {
    * @throws LayerwiseException if none of the images can be used
    */
   static List<BlockMetrics> evaluate(
-      Network network, ImageFeed images, int count, int batchSize, BatchConsumer consumer, BooleanSupplier stop) {
+      DeviceNetwork network, ImageFeed images, int count, int batchSize, BatchConsumer consumer, BooleanSupplier stop) {
     int[] order = IntStream.range(0, count).toArray();
     network.readMetrics(); // starts them anew
     try (ImageFeed.Pass pass = images.pass(order, 0, batchSize, 0, null)) {

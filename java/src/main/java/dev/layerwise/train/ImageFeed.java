@@ -4,9 +4,9 @@ import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.ImageSet;
 import dev.layerwise.data.Images;
 import dev.layerwise.data.stream.StreamedImages;
-import dev.layerwise.nativelib.Augmentation;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
+import dev.layerwise.settings.Augmentation;
 
 /** Images that come to a network's device batch by batch. Belongs to the context's thread. */
 public interface ImageFeed extends AutoCloseable {

@@ -1,7 +1,12 @@
 package dev.layerwise.train;
 
 import dev.layerwise.model.LayerSpec;
-import dev.layerwise.model.ModelConfig;
+import dev.layerwise.run.EpochReport;
+import dev.layerwise.run.MetricSums;
+import dev.layerwise.run.Progress;
+import dev.layerwise.run.RunConfig;
+import dev.layerwise.run.TrainingConfig;
+import dev.layerwise.settings.Losses;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -15,7 +20,7 @@ record Reports(RunConfig config, List<LayerSpec> layers) {
   EpochProgress progress(Progress at, int ofImages) {
     MetricSums output = output(at);
     return new EpochProgress(
-        at.epoch(), config.training().epochs(), at.images(), ofImages, output.meanPredictionLoss(),
+        at.epoch(), config.training().schedule().epochs(), at.images(), ofImages, output.meanPredictionLoss(),
         output.errorPercent(), blocks(at));
   }
 
@@ -29,7 +34,7 @@ record Reports(RunConfig config, List<LayerSpec> layers) {
     MetricSums output = output(at);
     TrainingConfig training = config.training();
     return new EpochReport(
-        at.epoch(), training.epochs(), training.learningRate(at.epoch()), output.meanPredictionLoss(),
+        at.epoch(), training.schedule().epochs(), training.schedule().learningRate(at.epoch()), output.meanPredictionLoss(),
         output.errorPercent(), testLoss, testError, at.images() / at.epochSeconds(), totalSeconds, blocks(at));
   }
 
@@ -38,19 +43,17 @@ record Reports(RunConfig config, List<LayerSpec> layers) {
   }
 
   private List<EpochReport.BlockReport> blocks(Progress at) {
-    ModelConfig model = config.model();
-    boolean similarity = "sim".equals(model.loss()) || "predsim".equals(model.loss());
-    boolean prediction = "pred".equals(model.loss()) || "predsim".equals(model.loss());
+    Losses losses = config.model().losses();
     List<EpochReport.BlockReport> blocks = new ArrayList<>();
     for (int i = 0; i < layers.size() - 1; i++) {
       MetricSums sums = at.sums().get(i);
       blocks.add(
           new EpochReport.BlockReport(
               layers.get(i).name(),
-              similarity ? (Double) sums.meanSimilarityLoss() : null,
-              prediction ? (Double) sums.meanPredictionLoss() : null,
-              model.alpha() > 0 ? (Double) sums.meanUnsupervisedLoss() : null,
-              prediction && !model.bio() ? (Double) sums.errorPercent() : null));
+              losses.hasSimilarityLoss() ? (Double) sums.meanSimilarityLoss() : null,
+              losses.hasPredictionLoss() ? (Double) sums.meanPredictionLoss() : null,
+              losses.alpha() > 0 ? (Double) sums.meanUnsupervisedLoss() : null,
+              losses.hasLocalClassifiers() ? (Double) sums.errorPercent() : null));
     }
     return blocks;
   }

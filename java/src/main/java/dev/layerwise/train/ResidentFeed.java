@@ -2,9 +2,9 @@ package dev.layerwise.train;
 
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.ImageSet;
-import dev.layerwise.nativelib.Augmentation;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
+import dev.layerwise.settings.Augmentation;
 
 /** Images that lie on the device as bytes. */
 final class ResidentFeed implements ImageFeed {

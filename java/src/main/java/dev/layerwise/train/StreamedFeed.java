@@ -3,9 +3,9 @@ package dev.layerwise.train;
 import dev.layerwise.data.stream.Batch;
 import dev.layerwise.data.stream.BatchSource;
 import dev.layerwise.data.stream.StreamedImages;
-import dev.layerwise.nativelib.Augmentation;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
+import dev.layerwise.settings.Augmentation;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 

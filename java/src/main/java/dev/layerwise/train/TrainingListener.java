@@ -1,5 +1,6 @@
 package dev.layerwise.train;
 
+import dev.layerwise.run.EpochReport;
 import java.time.Duration;
 
 /** Is told how a run goes, on the training thread. */

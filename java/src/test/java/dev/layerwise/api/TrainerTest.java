@@ -4,8 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.layerwise.LayerwiseException;
-import dev.layerwise.checkpoint.SafeTensors;
-import dev.layerwise.train.RunConfig;
+import dev.layerwise.run.RecordedRun;
+import dev.layerwise.run.RunConfig;
+import dev.layerwise.safetensors.SafeTensors;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -57,9 +58,9 @@ class TrainerTest {
     Network same = Network.named("mlp").hiddenLayers(2, 32).dropout(0.1).nonlinearity("leakyrelu").build();
     Trainer untold = new Trainer(same, DataSet.named("digits"));
     untold.onEpoch(epoch -> untold.requestStop()).resume(run);
-    RunConfig recorded = dev.layerwise.train.Trainer.configOf(run);
-    assertThat(recorded.training().epochs()).isEqualTo(12);
-    assertThat(recorded.training().lr()).isEqualTo(2e-3);
+    RunConfig recorded = RecordedRun.read(run).config();
+    assertThat(recorded.training().schedule().epochs()).isEqualTo(12);
+    assertThat(recorded.training().schedule().lr()).isEqualTo(2e-3);
     assertThat(recorded.training().seed()).isEqualTo(5);
     assertThat(trainer().epochs(3).resume(run).epochs()).isEqualTo(3);
 
@@ -92,7 +93,7 @@ class TrainerTest {
     byte[] pixels = new byte[3 * 3 * 2];
     DataSet larger = DataSet.of("own", List.of("a", "b"), 1, 3, 3, pixels, new int[2], pixels, new int[2]);
     assertThatThrownBy(() -> new Trainer(same, larger).epochs(2).resume(own))
-        .hasMessageContaining("trains on 1×2×2 images, but those of own are 1×3×3");
+        .hasMessageContaining("the run was made for 1×2×2 images, but those of own are 1×3×3");
     byte[] changed = new byte[4 * 2 * 2];
     DataSet darker = DataSet.of("own", List.of("a", "b"), 1, 2, 2, changed, new int[] {0, 1, 0, 1}, changed, new int[4]);
     assertThatThrownBy(() -> new Trainer(same, darker).epochs(2).resume(own))
@@ -137,7 +138,7 @@ class TrainerTest {
     assertThat(said.get(0)).matches("\\d+ of the network's \\d+ tensors come from .*model.safetensors");
     assertThat(said.get(1)).startsWith("of another shape or type in the file").contains("layer_out.weight");
     assertThat(weight(folder.resolve("partial"))).isEqualTo(weight(first));
-    assertThat(dev.layerwise.train.Trainer.configOf(folder.resolve("partial")).init().takesWhatFits()).isTrue();
+    assertThat(RecordedRun.read(folder.resolve("partial")).config().init().takesWhatFits()).isTrue();
 
     said.clear();
     assertThat(partial.epochs(2).resume(folder.resolve("partial")).epochs()).isEqualTo(2);
@@ -181,24 +182,24 @@ class TrainerTest {
 
   @Test
   void settingsThatTheCommandLineRefusesAreRefused() {
-    refused("batchSize 1 leaves batch normalization", () -> trainer().batchSize(1).train(folder.resolve("run")));
-    refused("decay's factor must be positive", () -> trainer().decay(0, 1));
-    refused("decay's factor must be positive", () -> trainer().decay(Double.POSITIVE_INFINITY, 1));
-    refused("decay's afterEpochs must be in 1", () -> trainer().decay(0.5, 0));
-    refused("learningRate must be positive", () -> trainer().learningRate(Double.POSITIVE_INFINITY));
+    refused("batch_size 1 leaves batch normalization", () -> trainer().batchSize(1).train(folder.resolve("run")));
+    refused("lr_decay_fact must be positive", () -> trainer().decay(0, 1));
+    refused("lr_decay_fact must be positive", () -> trainer().decay(Double.POSITIVE_INFINITY, 1));
+    refused("lr_decay_milestones must be in 1", () -> trainer().decay(0.5, 0));
+    refused("lr must be positive", () -> trainer().learningRate(Double.POSITIVE_INFINITY));
     refused("momentum is a part of sgd", () -> trainer().optimizer("adam", 0.9, 0));
     refused("momentum must be at least 0", () -> trainer().optimizer("sgd", 1, 0));
-    refused("weightDecay must be in 0", () -> trainer().optimizer("sgd", 0, Double.NaN));
-    refused("no optimizer 'rprop'", () -> trainer().optimizer("rprop", 0, 0));
-    refused("augmentation's padding must be in 0", () -> trainer().augmentation(-1, false));
-    refused("widthFactor scales convolutions", () -> Network.named("mlp").widthFactor(2).build());
-    refused("widthFactor does not go with", () -> Network.named("wresnet16-8-adapted").widthFactor(2).build());
-    refused("widthFactor must be positive", () -> Network.named("vgg8b").widthFactor(Double.NaN).build());
-    refused("preactivation chooses", () -> Network.named("vgg8b").preactivation(true).build());
-    refused("hiddenLayers' units must be in 1", () -> Network.named("mlp").hiddenLayers(1, 0).build());
+    refused("weight_decay must be in 0", () -> trainer().optimizer("sgd", 0, Double.NaN));
+    refused("unknown value 'rprop'", () -> trainer().optimizer("rprop", 0, 0));
+    refused("crop_padding must be in 0", () -> trainer().augmentation(-1, false));
+    refused("feat_mult scales convolutions", () -> Network.named("mlp").widthFactor(2).build());
+    refused("feat_mult does not go with", () -> Network.named("wresnet16-8-adapted").widthFactor(2).build());
+    refused("feat_mult must be positive", () -> Network.named("vgg8b").widthFactor(Double.NaN).build());
+    refused("pre_act chooses", () -> Network.named("vgg8b").preactivation(true).build());
+    refused("num_hidden must be in 1", () -> Network.named("mlp").hiddenLayers(1, 0).build());
     refused("resnet18 has none of those", () -> Network.named("resnet18").hiddenLayers(1, 16).build());
     refused("beta weighs", () -> Network.named("mlp").loss("pred").beta(0.5).build());
-    refused("there are none with backpropagation", () -> Network.named("mlp").loss(null).dimInDecoder(64).build());
+    refused("there are none with backprop", () -> Network.named("mlp").loss(null).dimInDecoder(64).build());
     refused("dropout must be", () -> Network.named("mlp").dropout(1).build());
     refused("times 0.001", () -> Network.named("vgg6a").widthFactor(0.001).build().layers(DataSet.named("digits")));
     refused("cannot read the network /", () -> Network.described(Path.of("/")));

@@ -3,7 +3,7 @@ package dev.layerwise.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.layerwise.TestImageFolder;
-import dev.layerwise.checkpoint.SafeTensors;
+import dev.layerwise.safetensors.SafeTensors;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;

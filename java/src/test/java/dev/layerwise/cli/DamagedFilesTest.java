@@ -2,8 +2,8 @@ package dev.layerwise.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.layerwise.checkpoint.HostTensor;
-import dev.layerwise.checkpoint.SafeTensors;
+import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.SafeTensors;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -103,7 +103,7 @@ class DamagedFilesTest {
                 : CommandLineRunner.run("train", "--resume", large, "--out", folder.resolve("large"));
         assertThat(result.exitCode()).isEqualTo(1);
         assertThat(result.err())
-            .containsPattern("the network that the file describes needs at least 1280000|must be in 0 … 10000")
+            .containsPattern("the network that the file describes needs at least 1280000|num_layers must be in 0 … 1000")
             .doesNotContain("\tat ");
       }
     }

@@ -67,8 +67,8 @@ class DataCommandTest {
     assertWrongUsage("--mirror takes an http or https address, not ftp://x/", "data", "fetch", "mnist", "--mirror",
         "ftp://x/");
     for (String command : List.of("fetch", "verify")) {
-      assertWrongUsage("NAME knows no 'minst'; it takes one of digits", "data", command, "digits", "minst");
-      assertWrongUsage("NAME knows no 'image-folder'", "data", command, "image-folder");
+      assertWrongUsage("NAME: unknown value 'minst'; choose from digits", "data", command, "digits", "minst");
+      assertWrongUsage("NAME: unknown value 'image-folder'", "data", command, "image-folder");
       assertThat(CommandLineRunner.run("data", command, "--help").out())
           .contains("stl-10")
           .doesNotContain("image-folder");

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.layerwise.checkpoint.ElementType;
-import dev.layerwise.checkpoint.HostTensor;
-import dev.layerwise.checkpoint.Narrowed;
-import dev.layerwise.checkpoint.SafeTensors;
+import dev.layerwise.safetensors.ElementType;
+import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.Narrowed;
+import dev.layerwise.safetensors.SafeTensors;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;

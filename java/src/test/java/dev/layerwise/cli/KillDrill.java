@@ -2,7 +2,7 @@ package dev.layerwise.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.layerwise.train.Trainer;
+import dev.layerwise.run.RecordedRun;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -72,7 +72,7 @@ class KillDrill {
     process.waitFor((long) (seconds * 1e6), TimeUnit.MICROSECONDS);
     process.destroyForcibly().waitFor();
     boolean begun = Files.exists(run.resolve("checkpoint.safetensors"));
-    int epochs = begun ? Trainer.recorded(run).result().epochs() : -1;
+    int epochs = begun ? RecordedRun.read(run).result().epochs() : -1;
     List<Object> words = new ArrayList<>(List.of("train", "--out", run));
     words.addAll(begun ? List.of("--resume") : List.of(OPTIONS));
     CommandLineRunner ended = CommandLineRunner.run(words.toArray());

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.layerwise.NetworkDescriptions;
-import dev.layerwise.checkpoint.SafeTensors;
+import dev.layerwise.safetensors.SafeTensors;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -130,7 +130,7 @@ class OwnNetworkTest {
     "resnet34     | --loss-unsup recon --alpha 0.5 --dataset mnist | layer2.0.conv1: the reconstruction loss",
     "wresnet10-8  |                                                | bn1: an average over 8×8 positions does not fit",
     "nothing.json |                                                | nothing.json (no such file or folder)",
-    "wide         |                                                | --model knows no 'wide'; it takes a .json file",
+    "wide         |                                                | --model: unknown network 'wide'; give a .json file",
   })
   void whatDoesNotGoTogetherIsSaid(String model, String options, String message) {
     CommandLineRunner run = train(model, "run", options == null ? "" : options);

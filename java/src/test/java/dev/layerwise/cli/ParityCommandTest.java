@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.layerwise.SharedFolder;
-import dev.layerwise.checkpoint.HostTensor;
-import dev.layerwise.checkpoint.SafeTensors;
+import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.SafeTensors;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -44,8 +44,10 @@ class PresetsCommandTest {
     assertThat(preset.get("event").asText()).isEqualTo("preset");
     assertThat(preset.get("network").asText()).isEqualTo("vgg8b-2x-cutout14");
     assertThat(preset.get("published_error").asDouble()).isEqualTo(4.14);
-    assertThat(preset.get("milestones")).hasSize(4);
-    assertThat(preset.get("cutout_length").asInt()).isEqualTo(14);
+    assertThat(preset.get("lr_decay_milestones")).hasSize(4);
+    assertThat(preset.get("n_holes").asInt()).isEqualTo(1);
+    assertThat(preset.get("length").asInt()).isEqualTo(14);
+    assertThat(preset.get("beta").asDouble()).isEqualTo(0.99);
   }
 
   @Test

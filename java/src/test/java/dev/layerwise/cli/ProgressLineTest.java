@@ -3,8 +3,8 @@ package dev.layerwise.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.layerwise.run.EpochReport.BlockReport;
 import dev.layerwise.train.EpochProgress;
-import dev.layerwise.train.EpochReport.BlockReport;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;

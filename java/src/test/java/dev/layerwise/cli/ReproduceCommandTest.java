@@ -94,7 +94,7 @@ class ReproduceCommandTest {
     assertThat(refused.exitCode()).isEqualTo(1);
     assertThat(refused.err())
         .contains(out("mnist-mlp-pred/seed-1") + ": the training images are not those", "64 images then, 63 now")
-        .contains("start a new run in another --out")
+        .contains("start a new run in another folder")
         .doesNotContain("\tat ");
     CommandLineRunner other = reproduce(options.replace("pred", "sim"));
     assertThat(other.exitCode()).as(other.err()).isZero();
@@ -172,9 +172,9 @@ class ReproduceCommandTest {
   @CsvSource(delimiter = '|', value = {
     "--model mlp                                             | 2 | Missing required option: '--dataset=NAME'",
     "--dataset mnist                                         | 2 | Missing required option: '--model=NAME'",
-    "--dataset digits --model mlp                            | 2 | --dataset knows no 'digits'; it takes one of mnist",
+    "--dataset digits --model mlp                            | 2 | --dataset: unknown value 'digits'; choose from mnist",
     "--dataset mnist --model vgg11b                          | 2 | --model takes one of mlp, vgg8b, vgg8b-cutout14",
-    "--dataset mnist --model mlp --loss cosine               | 2 | --loss knows no 'cosine'",
+    "--dataset mnist --model mlp --loss cosine               | 2 | --loss: unknown value 'cosine'",
     "--dataset mnist --model vgg8b-cutout14 --loss sim       | 2 | was not trained with --loss sim, but with predsim",
     "--dataset mnist --model mlp --seeds 0                   | 2 | --seeds must be in 1",
     "--dataset mnist --model mlp --epochs-scale 0            | 2 | --epochs-scale must be positive",

@@ -9,13 +9,15 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.TestImageFolder;
 import dev.layerwise.data.DataSets;
+import dev.layerwise.run.EpochReport;
+import dev.layerwise.run.RecordedRun;
+import dev.layerwise.run.RunConfig;
+import dev.layerwise.run.RunDirectory;
 import dev.layerwise.train.EpochProgress;
-import dev.layerwise.train.EpochReport;
-import dev.layerwise.train.RunConfig;
-import dev.layerwise.train.RunDirectory;
 import dev.layerwise.train.SessionSettings;
-import dev.layerwise.train.Trainer;
+import dev.layerwise.train.SingleProcess;
 import dev.layerwise.train.TrainingListener;
+import dev.layerwise.train.TrainingRun;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -53,11 +55,11 @@ class RunControlTest {
   @Test
   void aFolderThatWasReplacedIsNotWrittenTo() throws IOException {
     assertThat(train("other", SMALL + "--epochs 1").exitCode()).isZero();
-    RunConfig config = Trainer.configOf(folder.resolve("other"));
+    RunConfig config = RecordedRun.read(folder.resolve("other")).config();
     try (RunDirectory directory = RunDirectory.open(folder.resolve("a"))) {
       Files.move(folder.resolve("a"), folder.resolve("b"));
       RunDirectory.open(folder.resolve("a")).close();
-      assertThatThrownBy(() -> Trainer.start(config, DataSets.load("digits", null), directory))
+      assertThatThrownBy(() -> TrainingRun.start(config, DataSets.load("digits", null), directory, new SingleProcess()))
           .isInstanceOf(LayerwiseException.class)
           .hasMessageContaining("was replaced by another since the run began");
     }
@@ -128,7 +130,7 @@ class RunControlTest {
     assertThat(run.err()).contains("the time is up").contains("layerwise train --resume " + folder.resolve("a"));
     assertThat(folder.resolve("a/model.safetensors")).doesNotExist();
     int epochs = (int) run.out().lines().filter(line -> line.startsWith("epoch ")).count();
-    assertThat(Trainer.recorded(folder.resolve("a")).result().epochs()).isEqualTo(epochs);
+    assertThat(RecordedRun.read(folder.resolve("a")).result().epochs()).isEqualTo(epochs);
   }
 
   @Test
@@ -211,17 +213,17 @@ class RunControlTest {
     assertThat(Files.readAllBytes(folder.resolve("b/model.safetensors")))
         .isEqualTo(Files.readAllBytes(folder.resolve("a/model.safetensors")));
     assertThat(metricsWithoutTimes("b")).isEqualTo(metricsWithoutTimes("a"));
-    assertThat(Trainer.recorded(folder.resolve("b")).result().finished()).isTrue();
+    assertThat(RecordedRun.read(folder.resolve("b")).result().finished()).isTrue();
   }
 
   @Test
   void lookingAtARunChangesNothing() {
     assertThat(train("a", SMALL + "--epochs 2").exitCode()).isZero();
-    RunConfig config = Trainer.configOf(folder.resolve("a"));
+    RunConfig config = RecordedRun.read(folder.resolve("a")).config();
     List<EpochProgress> seen = new ArrayList<>();
     List<EpochReport> reports = new ArrayList<>();
     try (RunDirectory directory = RunDirectory.open(folder.resolve("b"));
-        Trainer trainer = Trainer.start(config, DataSets.load("digits", null), directory)) {
+        TrainingRun trainer = TrainingRun.start(config, DataSets.load("digits", null), directory, new SingleProcess())) {
       trainer.run(SessionSettings.DEFAULT, new TrainingListener() {
         @Override
         public Duration progressInterval() {
@@ -272,7 +274,7 @@ class RunControlTest {
       assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
       assertThat(Duration.ofNanos(System.nanoTime() - second)).isLessThan(Duration.ofSeconds(5));
       assertThat(process.exitValue()).isEqualTo(130);
-      assertThat(Trainer.recorded(run).result().epochs()).isZero();
+      assertThat(RecordedRun.read(run).result().epochs()).isZero();
     } finally {
       process.destroyForcibly().waitFor();
     }

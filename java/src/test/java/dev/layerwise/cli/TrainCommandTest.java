@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.layerwise.checkpoint.SafeTensors;
-import dev.layerwise.train.RunDirectory;
+import dev.layerwise.run.RunDirectory;
+import dev.layerwise.safetensors.SafeTensors;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -91,12 +91,12 @@ class TrainCommandTest {
     "--epochs 0                        | --epochs must be in 1",
     "--backprop --loss sim             | --loss is for local losses",
     "--loss pred --beta 0.5            | --beta weighs",
-    "--loss cosine                     | --loss knows no 'cosine'",
+    "--loss cosine                     | --loss: unknown value 'cosine'",
     "--momentum 0.9                    | --momentum is a part of sgd",
     "--length 8                        | --length goes with --cutout",
     "--loss pred --no-similarity-std   | --no-similarity-std is about the similarity loss",
-    "--dataset svnh                    | --dataset knows no 'svnh'",
-    "--model vgg9                      | --model knows no 'vgg9'",
+    "--dataset svnh                    | --dataset: unknown value 'svnh'",
+    "--model vgg9                      | --model: unknown network 'vgg9'",
     "--dropout 1                       | --dropout must be",
     "--lr -1                           | --lr must be positive",
     "--lr NaN                          | --lr must be positive",
@@ -109,7 +109,7 @@ class TrainCommandTest {
     "--classes-per-batch -1            | --classes-per-batch must be in 0",
     "--classes-per-batch 65            | --classes-per-batch 65 is more than a batch holds, which is 64 images",
     "--classes-per-batch-until-epoch 2 | it goes with it",
-    "--preset mnist-vgg9-sim           | --preset knows no 'mnist-vgg9-sim'; 'layerwise presets' lists them",
+    "--preset mnist-vgg9-sim           | --preset: unknown preset 'mnist-vgg9-sim'; 'layerwise presets' lists them",
     "--preset mnist-mlp-pred --beta 1  | --beta weighs",
     "--device tpu                      | there is no device 'tpu'",
     "--threads -1                      | threads must be 0",

@@ -5,7 +5,7 @@ import static dev.layerwise.data.SyntheticFiles.write;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.layerwise.UserFolders;
+import dev.layerwise.files.UserFolders;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;

@@ -6,21 +6,24 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.onnxruntime.OrtException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.layerwise.NetworkDescriptions;
+import dev.layerwise.TestConfigs;
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
-import dev.layerwise.checkpoint.HostTensor;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSets;
 import dev.layerwise.data.ImageSet;
+import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.InputDescription;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelFile;
-import dev.layerwise.model.Network;
 import dev.layerwise.model.NetworkSpec;
-import dev.layerwise.model.OptimizerConfig;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
+import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.settings.Architecture;
+import dev.layerwise.settings.Losses;
+import dev.layerwise.settings.Optimizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -63,16 +66,16 @@ class OnnxExporterTest {
 
   private static ModelConfig config(String model, double width, boolean preAct, NetworkSpec own, String loss,
       int limit, boolean batchNorm, int channels, int size) {
-    return new ModelConfig(
-        model, width, 1, 16, loss, loss == null, 0.99, 0, "none", false, 128, false, limit, true, "leakyrelu", 0.1,
-        batchNorm, channels, size, size, 10, preAct, own);
+    return TestConfigs.model(
+        new Architecture(model, width, 1, 16, preAct, "leakyrelu", 0.1, batchNorm),
+        new Losses(loss, loss == null, null, null, null, null, null, null, limit, null), channels, size, own);
   }
 
   /** Trains a few steps on the digits and writes the model. */
   private Path trained(ModelConfig config) {
     DataSet<ImageSet> digits = DataSets.load("digits", null);
     try (NativeContext context = NativeContext.create("cpu", 2, 3);
-        Network network = new Network(context, config, new OptimizerConfig("adam", 0, 0))) {
+        DeviceNetwork network = new DeviceNetwork(context, config, Optimizer.DEFAULT)) {
       ImageSet train = digits.train();
       try (NativeDataSet images =
           context.dataSet(
@@ -96,7 +99,7 @@ class OnnxExporterTest {
     Map<String, HostTensor> weights = new LinkedHashMap<>();
     Random random = new Random(5);
     try (NativeContext context = NativeContext.create("cpu", 2, 3);
-        Network network = new Network(context, config, OptimizerConfig.stateless())) {
+        DeviceNetwork network = new DeviceNetwork(context, config, Optimizer.STATELESS)) {
       network.weights().forEach((name, tensor) -> {
         float[] values = tensor.toFloats();
         boolean zero = IntStream.range(0, values.length).allMatch(i -> values[i] == 0);
@@ -116,7 +119,7 @@ class OnnxExporterTest {
   private Path write(ModelConfig config, Map<String, HostTensor> weights, float[] mean, float[] deviation) {
     List<String> names = IntStream.range(0, 10).mapToObj(Integer::toString).toList();
     Path file = folder.resolve("model.safetensors");
-    InputDescription input = new InputDescription(names, mean, deviation, config.inputHeight());
+    InputDescription input = new InputDescription(names, mean, deviation, config.images().height());
     new ModelFile(config, "digits", input, "f32", weights).write(file);
     return file;
   }
@@ -125,7 +128,7 @@ class OnnxExporterTest {
     Path onnx = folder.resolve("model.onnx");
     ModelFile file = ModelFile.read(path);
     List<String> names = OnnxExporter.write(file, path, localClassifiers, onnx);
-    int size = file.config().inputHeight();
+    int size = file.config().images().height();
     try (OnnxModel exported = new OnnxModel(onnx);
         Model model = Model.open(path, new Model.Options(FLOAT32, 1))) {
       InputDescription input =

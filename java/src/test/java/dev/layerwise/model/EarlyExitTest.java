@@ -6,9 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.layerwise.NetworkDescriptions;
+import dev.layerwise.TestConfigs;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeTensor;
+import dev.layerwise.settings.Losses;
+import dev.layerwise.settings.Optimizer;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,16 +29,15 @@ class EarlyExitTest {
 
   private static ModelConfig config(String description, String loss, boolean bio) throws JsonProcessingException {
     NetworkSpec own = new ObjectMapper().readValue(description, NetworkSpec.class);
-    return new ModelConfig(
-        "own", 1, 1, 8, loss, loss == null, 0.99, 0, "none", bio, 16, false, 64, true, "relu", 0, true, 1, 8, 8, 10,
-        false, own);
+    Losses losses = new Losses(loss, loss == null, null, null, null, bio, bio ? 16 : null, null, 64, null);
+    return TestConfigs.model(TestConfigs.named("own", 1), losses, 1, 8, own);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {NetworkDescriptions.RESIDUAL, NetworkDescriptions.PREACTIVATION})
   void laterBlocksAreNotComputed(String description) throws JsonProcessingException {
     try (NativeContext context = NativeContext.create("cpu", 1, 1);
-        Network network = new Network(context, config(description, "pred", false), OptimizerConfig.stateless());
+        DeviceNetwork network = new DeviceNetwork(context, config(description, "pred", false), Optimizer.STATELESS);
         NativeTensor images = context.tensor(IMAGES, 3, 1, 8, 8);
         NativeTensor labels = context.labels(new int[] {1, 2, 3})) {
       for (int position = 0; position < network.layers().size(); position++) {
@@ -59,9 +61,9 @@ class EarlyExitTest {
   @Test
   void classifiesWhereThereIsAClassifier() throws JsonProcessingException {
     try (NativeContext context = NativeContext.create("cpu", 1, 1);
-        Network network =
-            new Network(
-                context, config(NetworkDescriptions.RESIDUAL, "predsim", false), OptimizerConfig.stateless());
+        DeviceNetwork network =
+            new DeviceNetwork(
+                context, config(NetworkDescriptions.RESIDUAL, "predsim", false), Optimizer.STATELESS);
         NativeTensor images = context.tensor(IMAGES, 3, 1, 8, 8)) {
       for (int position = 0; position < network.layers().size(); position++) {
         int at = position;
@@ -77,7 +79,7 @@ class EarlyExitTest {
     for (boolean bio : new boolean[] {false, true}) {
       ModelConfig config = config(NetworkDescriptions.RESIDUAL, bio ? "pred" : "sim", bio);
       try (NativeContext context = NativeContext.create("cpu", 1, 1);
-          Network network = new Network(context, config, OptimizerConfig.stateless());
+          DeviceNetwork network = new DeviceNetwork(context, config, Optimizer.STATELESS);
           NativeTensor images = context.tensor(IMAGES, 3, 1, 8, 8)) {
         assertThatThrownBy(() -> network.classify(0, images)).hasMessageContaining("stem has no classifier");
       }

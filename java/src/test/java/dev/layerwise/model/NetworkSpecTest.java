@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.layerwise.TestConfigs;
+import dev.layerwise.settings.Architecture;
+import dev.layerwise.settings.Losses;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,9 +38,9 @@ class NetworkSpecTest {
   }
 
   static ModelConfig config(NetworkSpec network, double featMult, String lossUnsup, boolean batchNorm) {
-    return new ModelConfig(
-        "my-net.json", featMult, 0, 1, "predsim", false, 0.99, 0, lossUnsup, false, 128, false, 4096, true, "relu", 0.1,
-        batchNorm, 1, 8, 8, 10, false, network);
+    return TestConfigs.model(
+        new Architecture("my-net.json", featMult, 0, 1, null, null, 0.1, batchNorm),
+        new Losses("predsim", null, null, null, lossUnsup, null, null, null, null, null), 1, 8, network);
   }
 
   private static List<LayerSpec> plan(NetworkSpec network) {
@@ -183,14 +186,12 @@ class NetworkSpecTest {
   void publishedNetworksAreDescribedInTheSameForm() throws JsonProcessingException {
     for (String name : Networks.names()) {
       ModelConfig named =
-          new ModelConfig(
-              name, 1, 1, 64, "predsim", false, 0.99, 0, "none", false, 128, false, 4096, true, "relu", 0, true, 3, 32,
-              32, 10);
+          TestConfigs.model(new Architecture(name, null, null, 64, null, null, null, null), 3, 32);
       NetworkSpec network = Networks.spec(named);
       ObjectMapper json = new ObjectMapper();
       NetworkSpec again = json.readValue(json.writeValueAsString(network), NetworkSpec.class);
       assertThat(again).as(name).isEqualTo(network);
-      ModelConfig own = named.withStructure("my-net.json", 1, 0, 1, false, again);
+      ModelConfig own = named.with(named.architecture().ofModel("my-net.json"), again);
       assertThat(Networks.layers(own)).as(name).isEqualTo(Networks.layers(named));
     }
   }

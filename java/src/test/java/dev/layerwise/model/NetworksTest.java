@@ -3,7 +3,9 @@ package dev.layerwise.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.layerwise.TestConfigs;
 import dev.layerwise.model.LayerSpec.Kind;
+import dev.layerwise.settings.Architecture;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -11,8 +13,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class NetworksTest {
   private static ModelConfig config(String model, double featMult, int numLayers, int channels, int side) {
-    return new ModelConfig(
-        model, featMult, numLayers, 1024, "predsim", false, 0.99, 0, "none", false, 128, false, 4096, true, "relu", 0, true, channels, side, side, 10);
+    return TestConfigs.model(
+        new Architecture(model, featMult, numLayers, null, null, null, null, null), channels, side);
   }
 
   @Test

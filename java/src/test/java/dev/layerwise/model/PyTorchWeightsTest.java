@@ -2,9 +2,12 @@ package dev.layerwise.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.layerwise.TestConfigs;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeTensor;
+import dev.layerwise.settings.Losses;
+import dev.layerwise.settings.Optimizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,7 +31,7 @@ class PyTorchWeightsTest {
           self.encoder = nn.Linear(inputs, units)
           self.bn = nn.BatchNorm1d(units)
 
-      class Network(nn.Module):
+      class DeviceNetwork(nn.Module):
         def __init__(self):
           super().__init__()
           self.layers = nn.ModuleList([Block(64, 16), Block(16, 16)])
@@ -39,7 +42,7 @@ class PyTorchWeightsTest {
           return self.layer_out(x)
 
       torch.manual_seed(3)
-      network = Network()
+      network = DeviceNetwork()
       network(torch.randn(32, 64))  # moves the running statistics
       network.eval()
       save_file(network.state_dict(), sys.argv[1])
@@ -60,10 +63,9 @@ class PyTorchWeightsTest {
       images[i] = i * 37 % 101 / 50f - 1;
     }
     ModelConfig config =
-        new ModelConfig(
-            "mlp", 1, 2, 16, null, true, 0.99, 0, "none", false, 128, false, 4096, true, "relu", 0, true, 1, 8, 8, 10);
+        TestConfigs.model(TestConfigs.mlp(2, 16), Losses.BACKPROP, 1, 8, null);
     try (NativeContext context = NativeContext.create(DeviceOptions.of("cpu", 1).withPrecision("f32"), 1);
-        Network network = new Network(context, config, new OptimizerConfig("adam", 0, 0))) {
+        DeviceNetwork network = new DeviceNetwork(context, config, Optimizer.DEFAULT)) {
       WeightImport.load(weights, network, false);
       try (NativeTensor x = context.tensor(images, 4, 1, 8, 8);
           NativeTensor logits = network.evaluate(x, null)) {

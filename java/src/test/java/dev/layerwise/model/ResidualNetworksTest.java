@@ -3,7 +3,9 @@ package dev.layerwise.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.layerwise.TestConfigs;
 import dev.layerwise.model.LayerSpec.Kind;
+import dev.layerwise.settings.Architecture;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -13,9 +15,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class ResidualNetworksTest {
   private static List<LayerSpec> layers(String model, double featMult, boolean preAct) {
     return Networks.layers(
-        new ModelConfig(
-            model, featMult, 1, 1024, "predsim", false, 0.99, 0, "none", false, 128, false, 4096, true, "relu", 0, true,
-            3, 32, 32, 10, preAct, null));
+        TestConfigs.model(new Architecture(model, featMult, null, null, preAct, null, null, null), 3, 32));
   }
 
   private static LayerSpec named(List<LayerSpec> layers, String name) {
@@ -126,6 +126,6 @@ class ResidualNetworksTest {
   void aWideResNetHasItsWidthInItsName() {
     assertThatThrownBy(() -> layers("wresnet28-10", 2, false))
         .isInstanceOf(ModelException.class)
-        .hasMessageContaining("--feat-mult does not go with wresnet28-10");
+        .hasMessageContaining("the width of wresnet28-10 is in its name");
   }
 }

@@ -3,13 +3,16 @@ package dev.layerwise.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.layerwise.checkpoint.CheckpointException;
-import dev.layerwise.checkpoint.ElementType;
-import dev.layerwise.checkpoint.HostTensor;
-import dev.layerwise.checkpoint.Narrowed;
-import dev.layerwise.checkpoint.SafeTensors;
+import dev.layerwise.TestConfigs;
+import dev.layerwise.files.FileException;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.safetensors.ElementType;
+import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.Narrowed;
+import dev.layerwise.safetensors.SafeTensors;
+import dev.layerwise.settings.ImageShape;
+import dev.layerwise.settings.Optimizer;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -26,7 +29,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class WeightImportTest {
   @TempDir private Path folder;
   private NativeContext context;
-  private Network network;
+  private DeviceNetwork network;
   /** A network's weights of another seed. */
   private Map<String, HostTensor> weights;
 
@@ -35,17 +38,15 @@ class WeightImportTest {
     context = NativeContext.create(DeviceOptions.of("cpu", 1).withPrecision("f32"), 1);
     network = network(10);
     try (NativeContext other = NativeContext.create(DeviceOptions.of("cpu", 1).withPrecision("f32"), 2);
-        Network source = new Network(other, network.config(), OptimizerConfig.stateless())) {
+        DeviceNetwork source = new DeviceNetwork(other, network.config(), Optimizer.STATELESS)) {
       weights = source.weights();
     }
   }
 
-  private Network network(int classes) {
+  private DeviceNetwork network(int classes) {
     ModelConfig config =
-        new ModelConfig(
-            "mlp", 1, 2, 16, "predsim", false, 0.99, 0, "none", false, 128, false, 4096, true, "relu", 0, true, 1, 8, 8,
-            classes);
-    return new Network(context, config, OptimizerConfig.stateless());
+        TestConfigs.model(TestConfigs.mlp(2, 16), 1, 8).with(new ImageShape(1, 8, 8), classes);
+    return new DeviceNetwork(context, config, Optimizer.STATELESS);
   }
 
   @AfterEach
@@ -131,7 +132,7 @@ class WeightImportTest {
     Path file = file(weights);
     for (boolean partial : new boolean[] {false, true}) {
       assertThatThrownBy(() -> WeightImport.load(file, network, partial))
-          .isInstanceOf(CheckpointException.class)
+          .isInstanceOf(FileException.class)
           .hasMessage(
               file + " holds the weights of layer_out.bias twice, as layer_out.bias and as module.layer_out.bias; leave"
                   + " out one of them");
@@ -160,7 +161,7 @@ class WeightImportTest {
     Path file = file(weights);
     for (boolean partial : new boolean[] {false, true}) {
       assertThatThrownBy(() -> WeightImport.load(file, network, partial))
-          .isInstanceOf(CheckpointException.class)
+          .isInstanceOf(FileException.class)
           .hasMessageStartingWith("the weights in " + file + " cannot be trained: " + message);
     }
   }
@@ -176,7 +177,7 @@ class WeightImportTest {
     given.put("mask", Narrowed.of(ElementType.I16, new long[] {1}, (short) 1));
     Path file = file(given);
     assertThatThrownBy(() -> WeightImport.load(file, network, false))
-        .isInstanceOf(CheckpointException.class)
+        .isInstanceOf(FileException.class)
         .hasMessageContaining("the weights in " + file + " do not fit the network; missing: layers.1.bn.weight; ")
         .hasMessageContaining("not in the network: fc.bias, mask; ")
         .hasMessageContaining("layer_out.weight is F32 [3, 16] where the network has F32 [10, 16]")
@@ -203,7 +204,7 @@ class WeightImportTest {
 
   @Test
   void anotherNumberOfClasses() {
-    try (Network three = network(3)) {
+    try (DeviceNetwork three = network(3)) {
       Map<String, HostTensor> before = three.weights();
       WeightImport.load(file(weights), three, true);
       Map<String, HostTensor> after = three.weights();
@@ -220,7 +221,7 @@ class WeightImportTest {
     Path file = file(Map.of("fc.weight", HostTensor.of(new long[] {1}, new float[1])));
     for (boolean partial : new boolean[] {false, true}) {
       assertThatThrownBy(() -> WeightImport.load(file, network, partial))
-          .isInstanceOf(CheckpointException.class)
+          .isInstanceOf(FileException.class)
           .hasMessageStartingWith("nothing in " + file + " fits the network; missing: layers.0.")
           .hasMessageContaining("not in the network: fc.weight.");
     }

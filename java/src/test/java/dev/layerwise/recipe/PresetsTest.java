@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.layerwise.data.DataSets;
 import dev.layerwise.model.Networks;
-import dev.layerwise.train.RunConfig;
+import dev.layerwise.run.RunConfig;
+import dev.layerwise.settings.Batches;
+import dev.layerwise.settings.Schedule;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -15,10 +17,18 @@ class PresetsTest {
   private static final Map<Integer, List<Integer>> MILESTONES =
       Map.of(100, List.of(50, 75, 89, 94), 200, List.of(100, 150, 175, 188), 400, List.of(200, 300, 350, 375));
 
+  private static boolean isBio(Preset preset) {
+    return Boolean.TRUE.equals(preset.losses().bio());
+  }
+
+  private static RunConfig whole(Preset preset) {
+    return preset.runConfig(DataSets.info(preset.dataset()));
+  }
+
   @Test
   void everyPublishedRunIsThere() {
     assertThat(Presets.names()).hasSize(86).doesNotHaveDuplicates();
-    assertThat(Presets.all()).filteredOn(Preset::bio).hasSize(4);
+    assertThat(Presets.all()).filteredOn(PresetsTest::isBio).hasSize(4);
     assertThat(Presets.all()).filteredOn(preset -> preset.publishedError() != null).hasSize(82);
     assertThat(Presets.datasets())
         .containsExactly("mnist", "fashion-mnist", "kuzushiji-mnist", "cifar-10", "cifar-100", "svhn", "stl-10");
@@ -28,23 +38,26 @@ class PresetsTest {
   void nameAndContentAgree() {
     for (Preset preset : Presets.all()) {
       String name = preset.name();
+      Schedule schedule = whole(preset).training().schedule();
+      Batches batches = whole(preset).training().batches();
       String[] words = preset.network().split("-");
       String dataset = preset.dataset().replace("-mnist", "").replace("-", "");
       assertThat(name).startsWith(dataset + "-").endsWith("-" + preset.loss());
-      assertThat(preset.model()).as(name).isEqualTo(words[0]).isIn(Networks.names());
-      assertThat(preset.bio()).as(name).isEqualTo(List.of(words).contains("bio"));
-      assertThat(preset.targetProjSize()).as(name).isEqualTo(preset.bio() ? 128 : 0);
-      String cutout = preset.cutoutLength() == 0 ? "" : "-cutout" + preset.cutoutLength();
+      assertThat(preset.architecture().model()).as(name).isEqualTo(words[0]).isIn(Networks.names());
+      assertThat(isBio(preset)).as(name).isEqualTo(List.of(words).contains("bio"));
+      assertThat(whole(preset).model().losses().targetProjSize()).as(name).isEqualTo(128);
+      String cutout = preset.augmentation().length() == null ? "" : "-cutout" + preset.augmentation().length();
       assertThat(preset.network()).as(name).matches("\\w+?(-[23]x)?(-bio)?" + cutout);
-      if (!preset.model().equals("mlp")) {
-        String width = preset.featMult() == 1 ? "" : "-" + (int) preset.featMult() + "x";
-        assertThat(preset.network()).as(name).startsWith(preset.model() + width);
+      if (!preset.architecture().model().equals("mlp")) {
+        Double featMult = preset.architecture().featMult();
+        String width = featMult == null ? "" : "-" + featMult.intValue() + "x";
+        assertThat(preset.network()).as(name).startsWith(preset.architecture().model() + width);
       }
-      assertThat(preset.nonlin()).as(name).isEqualTo(preset.loss().endsWith("sim") ? "leakyrelu" : "relu");
-      assertThat(preset.milestones()).as(name).isEqualTo(MILESTONES.get(preset.epochs()));
+      assertThat(whole(preset).model().architecture().nonlin()).as(name).isEqualTo(preset.loss().endsWith("sim") ? "leakyrelu" : "relu");
+      assertThat(schedule.lrDecayMilestones()).as(name).isEqualTo(MILESTONES.get(schedule.epochs()));
       boolean fewClasses = preset.dataset().equals("cifar-100") && preset.loss().endsWith("sim");
-      assertThat(preset.classesPerBatch()).as(name).isEqualTo(fewClasses ? 20 : 0);
-      assertThat(preset.classesPerBatchUntilEpoch()).as(name).isEqualTo(fewClasses ? 200 : 0);
+      assertThat(batches.classesPerBatch()).as(name).isEqualTo(fewClasses ? 20 : 0);
+      assertThat(batches.classesPerBatchUntilEpoch()).as(name).isEqualTo(fewClasses ? 200 : 0);
     }
   }
 
@@ -64,31 +77,32 @@ class PresetsTest {
   void isAsPublished(String name, double error, int epochs, double lr, double dropout, int dim, double featMult) {
     Preset preset = Presets.find(name).orElseThrow();
     assertThat(preset.publishedError()).isEqualTo(error);
-    assertThat(preset.epochs()).isEqualTo(epochs);
-    assertThat(preset.lr()).isEqualTo(lr);
-    assertThat(preset.dropout()).isEqualTo(dropout);
-    assertThat(preset.dimInDecoder()).isEqualTo(dim);
-    assertThat(preset.featMult()).isEqualTo(featMult);
+    RunConfig config = whole(preset);
+    assertThat(config.training().schedule().epochs()).isEqualTo(epochs);
+    assertThat(config.training().schedule().lr()).isEqualTo(lr);
+    assertThat(config.model().architecture().dropout()).isEqualTo(dropout);
+    assertThat(config.model().losses().dimInDecoder()).isEqualTo(dim);
+    assertThat(config.model().architecture().featMult()).isEqualTo(featMult);
   }
 
   @Test
   void givesTheConfigurationOfItsRun() {
     Preset preset = Presets.find("cifar100-mlp-sim").orElseThrow();
     RunConfig config = preset.runConfig(DataSets.info("cifar-100"));
-    assertThat(config.model().numLayers()).isEqualTo(3);
-    assertThat(config.model().numHidden()).isEqualTo(3000);
-    assertThat(config.model().loss()).isEqualTo("sim");
-    assertThat(config.model().backprop()).isFalse();
+    assertThat(config.model().architecture().numLayers()).isEqualTo(3);
+    assertThat(config.model().architecture().numHidden()).isEqualTo(3000);
+    assertThat(config.model().losses().loss()).isEqualTo("sim");
+    assertThat(config.model().losses().backprop()).isFalse();
     assertThat(config.model().classes()).isEqualTo(100);
-    assertThat(config.training().batchSize()).isEqualTo(128);
-    assertThat(config.training().classesPerBatch()).isEqualTo(20);
-    assertThat(config.training().cropPadding()).isEqualTo(4);
-    assertThat(config.training().nHoles()).isZero();
+    assertThat(config.training().batches().batchSize()).isEqualTo(128);
+    assertThat(config.training().batches().classesPerBatch()).isEqualTo(20);
+    assertThat(config.training().augmentation().cropPadding()).isEqualTo(4);
+    assertThat(config.training().augmentation().nHoles()).isZero();
     RunConfig global = Presets.find("mnist-vgg8b-global").orElseThrow().runConfig(DataSets.info("mnist"));
-    assertThat(global.model().backprop()).isTrue();
-    assertThat(global.model().loss()).isNull();
+    assertThat(global.model().losses().backprop()).isTrue();
+    assertThat(global.model().losses().loss()).isNull();
     RunConfig cutout = Presets.find("mnist-vgg8b-cutout14-predsim").orElseThrow().runConfig(DataSets.info("mnist"));
-    assertThat(cutout.training().nHoles()).isEqualTo(1);
-    assertThat(cutout.training().length()).isEqualTo(14);
+    assertThat(cutout.training().augmentation().nHoles()).isEqualTo(1);
+    assertThat(cutout.training().augmentation().length()).isEqualTo(14);
   }
 }

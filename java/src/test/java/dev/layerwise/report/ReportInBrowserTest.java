@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.layerwise.train.Evaluation;
+import dev.layerwise.run.Evaluation;
 import java.awt.image.BufferedImage;
 import java.io.File;
 import java.io.IOException;

@@ -2,11 +2,13 @@ package dev.layerwise.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.layerwise.model.OptimizerConfig;
 import dev.layerwise.nativelib.DeviceOptions;
-import dev.layerwise.train.EpochReport;
-import dev.layerwise.train.Evaluation;
-import dev.layerwise.train.RunConfig;
+import dev.layerwise.run.EpochReport;
+import dev.layerwise.run.Evaluation;
+import dev.layerwise.run.RunConfig;
+import dev.layerwise.settings.Optimizer;
+import dev.layerwise.settings.Schedule;
+import dev.layerwise.settings.Settings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -54,7 +56,9 @@ class ReportPageTest {
   void aRunThatItsPatienceEndedIsFinished() {
     RunConfig config = RunFolders.config(PRESET);
     RunConfig patient =
-        new RunConfig(config.model(), config.optimizer(), config.training().withPatience(3), config.device());
+        config.with(
+            config.model().architecture(), config.model().losses(), config.training().batches(),
+            Settings.over(new Schedule(null, null, null, null, 3), config.training().schedule()), null);
     List<EpochReport> epochs = new ArrayList<>(RunFolders.epochs(100, 2).subList(0, 4));
     for (int epoch = 5; epoch <= 7; epoch++) {
       EpochReport best = epochs.get(3);
@@ -189,7 +193,7 @@ class ReportPageTest {
         RunFolders.epochs(10, 3));
     Path other = RunFolders.write(
         folder.resolve("other"),
-        new RunConfig(recipe.model(), new OptimizerConfig("sgd", 0.9, 0), recipe.training(), recipe.device()),
+        new RunConfig(recipe.model(), new Optimizer("sgd", 0.9, 0.0), recipe.training(), recipe.device()),
         RunFolders.epochs(10, 3));
     PageReader page = page(same, seed, shorter, other);
     List<String> published =

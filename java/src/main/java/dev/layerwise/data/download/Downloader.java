@@ -1,6 +1,6 @@
 package dev.layerwise.data.download;
 
-import dev.layerwise.FileErrors;
+import dev.layerwise.files.FileErrors;
 import java.io.IOException;
 import java.net.ProxySelector;
 import java.net.URI;

@@ -1,6 +1,6 @@
 package dev.layerwise.data.download;
 
-import dev.layerwise.FileErrors;
+import dev.layerwise.files.FileErrors;
 import java.io.BufferedInputStream;
 import java.io.EOFException;
 import java.io.IOException;

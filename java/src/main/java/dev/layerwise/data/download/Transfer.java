@@ -1,6 +1,6 @@
 package dev.layerwise.data.download;
 
-import dev.layerwise.FileErrors;
+import dev.layerwise.files.FileErrors;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.SocketException;
@@ -9,8 +9,8 @@ import java.net.UnknownHostException;
 import java.net.http.HttpClient;
 import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.net.http.HttpResponse;
 import java.net.http.HttpTimeoutException;
 import java.nio.ByteBuffer;
 import java.nio.channels.UnresolvedAddressException;

@@ -1,8 +1,8 @@
 package dev.layerwise.data.stream;
 
-import dev.layerwise.FileErrors;
-import dev.layerwise.FileNames;
 import dev.layerwise.data.DataException;
+import dev.layerwise.files.FileErrors;
+import dev.layerwise.files.FileNames;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;

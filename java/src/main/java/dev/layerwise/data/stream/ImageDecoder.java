@@ -1,6 +1,6 @@
 package dev.layerwise.data.stream;
 
-import dev.layerwise.FileErrors;
+import dev.layerwise.files.FileErrors;
 import java.awt.image.BufferedImage;
 import java.awt.image.ColorModel;
 import java.awt.image.IndexColorModel;

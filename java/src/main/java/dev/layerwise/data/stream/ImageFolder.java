@@ -1,7 +1,7 @@
 package dev.layerwise.data.stream;
 
-import dev.layerwise.FileNames;
 import dev.layerwise.data.DataException;
+import dev.layerwise.files.FileNames;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,6 +1,6 @@
 package dev.layerwise.data.stream;
 
-import dev.layerwise.FileNames;
+import dev.layerwise.files.FileNames;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;

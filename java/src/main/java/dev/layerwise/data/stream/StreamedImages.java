@@ -1,10 +1,10 @@
 package dev.layerwise.data.stream;
 
-import dev.layerwise.FileNames;
 import dev.layerwise.data.DataException;
 import dev.layerwise.data.Fingerprint;
 import dev.layerwise.data.Images;
 import dev.layerwise.data.Seeds;
+import dev.layerwise.files.FileNames;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Random;

@@ -7,8 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.layerwise.FileNames;
 import dev.layerwise.data.DataException;
+import dev.layerwise.files.FileNames;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;

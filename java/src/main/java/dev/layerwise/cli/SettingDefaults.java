@@ -1,0 +1,75 @@
+package dev.layerwise.cli;
+
+import dev.layerwise.data.DataSets;
+import dev.layerwise.recipe.Defaults;
+import dev.layerwise.settings.Settings;
+import java.util.Collections;
+import java.util.Enumeration;
+import java.util.List;
+import java.util.Map;
+import java.util.ResourceBundle;
+
+/**
+ * The defaults that help texts state, from the settings themselves: {@code ${bundle:default.batch_size}} in an option's
+ * description. Where the digits that come with the program have another default than other data sets, both are said.
+ */
+public class SettingDefaults extends ResourceBundle {
+  private static final String PREFIX = "default.";
+
+  private final Map<String, Object> digits;
+  private final Map<String, Object> others;
+
+  /** Those of training. */
+  public SettingDefaults() {
+    this(
+        Settings.values(Defaults.of(DataSets.info("digits"))), Settings.values(Defaults.of(DataSets.info("cifar-10"))));
+  }
+
+  SettingDefaults(Map<String, Object> digits, Map<String, Object> others) {
+    this.digits = digits;
+    this.others = others;
+  }
+
+  /** Those of {@code bench}. */
+  public static final class OfBench extends SettingDefaults {
+    /** As {@link BenchOptions} has them. */
+    public OfBench() {
+      super(Settings.values(BenchOptions.MODEL), Settings.values(BenchOptions.MODEL));
+    }
+  }
+
+  @Override
+  protected Object handleGetObject(String key) {
+    String name = key.startsWith(PREFIX) ? key.substring(PREFIX.length()) : null;
+    if (name == null || !digits.containsKey(name)) {
+      return null;
+    }
+    String one = said(digits.get(name));
+    String other = said(others.get(name));
+    return one.equals(other) ? one : one + " for digits, else " + other;
+  }
+
+  private static String said(Object value) {
+    if (value instanceof Boolean on) {
+      return on ? "on" : "off";
+    }
+    if (value instanceof Double number) {
+      return number != 0 && Math.abs(number) < 1e-2 ? scientific(number)
+          : number == Math.rint(number) ? Long.toString(Math.round(number)) : number.toString();
+    }
+    return value instanceof List<?> list ? String.join(" ", list.stream().map(Object::toString).toList())
+        : String.valueOf(value);
+  }
+
+  /** 5e-4 for 0.0005. */
+  private static String scientific(double number) {
+    int exponent = (int) Math.floor(Math.log10(number));
+    return new java.math.BigDecimal(Double.toString(number)).movePointLeft(exponent).stripTrailingZeros().toPlainString()
+        + "e" + exponent;
+  }
+
+  @Override
+  public Enumeration<String> getKeys() {
+    return Collections.enumeration(digits.keySet().stream().map(name -> PREFIX + name).toList());
+  }
+}

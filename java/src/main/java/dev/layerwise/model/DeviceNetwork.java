@@ -1,0 +1,328 @@
+package dev.layerwise.model;
+
+import dev.layerwise.nativelib.BlockMetrics;
+import dev.layerwise.nativelib.NativeBlock;
+import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.nativelib.NativeTensor;
+import dev.layerwise.nativelib.TensorInfo;
+import dev.layerwise.nativelib.TensorRole;
+import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.settings.Optimizer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+
+/**
+ * A network on a device: the blocks of its description, driven in order. It belongs to its context's
+ * thread.
+ */
+public final class DeviceNetwork implements AutoCloseable {
+  private final ModelConfig config;
+  private final List<LayerSpec> layers;
+  private final int[] lastReader;
+  /** As the layers: the last is the output layer. */
+  private final List<NativeBlock> blocks = new ArrayList<>();
+
+  /**
+   * Builds the network with freshly initialized parameters, keyed by the context's seed.
+   *
+   * @throws ModelException if the network cannot be built as described
+   */
+  public DeviceNetwork(NativeContext context, ModelConfig config, Optimizer optimizer) {
+    this.config = config;
+    layers = Networks.layers(config);
+    lastReader = Activations.lastReaders(layers);
+    BlockConfigs configs = new BlockConfigs(config, layers, optimizer);
+    try {
+      for (int i = 0; i < layers.size(); i++) {
+        blocks.add(context.block(configs.of(i)));
+      }
+    } catch (RuntimeException e) {
+      close();
+      throw e;
+    }
+  }
+
+  public ModelConfig config() {
+    return config;
+  }
+
+  /** The blocks' descriptions; the last is the output layer. */
+  public List<LayerSpec> layers() {
+    return layers;
+  }
+
+  /** Those of {@link #layers()} that have a loss and so metrics; the last is the output layer. */
+  public List<LayerSpec> measuredLayers() {
+    return layers.stream().filter(LayerSpec::hasLoss).toList();
+  }
+
+  private NativeBlock output() {
+    return blocks.get(blocks.size() - 1);
+  }
+
+  /** One step on one batch: block by block, or forward and back where gradients travel between blocks. */
+  public void trainStep(NativeTensor images, NativeTensor labels) {
+    if (config.losses().areConnected()) {
+      connectedStep(images, labels);
+    } else {
+      localStep(images, labels);
+    }
+  }
+
+  private void localStep(NativeTensor images, NativeTensor labels) {
+    try (Activations passed = new Activations(layers, lastReader, images)) {
+      for (int i = 0; i < layers.size(); i++) {
+        passed.put(i, localStep(i, passed, labels));
+      }
+    }
+  }
+
+  /** Trains a block on what it reads and gives its output. */
+  private NativeTensor localStep(int index, Activations passed, NativeTensor labels) {
+    NativeBlock block = blocks.get(index);
+    LayerSpec layer = layers.get(index);
+    NativeTensor x = passed.input(index);
+    if (!layer.hasLoss()) {
+      // A shortcut waits for the gradient of the block that it joins; a head gets none and only follows its statistics.
+      return block.forward(x, null, null);
+    }
+    if (!joinsProjection(layer)) {
+      return block.trainStep(x, labels, passed.shortcut(index));
+    }
+    NativeBlock.StepResult step = block.trainStep(x, labels, passed.shortcut(index), true);
+    try (NativeTensor gradient = step.dShortcut()) {
+      blocks.get(layer.shortcut()).backward(gradient, false, false);
+      return step.output();
+    } catch (RuntimeException e) {
+      step.output().close();
+      throw e;
+    }
+  }
+
+  private boolean joinsProjection(LayerSpec layer) {
+    return layer.joinsShortcut()
+        && layer.shortcut() != LayerSpec.IMAGES
+        && layers.get(layer.shortcut()).kind() == LayerSpec.Kind.SHORTCUT;
+  }
+
+  private void connectedStep(NativeTensor images, NativeTensor labels) {
+    int outputAt = layers.size() - 1;
+    try (Gradients gradients = new Gradients(layers.size())) {
+      try (Activations passed = new Activations(layers, lastReader, images)) {
+        for (int i = 0; i < outputAt; i++) {
+          // A block keeps what it needs of its input.
+          NativeTensor localLabels = config.losses().backprop() || !layers.get(i).hasLoss() ? null : labels;
+          passed.put(i, blocks.get(i).forward(passed.input(i), localLabels, passed.shortcut(i)));
+        }
+        NativeTensor gradient = output().outputTrainStep(passed.input(outputAt), labels);
+        passOn(layers.get(outputAt).input(), gradient, gradients);
+      }
+      for (int i = outputAt - 1; i >= 0; i--) {
+        LayerSpec layer = layers.get(i);
+        boolean addsBlock = layer.joinsShortcut() && layer.shortcut() != LayerSpec.IMAGES;
+        try (NativeTensor gradient = gradients.take(i)) {
+          NativeBlock.PassedOn below =
+              blocks.get(i).backward(gradient, layer.input() != LayerSpec.IMAGES, addsBlock);
+          passOn(layer.input(), below.dInput(), gradients);
+          passOn(addsBlock ? layer.shortcut() : LayerSpec.IMAGES, below.dShortcut(), gradients);
+        }
+      }
+    }
+  }
+
+  /** Gives a gradient, if there is one, to the block whose output it belongs to. */
+  private static void passOn(int to, NativeTensor gradient, Gradients gradients) {
+    if (gradient == null) {
+      return;
+    }
+    if (to == LayerSpec.IMAGES) {
+      gradient.close(); // nobody learns from the gradient at the images
+    } else {
+      gradients.add(to, gradient);
+    }
+  }
+
+  /**
+   * Passes a batch through in evaluation mode.
+   *
+   * @param labels added to the blocks' metrics; {@code null}: not
+   * @return the output layer's logits, (N, classes) in rows
+   */
+  public NativeTensor evaluate(NativeTensor images, NativeTensor labels) {
+    return evaluate(layers.size() - 1, images, labels);
+  }
+
+  /**
+   * Passes a batch through in evaluation mode as far as a block; no block is computed that it does not need.
+   *
+   * @param position of the block in {@link #layers()}
+   * @param labels as for {@link #evaluate(NativeTensor, NativeTensor)}
+   * @return the block's output, (N, C, H, W); of the output layer the logits
+   */
+  public NativeTensor evaluate(int position, NativeTensor images, NativeTensor labels) {
+    try (Activations passed = evaluateBefore(position, images, labels)) {
+      NativeTensor measured = layers.get(position).hasLoss() ? labels : null;
+      return blocks.get(position).evaluate(passed.input(position), measured, passed.shortcut(position));
+    }
+  }
+
+  /**
+   * Classifies a batch by a block's local classifier; no later block is computed.
+   *
+   * @param position of the block in {@link #layers()}; the output layer gives its logits
+   * @return logits, (N, classes)
+   * @throws ModelException if the block has no classifier of the labels, see {@link #hasClassifier}
+   */
+  public NativeTensor classify(int position, NativeTensor images) {
+    LayerSpec layer = layers.get(position);
+    if (!hasClassifier(layer)) {
+      throw new ModelException(
+          layer.name() + " has no classifier to predict with: only blocks trained with --loss pred or predsim (without"
+              + " --bio) have one, and the output layer");
+    }
+    if (layer.kind() == LayerSpec.Kind.OUTPUT) {
+      return evaluate(position, images, null);
+    }
+    try (Activations passed = evaluateBefore(position, images, null)) {
+      return blocks.get(position).localLogits(passed.input(position), passed.shortcut(position));
+    }
+  }
+
+  /** Whether a block has a classifier whose outputs are the classes: the output layer, and under pred and predsim. */
+  public boolean hasClassifier(LayerSpec layer) {
+    return layer.kind() == LayerSpec.Kind.OUTPUT || (layer.hasLoss() && config.losses().hasLocalClassifiers());
+  }
+
+  /** What there is when a block's turn comes. */
+  private Activations evaluateBefore(int position, NativeTensor images, NativeTensor labels) {
+    boolean[] needed = ancestors(position);
+    Activations passed = new Activations(layers, lastReader, images);
+    try {
+      for (int i = 0; i < position; i++) {
+        if (needed[i]) {
+          NativeTensor measured = layers.get(i).hasLoss() ? labels : null;
+          passed.put(i, blocks.get(i).evaluate(passed.input(i), measured, passed.shortcut(i)));
+        }
+      }
+      return passed;
+    } catch (RuntimeException e) {
+      passed.close();
+      throw e;
+    }
+  }
+
+  /** Which blocks a block reads, directly or through others. */
+  private boolean[] ancestors(int position) {
+    boolean[] needed = new boolean[layers.size()];
+    needed[position] = true;
+    for (int i = position; i >= 0; i--) {
+      LayerSpec layer = layers.get(i);
+      if (needed[i] && layer.input() != LayerSpec.IMAGES) {
+        needed[layer.input()] = true;
+      }
+      if (needed[i] && layer.joinsShortcut() && layer.shortcut() != LayerSpec.IMAGES) {
+        needed[layer.shortcut()] = true;
+      }
+    }
+    return needed;
+  }
+
+  /** The means since the last call, in the order of {@link #measuredLayers()}. */
+  public List<BlockMetrics> readMetrics() {
+    return metrics(NativeBlock::metrics);
+  }
+
+  /** The same without starting anew: the next {@link #readMetrics()} holds these too. */
+  public List<BlockMetrics> metricsSoFar() {
+    return metrics(NativeBlock::metricsSoFar);
+  }
+
+  private List<BlockMetrics> metrics(Function<NativeBlock, BlockMetrics> reading) {
+    List<BlockMetrics> metrics = new ArrayList<>();
+    for (int i = 0; i < blocks.size(); i++) {
+      if (layers.get(i).hasLoss()) {
+        metrics.add(reading.apply(blocks.get(i)));
+      }
+    }
+    return metrics;
+  }
+
+  /** What the block at a position of {@link #layers()} holds, named within the block. */
+  public List<TensorInfo> tensors(int position) {
+    return blocks.get(position).tensors();
+  }
+
+  /** Parameters and running statistics, named as PyTorch's state_dict names them. */
+  public Map<String, HostTensor> weights() {
+    return tensors(Set.of(TensorRole.PARAMETER, TensorRole.BUFFER));
+  }
+
+  /** What the optimizers remember, named {@code <block>.exp_avg.<parameter>} and the like. */
+  public Map<String, HostTensor> optimizerState() {
+    return tensors(Set.of(TensorRole.OPTIMIZER_STATE));
+  }
+
+  private Map<String, HostTensor> tensors(Set<TensorRole> roles) {
+    Map<String, HostTensor> tensors = new LinkedHashMap<>();
+    for (int i = 0; i < blocks.size(); i++) {
+      for (TensorInfo info : blocks.get(i).tensors()) {
+        if (roles.contains(info.role())) {
+          tensors.put(
+              layers.get(i).name() + "." + info.name(),
+              HostTensor.of(info.shape(), blocks.get(i).read(info.name())));
+        }
+      }
+    }
+    return tensors;
+  }
+
+  /**
+   * Sets parameters and running statistics.
+   *
+   * @throws ModelException if one is missing or has another shape; nothing has been changed then
+   */
+  public void setWeights(Map<String, HostTensor> weights) {
+    setTensors(weights, Set.of(TensorRole.PARAMETER, TensorRole.BUFFER));
+  }
+
+  /** Sets what {@link #optimizerState()} gave; throws as {@link #setWeights} does. */
+  public void setOptimizerState(Map<String, HostTensor> state) {
+    setTensors(state, Set.of(TensorRole.OPTIMIZER_STATE));
+  }
+
+  private void setTensors(Map<String, HostTensor> values, Set<TensorRole> roles) {
+    List<Runnable> writes = new ArrayList<>();
+    for (int i = 0; i < blocks.size(); i++) {
+      NativeBlock block = blocks.get(i);
+      for (TensorInfo info : block.tensors()) {
+        if (!roles.contains(info.role())) {
+          continue;
+        }
+        String name = layers.get(i).name() + "." + info.name();
+        HostTensor value = values.get(name);
+        if (value == null) {
+          throw new ModelException("the weights hold no tensor '" + name + "', which the network needs");
+        }
+        if (!Arrays.equals(value.shape(), info.shape())) {
+          throw new ModelException(
+              String.format(
+                  Locale.ROOT, "the weights' tensor '%s' has shape %s, but the network needs %s",
+                  name, Arrays.toString(value.shape()), Arrays.toString(info.shape())));
+        }
+        writes.add(() -> block.write(info.name(), value.toFloats()));
+      }
+    }
+    writes.forEach(Runnable::run);
+  }
+
+  @Override
+  public void close() {
+    blocks.forEach(NativeBlock::close);
+  }
+}

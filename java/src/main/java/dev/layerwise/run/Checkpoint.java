@@ -1,0 +1,56 @@
+package dev.layerwise.run;
+
+import dev.layerwise.files.FileException;
+import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.SafeTensors;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * A run at one moment, from which it goes on to the same bits as if it had not stopped. A safetensors
+ * file: weights under their names, the optimizers' state under {@code optimizer.…}, configuration and
+ * progress as JSON in the metadata, and so the classes' names and what is known of the images.
+ */
+public record Checkpoint(RecordedRun run, Map<String, HostTensor> weights, Map<String, HostTensor> optimizerState) {
+
+  /** Name of the file in a run's folder. */
+  public static final String FILE_NAME = "checkpoint.safetensors";
+
+  private static final String OPTIMIZER_PREFIX = "optimizer.";
+
+  /** Writes the file, whole or not at all. */
+  void write(Path path) {
+    Map<String, HostTensor> tensors = new LinkedHashMap<>(weights);
+    optimizerState.forEach((name, value) -> tensors.put(OPTIMIZER_PREFIX + name, value));
+    new SafeTensors(run.metadata(), tensors).write(path);
+  }
+
+  /**
+   * Reads a checkpoint file, or the one in a run's folder.
+   *
+   * @throws FileException if there is none, or if it is not a whole checkpoint of this program
+   */
+  public static Checkpoint read(Path path) {
+    Path file = fileAt(path);
+    SafeTensors contents = SafeTensors.read(file);
+    Map<String, HostTensor> weights = new LinkedHashMap<>();
+    Map<String, HostTensor> optimizerState = new LinkedHashMap<>();
+    contents
+        .tensors()
+        .forEach(
+            (name, value) -> {
+              if (name.startsWith(OPTIMIZER_PREFIX)) {
+                optimizerState.put(name.substring(OPTIMIZER_PREFIX.length()), value);
+              } else {
+                weights.put(name, value);
+              }
+            });
+    return new Checkpoint(RecordedRun.of(contents.metadata(), file), weights, optimizerState);
+  }
+
+  static Path fileAt(Path path) {
+    return Files.isDirectory(path) ? path.resolve(FILE_NAME) : path;
+  }
+}

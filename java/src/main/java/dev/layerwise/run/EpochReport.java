@@ -1,0 +1,43 @@
+package dev.layerwise.run;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import java.util.List;
+
+/**
+ * What one epoch gave. Errors are in percent.
+ *
+ * @param epoch counted from 1
+ * @param lr learning rate of this epoch
+ * @param trainLoss mean global cross-entropy during the epoch, weights changing all the while
+ * @param imagesPerSecond training images over training time, evaluation left out
+ * @param seconds training time since the run's first start, evaluation and earlier sessions included
+ */
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+public record EpochReport(
+    int epoch,
+    int epochs,
+    double lr,
+    double trainLoss,
+    double trainError,
+    double testLoss,
+    double testError,
+    double imagesPerSecond,
+    double seconds,
+    List<BlockReport> blocks) {
+
+  /**
+   * A hidden block's means over the epoch's training batches; {@code null} where its loss has no such
+   * part.
+   *
+   * @param similarityLoss as weighted in the block's supervised loss (times β under predsim)
+   * @param predictionLoss as weighted in the block's supervised loss (times 1 − β under predsim)
+   * @param unsupervisedLoss unweighted
+   * @param localError error of the local classifier, in percent
+   */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  public record BlockReport(
+      String name, Double similarityLoss, Double predictionLoss, Double unsupervisedLoss, Double localError) {}
+}

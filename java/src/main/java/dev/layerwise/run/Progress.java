@@ -1,0 +1,83 @@
+package dev.layerwise.run;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import dev.layerwise.run.TrainingResult.Ending;
+import dev.layerwise.settings.Schedule;
+import java.util.Collections;
+import java.util.List;
+
+/**
+ * How far a run is; with the weights and the optimizers' state it is all that a resumed run needs.
+ *
+ * @param epoch the epoch that is under way, counted from 1
+ * @param images training images of it that have been seen
+ * @param step batches trained since the start of the run
+ * @param epochSeconds time spent training in this epoch
+ * @param totalSeconds time spent in the run up to here
+ * @param sums each block's metrics of this epoch so far, the output layer's last
+ * @param testError after the last finished epoch, in percent; {@code null} before the first
+ * @param bestTestError the lowest after any epoch; {@code null} before the first
+ * @param bestEpoch the first epoch that gave it
+ */
+public record Progress(
+    @JsonProperty("epoch") int epoch,
+    @JsonProperty("images") int images,
+    @JsonProperty("step") long step,
+    @JsonProperty("epoch_seconds") double epochSeconds,
+    @JsonProperty("total_seconds") double totalSeconds,
+    @JsonProperty("sums") List<MetricSums> sums,
+    @JsonProperty("test_error") Double testError,
+    @JsonInclude(JsonInclude.Include.NON_NULL) @JsonProperty("best_test_error") Double bestTestError,
+    @JsonInclude(JsonInclude.Include.NON_NULL) @JsonProperty("best_epoch") Integer bestEpoch) {
+
+  /** Throws {@link IllegalArgumentException} for numbers that no run has. */
+  public Progress {
+    if (epoch < 1 || images < 0 || step < 0) {
+      throw new IllegalArgumentException("epoch " + epoch + ", images " + images + ", step " + step);
+    }
+    sums = List.copyOf(sums);
+  }
+
+  public static Progress start(int blocks) {
+    return new Progress(1, 0, 0, 0, 0, Collections.nCopies(blocks, MetricSums.NONE), null, null, null);
+  }
+
+  /**
+   * Later in the same epoch.
+   *
+   * @param seconds training time since this
+   */
+  public Progress later(int imagesThen, long stepThen, double seconds, List<MetricSums> sumsThen) {
+    return new Progress(
+        epoch, imagesThen, stepThen, epochSeconds + seconds, totalSeconds + seconds, sumsThen, testError, bestTestError,
+        bestEpoch);
+  }
+
+  /** The beginning of the next epoch, the one under way having ended with a test error. */
+  public Progress nextEpoch(double error, double totalSecondsThen) {
+    boolean better = bestTestError == null || error < bestTestError;
+    return new Progress(
+        epoch + 1, 0, step, 0, totalSecondsThen, start(sums.size()).sums(), error, better ? error : bestTestError,
+        better ? (Integer) epoch : bestEpoch);
+  }
+
+  private Ending ending(Schedule schedule) {
+    return Ending.of(epoch - 1, schedule.epochs(), schedule.patience(), bestEpoch);
+  }
+
+  /** Whether nothing is left to train. */
+  public boolean isOver(Schedule schedule) {
+    return ending(schedule) != null;
+  }
+
+  /**
+   * What the run has given so far.
+   *
+   * @param otherwise what ended the session if the run is not over
+   */
+  public TrainingResult result(Schedule schedule, Ending otherwise) {
+    return new TrainingResult(
+        isOver(schedule) ? ending(schedule) : otherwise, epoch - 1, testError, bestTestError, bestEpoch, totalSeconds);
+  }
+}

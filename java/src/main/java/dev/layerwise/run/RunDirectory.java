@@ -1,0 +1,213 @@
+package dev.layerwise.run;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import dev.layerwise.Json;
+import dev.layerwise.LayerwiseException;
+import dev.layerwise.files.AtomicFiles;
+import dev.layerwise.files.FileErrors;
+import dev.layerwise.model.ModelFile;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * The folder of a run: {@code config.json}, {@code metrics.jsonl} ({@link MetricsFile}),
+ * {@code checkpoint.safetensors} and, at the end, {@code model.safetensors} and {@code evaluation.json} ({@link
+ * Evaluation}). While it is open an operating-system lock keeps other runs out; it is gone with the process, however
+ * that ends.
+ */
+public final class RunDirectory implements AutoCloseable {
+  private static final ObjectMapper JSON = Json.mapper();
+
+  /** File of a run's configuration. */
+  public static final String CONFIG = "config.json";
+
+  private static final String LOCK = ".lock";
+
+  private final Path path;
+  private final FileChannel lockFile;
+  private final Object lockKey; // which file the lock is: another of that name is not ours
+
+  private RunDirectory(Path path, FileChannel lockFile) throws IOException {
+    this.path = path;
+    this.lockFile = lockFile;
+    lockKey = keyOfLock();
+  }
+
+  private Object keyOfLock() throws IOException {
+    return Files.readAttributes(path.resolve(LOCK), BasicFileAttributes.class).fileKey();
+  }
+
+  /**
+   * Makes the folder where it is missing, and locks it.
+   *
+   * @throws LayerwiseException if it cannot be written, or another run is using it
+   */
+  public static RunDirectory open(Path path) {
+    try {
+      Files.createDirectories(path);
+      FileChannel channel =
+          FileChannel.open(path.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      try {
+        FileLock lock = channel.tryLock();
+        if (lock == null) {
+          channel.close();
+          throw inUse(path);
+        }
+      } catch (OverlappingFileLockException e) {
+        channel.close();
+        throw inUse(path);
+      }
+      AtomicFiles.removeLeftovers(path);
+      return new RunDirectory(path, channel);
+    } catch (IOException e) {
+      throw new LayerwiseException(
+          "cannot write to the folder " + path + " (" + FileErrors.reason(e) + "); choose another folder", e);
+    }
+  }
+
+  private static LayerwiseException inUse(Path path) {
+    return new LayerwiseException("another run is writing to " + path + "; choose another folder, or wait for it");
+  }
+
+  /** Where it is. */
+  public Path path() {
+    return path;
+  }
+
+  /** Whether a run has left a checkpoint or a model here. */
+  public boolean holdsRun() {
+    return holdsCheckpoint(path) || holdsModel(path);
+  }
+
+  /** Whether a folder holds a state to resume from. */
+  public static boolean holdsCheckpoint(Path folder) {
+    return Files.exists(folder.resolve(Checkpoint.FILE_NAME));
+  }
+
+  /** Whether a folder holds the model that a finished run leaves. */
+  public static boolean holdsModel(Path folder) {
+    return Files.exists(folder.resolve(ModelFile.FILE_NAME));
+  }
+
+  /**
+   * Throws unless what is here may be replaced by a new run: nothing, or what a run has left that was stopped before its
+   * first checkpoint.
+   */
+  public void requireNoForeignFiles() {
+    if (holdsConfig()) {
+      return;
+    }
+    for (String name : List.of(CONFIG, MetricsFile.NAME, Evaluation.FILE_NAME)) {
+      if (Files.exists(path.resolve(name))) {
+        throw new LayerwiseException(
+            "the folder " + path + " holds a " + name + " that no run has left, which this one would replace; choose"
+                + " another folder");
+      }
+    }
+  }
+
+  private boolean holdsConfig() {
+    try {
+      return JSON.readValue(path.resolve(CONFIG).toFile(), RunConfig.class) != null;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /** Throws if the folder was removed or replaced since it was opened: another run may be at work there. */
+  private void requireOurs() {
+    try {
+      if (Objects.equals(lockKey, keyOfLock())) {
+        return;
+      }
+    } catch (IOException e) {
+      throw new LayerwiseException(
+          "cannot write " + path + ": the folder is not there any more (" + FileErrors.reason(e) + ")", e);
+    }
+    throw new LayerwiseException("the folder " + path + " was replaced by another since the run began");
+  }
+
+  public void writeConfig(RunConfig config) {
+    requireOurs();
+    try {
+      byte[] text = JSON.writer().with(SerializationFeature.INDENT_OUTPUT).writeValueAsBytes(config);
+      AtomicFiles.write(path.resolve(CONFIG), out -> out.write(text));
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  public void writeCheckpoint(Checkpoint checkpoint) {
+    requireOurs();
+    checkpoint.write(path.resolve(Checkpoint.FILE_NAME));
+  }
+
+  public void writeModel(ModelFile model) {
+    requireOurs();
+    model.write(path.resolve(ModelFile.FILE_NAME));
+  }
+
+  /** Writes what the run's model predicts, whole or not at all. */
+  public void writeEvaluation(Evaluation evaluation) {
+    try {
+      byte[] text = JSON.writeValueAsBytes(evaluation);
+      AtomicFiles.write(path.resolve(Evaluation.FILE_NAME), out -> out.write(text));
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** Removes what an earlier model predicted, if it is there. */
+  public void removeEvaluation() {
+    Path file = path.resolve(Evaluation.FILE_NAME);
+    try {
+      Files.deleteIfExists(file);
+    } catch (IOException e) {
+      throw new LayerwiseException("cannot remove " + file + " (" + FileErrors.reason(e) + ")", e);
+    }
+  }
+
+  /** Removes what the start of a run has written, as far as that can be done. */
+  public void discardStart() {
+    try {
+      requireOurs();
+      for (String name : List.of(Checkpoint.FILE_NAME, CONFIG, MetricsFile.NAME)) {
+        Files.deleteIfExists(path.resolve(name));
+      }
+      for (Path events : TensorBoardLog.filesIn(path)) {
+        Files.deleteIfExists(events);
+      }
+    } catch (IOException | LayerwiseException e) {
+      return; // why the run has failed matters more; the next start says what is wrong with the folder
+    }
+  }
+
+  public void appendMetrics(EpochReport report) {
+    requireOurs();
+    metrics().append(report);
+  }
+
+  /** The epochs so far. */
+  public MetricsFile metrics() {
+    return new MetricsFile(path);
+  }
+
+  @Override
+  public void close() {
+    try {
+      lockFile.close();
+    } catch (IOException e) {
+      throw new LayerwiseException("cannot release the lock on " + path, e);
+    }
+  }
+}

@@ -1,0 +1,59 @@
+package dev.layerwise.settings;
+
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+
+/**
+ * Which images make a step.
+ *
+ * @param batchSize images per step; the last, smaller batch of an epoch is trained too
+ * @param classesPerBatch images that a batch starts with before it is filled with others of their classes; 0: batches are
+ *     drawn without regard to classes
+ * @param classesPerBatchUntilEpoch last epoch (counted from 1) of such batches; 0: all epochs have them
+ */
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+@Settings.Group
+public record Batches(Integer batchSize, Integer classesPerBatch, Integer classesPerBatchUntilEpoch) {
+  /** The published ones. */
+  public static final Batches DEFAULT = new Batches(128, 0, 0);
+
+  private static final int MOST = 1_000_000;
+
+  /** Checks the values; throws {@link SettingsException}. */
+  public Batches {
+    Rules.range("batch_size", batchSize, 1, MOST);
+    Rules.range("classes_per_batch", classesPerBatch, 0, MOST);
+    Rules.range("classes_per_batch_until_epoch", classesPerBatchUntilEpoch, 0, MOST);
+  }
+
+  /** These over a base. */
+  public Batches over(Batches base) {
+    Batches whole = Settings.over(this, base);
+    SettingsException.require(
+        whole.classesPerBatch <= whole.batchSize,
+        "{classes_per_batch} " + whole.classesPerBatch + " is more than a batch holds, which is " + whole.batchSize
+            + " images");
+    SettingsException.require(
+        whole.classesPerBatch > 0 || classesPerBatchUntilEpoch == null,
+        "{classes_per_batch_until_epoch} says how long {classes_per_batch} holds; it goes with it");
+    return whole.classesPerBatch > 0 ? whole : new Batches(whole.batchSize, 0, 0);
+  }
+
+  /** Throws {@link SettingsException} for batches that leave batch normalization nothing to normalize. */
+  public void requireFit(Architecture architecture) {
+    SettingsException.require(
+        batchSize > 1 || !architecture.batchNorm(),
+        "{batch_size} 1 leaves batch normalization nothing to normalize; take at least 2, or {!batch_norm}");
+  }
+
+  /** Whether an epoch (counted from 1) has batches of few classes. */
+  public boolean areOfFewClasses(int epoch) {
+    return classesPerBatch > 0 && (classesPerBatchUntilEpoch == 0 || epoch <= classesPerBatchUntilEpoch);
+  }
+
+  /** For a schedule that is stretched by a factor. */
+  public Batches stretched(double factor) {
+    return classesPerBatchUntilEpoch == 0 ? this
+        : new Batches(batchSize, classesPerBatch, Schedule.stretch(classesPerBatchUntilEpoch, factor));
+  }
+}

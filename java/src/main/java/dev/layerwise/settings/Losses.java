@@ -1,0 +1,146 @@
+package dev.layerwise.settings;
+
+import static dev.layerwise.settings.SettingsException.require;
+
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import dev.layerwise.settings.Settings.MayBeAbsent;
+import java.util.List;
+
+/**
+ * What blocks learn from.
+ *
+ * @param loss the local loss, {@code pred}, {@code sim} or {@code predsim}; of a whole record null exactly where
+ *     {@code backprop} is true
+ * @param backprop one global loss and ordinary gradients instead of local losses
+ * @param beta weight of the similarity loss under predsim
+ * @param alpha total local loss = alpha · unsupervised + (1 − alpha) · supervised
+ * @param lossUnsup the unsupervised local loss, {@code none}, {@code sim} or {@code recon}
+ * @param bio feedback alignment and projected binary targets instead of the labels' own classifier
+ * @param targetProjSize bits of a projected target, under bio
+ * @param noDetach let the local losses' gradients flow back to earlier blocks
+ * @param dimInDecoder most features a local classifier sees
+ * @param similarityStd similarity of standard deviations over positions rather than of whole maps
+ */
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+@Settings.Group
+public record Losses(
+    @MayBeAbsent String loss,
+    Boolean backprop,
+    Double beta,
+    Double alpha,
+    String lossUnsup,
+    Boolean bio,
+    Integer targetProjSize,
+    Boolean noDetach,
+    Integer dimInDecoder,
+    Boolean similarityStd) {
+
+  /** The local losses. */
+  public static final List<String> LOCAL = List.of("pred", "sim", "predsim");
+
+  /** The unsupervised local losses. */
+  public static final List<String> UNSUPERVISED = List.of("none", "sim", "recon");
+
+  /** The published ones. */
+  public static final Losses DEFAULT = new Losses("predsim", false, 0.99, 0.0, "none", false, 128, false, 4096, true);
+
+  /** One global loss and backpropagation. */
+  public static final Losses BACKPROP = new Losses(null, true, null, null, null, null, null, null, null, null);
+
+  /** Checks the values; throws {@link SettingsException}. */
+  public Losses {
+    Rules.oneOf("loss", loss, LOCAL);
+    Rules.oneOf("loss_unsup", lossUnsup, UNSUPERVISED);
+    Rules.range("beta", beta, 0, 1);
+    Rules.range("alpha", alpha, 0, 1);
+    Rules.range("target_proj_size", targetProjSize, 2, 1_000_000);
+    Rules.range("dim_in_decoder", dimInDecoder, 1, 100_000_000);
+    require(
+        !(Boolean.TRUE.equals(backprop) && loss != null),
+        "{loss} is for local losses; with {backprop} there is one global loss");
+  }
+
+  /** Only a local loss. */
+  public static Losses of(String loss) {
+    return new Losses(loss, null, null, null, null, null, null, null, null, null);
+  }
+
+  /**
+   * These over a base. A loss that is asked for takes the place of a base's backpropagation. Of a base's local losses
+   * nothing is left under backpropagation.
+   */
+  public Losses over(Losses base) {
+    boolean asksForBackprop = Boolean.TRUE.equals(backprop);
+    boolean global = asksForBackprop || (base.backprop && loss == null);
+    Losses from =
+        asksForBackprop
+            ? new Losses(
+                null, true, base.beta, 0.0, "none", false, base.targetProjSize, false, base.dimInDecoder,
+                base.similarityStd)
+            : base;
+    Losses laid = Settings.over(this, from);
+    String effective = global ? null : laid.loss == null ? DEFAULT.loss : laid.loss;
+    Losses whole =
+        new Losses(
+            effective, global, laid.beta, laid.alpha, laid.lossUnsup, laid.bio, laid.targetProjSize, laid.noDetach,
+            laid.dimInDecoder, laid.similarityStd);
+    requireFit(whole);
+    return whole;
+  }
+
+  /** What was asked for must be about the losses that come out. */
+  private void requireFit(Losses whole) {
+    require(
+        beta == null || "predsim".equals(whole.loss),
+        "{beta} weighs the two parts of predsim; it goes with {loss} predsim");
+    require(
+        dimInDecoder == null || (whole.loss != null && (whole.bio || !whole.loss.equals("sim"))),
+        "{dim_in_decoder} is about local classifiers; there are none with {backprop} or {loss} sim");
+    require(
+        !Boolean.FALSE.equals(similarityStd) || whole.hasSimilarityLoss(),
+        "{!similarity_std} is about the similarity loss; it goes with {loss} sim or predsim");
+    require(
+        whole.lossUnsup.equals("none") == (whole.alpha == 0),
+        "{alpha} and {loss_unsup} go together: the one is the weight of the other");
+    require(
+        !whole.backprop || (whole.alpha == 0 && !whole.bio && !whole.noDetach),
+        "{alpha}, {bio} and {no_detach} are about local losses; with {backprop} there are none");
+    require(targetProjSize == null || whole.bio, "{target_proj_size} goes with {bio}");
+  }
+
+  /** Whether hidden blocks learn by similarity matching. */
+  public boolean hasSimilarityLoss() {
+    return "sim".equals(loss) || "predsim".equals(loss);
+  }
+
+  /** Whether hidden blocks learn from a classifier of their own. */
+  public boolean hasPredictionLoss() {
+    return "pred".equals(loss) || "predsim".equals(loss);
+  }
+
+  /** Whether hidden blocks have a classifier of the labels: one whose targets are not projected. */
+  public boolean hasLocalClassifiers() {
+    return hasPredictionLoss() && !bio;
+  }
+
+  /** Whether hidden blocks have a classifier of projected targets. */
+  public boolean hasProjectedTargets() {
+    return hasPredictionLoss() && bio;
+  }
+
+  /** Whether gradients travel from block to block. */
+  public boolean areConnected() {
+    return backprop || noDetach;
+  }
+
+  /** Factor of the global cross-entropy that trains the output layer. */
+  public double outputLossScale() {
+    return "predsim".equals(loss) ? 1 - beta : 1;
+  }
+
+  /** What a run says of it: the local loss, or {@code backprop}. */
+  public String name() {
+    return backprop ? "backprop" : loss;
+  }
+}

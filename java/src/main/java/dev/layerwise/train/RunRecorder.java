@@ -1,0 +1,123 @@
+package dev.layerwise.train;
+
+import dev.layerwise.data.DataSet;
+import dev.layerwise.data.DataSetInfo;
+import dev.layerwise.data.stream.StreamedImages;
+import dev.layerwise.model.DeviceNetwork;
+import dev.layerwise.model.InputDescription;
+import dev.layerwise.model.ModelFile;
+import dev.layerwise.nativelib.DeviceOptions;
+import dev.layerwise.run.Checkpoint;
+import dev.layerwise.run.EpochReport;
+import dev.layerwise.run.Evaluation;
+import dev.layerwise.run.Progress;
+import dev.layerwise.run.RecordedRun;
+import dev.layerwise.run.RunConfig;
+import dev.layerwise.run.RunDirectory;
+import dev.layerwise.run.RunImages;
+import dev.layerwise.run.TensorBoardLog;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** Writes the files of a run as it goes: configuration, metrics, checkpoints and, at the end, model and evaluation. */
+final class RunRecorder {
+  private final RunDirectory directory;
+  private final DataSet<?> data;
+  private final RunImages images;
+  private RunConfig config;
+  /** {@code null}: nothing is written for TensorBoard. */
+  private TensorBoardLog tensorBoard;
+  private long checkpointWritten = System.nanoTime();
+  /** Whether all that there is of the run is the state with which it was started. */
+  private boolean onlyStarted;
+
+  RunRecorder(RunDirectory directory, RunConfig config, DataSet<?> data, RunImages images) {
+    this.directory = directory;
+    this.config = config;
+    this.data = data;
+    this.images = images;
+  }
+
+  /** Begins the files of a new run. */
+  void start(Progress at, DeviceNetwork network, String engineChoices) {
+    directory.metrics().keepBefore(0);
+    directory.writeConfig(config);
+    checkpoint(at, network, engineChoices); // a run that is killed in its first epoch can be resumed too
+    onlyStarted = true;
+  }
+
+  /**
+   * Makes the files those of a run that goes on.
+   *
+   * @param checkpoint file or folder from which it does
+   */
+  void resume(Path checkpoint, int epoch) {
+    directory.metrics().adoptFrom(Files.isDirectory(checkpoint) ? checkpoint : checkpoint.toAbsolutePath().getParent());
+    directory.metrics().keepBefore(epoch);
+    directory.removeEvaluation();
+    directory.writeConfig(config);
+  }
+
+  /** A session begins: with a log for TensorBoard if that is wanted, or if an earlier session wrote one. */
+  void beginSession(boolean wantsTensorBoard, double secondsBefore) {
+    if (wantsTensorBoard || TensorBoardLog.isIn(directory.path())) {
+      tensorBoard = TensorBoardLog.begin(directory.path(), directory.metrics().read().epochs(), secondsBefore);
+    }
+  }
+
+  /** An epoch has been trained and evaluated. */
+  void epochEnded(EpochReport report) {
+    directory.appendMetrics(report);
+    if (tensorBoard != null) {
+      tensorBoard.add(report);
+    }
+  }
+
+  /**
+   * Replaces the checkpoint.
+   *
+   * @param engineChoices what the device has found out; a part of what decides the bits, and so of the configuration
+   */
+  void checkpoint(Progress at, DeviceNetwork network, String engineChoices) {
+    DeviceOptions device = config.device().withEngineChoices(engineChoices);
+    if (!device.equals(config.device())) {
+      config = config.on(device);
+      directory.writeConfig(config);
+    }
+    RecordedRun run = new RecordedRun(config, at, data.info().classNames(), images);
+    directory.writeCheckpoint(new Checkpoint(run, network.weights(), network.optimizerState()));
+    checkpointWritten = System.nanoTime();
+    onlyStarted = false;
+  }
+
+  long nanosSinceCheckpoint() {
+    return System.nanoTime() - checkpointWritten;
+  }
+
+  boolean hasOnlyStarted() {
+    return onlyStarted;
+  }
+
+  /** Removes what the start of a run has written, so that the folder is free for the corrected one. */
+  void discardStart() {
+    directory.discardStart();
+  }
+
+  void writeModel(DeviceNetwork network) {
+    directory.writeModel(
+        new ModelFile(
+            config.model(), config.training().dataset(), inputDescription(), config.device().precision(),
+            network.weights()));
+  }
+
+  void writeEvaluation(Evaluation evaluation) {
+    directory.writeEvaluation(evaluation);
+  }
+
+  private InputDescription inputDescription() {
+    DataSetInfo info = data.info();
+    int size = config.model().images().side();
+    int resize = data.test() instanceof StreamedImages streamed ? streamed.testResize() : size;
+    return new InputDescription(info.classNames(), info.mean(), info.deviation(), resize);
+  }
+}

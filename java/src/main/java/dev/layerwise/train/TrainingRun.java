@@ -1,0 +1,357 @@
+package dev.layerwise.train;
+
+import dev.layerwise.LayerwiseException;
+import dev.layerwise.data.ClassNames;
+import dev.layerwise.data.DataSet;
+import dev.layerwise.data.Images;
+import dev.layerwise.files.FileException;
+import dev.layerwise.model.DeviceNetwork;
+import dev.layerwise.model.ModelConfig;
+import dev.layerwise.model.StoredWeights;
+import dev.layerwise.model.WeightImport;
+import dev.layerwise.nativelib.BlockMetrics;
+import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.nativelib.NativeDataSet;
+import dev.layerwise.run.Checkpoint;
+import dev.layerwise.run.EpochReport;
+import dev.layerwise.run.MetricSums;
+import dev.layerwise.run.Progress;
+import dev.layerwise.run.RecordedRun;
+import dev.layerwise.run.RunConfig;
+import dev.layerwise.run.RunDirectory;
+import dev.layerwise.run.RunImages;
+import dev.layerwise.run.TrainingConfig;
+import dev.layerwise.run.TrainingResult;
+import dev.layerwise.run.TrainingResult.Ending;
+import dev.layerwise.settings.Augmentation;
+import dev.layerwise.settings.Schedule;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * Trains a network on a data set: the loop over epochs and batches. A {@link RunRecorder} writes the run's files. All
+ * that happens is decided by the configuration and the progress; a run that was stopped anywhere and resumed ends with
+ * the same bits as one that was not.
+ */
+public final class TrainingRun implements AutoCloseable {
+  private final RunConfig config;
+  private final DataSet<?> data;
+  private final Communicator communicator;
+  private final RunRecorder recorder;
+  private final NativeContext context;
+  private final DeviceNetwork network;
+  private final ImageFeed trainImages;
+  private final ImageFeed testImages;
+  private final Reports reports;
+  private Progress progress;
+  private List<String> weightSummary = List.of();
+  private long timeLimitNanos;
+  private long sessionStarted;
+  private volatile boolean stopRequested;
+
+  private TrainingRun(
+      RunConfig config, DataSet<?> data, RunImages images, RunDirectory directory, Communicator communicator) {
+    this.config = config;
+    this.data = data;
+    this.communicator = communicator;
+    recorder = new RunRecorder(directory, config, data, images);
+    TrainingConfig training = config.training();
+    context = NativeContext.create(config.device(), training.seed());
+    try {
+      network = new DeviceNetwork(context, config.model(), config.optimizer());
+      trainImages = ImageFeed.of(context, data.train(), data.info(), training.seed());
+      testImages = ImageFeed.of(context, data.test(), data.info(), training.seed());
+    } catch (RuntimeException e) {
+      context.close();
+      throw e;
+    }
+    reports = new Reports(config, network.measuredLayers());
+    progress = Progress.start(network.measuredLayers().size());
+  }
+
+  /** A new run; the folder must not hold another. */
+  public static TrainingRun start(
+      RunConfig config, DataSet<?> data, RunDirectory directory, Communicator communicator) {
+    directory.requireNoForeignFiles();
+    TrainingRun run = new TrainingRun(config, data, RunImages.of(data), directory, communicator);
+    try {
+      if (config.init() != null) {
+        run.weightSummary =
+            WeightImport.load(Path.of(config.init().file()), run.network, config.init().takesWhatFits()).summary();
+      }
+      if (communicator.isFirst()) {
+        run.recorder.start(run.progress, run.network, run.engineChoices());
+      }
+      return run;
+    } catch (RuntimeException e) {
+      run.close();
+      throw e;
+    }
+  }
+
+  /**
+   * A run that goes on from a checkpoint.
+   *
+   * @param config the checkpoint's, but perhaps for the number of epochs and the patience
+   * @throws OtherImagesException if images of the data set were added, removed or changed since the run was started
+   * @throws LayerwiseException if there is no whole checkpoint, the data set is not the run's, or the run has come
+   *     further than it is to go
+   */
+  public static TrainingRun resume(
+      Path checkpoint, RunConfig config, DataSet<?> data, RunDirectory directory, Communicator communicator) {
+    Checkpoint from = Checkpoint.read(checkpoint);
+    Progress progress = from.run().progress();
+    checkData(from.run(), data);
+    RunImages images = RunImages.of(data);
+    if (from.run().images() != null) {
+      from.run().images().requireSame(images);
+    }
+    int begun = progress.epoch() - (progress.images() == 0 ? 1 : 0);
+    int epochs = config.training().schedule().epochs();
+    if (epochs < begun) {
+      throw new LayerwiseException(
+          "the run has begun its epoch " + begun + " already, more than the " + epochs + " asked for");
+    }
+    StoredWeights.check(config.model(), from.weights());
+    TrainingRun run = new TrainingRun(config, data, images, directory, communicator);
+    try {
+      if (progress.images() > data.train().count() || progress.sums().size() != run.progress.sums().size()) {
+        throw new FileException(checkpoint + " is damaged: its progress does not fit its network and its data");
+      }
+      run.network.setWeights(from.weights());
+      run.network.setOptimizerState(from.optimizerState());
+      run.progress = progress;
+      if (communicator.isFirst()) {
+        run.recorder.resume(checkpoint, progress.epoch());
+      }
+      return run;
+    } catch (RuntimeException e) {
+      run.close();
+      throw e;
+    }
+  }
+
+  /** Throws unless images and labels mean what they meant when the run was started. */
+  private static void checkData(RecordedRun from, DataSet<?> data) {
+    String recorded = from.config().training().dataset();
+    ModelConfig model = from.config().model();
+    Images images = data.train();
+    if (!data.info().name().equals(recorded)) {
+      throw new LayerwiseException(
+          "the run trains on the data set '" + recorded + "', not on '" + data.info().name()
+              + "'; resume it with its own, or start a new run");
+    }
+    model.images().requireFits("the run", images.shape(), data.info().title(), "resume it with images of its size");
+    if (data.info().classes() != model.classes()) {
+      throw new LayerwiseException(
+          String.format(
+              Locale.ROOT, "the run has %d classes, but %s has %d; resume it with its own data set", model.classes(),
+              data.info().title(), data.info().classes()));
+    }
+    if (from.classNames() != null) {
+      ClassNames.requireSame(from.classNames(), data.info(), "the run");
+    }
+  }
+
+  /** The epoch that is under way or comes next, counted from 1. */
+  public int epoch() {
+    return progress.epoch();
+  }
+
+  /** See {@link WeightImport#summary}; empty if the run has not begun here with weights from a file. */
+  public List<String> weightSummary() {
+    return weightSummary;
+  }
+
+  /** See {@link NativeContext#engineChoices}. */
+  public String engineChoices() {
+    return context.engineChoices();
+  }
+
+  /** Whether a run that has been resumed was over already. */
+  public boolean isOver() {
+    return progress.isOver(config.training().schedule());
+  }
+
+  /** Asks a running {@link #run} to stop after the step in hand; from any thread. */
+  public void requestStop() {
+    stopRequested = true;
+  }
+
+  /**
+   * Trains until the run is over, its time is up or a stop is asked for. A new run that fails before there is anything
+   * to go on from takes its files away again, so that the folder is free for the corrected one.
+   */
+  public TrainingResult run(SessionSettings settings, TrainingListener listener) {
+    try {
+      return train(settings, listener);
+    } catch (RuntimeException e) {
+      if (recorder.hasOnlyStarted() && progress.epoch() == 1) {
+        recorder.discardStart();
+      }
+      throw e;
+    }
+  }
+
+  private TrainingResult train(SessionSettings settings, TrainingListener listener) {
+    Schedule schedule = config.training().schedule();
+    timeLimitNanos = settings.timeLimit() == null ? Long.MAX_VALUE : settings.timeLimit().toNanos();
+    sessionStarted = System.nanoTime();
+    if (communicator.isFirst()) {
+      recorder.beginSession(settings.tensorBoard(), progress.totalSeconds());
+    }
+    while (!progress.isOver(schedule)) {
+      EpochReport report = trainEpoch(settings.checkpoints(), listener) ? endEpoch() : null;
+      if (report == null) {
+        writeCheckpoint(progress);
+        return progress.result(schedule, stopRequested ? Ending.STOPPED : Ending.TIME_UP);
+      }
+      if (progress.isOver(schedule) || isCheckpointDue(settings.checkpoints())) {
+        writeCheckpoint(progress);
+      }
+      listener.epochEnded(report);
+    }
+    if (communicator.isFirst()) {
+      recorder.writeModel(network);
+    }
+    EvaluationCollector collector = new EvaluationCollector(data.info());
+    Evaluator.evaluate(
+        network, testImages, data.test().count(), config.training().batches().batchSize(), collector);
+    if (communicator.isFirst()) {
+      recorder.writeEvaluation(collector.evaluation());
+    }
+    return progress.result(schedule, Ending.STOPPED);
+  }
+
+  /** At the beginning of an epoch. */
+  private boolean isCheckpointDue(CheckpointSchedule checkpoints) {
+    return checkpoints.isDueAfterEpoch(progress.epoch() - 1) || isCheckpointDue(checkpoints, progress.step());
+  }
+
+  private boolean isCheckpointDue(CheckpointSchedule checkpoints, long step) {
+    return communicator.any(checkpoints.isDueAfterStep(step, recorder.nanosSinceCheckpoint()));
+  }
+
+  private boolean isToStop() {
+    return communicator.any(stopRequested || System.nanoTime() - sessionStarted >= timeLimitNanos);
+  }
+
+  /** Trains the rest of the epoch under way; false if it is to stop before its end. */
+  private boolean trainEpoch(CheckpointSchedule checkpoints, TrainingListener listener) {
+    TrainingConfig training = config.training();
+    int[] order = training.order(data.train(), progress.epoch());
+    double learningRate = training.schedule().learningRate(progress.epoch());
+    Augmentation augmentation = training.augmentation();
+    Duration interval = listener.progressInterval();
+    int images = progress.images();
+    long step = progress.step();
+    long started = System.nanoTime();
+    long told = started;
+    tell(listener, progress, order.length);
+    try (ImageFeed.Pass pass =
+        trainImages.pass(order, images, training.batches().batchSize(), progress.epoch(), augmentation)) {
+      while (images < order.length && !isToStop()) {
+        if (!pass.advance()) { // what was left could not be used
+          images = order.length;
+          break;
+        }
+        context.setStep(step, learningRate);
+        if (pass.staysInPlace()) {
+          context.step(pass.count(), () -> trainOn(pass));
+        } else {
+          trainOn(pass);
+        }
+        images = pass.position();
+        step++;
+        long now = System.nanoTime();
+        if (images < order.length && isCheckpointDue(checkpoints, step)) {
+          writeCheckpoint(soFar(images, step, started));
+          started += System.nanoTime() - now; // writing is no training
+        }
+        if (communicator.any(interval != null && now - told >= interval.toNanos())) {
+          tell(listener, soFar(images, step, started), order.length);
+          told = now;
+        }
+      }
+    }
+    progress = progress.later(images, step, secondsSince(started), sums(network.readMetrics()));
+    tell(listener, progress, order.length);
+    return images == order.length;
+  }
+
+  private void trainOn(ImageFeed.Pass pass) {
+    try (NativeDataSet.Batch batch = pass.batch()) {
+      network.trainStep(batch.images(), batch.labels());
+    }
+  }
+
+  /** A state inside the epoch under way. Looks at the metrics only: what the epoch reports is not changed by it. */
+  private Progress soFar(int images, long step, long started) {
+    return progress.later(images, step, secondsSince(started), sums(network.metricsSoFar()));
+  }
+
+  /** Of the epoch under way, all processes together. */
+  private List<MetricSums> sums(List<BlockMetrics> since) {
+    return MetricSums.plus(progress.sums(), communicator.sum(since));
+  }
+
+  private void tell(TrainingListener listener, Progress at, int ofImages) {
+    if (listener.progressInterval() != null) {
+      listener.progressed(reports.progress(at, ofImages));
+    }
+  }
+
+  /**
+   * Evaluates, records, and makes the next epoch's beginning the state to resume from. {@code null} if it is to stop
+   * before all is evaluated; a resumed run then begins with the evaluation.
+   */
+  private EpochReport endEpoch() {
+    if (progress.sums().get(progress.sums().size() - 1).samples() == 0) {
+      throw new LayerwiseException(
+          "none of the " + data.train().count() + " training images can be used; repair or replace them");
+    }
+    long started = System.nanoTime();
+    List<BlockMetrics> test =
+        Evaluator.evaluate(
+            network, testImages, data.test().count(), config.training().batches().batchSize(), null, this::isToStop);
+    if (test == null) {
+      return null;
+    }
+    BlockMetrics output = communicator.sum(test).get(test.size() - 1);
+    double testError = 100 * output.errors() / output.samples();
+    double totalSeconds = progress.totalSeconds() + secondsSince(started);
+    EpochReport report = reports.epoch(progress, output.predictionLoss(), testError, totalSeconds);
+    if (!Double.isFinite(report.trainLoss()) || !Double.isFinite(report.testLoss())) {
+      throw new LayerwiseException(
+          String.format(
+              Locale.ROOT, "training diverged in epoch %d: the loss is %s; start again with a smaller learning rate%s",
+              report.epoch(), Double.isFinite(report.trainLoss()) ? report.testLoss() : report.trainLoss(),
+              recorder.hasOnlyStarted() ? "" : " (the last checkpoint is from before)"));
+    }
+    if (communicator.isFirst()) {
+      recorder.epochEnded(report);
+    }
+    progress = progress.nextEpoch(testError, totalSeconds);
+    return report;
+  }
+
+  private void writeCheckpoint(Progress at) {
+    if (communicator.isFirst()) {
+      recorder.checkpoint(at, network, context.engineChoices());
+    }
+  }
+
+  private static double secondsSince(long nanoTime) {
+    return (System.nanoTime() - nanoTime) * 1e-9;
+  }
+
+  @Override
+  public void close() {
+    testImages.close();
+    trainImages.close();
+    network.close();
+    context.close();
+  }
+}

@@ -1,0 +1,53 @@
+package dev.layerwise.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.layerwise.data.EpochOrder;
+import dev.layerwise.data.FewClassesOrder;
+import dev.layerwise.data.ImageSet;
+import dev.layerwise.settings.Augmentation;
+import dev.layerwise.settings.Batches;
+import dev.layerwise.settings.Schedule;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class TrainingConfigTest {
+  @ParameterizedTest
+  @CsvSource({"1, 0.4", "15, 0.4", "16, 0.1", "22, 0.1", "23, 0.025", "30, 0.025"})
+  void theRateFallsBehindEachMilestone(int epoch, double expected) {
+    assertThat(config(0, 0).schedule().learningRate(epoch)).isEqualTo(expected);
+  }
+
+  @Test
+  void batchesShowFewClassesUntilAnEpochInclusive() {
+    int[] labels = IntStream.range(0, 600).map(image -> image % 30).toArray();
+    ImageSet images = new ImageSet(new byte[600], labels, 1, 1, 1, 30);
+    int[] few3 = FewClassesOrder.shuffled(labels, 30, 64, 12, 1, 3);
+    int[] few4 = FewClassesOrder.shuffled(labels, 30, 64, 12, 1, 4);
+    assertThat(config(12, 3).order(images, 3)).isEqualTo(few3);
+    assertThat(config(12, 3).order(images, 4)).isEqualTo(EpochOrder.shuffled(600, 1, 4)).isNotEqualTo(few4);
+    assertThat(config(12, 0).order(images, 4)).isEqualTo(few4);
+    assertThat(config(0, 0).order(images, 3)).isEqualTo(EpochOrder.shuffled(600, 1, 3));
+  }
+
+  @Test
+  void stretchingMovesEveryEpochNumber() {
+    TrainingConfig tenth = config(12, 14).stretched(0.1);
+    assertThat(tenth.schedule().epochs()).isEqualTo(3);
+    assertThat(tenth.schedule().lrDecayMilestones()).containsExactly(2, 2);
+    assertThat(tenth.batches().classesPerBatchUntilEpoch()).isEqualTo(1);
+    TrainingConfig least = config(12, 0).stretched(1e-6);
+    assertThat(least.schedule().epochs()).isEqualTo(1);
+    assertThat(least.batches().classesPerBatchUntilEpoch()).isZero();
+    assertThat(config(12, 14).stretched(1)).isEqualTo(config(12, 14));
+  }
+
+  private static TrainingConfig config(int classesPerBatch, int untilEpoch) {
+    return new TrainingConfig(
+        "digits", new Batches(64, classesPerBatch, untilEpoch), new Schedule(30, 0.4, List.of(15, 22), 0.25, null),
+        Augmentation.NONE, 1);
+  }
+}

@@ -1,0 +1,44 @@
+// Byte images on the device, from which batches are cut.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "context/context.h"
+
+namespace layerwise {
+
+/// A data set's images and labels, resident on the device.
+class DataSet {
+ public:
+  /// `shape`: count, height, width, channels; `pixels` in (N, C, H, W) order. Throws
+  /// Error(invalid_argument) for a label outside 0 … classes − 1 or a deviation that is not positive.
+  DataSet(std::shared_ptr<Context> context, const Shape& shape, const uint8_t* pixels, const int32_t* labels,
+          int32_t classes, const float* mean, const float* deviation);
+
+  struct Batch {
+    ArenaTensor images;  // activations (N, H, W, C), normalised
+    ArenaTensor labels;  // int32 vector (N)
+  };
+
+  /// Names the images of the next batches. They stay chosen until the next call; a step that loads them can be
+  /// replayed on others, as many, that were chosen since.
+  void choose(const int32_t* indices, int64_t count);
+  /// The chosen images, augmented. Throws Error(invalid_state) if none were.
+  Batch batch(const Augmentation& augmentation);
+
+  int32_t classes() const { return classes_; }
+  const std::shared_ptr<Context>& context() const { return context_; }
+
+ private:
+  Tensor chosen() const;
+
+  std::shared_ptr<Context> context_;
+  int32_t classes_;
+  DeviceBuffer pixels_, labels_, mean_, deviation_;
+  DeviceBuffer chosen_;  // int32 vector, at least chosen_count_ long
+  int64_t chosen_count_ = 0;
+};
+
+}  // namespace layerwise
