@@ -59,7 +59,7 @@ final class BenchOptions {
       names = "--warmup",
       paramLabel = "N",
       defaultValue = "4",
-      description = "Number of steps before measuring, in which the device allocates memory and chooses engines. Default:"
+      description = "Number of steps before measuring, in which the device allocates memory and prepares its kernels. Default:"
           + " ${DEFAULT-VALUE}.")
   private int warmup;
 

@@ -10,9 +10,9 @@ import java.io.PrintWriter;
 import java.nio.charset.Charset;
 
 /**
- * Prints results. {@link System#out} and a {@link PrintWriter} do not keep the reason of a failed write, but a command used in
- * scripts must not report success then. If the reader has gone, as {@code head} does, the program ends at once and quietly,
- * as SIGPIPE would end it: Java ignores that signal.
+ * Prints results. {@link System#out} and a {@link PrintWriter} do not keep the reason of a failed write, but a command used
+ * in scripts must not report success then. If the reader has gone, as {@code head} does, the program ends at once and
+ * quietly, as SIGPIPE would end it: Java ignores that signal.
  */
 final class StandardOutput extends PrintWriter {
   /** The exit code that a shell reports for a process ended by SIGPIPE. */
