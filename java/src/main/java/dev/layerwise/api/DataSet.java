@@ -6,9 +6,7 @@ import dev.layerwise.data.DataSets;
 import dev.layerwise.data.ImageSet;
 import dev.layerwise.data.stream.ImageFolder;
 import dev.layerwise.data.stream.StreamOptions;
-import dev.layerwise.data.stream.StreamedImages;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -17,8 +15,6 @@ import java.util.function.Consumer;
  * as they are.
  */
 public final class DataSet {
-  private static final int BATCHES_AHEAD = 3;
-
   private final dev.layerwise.data.DataSet<?> data;
 
   private DataSet(dev.layerwise.data.DataSet<?> data) {
@@ -86,16 +82,7 @@ public final class DataSet {
    * @throws LayerwiseException if the folder is not such a folder
    */
   public static DataSet imageFolder(Path folder, int size, boolean exif, Consumer<String> skipped) {
-    int resize = Math.round(size * 256f / 224); // the published sizes' ratio
-    int threads = Runtime.getRuntime().availableProcessors();
-    ImageFolder images =
-        ImageFolder.open(folder, new StreamOptions(size, resize, threads, BATCHES_AHEAD, false, exif, skipped));
-    StreamedImages train = images.train();
-    DataSetInfo info =
-        new DataSetInfo(
-            ImageFolder.NAME, "the images in " + folder, train.channels(), size, size, train.count(),
-            images.test().count(), train.classNames(), train.mean(), train.deviation(), 0, false, false);
-    return new DataSet(new dev.layerwise.data.DataSet<>(info, train, images.test()));
+    return new DataSet(ImageFolder.open(folder, StreamOptions.ofSize(size, false, exif, skipped)));
   }
 
   /**
@@ -228,8 +215,7 @@ public final class DataSet {
     if (!(data.test() instanceof ImageSet images)) {
       throw new LayerwiseException("the images of " + name() + " stay on disk; read them with Model.read");
     }
-    int bytes = channels() * height() * width();
-    return Arrays.copyOfRange(images.pixels(), index * bytes, (index + 1) * bytes);
+    return images.pixels(index);
   }
 
   /**

@@ -9,7 +9,6 @@ import dev.layerwise.data.stream.StreamedImages;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.List;
 import picocli.CommandLine.Option;
 
 /** The data set and where it is. */
@@ -20,9 +19,6 @@ final class DataOptions {
   static final String NO_EXIF = "--no-exif";
   static final String NO_EXIF_DESCRIPTION =
       "Use the pixels of image files as stored; do not rotate them according to the camera's EXIF orientation.";
-
-  private static final int USUAL_SIZE = 224;
-  private static final int BATCHES_AHEAD = 3;
 
   /** Candidates for completion and help. */
   static final class Names extends ArrayList<String> {
@@ -53,7 +49,8 @@ final class DataOptions {
   @Option(
       names = "--image-size",
       paramLabel = "PIXELS",
-      description = "For image-folder: side in pixels to which images are cropped. Default: 224.")
+      description = "For image-folder: side in pixels to which images are cropped. Default: "
+          + StreamOptions.USUAL_SIZE + ".")
   Integer imageSize;
 
   @Option(
@@ -65,7 +62,7 @@ final class DataOptions {
   @Option(names = NO_EXIF, description = NO_EXIF_DESCRIPTION + " For image files and image-folder. Default: off.")
   boolean noExif;
 
-  private ImageFolder folder;
+  private DataSet<StreamedImages> folder;
 
   /**
    * The data set's description, known before its images are loaded.
@@ -83,17 +80,9 @@ final class DataOptions {
     }
     Checks.usage(dataDir != null, "--dataset " + IMAGE_FOLDER + " needs --data-dir, the folder with train/ and val/");
     Checks.range("--image-size", imageSize, 1, 4096);
-    int size = Checks.or(imageSize, trainedSize == null ? USUAL_SIZE : trainedSize);
-    int threads = Runtime.getRuntime().availableProcessors();
-    int resize = Math.round(size * 256f / 224); // the published sizes' ratio
-    folder =
-        ImageFolder.open(
-            dataDir, new StreamOptions(size, resize, threads, BATCHES_AHEAD, strict, !noExif, line -> say(err, line)));
-    StreamedImages train = folder.train();
-    List<String> classes = train.classNames();
-    return new DataSetInfo(
-        IMAGE_FOLDER, "the images in " + dataDir, train.channels(), size, size, train.count(), folder.test().count(),
-        classes, train.mean(), train.deviation(), 0, false, false);
+    int size = Checks.or(imageSize, trainedSize == null ? StreamOptions.USUAL_SIZE : trainedSize);
+    folder = ImageFolder.open(dataDir, StreamOptions.ofSize(size, strict, !noExif, line -> say(err, line)));
+    return folder.info();
   }
 
   private static void say(PrintWriter err, String line) {
@@ -103,16 +92,15 @@ final class DataOptions {
 
   /** The images of the data set that {@link #info} described. */
   DataSet<?> load(DataSetInfo info) {
-    return folder == null
-        ? DataSets.load(info.name(), dataDir)
-        : new DataSet<>(info, folder.train(), folder.test());
+    return folder == null ? DataSets.load(info.name(), dataDir) : folder;
   }
 
   /** Prints how many images were skipped, if any. */
   void printSkipped(PrintWriter err) {
     int skipped = folder == null ? 0 : folder.train().skipped() + folder.test().skipped();
     if (skipped > 0) {
-      say(err, skipped + (skipped == 1 ? " image" : " images") + " could not be read");
+      String what = skipped == 1 ? " image could not be read and was skipped" : " images could not be read and were skipped";
+      say(err, skipped + what);
     }
   }
 }

@@ -22,10 +22,10 @@ final class Catalog {
     /** How to get a copy, to follow a semicolon. */
     String source() {
       if (info.embedded()) {
-        return "leave out --data-dir to use the copy that comes with Layerwise";
+        return "name no folder to use the copy that comes with Layerwise";
       }
       return "run 'layerwise data fetch " + info.name() + "', or download " + download.describe()
-          + " and pass its folder with --data-dir" + download.hint();
+          + " and name its folder" + download.hint();
     }
   }
 

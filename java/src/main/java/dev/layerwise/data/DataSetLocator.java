@@ -48,8 +48,8 @@ final class DataSetLocator {
    */
   Path require(Catalog.Entry entry, Path dataDir) {
     if (dataDir != null && !Files.isDirectory(dataDir)) {
-      throw new DataException("--data-dir " + dataDir + " is "
-          + (Files.exists(dataDir) ? "not a folder; pass the folder that holds it." : "not there; check the path."));
+      throw new DataException("The data folder " + dataDir + " is "
+          + (Files.exists(dataDir) ? "not a folder; give the folder that holds it." : "not there; check the path."));
     }
     return locate(entry, dataDir).orElseThrow(() -> notFound(entry, dataDir));
   }

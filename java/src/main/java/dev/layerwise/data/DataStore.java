@@ -74,7 +74,7 @@ public final class DataStore {
       }
     } catch (IOException e) {
       throw new DataException("Cannot install " + entry.info().title() + " in " + root + ": " + FileErrors.reason(e)
-          + "; make room or correct the permissions, or pass another --data-dir.", e);
+          + "; make room or correct the permissions, or choose another folder.", e);
     }
     return target;
   }

@@ -1,5 +1,7 @@
 package dev.layerwise.data;
 
+import java.util.Arrays;
+
 /**
  * Labelled images as bytes. The arrays are shared with the caller, not copied: they are large, and whoever is handed an
  * image set must leave them as they are. Two sets are equal only if they share their arrays.
@@ -43,6 +45,12 @@ public record ImageSet(byte[] pixels, int[] labels, int channels, int height, in
   @Override
   public int count() {
     return labels.length;
+  }
+
+  /** A copy of an image's levels, in (C, H, W) order. */
+  public byte[] pixels(int index) {
+    int bytes = channels * height * width;
+    return Arrays.copyOfRange(pixels, index * bytes, (index + 1) * bytes);
   }
 
   @Override

@@ -75,7 +75,8 @@ public final class OnnxExporter {
     InputDescription input = file.requireInput(from);
     if (localClassifiers && !file.config().losses().hasLocalClassifiers()) {
       throw new ModelException(
-          from + " has no local classifiers: only networks trained with --loss pred or predsim (without --bio) do");
+          from + " has no local classifiers: only networks trained with the loss pred or predsim, and not with"
+              + " bio, do");
     }
     long bytes = file.weights().values().stream().mapToLong(HostTensor::byteCount).sum();
     if (bytes > MOST_BYTES - ROOM_FOR_THE_GRAPH) {

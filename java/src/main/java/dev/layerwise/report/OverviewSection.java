@@ -71,8 +71,9 @@ final class OverviewSection {
     if (run.endedEarly()) {
       notes.add(
           String.format(
-              Locale.ROOT, "%s: is finished; --patience %s ended it, for its test error did not improve after epoch %d.", run.name(),
-              run.setting("training", "patience"), run.best().orElseThrow().epoch()));
+              Locale.ROOT,
+              "%s: is finished; its patience of %s epochs ended it, for its test error did not improve after epoch %d.",
+              run.name(), run.setting("training", "patience"), run.best().orElseThrow().epoch()));
     }
     PublishedRun.of(run.config()).ifPresent(published -> notes.add(note(run, published)));
     return notes;

@@ -128,8 +128,8 @@ public record ReportPage(String html, List<String> remarks) {
       if (run.evaluation() != null) {
         content.accept(page, run);
       } else if (run.hasModel()) {
-        page.open("p").text("What the run's model predicts has not been saved. Run ");
-        page.element("code", "layerwise evaluate " + run.folder() + " --save").text(" and write the report again.");
+        page.open("p").text("What the run's model predicts has not been saved. Let ");
+        page.element("code", "layerwise evaluate " + run.folder()).text(" save it, and write the report again.");
         page.close();
       } else {
         page.element("p", "The run is not finished; what its model predicts is saved at its end.");

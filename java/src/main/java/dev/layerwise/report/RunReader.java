@@ -100,8 +100,8 @@ public final class RunReader {
                 && mistake.predicted() < classes && mistake.png() != null);
     if (!inRange) {
       throw new LayerwiseException(
-          file + " is damaged: its classes, counts and mistakes do not fit together; 'layerwise evaluate RUN --save'"
-              + " writes it anew");
+          file + " is damaged: its classes, counts and mistakes do not fit together; evaluate the run's model and save"
+              + " the result to write it anew");
     }
     return evaluation;
   }

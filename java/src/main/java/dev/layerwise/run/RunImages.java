@@ -36,8 +36,10 @@ public record RunImages(@JsonProperty("train") Fingerprint train, @JsonProperty(
     }
     if (before.equals(now.withoutExif()) || before.withoutExif().equals(now)) {
       throw new OtherImagesException(
-          "the run was started " + (before.equals(now.withoutExif()) ? "with" : "without")
-              + " --no-exif, and goes on only with the same pixels; resume it so, or start a new run");
+          (before.equals(now.withoutExif())
+                  ? "the run was started with the pixels of image files as they are stored"
+                  : "the run was started with images turned as their mark of orientation (EXIF) says")
+              + ", and goes on only with the same pixels; resume it so, or start a new run");
     }
     String difference =
         before.count() == now.count()

@@ -1,7 +1,6 @@
 package dev.layerwise.train;
 
 import dev.layerwise.data.DataSetInfo;
-import dev.layerwise.nativelib.NativeTensor;
 import dev.layerwise.run.Evaluation;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -27,20 +26,19 @@ public final class EvaluationCollector implements Evaluator.BatchConsumer {
   }
 
   @Override
-  public void accept(int[] labels, float[] logits, NativeTensor batch) {
+  public void accept(ImageFeed.Pass batch, float[] logits) {
     int classes = info.classes();
-    float[] values = null;
-    for (int i = 0; i < labels.length; i++, images++) {
+    for (int i = 0; i < batch.count(); i++, images++) {
+      int label = batch.label(i);
       int predicted = largest(logits, i * classes, classes);
-      confusion[labels[i]][predicted]++;
-      if (predicted == labels[i]) {
+      confusion[label][predicted]++;
+      if (predicted == label) {
         continue;
       }
       double probability = probability(logits, i * classes, predicted);
       if (isAmongMostCertain(probability)) {
-        values = values == null ? batch.read() : values;
-        byte[] png = ImageSamples.png(values, i, info);
-        mistakes.add(new Evaluation.Mistake(images, labels[i], predicted, probability, png));
+        byte[] png = ImageSamples.png(batch.pixels(i), info);
+        mistakes.add(new Evaluation.Mistake(images, label, predicted, probability, png));
         if (mistakes.size() > Evaluation.MOST_MISTAKES) {
           mistakes.remove();
         }

@@ -19,10 +19,10 @@ public final class Evaluator {
     /**
      * Looks at a batch.
      *
+     * @param batch the pass, which has come to it
      * @param logits {@code classes} values per image
-     * @param images (N, C, H, W), normalized; open during the call
      */
-    void accept(int[] labels, float[] logits, NativeTensor images);
+    void accept(ImageFeed.Pass batch, float[] logits);
   }
 
   /**
@@ -35,7 +35,7 @@ public final class Evaluator {
   public static List<BlockMetrics> evaluate(
       DeviceNetwork network, ImageFeed images, int count, int batchSize, BatchConsumer consumer) {
     List<BlockMetrics> metrics = evaluate(network, images, count, batchSize, consumer, () -> false);
-    double loss = metrics.get(metrics.size() - 1).predictionLoss();
+    double loss = metrics.get(metrics.size() - 1).meanPredictionLoss();
     if (!Double.isFinite(loss)) {
       throw new LayerwiseException(
           "the network's loss on these images is " + loss + ": its weights are not usable; train it again");
@@ -63,7 +63,7 @@ public final class Evaluator {
         try (NativeDataSet.Batch batch = pass.batch();
             NativeTensor logits = network.evaluate(batch.images(), batch.labels())) {
           if (consumer != null) {
-            consumer.accept(labelsOf(batch), logits.read(), batch.images());
+            consumer.accept(pass, logits.read());
           }
         }
       }
@@ -74,10 +74,5 @@ public final class Evaluator {
           "none of the " + count + " test images can be used, so there is nothing to measure; repair or replace them");
     }
     return metrics;
-  }
-
-  private static int[] labelsOf(NativeDataSet.Batch batch) {
-    float[] values = batch.labels().read(); // whole numbers, which floats hold exactly
-    return IntStream.range(0, values.length).map(i -> (int) values[i]).toArray();
   }
 }

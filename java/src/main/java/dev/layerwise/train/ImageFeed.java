@@ -34,6 +34,12 @@ public interface ImageFeed extends AutoCloseable {
     /** The batch on the device, which is the caller's to close. */
     NativeDataSet.Batch batch();
 
+    /** The class of an image of the batch. */
+    int label(int index);
+
+    /** An image of the batch as bytes, neither augmented nor normalized: levels in (C, H, W) order. */
+    byte[] pixels(int index);
+
     /** Whether batches come from the same place on the device, so that a step can be replayed on the next. */
     boolean staysInPlace();
 

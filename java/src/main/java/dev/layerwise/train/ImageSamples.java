@@ -16,13 +16,11 @@ final class ImageSamples {
   private ImageSamples() {}
 
   /**
-   * One image of a normalized batch as a PNG file. The pixels are those of the data set, since normalization is
-   * undone; where a side is longer than 96, squares of pixels are averaged to one.
+   * An image as a PNG file. Where a side is longer than 96, squares of pixels are averaged to one.
    *
-   * @param values (N, C, H, W)
-   * @param index of the image in the batch
+   * @param pixels levels in (C, H, W) order
    */
-  static byte[] png(float[] values, int index, DataSetInfo info) {
+  static byte[] png(byte[] pixels, DataSetInfo info) {
     int factor = (Math.max(info.height(), info.width()) + LONGEST_SIDE - 1) / LONGEST_SIDE;
     int height = Math.max(1, info.height() / factor);
     int width = Math.max(1, info.width() / factor);
@@ -30,31 +28,27 @@ final class ImageSamples {
         new BufferedImage(
             width, height, info.channels() == 1 ? BufferedImage.TYPE_BYTE_GRAY : BufferedImage.TYPE_3BYTE_BGR);
     WritableRaster raster = image.getRaster();
-    float[] mean = info.mean();
-    float[] deviation = info.deviation();
     for (int c = 0; c < info.channels(); c++) {
-      int plane = (index * info.channels() + c) * info.height() * info.width();
+      int plane = c * info.height() * info.width();
       for (int y = 0; y < height; y++) {
         for (int x = 0; x < width; x++) {
-          double value = average(values, plane + y * factor * info.width() + x * factor, info, factor);
-          long level = Math.round((value * deviation[c] + mean[c]) * 255);
-          raster.setSample(x, y, c, (int) Math.max(0, Math.min(255, level)));
+          raster.setSample(x, y, c, average(pixels, plane + y * factor * info.width() + x * factor, info, factor));
         }
       }
     }
     return encode(image);
   }
 
-  private static double average(float[] values, int from, DataSetInfo info, int factor) {
+  private static int average(byte[] pixels, int from, DataSetInfo info, int factor) {
     int rows = Math.min(factor, info.height());
     int columns = Math.min(factor, info.width());
-    double sum = 0;
+    int sum = 0;
     for (int y = 0; y < rows; y++) {
       for (int x = 0; x < columns; x++) {
-        sum += values[from + y * info.width() + x];
+        sum += pixels[from + y * info.width() + x] & 0xff;
       }
     }
-    return sum / (rows * columns);
+    return Math.round((float) sum / (rows * columns));
   }
 
   private static byte[] encode(BufferedImage image) {

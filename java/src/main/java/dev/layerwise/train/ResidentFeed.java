@@ -8,10 +8,12 @@ import dev.layerwise.settings.Augmentation;
 
 /** Images that lie on the device as bytes. */
 final class ResidentFeed implements ImageFeed {
-  private final NativeDataSet images;
+  private final ImageSet images;
+  private final NativeDataSet onDevice;
 
   ResidentFeed(NativeContext context, ImageSet images, DataSetInfo info) {
-    this.images =
+    this.images = images;
+    onDevice =
         context.dataSet(
             images.pixels(), images.labels(), images.count(), images.channels(), images.height(), images.width(),
             images.classes(), info.mean(), info.deviation());
@@ -29,7 +31,7 @@ final class ResidentFeed implements ImageFeed {
         if (count == 0) {
           return false;
         }
-        images.choose(order, position, count);
+        onDevice.choose(order, position, count);
         position += count;
         return true;
       }
@@ -41,7 +43,17 @@ final class ResidentFeed implements ImageFeed {
 
       @Override
       public NativeDataSet.Batch batch() {
-        return images.batch(augmentation);
+        return onDevice.batch(augmentation);
+      }
+
+      @Override
+      public int label(int index) {
+        return images.labels()[order[position - count + index]];
+      }
+
+      @Override
+      public byte[] pixels(int index) {
+        return images.pixels(order[position - count + index]);
       }
 
       @Override
@@ -63,6 +75,6 @@ final class ResidentFeed implements ImageFeed {
 
   @Override
   public void close() {
-    images.close();
+    onDevice.close();
   }
 }

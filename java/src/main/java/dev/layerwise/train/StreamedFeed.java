@@ -45,6 +45,17 @@ final class StreamedFeed implements ImageFeed {
       }
 
       @Override
+      public int label(int index) {
+        return batch.labels()[index];
+      }
+
+      @Override
+      public byte[] pixels(int index) {
+        int bytes = images.imageBytes();
+        return Arrays.copyOfRange(batch.pixels(), index * bytes, (index + 1) * bytes);
+      }
+
+      @Override
       public boolean staysInPlace() {
         return false;
       }

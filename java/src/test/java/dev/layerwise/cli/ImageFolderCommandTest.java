@@ -127,7 +127,8 @@ class ImageFolderCommandTest {
     CommandLineRunner refused = CommandLineRunner.run(resume);
     assertThat(refused.exitCode()).isEqualTo(1);
     assertThat(refused.err()).contains(
-        "the run was started with --no-exif, and goes on only with the same pixels; resume it so, or start a new run");
+        "the run was started with the pixels of image files as they are stored, and goes on only with the same pixels;"
+            + " resume it so, or start a new run");
     Object[] same = Arrays.copyOf(resume, resume.length + 1);
     same[resume.length] = "--no-exif";
     assertThat(CommandLineRunner.run(same).err()).contains("Continue with: ");

@@ -88,7 +88,7 @@ class DataSetLocatorTest {
         .isInstanceOf(DataException.class).message()
         .contains("MNIST was not found", SyntheticFiles.TRAIN_IMAGES, path("own"), path("work/data"),
             path("home/.cache/layerwise"), "/usr/share/datasets", "https://ossci-datasets.s3.amazonaws.com/mnist/",
-            "--data-dir");
+            "name its folder");
     assertThat(Catalog.entry("fashion-mnist").source()).contains("apt-get install dataset-fashion-mnist");
   }
 
@@ -105,9 +105,9 @@ class DataSetLocatorTest {
   void dataDirThatIsNoFolder() {
     write(temporary.resolve("file"), new byte[1]);
     assertThatThrownBy(() -> locator(Map.of()).require(Catalog.entry("mnist"), temporary.resolve("file")))
-        .hasMessage("--data-dir " + path("file") + " is not a folder; pass the folder that holds it.");
+        .hasMessage("The data folder " + path("file") + " is not a folder; give the folder that holds it.");
     assertThatThrownBy(() -> locator(Map.of()).require(Catalog.entry("mnist"), temporary.resolve("nothing")))
-        .hasMessage("--data-dir " + path("nothing") + " is not there; check the path.");
+        .hasMessage("The data folder " + path("nothing") + " is not there; check the path.");
   }
 
   private DataSetLocator locator(Map<String, String> environment) {

@@ -54,7 +54,7 @@ class DataSetsTest {
     PixelStatistics.of(digits.train(), 0).assertAgree(digits.info());
     assertThat(DataSets.locate("digits", null)).isEmpty();
     assertThatThrownBy(() -> DataSets.load("digits", empty)).isInstanceOf(DataException.class)
-        .hasMessageContaining("leave out --data-dir to use the copy that comes with Layerwise");
+        .hasMessageContaining("name no folder to use the copy that comes with Layerwise");
   }
 
   @Test

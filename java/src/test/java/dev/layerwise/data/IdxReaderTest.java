@@ -56,7 +56,7 @@ class IdxReaderTest {
   @Test
   void missingFile() throws IOException {
     Files.delete(folder.resolve(TEST_LABELS));
-    assertFails("MNIST in " + folder + " is incomplete", TEST_LABELS, "download", "--data-dir");
+    assertFails("MNIST in " + folder + " is incomplete", TEST_LABELS, "download", "name its folder");
   }
 
   @Test

@@ -73,7 +73,7 @@ class ReportPageTest {
     assertThat(page.row("Errors: last, smallest, published", "1 early")).contains("7 of 100, ended early");
     assertThat(page.row("Errors: last, smallest, published", "2 stopped")).contains("6 of 100");
     assertThat(page.text())
-        .contains("early: is finished; --patience 3 ended it")
+        .contains("early: is finished; its patience of 3 epochs ended it")
         .doesNotContain("stopped: is finished");
   }
 
@@ -172,7 +172,7 @@ class ReportPageTest {
     assertThat(page.text())
         .contains("stopped: no epoch is finished yet")
         .contains("The run is not finished; what its model predicts is saved at its end.")
-        .contains("layerwise evaluate " + finished + " --save");
+        .contains("layerwise evaluate " + finished + " save it");
     assertThat(page.row("Errors: last", "1 stopped").subList(4, 10))
         .containsExactly("0 of 100", "–", "–", "0.62", "–", "–");
     page(stopped); // nothing at all to draw

@@ -57,13 +57,13 @@ public final class Downloader {
       if (!actual.equals(md5)) {
         PartFile.discard(target);
         throw new DownloadException(source + " was changed or damaged on its way: its md5 is " + actual + " instead of "
-            + md5 + "; try again later, or pass --mirror URL.");
+            + md5 + "; try again later, or try a mirror.");
       }
       Files.move(PartFile.of(target), target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
       PartFile.discard(target);
     } catch (IOException e) {
       throw new DownloadException("Cannot write " + target + ": " + FileErrors.reason(e)
-          + "; make room or correct the folder's permissions, or pass another --data-dir.", e);
+          + "; make room or correct the folder's permissions, or choose another folder.", e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new DownloadException("The download of " + source + " was interrupted; run it again to go on.", e);
@@ -79,7 +79,7 @@ public final class Downloader {
       } catch (TransientFailure e) {
         if (attempt >= settings.attempts()) {
           throw new DownloadException("Gave up on " + source + " after " + attempt + " attempts: " + e.getMessage()
-              + "; run it again to go on where it stopped, or pass --mirror URL.", e);
+              + "; run it again to go on where it stopped, or try a mirror.", e);
         }
         Duration pause = settings.atMostLongest(e.waitOr(settings.pauseAfter(attempt)));
         listener.notice(source + ": " + e.getMessage() + "; trying again in " + BodyWriter.seconds(pause) + ".");

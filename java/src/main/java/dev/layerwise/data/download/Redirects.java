@@ -24,15 +24,15 @@ final class Redirects {
     try {
       to = from.resolve(location);
     } catch (IllegalArgumentException e) {
-      throw new DownloadException(from + " redirects to what is not an address; pass --mirror URL.", e);
+      throw new DownloadException(from + " redirects to what is not an address; try a mirror.", e);
     }
     boolean plain = "http".equalsIgnoreCase(to.getScheme());
     if (to.getHost() == null || !plain && !"https".equalsIgnoreCase(to.getScheme())) {
-      throw new DownloadException(from + " redirects to " + to + ", which is not a web address; pass --mirror URL.");
+      throw new DownloadException(from + " redirects to " + to + ", which is not a web address; try a mirror.");
     }
     if (plain && "https".equalsIgnoreCase(from.getScheme())) {
       throw new DownloadException(from + " redirects from https to unencrypted " + to
-          + ", which is not followed; pass --mirror URL.");
+          + ", which is not followed; try a mirror.");
     }
     return to;
   }

@@ -52,7 +52,7 @@ public final class TarUnpacker {
       throw damaged(archive, e);
     } catch (IOException e) {
       throw new DownloadException("Cannot unpack " + archive + ": " + FileErrors.reason(e)
-          + "; make room or correct the permissions, or pass another --data-dir.", e);
+          + "; make room or correct the permissions, or choose another folder.", e);
     }
     return unpacked;
   }

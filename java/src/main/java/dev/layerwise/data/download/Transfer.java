@@ -84,8 +84,8 @@ final class Transfer {
     if (missing > part.usableSpace()) {
       discard(response);
       throw new DownloadException("The disk of " + part.path() + " has " + part.usableSpace() / MEBIBYTE
-          + " MiB left, where " + file + " needs " + missing / MEBIBYTE + " MiB more; make room, or pass another "
-          + "--data-dir.");
+          + " MiB left, where " + file + " needs " + missing / MEBIBYTE + " MiB more; make room, or choose "
+          + "another folder.");
     }
     BodyWriter writer = new BodyWriter(part, file, total, listener);
     response.body().subscribe(writer);
@@ -93,7 +93,7 @@ final class Transfer {
       writer.await(settings.stallTimeout());
     } catch (BodyWriter.WriteException e) {
       throw new DownloadException("Cannot write " + part.path() + ": " + FileErrors.reason((IOException) e.getCause())
-          + "; make room, or pass another --data-dir, and run it again.", e);
+          + "; make room, or choose another folder, and run it again.", e);
     } catch (IOException e) {
       throw new TransientFailure("the connection broke after " + part.length() + " bytes"
           + (total < 0 ? "" : " of " + total), e);
@@ -118,7 +118,7 @@ final class Transfer {
       discard(response);
       address = Redirects.follow(address, response.headers().firstValue("Location").orElse(""));
     }
-    throw new DownloadException(source + " redirects more than " + Redirects.MOST + " times; pass --mirror URL.");
+    throw new DownloadException(source + " redirects more than " + Redirects.MOST + " times; try a mirror.");
   }
 
   private HttpResponse<Flow.Publisher<List<ByteBuffer>>> send(HttpRequest request)
@@ -129,7 +129,7 @@ final class Transfer {
       throw new TransientFailure("no answer within " + BodyWriter.seconds(settings.stallTimeout()), e);
     } catch (SSLException e) {
       throw new DownloadException(request.uri() + " cannot be reached safely (" + e.getMessage()
-          + "); check the date of this machine and its certificates, or pass --mirror URL.", e);
+          + "); check the date of this machine and its certificates, or try a mirror.", e);
     } catch (IOException e) {
       throw connectionFailure(request.uri(), e);
     }
@@ -137,8 +137,8 @@ final class Transfer {
 
   private TransientFailure connectionFailure(URI address, IOException failure) {
     String host = proxies.describe(address).map(proxy -> "the proxy " + proxy).orElse(address.getAuthority());
-    String advice = "; check the network connection and the proxy settings (http_proxy, https_proxy), pass "
-        + "--mirror URL, or pass --data-dir DIR with a copy.";
+    String advice = "; check the network connection and the proxy settings (http_proxy, https_proxy), try "
+        + "a mirror, or use a copy that you have.";
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
       if (cause instanceof UnresolvedAddressException || cause instanceof UnknownHostException) {
         throw new DownloadException("Cannot reach " + host + ": there is no such host, or no network" + advice,
@@ -165,12 +165,12 @@ final class Transfer {
             wait.map(value -> Duration.ofSeconds(Long.parseLong(value))).orElse(null));
       }
       case 404, 410 -> throw new DownloadException(response.uri() + " is not there (status " + status
-          + "); the file may have moved: pass --mirror URL, or --data-dir DIR with a copy.");
+          + "); the file may have moved: try a mirror, or use a copy that you have.");
       case 407 -> throw new DownloadException("The proxy " + proxies.describe(source).orElse("") + " asks for a user and"
           + " a password; set http_proxy and https_proxy to http://USER:PASSWORD@HOST:PORT, and for https addresses "
           + "LAYERWISE_JAVA_OPTIONS to -Djdk.http.auth.tunneling.disabledSchemes=.");
       default -> throw new DownloadException(response.uri() + " cannot be downloaded (status " + status
-          + "); pass --mirror URL, or --data-dir DIR with a copy.");
+          + "); try a mirror, or use a copy that you have.");
     }
   }
 

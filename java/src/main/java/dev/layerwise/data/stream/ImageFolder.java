@@ -1,6 +1,8 @@
 package dev.layerwise.data.stream;
 
 import dev.layerwise.data.DataException;
+import dev.layerwise.data.DataSet;
+import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.files.FileNames;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,14 +14,14 @@ import java.util.Map;
 /**
  * A folder of images per class, as ImageNet is usually kept: DIR/train/CLASS and DIR/val/CLASS, or test instead of val.
  * Classes are numbered in the order of their folders' names; images lie in a class's folder or in folders below, and
- * follow the order of their paths. {@link FolderListing} says what is an image.
- *
- * @param train to learn from: random resized crops, half of them mirrored
- * @param test to judge by: the centres
+ * follow the order of their paths. {@link FolderListing} says what is an image. Training images are random resized crops,
+ * half of them mirrored; test images are the centres.
  */
-public record ImageFolder(StreamedImages train, StreamedImages test) {
+public final class ImageFolder {
   /** What runs call their data set where it is such a folder. */
   public static final String NAME = "image-folder";
+
+  private ImageFolder() {}
 
   /**
    * Lists the files; looks into none of them.
@@ -27,7 +29,7 @@ public record ImageFolder(StreamedImages train, StreamedImages test) {
    * @throws DataException if folders are missing or cannot be read, a class has no images or is only among the test
    *     images
    */
-  public static ImageFolder open(Path dir, StreamOptions options) {
+  public static DataSet<StreamedImages> open(Path dir, StreamOptions options) {
     FolderListing listing = new FolderListing();
     Path train = subfolder(dir, "train");
     Path test = subfolder(dir, "val", "test");
@@ -60,8 +62,12 @@ public record ImageFolder(StreamedImages train, StreamedImages test) {
     if (!leftOut.isEmpty()) {
       options.skipped().accept(leftOut);
     }
-    return new ImageFolder(
-        new StreamedImages(trainFiles, classes, true, options), new StreamedImages(testFiles, classes, false, options));
+    StreamedImages trainImages = new StreamedImages(trainFiles, classes, true, options);
+    DataSetInfo info =
+        new DataSetInfo(
+            NAME, "the images in " + dir, trainImages.channels(), options.size(), options.size(), trainFiles.count(),
+            testFiles.count(), classes, trainImages.mean(), trainImages.deviation(), 0, false, false);
+    return new DataSet<>(info, trainImages, new StreamedImages(testFiles, classes, false, options));
   }
 
   /** The first that is there. */

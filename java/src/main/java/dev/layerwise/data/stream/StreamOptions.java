@@ -19,9 +19,15 @@ public record StreamOptions(
     int size, int testResize, int threads, int prefetch, boolean strict, boolean exif, Consumer<String> skipped) {
   private static final int LARGEST_SIZE = 4096;
 
-  /** ImageNet's sizes, one thread per core, three batches ahead; images that cannot be used are left out. */
-  public static StreamOptions imageNet(Consumer<String> skipped) {
-    return new StreamOptions(224, 256, Runtime.getRuntime().availableProcessors(), 3, false, true, skipped);
+  /** Height and width that images are usually cut to: ImageNet's. */
+  public static final int USUAL_SIZE = 224;
+
+  private static final int USUAL_RESIZE = 256;
+
+  /** Test images resized in proportion to ImageNet's sizes, one thread per core, three batches ahead. */
+  public static StreamOptions ofSize(int size, boolean strict, boolean exif, Consumer<String> skipped) {
+    int resize = Math.round(size * (float) USUAL_RESIZE / USUAL_SIZE);
+    return new StreamOptions(size, resize, Runtime.getRuntime().availableProcessors(), 3, strict, exif, skipped);
   }
 
   /**

@@ -138,7 +138,8 @@ public final class StreamedImages implements Images {
     return new BatchSource(this, options, order, batchSize, index -> Seeds.derive(seed, epoch, index));
   }
 
-  int imageBytes() {
+  /** Bytes of an image as it is handed out. */
+  public int imageBytes() {
     return CHANNELS * options.size() * options.size();
   }
 

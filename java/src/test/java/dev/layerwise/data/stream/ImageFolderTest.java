@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.layerwise.data.DataException;
+import dev.layerwise.data.DataSet;
 import dev.layerwise.data.EpochOrder;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -36,7 +37,7 @@ class ImageFolderTest {
     write(folder.resolve("train/dog/notes.txt"), "not an image".getBytes());
     write(folder.resolve("train/dog/.hidden.png"), plain(4, 4, 0));
     write(folder.resolve("train/README"), new byte[1]);
-    ImageFolder images = open(1, false);
+    DataSet<StreamedImages> images = open(1, false);
     assertThat(images.train().classNames()).containsExactly("cat", "dog");
     assertThat(images.train().classes()).isEqualTo(2);
     assertThat(images.train().count()).isEqualTo(6);
@@ -231,7 +232,7 @@ class ImageFolderTest {
     assertThatThrownBy(() -> open(1, false)).isInstanceOf(DataException.class).message().contains(part).endsWith(".");
   }
 
-  private ImageFolder open(int threads, boolean strict) {
+  private DataSet<StreamedImages> open(int threads, boolean strict) {
     return ImageFolder.open(folder, new StreamOptions(SIZE, 18, threads, 2, strict, true, skipped::add));
   }
 
