@@ -15,7 +15,7 @@ import java.util.List;
 final class Checks {
   private Checks() {}
 
-  /** Wrong usage found while a command runs; {@link Main} gives it exit code 2. */
+  /** A usage error found while a command runs; {@link Main} exits with code 2. */
   static final class UsageException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
@@ -42,14 +42,14 @@ final class Checks {
   }
 
   /**
-   * Asks the device itself whether it has what is wanted. CUDA devices are not asked here: that takes a while, and what
-   * they lack may be the machine's fault.
+   * Asks the device whether it supports the requested options. CUDA devices are not asked here: that takes a while, and
+   * a failure may be the machine's fault.
    */
   static void device(DeviceOptions wanted) {
     if (wanted.device().startsWith("cuda")) {
       return;
     }
-    NativeLibrary.version(); // if the library does not load, nothing works, which is no wrong usage
+    NativeLibrary.version(); // a library that does not load is not a usage error
     try {
       NativeContext.create(wanted, 0).close();
     } catch (InvalidArgumentException | DeviceUnavailableException e) {
@@ -57,11 +57,11 @@ final class Checks {
     }
   }
 
-  /** The layer of that name or number. */
+  /** The layer with that name or number. */
   static Layer layer(Model model, String nameOrNumber) {
     try {
       return model.layer(nameOrNumber);
-    } catch (ModelException e) { // there is no such layer
+    } catch (ModelException e) { // no such layer
       throw new UsageException("--layer: " + e.getMessage());
     }
   }

@@ -5,9 +5,9 @@ import java.io.PrintWriter;
 import java.util.ArrayList;
 import picocli.CommandLine.Option;
 
-/** What every command takes that computes. An option that is absent ({@code null}) leaves the default. */
+/** The options of every command that computes. An absent option ({@code null}) keeps the default. */
 final class CommonOptions extends OutputOptions {
-  /** What can be asked for. */
+  /** Candidates for completion and help. */
   static final class Precisions extends ArrayList<String> {
     private static final long serialVersionUID = 1L;
 
@@ -19,40 +19,41 @@ final class CommonOptions extends OutputOptions {
   @Option(
       names = "--device",
       paramLabel = "DEVICE",
-      description = "Where to compute: cpu (oneDNN and fused loops) or reference (plain loops, float64; slow)."
-          + " Default: cpu.")
+      description = "Where to compute: cpu, cuda (an NVIDIA GPU; cuda:1 is the second) or reference (plain loops in"
+          + " float64; slow). Default: cpu.")
   String device;
 
   @Option(
       names = "--threads",
       paramLabel = "N",
-      description = "Computing threads of the CPU; 0 takes OMP_NUM_THREADS where that is set, and otherwise one per core"
-          + " that this process may use. Default: 0; in a resumed run, as before.")
+      description = "Number of CPU threads; 0 takes OMP_NUM_THREADS if it is set, otherwise one thread per core available"
+          + " to this process. Default: 0; a resumed run keeps its number.")
   Integer threads;
 
   @Option(
       names = "--precision",
       paramLabel = "NAME",
       completionCandidates = Precisions.class,
-      description = "Of activations and of weights as they are multiplied: one of ${COMPLETION-CANDIDATES}; auto takes"
-          + " bf16 where the device is made for it. Sums and the weights that are updated stay float32. Default: auto"
-          + " (f32 for a model that was trained in it), for parity f32.")
+      description = "Precision of activations and of weights in products: one of ${COMPLETION-CANDIDATES}; auto uses bf16"
+          + " if the device supports it well. Sums and the weights being updated stay float32. Default: auto (f32 for a"
+          + " model trained in f32, and for parity on the cpu).")
   String precision;
 
   @Option(
       names = "--engine",
       paramLabel = "NAME",
-      description = "Which implementation of the operations runs: auto, or one of the device's own (CUDA: fused for the"
-          + " project's kernels, cudnn for cuDNN and cuBLAS wherever they do an operation). Default: auto.")
+      description = "Implementation of the operations: auto, or one of the device's engines (cuda: fused for the project's"
+          + " kernels, cudnn for cuDNN and cuBLAS wherever they support an operation; cpu: direct or winograd for 3×3"
+          + " convolutions). Default: auto.")
   String engine;
 
   @Option(
       names = "--tf32",
       negatable = true,
-      description = "Let float32 products be rounded to ten bits of mantissa, on CUDA devices. Default: not.")
+      description = "On cuda, allow TF32: float32 products with ten bits of mantissa. Default: off.")
   Boolean tf32;
 
-  /** The device that the options ask for, over a base: what belongs to another device is not carried over. */
+  /** These options over a base. Settings of another device are not carried over. */
   DeviceOptions over(DeviceOptions base) {
     Checks.oneOf("--precision", precision == null ? "auto" : precision, new Precisions());
     boolean same = device == null || device.equals(base.device());
@@ -66,7 +67,7 @@ final class CommonOptions extends OutputOptions {
         start.engineChoices());
   }
 
-  /** As {@link #over}; what the options ask of the processor in vain is a usage error. */
+  /** As {@link #over}; an option that the processor does not support is a usage error. */
   DeviceOptions usableOver(DeviceOptions base) {
     DeviceOptions wanted = over(base);
     if (!wanted.equals(base)) {
@@ -75,13 +76,13 @@ final class CommonOptions extends OutputOptions {
     return wanted;
   }
 
-  /** Says what computes, and how. */
+  /** Prints the device, precision and threads in use. */
   static void printInUse(DeviceOptions device, PrintWriter err) {
     err.printf("computing on %s in %s, threads: %d%n", device.device(), device.precision(), device.threads());
     err.flush();
   }
 
-  /** The device that the options ask for; the processor where they name none. */
+  /** The requested device; the CPU if none is requested. */
   DeviceOptions deviceOptions() {
     return usableOver(DeviceOptions.of("cpu", 0));
   }
