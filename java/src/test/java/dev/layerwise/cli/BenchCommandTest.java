@@ -64,7 +64,7 @@ class BenchCommandTest {
     assertThat(CommandLineRunner.run("bench").exitCode()).isEqualTo(2);
     CommandLineRunner size = CommandLineRunner.run("bench", "step", "--input", "32x32");
     assertThat(size.exitCode()).isEqualTo(2);
-    assertThat(size.err()).contains("--input takes channels, height and width, as 3x32x32; not 32x32");
+    assertThat(size.err()).contains("--input takes channels, height and width, such as 3x32x32, not 32x32");
     CommandLineRunner empty = CommandLineRunner.run("bench", "step", "--input", "1x0x8");
     assertThat(empty.exitCode()).isEqualTo(2);
     assertThat(empty.err()).contains("not 1x0x8");
@@ -81,7 +81,7 @@ class BenchCommandTest {
       String help = help("bench", what);
       assertThat(help)
           .doesNotContain("digits", "bundle")
-          .contains("Default: vgg8b.", "Default: leakyrelu.", "Classes that the images are of. Default: 100.")
+          .contains("Default: vgg8b.", "Default: leakyrelu.", "Number of classes. Default: 100.")
           .containsPattern("Probability of dropping .* Default: 0\\.");
     }
     assertThat(help("train"))

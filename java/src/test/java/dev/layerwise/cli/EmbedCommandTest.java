@@ -222,7 +222,7 @@ class EmbedCommandTest {
     assertThat(layer.err()).contains("--layer: the model has no layer '9'");
     CommandLineRunner nothing = CommandLineRunner.run("embed", run, folder.resolve("none.png"), "--out", out);
     assertThat(nothing.exitCode()).isEqualTo(1);
-    assertThat(nothing.err()).contains("none of the images can be used");
+    assertThat(nothing.err()).contains("none of the images could be read");
     assertThat(out).doesNotExist();
   }
 }

@@ -97,7 +97,7 @@ class RunControlTest {
 
     CommandLineRunner again = train("a", "--resume --json");
     assertThat(again.exitCode()).isZero();
-    assertThat(again.err()).contains("nothing is left to train");
+    assertThat(again.err()).contains("nothing left to train");
     assertThat(again.events()).hasSize(1);
 
     CommandLineRunner longer = train("a", "--resume --patience 4 --json");

@@ -109,7 +109,7 @@ class TrainCommandTest {
     "--classes-per-batch -1            | --classes-per-batch must be in 0",
     "--classes-per-batch 65            | --classes-per-batch 65 is more than a batch holds, which is 64 images",
     "--classes-per-batch-until-epoch 2 | it goes with it",
-    "--preset mnist-vgg9-sim           | --preset: unknown preset 'mnist-vgg9-sim'; 'layerwise presets' lists them",
+    "--preset mnist-vgg9-sim           | --preset: unknown preset 'mnist-vgg9-sim'; see 'layerwise presets'",
     "--preset mnist-mlp-pred --beta 1  | --beta weighs",
     "--device tpu                      | there is no device 'tpu'",
     "--threads -1                      | threads must be 0",
