@@ -3,11 +3,6 @@ package dev.layerwise.cli;
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
 import dev.layerwise.model.ModelException;
-import dev.layerwise.nativelib.DeviceOptions;
-import dev.layerwise.nativelib.DeviceUnavailableException;
-import dev.layerwise.nativelib.InvalidArgumentException;
-import dev.layerwise.nativelib.NativeContext;
-import dev.layerwise.nativelib.NativeLibrary;
 import dev.layerwise.settings.Rules;
 import java.util.List;
 
@@ -39,22 +34,6 @@ final class Checks {
   /** NaN is in no range. */
   static void range(String option, Number value, double least, double most) {
     usage(Rules.isIn(value, least, most), Rules.notIn(option, value, least, most));
-  }
-
-  /**
-   * Asks the device itself whether it has what is wanted. CUDA devices are not asked here: that takes a while, and what
-   * they lack may be the machine's fault.
-   */
-  static void device(DeviceOptions wanted) {
-    if (wanted.device().startsWith("cuda")) {
-      return;
-    }
-    NativeLibrary.version(); // if the library does not load, nothing works, which is no wrong usage
-    try {
-      NativeContext.create(wanted, 0).close();
-    } catch (InvalidArgumentException | DeviceUnavailableException e) {
-      throw new UsageException(e.getMessage());
-    }
   }
 
   /** The layer of that name or number. */

@@ -1,6 +1,7 @@
 package dev.layerwise.cli;
 
 import dev.layerwise.nativelib.DeviceOptions;
+import dev.layerwise.nativelib.DeviceOptionsException;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import picocli.CommandLine.Option;
@@ -52,27 +53,28 @@ final class CommonOptions extends OutputOptions {
       description = "Let float32 products be rounded to ten bits of mantissa, on CUDA devices. Default: not.")
   Boolean tf32;
 
+  private boolean asked;
+
   /** The device that the options ask for, over a base: what belongs to another device is not carried over. */
   DeviceOptions over(DeviceOptions base) {
     Checks.oneOf("--precision", precision == null ? "auto" : precision, new Precisions());
     boolean same = device == null || device.equals(base.device());
     DeviceOptions start = same ? base : DeviceOptions.of(device, base.threads());
-    return new DeviceOptions(
-        start.device(),
-        Checks.or(threads, start.threads()),
-        Checks.or(precision, start.precision()),
-        Checks.or(engine, start.engine()),
-        Checks.or(tf32, start.tf32()),
-        start.engineChoices());
+    DeviceOptions wanted =
+        new DeviceOptions(
+            start.device(),
+            Checks.or(threads, start.threads()),
+            Checks.or(precision, start.precision()),
+            Checks.or(engine, start.engine()),
+            Checks.or(tf32, start.tf32()),
+            start.engineChoices());
+    asked = !wanted.equals(base);
+    return wanted;
   }
 
-  /** As {@link #over}; what the options ask of the processor in vain is a usage error. */
-  DeviceOptions usableOver(DeviceOptions base) {
-    DeviceOptions wanted = over(base);
-    if (!wanted.equals(base)) {
-      Checks.device(wanted);
-    }
-    return wanted;
+  /** Whether it is wrong usage that a device cannot be had: what a GPU lacks may be the machine's fault. */
+  boolean isMisuse(DeviceOptionsException e) {
+    return asked && (device == null || !device.startsWith("cuda"));
   }
 
   /** Says what computes, and how. */
@@ -83,6 +85,6 @@ final class CommonOptions extends OutputOptions {
 
   /** The device that the options ask for; the processor where they name none. */
   DeviceOptions deviceOptions() {
-    return usableOver(DeviceOptions.of("cpu", 0));
+    return over(DeviceOptions.of("cpu", 0));
   }
 }

@@ -52,30 +52,30 @@ public final class TrainingRun implements AutoCloseable {
   private volatile boolean stopRequested;
 
   private TrainingRun(
-      RunConfig config, DataSet<?> data, RunImages images, RunDirectory directory, Communicator communicator) {
+      NativeContext context, RunConfig config, DataSet<?> data, RunImages images, RunDirectory directory,
+      Communicator communicator) {
+    this.context = context;
     this.config = config;
     this.data = data;
     this.communicator = communicator;
     recorder = new RunRecorder(directory, config, data, images);
     TrainingConfig training = config.training();
-    context = NativeContext.create(config.device(), training.seed());
-    try {
-      network = new DeviceNetwork(context, config.model(), config.optimizer());
-      trainImages = ImageFeed.of(context, data.train(), data.info(), training.seed());
-      testImages = ImageFeed.of(context, data.test(), data.info(), training.seed());
-    } catch (RuntimeException e) {
-      context.close();
-      throw e;
-    }
+    network = new DeviceNetwork(context, config.model(), config.optimizer());
+    trainImages = ImageFeed.of(context, data.train(), data.info(), training.seed());
+    testImages = ImageFeed.of(context, data.test(), data.info(), training.seed());
     reports = new Reports(config, network.measuredLayers());
     progress = Progress.start(network.measuredLayers().size());
   }
 
-  /** A new run; the folder must not hold another. */
+  /**
+   * A new run; the folder must not hold another.
+   *
+   * @param context opened with the configuration's device and seed; closed by the caller, after the run
+   */
   public static TrainingRun start(
-      RunConfig config, DataSet<?> data, RunDirectory directory, Communicator communicator) {
+      NativeContext context, RunConfig config, DataSet<?> data, RunDirectory directory, Communicator communicator) {
     directory.requireNoForeignFiles();
-    TrainingRun run = new TrainingRun(config, data, RunImages.of(data), directory, communicator);
+    TrainingRun run = new TrainingRun(context, config, data, RunImages.of(data), directory, communicator);
     try {
       if (config.init() != null) {
         run.weightSummary =
@@ -94,13 +94,15 @@ public final class TrainingRun implements AutoCloseable {
   /**
    * A run that goes on from a checkpoint.
    *
+   * @param context as for {@link #start}
    * @param config the checkpoint's, but perhaps for the number of epochs and the patience
    * @throws OtherImagesException if images of the data set were added, removed or changed since the run was started
    * @throws LayerwiseException if there is no whole checkpoint, the data set is not the run's, or the run has come
    *     further than it is to go
    */
   public static TrainingRun resume(
-      Path checkpoint, RunConfig config, DataSet<?> data, RunDirectory directory, Communicator communicator) {
+      NativeContext context, Path checkpoint, RunConfig config, DataSet<?> data, RunDirectory directory,
+      Communicator communicator) {
     Checkpoint from = Checkpoint.read(checkpoint);
     Progress progress = from.run().progress();
     checkData(from.run(), data);
@@ -115,7 +117,7 @@ public final class TrainingRun implements AutoCloseable {
           "the run has begun its epoch " + begun + " already, more than the " + epochs + " asked for");
     }
     StoredWeights.check(config.model(), from.weights());
-    TrainingRun run = new TrainingRun(config, data, images, directory, communicator);
+    TrainingRun run = new TrainingRun(context, config, data, images, directory, communicator);
     try {
       if (progress.images() > data.train().count() || progress.sums().size() != run.progress.sums().size()) {
         throw new FileException(checkpoint + " is damaged: its progress does not fit its network and its data");
@@ -352,6 +354,5 @@ public final class TrainingRun implements AutoCloseable {
     testImages.close();
     trainImages.close();
     network.close();
-    context.close();
   }
 }

@@ -194,7 +194,7 @@ class PredictCommandTest {
     new SafeTensors(metadata, model.tensors()).write(old);
     CommandLineRunner prediction = CommandLineRunner.run("predict", old, images);
     assertThat(prediction.exitCode()).isEqualTo(1);
-    assertThat(prediction.err()).contains("does not say how images are normalized").contains("train --resume");
+    assertThat(prediction.err()).contains("does not say how images are normalized").contains("resuming its finished run");
     assertThat(CommandLineRunner.run("evaluate", old).exitCode()).isZero();
     assertThat(CommandLineRunner.run("inspect", old).exitCode()).isZero();
     // What the message promises.
