@@ -1,40 +1,29 @@
 """liblayerwise through its C interface: as much of it as comparing products takes."""
 
 import ctypes
+import pathlib
+import re
 
-KIND_SHORTCUT = 4  # a convolution alone
-LOSS_NONE = 0
-OPTIMIZER_SGD = 0
-PRECISIONS = {"auto": 0, "f32": 1, "bf16": 2}
-
-
-class Options(ctypes.Structure):
-    _fields_ = [
-        ("device", ctypes.c_char_p),
-        ("threads", ctypes.c_int32),
-        ("seed", ctypes.c_uint64),
-        ("precision", ctypes.c_int32),
-        ("engine", ctypes.c_char_p),
-        ("tf32", ctypes.c_int32),
-        ("engine_choices", ctypes.c_char_p),
-        ("profiled", ctypes.c_int32),
-    ]
+HEADER = pathlib.Path(__file__).resolve().parents[2] / "native/include/layerwise.h"
+TYPES = {"int32_t": ctypes.c_int32, "int64_t": ctypes.c_int64, "uint64_t": ctypes.c_uint64, "double": ctypes.c_double,
+         "const char*": ctypes.c_char_p}
 
 
-class BlockConfig(ctypes.Structure):
-    _fields_ = (
-        [("name", ctypes.c_char_p), ("index", ctypes.c_int32), ("kind", ctypes.c_int32)]
-        + [(name, ctypes.c_int32) for name in ("in_channels", "in_height", "in_width", "out_channels")]
-        + [(name, ctypes.c_int32) for name in ("kernel", "stride", "padding", "bias", "batch_norm")]
-        + [("negative_slope", ctypes.c_double), ("dropout", ctypes.c_double)]
-        + [("max_pool", ctypes.c_int32), ("normalize_input", ctypes.c_int32), ("input_dropout", ctypes.c_double)]
-        + [("average_pool", ctypes.c_int32), ("affine", ctypes.c_int32), ("norm_momentum", ctypes.c_double)]
-        + [("loss", ctypes.c_int32), ("beta", ctypes.c_double)]
-        + [(name, ctypes.c_int32) for name in ("similarity_std", "dim_in_decoder", "classes", "unsupervised")]
-        + [("alpha", ctypes.c_double), ("bio", ctypes.c_int32), ("target_proj_size", ctypes.c_int32)]
-        + [("loss_scale", ctypes.c_double), ("zero_start", ctypes.c_int32), ("optimizer", ctypes.c_int32)]
-        + [("momentum", ctypes.c_double), ("weight_decay", ctypes.c_double)]
-    )
+def declarations(header):
+    """The structures and the enumerations' constants of the header: ({name: class}, {name: number})."""
+    text = re.sub(r"/\*.*?\*/", "", header.read_text(encoding="utf-8"), flags=re.DOTALL)
+    types = dict(TYPES)
+    for name, body in re.findall(r"typedef struct (\w+) \{(.*?)\}", text, flags=re.DOTALL):
+        fields = []
+        for kind, names in re.findall(r"((?:const )?\w+\*?) ([^;]+);", body):
+            for field, length in re.findall(r"(\w+)(?:\[(\d+)\])?", names):
+                fields.append((field, types[kind] * int(length) if length else types[kind]))
+        types[name] = type(name, (ctypes.Structure,), {"_fields_": fields})
+    constants = {name: int(number) for name, number in re.findall(r"(LAYERWISE_\w+) = (\d+)", text)}
+    return types, constants
+
+
+STRUCTURES, CONSTANTS = declarations(HEADER)
 
 
 class Library:
@@ -59,20 +48,22 @@ class Convolution:
     def __init__(self, library, device, precision, shape):
         self.library, self.shape = library, shape
         native = library.native
-        options = Options()
+        options = STRUCTURES["layerwise_context_options"]()
         native.layerwise_context_options_defaults(ctypes.byref(options))
         options.device = device.encode()
         if device != "reference":
             options.engine = b"fused"
-            options.precision = PRECISIONS[precision]
+            options.precision = CONSTANTS["LAYERWISE_PRECISION_" + precision.upper()]
         self.context = ctypes.c_void_p()
         library.check(native.layerwise_context_create(ctypes.byref(options), ctypes.byref(self.context)))
-        config = BlockConfig()
+        config = STRUCTURES["layerwise_block_config"]()
         native.layerwise_block_config_defaults(ctypes.byref(config))
-        config.name, config.kind = b"product", KIND_SHORTCUT
-        _, config.in_channels, config.in_height, config.in_width, config.out_channels = shape
+        config.name, config.kind = b"product", CONSTANTS["LAYERWISE_SHORTCUT"]
+        geometry = config.geometry
+        _, geometry.in_channels, geometry.in_height, geometry.in_width, geometry.out_channels = shape
         config.bias = config.batch_norm = 0
-        config.loss, config.optimizer = LOSS_NONE, OPTIMIZER_SGD
+        config.losses.loss = CONSTANTS["LAYERWISE_LOSS_NONE"]
+        config.optimizer.optim = CONSTANTS["LAYERWISE_OPTIM_SGD"]
         self.block = ctypes.c_void_p()
         library.check(native.layerwise_block_create(self.context, ctypes.byref(config), ctypes.byref(self.block)))
 

@@ -50,11 +50,11 @@ int main(void) {
   layerwise_block_config config;
   layerwise_block_config_defaults(&config); /* 3×3 convolution, batch norm, ReLU, predsim, Adam */
   config.name = "block";
-  config.in_channels = 1;
-  config.in_height = config.in_width = SIDE;
-  config.out_channels = 8;
-  config.classes = CLASSES;
-  config.dim_in_decoder = 64;
+  config.geometry.in_channels = 1;
+  config.geometry.in_height = config.geometry.in_width = SIDE;
+  config.geometry.out_channels = 8;
+  config.losses.classes = CLASSES;
+  config.losses.dim_in_decoder = 64;
   layerwise_block* block = NULL;
   check(layerwise_block_create(context, &config, &block));
 
@@ -74,7 +74,7 @@ int main(void) {
     check(layerwise_block_metrics(block, &metrics));
     if (step % 10 == 0 || step == STEPS - 1) {
       printf("step %2d: similarity loss %.4f, prediction loss %.4f, %2.0f of %.0f wrong\n", step,
-             metrics.similarity_loss, metrics.prediction_loss, metrics.errors, metrics.samples);
+             metrics.similarity_loss / metrics.samples, metrics.prediction_loss / metrics.samples, metrics.errors, metrics.samples);
     }
   }
 

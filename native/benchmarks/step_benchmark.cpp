@@ -47,11 +47,12 @@ std::vector<Block> make_blocks(layerwise_context* context, const Model& model) {
     config.name = name.c_str();
     config.index = static_cast<int32_t>(blocks.size());
     config.kind = layer.kind;
-    config.in_channels = channels, config.in_height = side, config.in_width = side;
-    config.out_channels = layer.outputs;
+    config.geometry.in_channels = channels;
+    config.geometry.in_height = config.geometry.in_width = side;
+    config.geometry.out_channels = layer.outputs;
     config.max_pool = layer.max_pool;
     config.negative_slope = 0.01;
-    config.classes = model.classes;
+    config.losses.classes = model.classes;
     layerwise_block* block = nullptr;
     check(layerwise_block_create(context, &config, &block));
     blocks.emplace_back(block);
@@ -138,7 +139,7 @@ class Training {
   double loss() const {
     layerwise_metrics metrics;
     check(layerwise_block_metrics(blocks_.back().get(), &metrics));
-    return metrics.prediction_loss;
+    return metrics.prediction_loss / metrics.samples;
   }
 
   int64_t peak_bytes() const {

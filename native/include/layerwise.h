@@ -157,13 +157,12 @@ LAYERWISE_API layerwise_status layerwise_dataset_create(layerwise_context* conte
                                                         layerwise_dataset** dataset);
 LAYERWISE_API void layerwise_dataset_close(layerwise_dataset* dataset);
 
-/* Random crop from an image framed by crop_padding black pixels, horizontal flip, and `holes` squares of
- * hole_length that are set to 0 after normalisation. All zero: none. */
+/* Random changes to training images. All zero: none. */
 typedef struct layerwise_augmentation {
-  int32_t crop_padding;
-  int32_t horizontal_flip;
-  int32_t holes;
-  int32_t hole_length;
+  int32_t crop_padding;    /* black pixels that frame an image before a random crop of its own size */
+  int32_t horizontal_flip; /* 1: every second image, drawn at random, is flipped left to right */
+  int32_t n_holes;         /* squares that are set to 0 after normalisation (cutout) */
+  int32_t length;          /* side of such a square, in pixels */
 } layerwise_augmentation;
 
 /* Names the images of the next batches. */
@@ -196,49 +195,69 @@ typedef enum layerwise_loss {
   LAYERWISE_LOSS_PREDSIM = 3 /* beta · sim + (1 − beta) · pred */
 } layerwise_loss;
 
-typedef enum layerwise_unsupervised_loss {
-  LAYERWISE_UNSUPERVISED_NONE = 0,
-  LAYERWISE_UNSUPERVISED_SIM = 1,  /* similarity matching of the block's input */
-  LAYERWISE_UNSUPERVISED_RECON = 2 /* reconstruction of the block's input */
-} layerwise_unsupervised_loss;
+typedef enum layerwise_loss_unsup {
+  LAYERWISE_LOSS_UNSUP_NONE = 0,
+  LAYERWISE_LOSS_UNSUP_SIM = 1,  /* similarity matching of the block's input */
+  LAYERWISE_LOSS_UNSUP_RECON = 2 /* reconstruction of the block's input */
+} layerwise_loss_unsup;
 
-typedef enum layerwise_optimizer {
-  LAYERWISE_SGD = 0,
-  LAYERWISE_ADAM = 1,
-  LAYERWISE_AMSGRAD = 2
+typedef enum layerwise_optim {
+  LAYERWISE_OPTIM_SGD = 0,
+  LAYERWISE_OPTIM_ADAM = 1,
+  LAYERWISE_OPTIM_AMSGRAD = 2
+} layerwise_optim;
+
+/* Shapes: of one input sample, of the output's channels, and of the convolution between them. */
+typedef struct layerwise_geometry {
+  int32_t in_channels, in_height, in_width;
+  int32_t out_channels;            /* output layer: the number of classes */
+  int32_t kernel, stride, padding; /* convolutions only */
+} layerwise_geometry;
+
+/* What a hidden block learns from. */
+typedef struct layerwise_losses {
+  int32_t loss;             /* layerwise_loss */
+  double beta;              /* weight of sim under predsim, in [0, 1] */
+  double alpha;             /* total: alpha · unsupervised + (1 − alpha) · supervised loss */
+  int32_t loss_unsup;       /* layerwise_loss_unsup */
+  int32_t bio;              /* 1: feedback alignment, projected binary targets, similarity of pooled maps */
+  int32_t target_proj_size; /* bio: bits of a target */
+  int32_t dim_in_decoder;   /* most features the local classifier sees */
+  int32_t similarity_std;   /* 1: standard deviation over positions; 0: flattened maps */
+  int32_t classes;
+} layerwise_losses;
+
+/* The rule by which a block updates its parameters: g ← gradient + weight_decay · w, then
+ * sgd:     v ← momentum · v + g;  w ← w − lr · v
+ * adam:    m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²;  w ← w − lr/(1−β₁ᵗ) · m / (sqrt(v)/sqrt(1−β₂ᵗ) + ε)
+ * amsgrad: the same with v replaced in the last formula by max over time of v
+ * with β₁ 0.9, β₂ 0.999, ε 1e-8; t counts the block's steps from 1. */
+typedef struct layerwise_optimizer {
+  int32_t optim;       /* layerwise_optim */
+  double momentum;     /* sgd only, in [0, 1) */
+  double weight_decay; /* L2 penalty, not negative */
 } layerwise_optimizer;
 
+/* Fields that name a kind of block are read for that kind only. */
 typedef struct layerwise_block_config {
-  const char* name;  /* "features.0": begins every message about this block */
-  int32_t index;     /* of the block in its network, 0 … 2²⁵: keys its random numbers */
-  int32_t kind;      /* layerwise_block_kind */
-  int32_t in_channels, in_height, in_width;
-  int32_t out_channels; /* output layer: the number of classes */
-  int32_t kernel, stride, padding; /* convolution only */
-  int32_t bias;         /* 0 or 1 */
-  int32_t batch_norm;   /* 0 or 1 */
-  double negative_slope; /* 0: ReLU; 0.01: the LeakyReLU of the published method */
-  double dropout;       /* in [0, 1) */
-  int32_t max_pool;     /* 0 or 1 */
+  const char* name;        /* "features.0": begins every message about this block */
+  int32_t index;           /* of the block in its network, 0 … 2²⁵ − 1: keys its random numbers */
+  int32_t kind;            /* layerwise_block_kind */
+  layerwise_geometry geometry;
+  int32_t bias;            /* 0 or 1 */
+  int32_t batch_norm;      /* 0 or 1 */
+  double negative_slope;   /* 0: ReLU; 0.01: the LeakyReLU of the published method */
+  double dropout;          /* in [0, 1) */
+  int32_t max_pool;        /* 0 or 1: 2×2 max-pooling ends the block */
   int32_t normalize_input; /* preactivation: 0 leaves out what comes before the convolution (a network's first block) */
-  double input_dropout; /* preactivation: dropout of the input's elements, in [0, 1) */
-  int32_t average_pool; /* head: side of the average pooling's window; 1: none */
-  int32_t affine;       /* head: 1: batch norm's scale and shift are trained; 0: they stay 1 and 0 */
-  double norm_momentum; /* head: part of the new batch in its running statistics */
-  int32_t loss;         /* layerwise_loss */
-  double beta;
-  int32_t similarity_std; /* 1: standard deviation over positions; 0: flattened maps */
-  int32_t dim_in_decoder; /* most features the local classifier sees */
-  int32_t classes;
-  int32_t unsupervised; /* layerwise_unsupervised_loss */
-  double alpha;         /* total: alpha · unsupervised + (1 − alpha) · supervised loss */
-  int32_t bio;          /* 1: feedback alignment, projected binary targets, similarity of pooled maps */
-  int32_t target_proj_size; /* bio: bits of a target */
-  double loss_scale;    /* output layer: factor of the global loss */
-  int32_t zero_start;   /* output layer: weights start at zero */
-  int32_t optimizer;    /* layerwise_optimizer */
-  double momentum;      /* sgd only */
-  double weight_decay;
+  double input_dropout;    /* preactivation: dropout of the input's elements, in [0, 1) */
+  int32_t average_pool;    /* head: side of the average pooling's window; 1: none */
+  int32_t affine;          /* head: 1: batch norm's scale and shift are trained; 0: they stay 1 and 0 */
+  double norm_momentum;    /* head: part of the new batch in its running statistics */
+  double loss_scale;       /* output layer: factor of the global loss */
+  int32_t zero_start;      /* output layer: weights start at zero */
+  layerwise_losses losses;
+  layerwise_optimizer optimizer;
 } layerwise_block_config;
 
 /* Fills a config with the published defaults: a 3×3 convolution block, stride 1, padding 1, bias, batch
@@ -286,18 +305,19 @@ LAYERWISE_API layerwise_status layerwise_block_local_logits(layerwise_block* blo
                                                             const layerwise_tensor* shortcut,
                                                             layerwise_tensor** logits);
 
+/* Sums over the samples that a block saw. A batch adds its mean loss times its samples; divide by samples for means. */
 typedef struct layerwise_metrics {
-  double similarity_loss; /* mean over samples, as weighted in the block's supervised loss: times beta under predsim */
-  double prediction_loss; /* the same, times (1 − beta) under predsim; the output layer's is unweighted */
-  double unsupervised_loss; /* the same, unweighted */
-  double errors;          /* samples that the (local) classifier got wrong */
-  double samples;         /* seen by the block */
+  double similarity_loss;   /* as weighted in the block's supervised loss: times beta under predsim */
+  double prediction_loss;   /* the same, times (1 − beta) under predsim; the output layer's is unweighted */
+  double unsupervised_loss; /* unweighted */
+  double errors;            /* samples that the (local) classifier got wrong; 0 without a classifier */
+  double samples;
 } layerwise_metrics;
 
-/* Reads the means since the last call, and starts anew. A block without a classifier counts no errors. */
+/* Reads the sums since the last call, and starts anew. */
 LAYERWISE_API layerwise_status layerwise_block_metrics(layerwise_block* block, layerwise_metrics* metrics);
 
-/* The same means without starting anew: what is counted later is added to what these are of. */
+/* The same sums without starting anew. */
 LAYERWISE_API layerwise_status layerwise_block_metrics_so_far(layerwise_block* block, layerwise_metrics* metrics);
 
 /* ---- what a block holds -------------------------------------------------------------------------- */

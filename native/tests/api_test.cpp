@@ -41,10 +41,10 @@ layerwise_block_config convolution_config() {
   layerwise_block_config config;
   layerwise_block_config_defaults(&config);
   config.name = "features.0";
-  config.in_channels = 3;
-  config.in_height = config.in_width = 8;
-  config.out_channels = 6;
-  config.classes = 4;
+  config.geometry.in_channels = 3;
+  config.geometry.in_height = config.geometry.in_width = 8;
+  config.geometry.out_channels = 6;
+  config.losses.classes = 4;
   return config;
 }
 
@@ -116,20 +116,20 @@ TEST(Api, refuses_what_cannot_work) {
     EXPECT_NE(message().find(part), std::string::npos) << message();
   };
   refused([](auto& c) { c.kind = 7; }, "kind of block 7");
-  refused([](auto& c) { c.loss = -1; }, "loss -1");
-  refused([](auto& c) { c.optimizer = 3; }, "optimizer 3");
-  refused([](auto& c) { c.in_channels = 0; }, "0×8×8");
-  refused([](auto& c) { c.out_channels = -5; }, "-5");
+  refused([](auto& c) { c.losses.loss = -1; }, "loss -1");
+  refused([](auto& c) { c.optimizer.optim = 3; }, "optimizer 3");
+  refused([](auto& c) { c.geometry.in_channels = 0; }, "0×8×8");
+  refused([](auto& c) { c.geometry.out_channels = -5; }, "-5");
   refused([](auto& c) { c.dropout = 1; }, "dropout");
   refused([](auto& c) { c.dropout = std::numeric_limits<double>::quiet_NaN(); }, "dropout");
-  refused([](auto& c) { c.beta = 1.5; }, "beta");
-  refused([](auto& c) { c.classes = 1; }, "classes");
-  refused([](auto& c) { c.kernel = 11; }, "does not fit");
-  refused([](auto& c) { c.stride = 0; }, "stride");
-  refused([](auto& c) { c.in_height = c.in_width = 1, c.max_pool = 1; }, "leaves nothing");
-  refused([](auto& c) { c.weight_decay = -1; }, "weight decay");
-  refused([](auto& c) { c.momentum = 1; }, "momentum");
-  refused([](auto& c) { c.dim_in_decoder = 0; }, "dim_in_decoder");
+  refused([](auto& c) { c.losses.beta = 1.5; }, "beta");
+  refused([](auto& c) { c.losses.classes = 1; }, "classes");
+  refused([](auto& c) { c.geometry.kernel = 11; }, "does not fit");
+  refused([](auto& c) { c.geometry.stride = 0; }, "stride");
+  refused([](auto& c) { c.geometry.in_height = c.geometry.in_width = 1, c.max_pool = 1; }, "leaves nothing");
+  refused([](auto& c) { c.optimizer.weight_decay = -1; }, "weight decay");
+  refused([](auto& c) { c.optimizer.momentum = 1; }, "momentum");
+  refused([](auto& c) { c.losses.dim_in_decoder = 0; }, "dim_in_decoder");
 }
 
 TEST(Api, labels_that_the_block_has_no_class_for_are_refused) {
@@ -168,7 +168,7 @@ TEST(Api, local_logits_are_those_that_evaluation_judges) {
   const auto context = make_context();
   layerwise_block_config config = convolution_config();
   config.max_pool = 1;
-  config.dim_in_decoder = 24;  // pooled, too
+  config.losses.dim_in_decoder = 24;  // pooled, too
   const auto block = make_block(context.get(), config);
   std::vector<float> weight(4 * 24), pixels(5 * 3 * 8 * 8);
   for (size_t i = 0; i < weight.size(); ++i) weight[i] = static_cast<float>(i * 7 % 11) - 5;
@@ -210,16 +210,16 @@ TEST(Api, local_logits_need_a_classifier_of_the_labels) {
     EXPECT_EQ(logits, nullptr);
     EXPECT_NE(message().find(part), std::string::npos) << message();
   };
-  refused([](auto& c) { c.loss = LAYERWISE_LOSS_NONE; }, "no local loss");
-  refused([](auto& c) { c.loss = LAYERWISE_LOSS_SIM; }, "trains no local classifier");
-  refused([](auto& c) { c.bio = 1; }, "projected binary targets");
-  refused([](auto& c) { c.kind = LAYERWISE_SHORTCUT, c.loss = LAYERWISE_LOSS_NONE; }, "no local");
+  refused([](auto& c) { c.losses.loss = LAYERWISE_LOSS_NONE; }, "no local loss");
+  refused([](auto& c) { c.losses.loss = LAYERWISE_LOSS_SIM; }, "trains no local classifier");
+  refused([](auto& c) { c.losses.bio = 1; }, "projected binary targets");
+  refused([](auto& c) { c.kind = LAYERWISE_SHORTCUT, c.losses.loss = LAYERWISE_LOSS_NONE; }, "no local");
 }
 
 TEST(Api, backward_needs_a_forward) {
   const auto context = make_context();
   layerwise_block_config config = convolution_config();
-  config.loss = LAYERWISE_LOSS_NONE;
+  config.losses.loss = LAYERWISE_LOSS_NONE;
   const auto block = make_block(context.get(), config);
   const auto gradient = make_images(context.get(), 2, 6, 8);
   layerwise_tensor* d_input = nullptr;
@@ -229,6 +229,44 @@ TEST(Api, backward_needs_a_forward) {
   layerwise_tensor* output = nullptr;
   EXPECT_EQ(layerwise_block_forward(local.get(), images.get(), nullptr, nullptr, &output), LAYERWISE_INVALID_ARGUMENT)
       << "a local loss needs labels";
+}
+
+TEST(Api, only_the_output_layer_does_both_halves_of_a_step_at_once) {
+  const auto context = make_context();
+  const auto images = make_images(context.get(), 2, 3, 8);
+  const auto labels = make_labels(context.get(), {0, 1});
+  layerwise_block_config config = convolution_config();
+  layerwise_tensor* result = nullptr;
+  const auto refused = [](layerwise_status status, const char* part) {
+    EXPECT_EQ(status, LAYERWISE_INVALID_ARGUMENT);
+    EXPECT_NE(message().find(part), std::string::npos) << message();
+  };
+  const auto hidden = make_block(context.get(), config);
+  refused(layerwise_block_output_train_step(hidden.get(), images.get(), labels.get(), &result), "only an output layer");
+  config.kind = LAYERWISE_OUTPUT;
+  const auto output = make_block(context.get(), config);
+  refused(layerwise_block_forward(output.get(), images.get(), labels.get(), nullptr, &result), "output_train_step");
+  refused(layerwise_block_backward(output.get(), images.get(), &result, nullptr), "output_train_step");
+  EXPECT_EQ(result, nullptr);
+  ASSERT_EQ(layerwise_block_output_train_step(output.get(), images.get(), labels.get(), &result), LAYERWISE_OK) << message();
+  const Handle<layerwise_tensor> gradient(result);
+  int64_t shape[4];
+  ASSERT_EQ(layerwise_tensor_shape(result, shape), LAYERWISE_OK);
+  EXPECT_EQ(std::vector<int64_t>(shape, shape + 4), (std::vector<int64_t>{2, 3, 8, 8}));
+}
+
+TEST(Api, heads_and_output_layers_take_no_shortcut) {
+  const auto context = make_context();
+  const auto images = make_images(context.get(), 2, 3, 8);
+  for (const layerwise_block_kind kind : {LAYERWISE_HEAD, LAYERWISE_OUTPUT}) {
+    layerwise_block_config config = convolution_config();
+    config.kind = kind;
+    const auto block = make_block(context.get(), config);
+    layerwise_tensor* output = nullptr;
+    EXPECT_EQ(layerwise_block_evaluate(block.get(), images.get(), nullptr, images.get(), &output),
+              LAYERWISE_INVALID_ARGUMENT);
+    EXPECT_NE(message().find("takes no shortcut"), std::string::npos) << message();
+  }
 }
 
 TEST(Api, handles_close_in_any_order) {

@@ -11,8 +11,8 @@
 #endif
 #include "backend/reference/reference_backend.h"
 #ifdef LAYERWISE_CUDA
-#include "backend/cuda_loader.h"
 #include "core/error.h"
+#include "devices/cuda_loader.h"
 #endif
 
 namespace layerwise::test {

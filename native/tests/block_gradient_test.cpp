@@ -66,7 +66,8 @@ double loss_of(LocalBlock& block, const Batch& batch, const LocalLossConfig& los
   block.read_metrics();
   block.inspect(*batch.x, batch.labels, shortcut);
   const BlockMetrics metrics = block.read_metrics();
-  return loss.alpha * metrics.unsupervised_loss + (1 - loss.alpha) * (metrics.similarity_loss + metrics.prediction_loss);
+  return (loss.alpha * metrics.unsupervised_loss +
+          (1 - loss.alpha) * (metrics.similarity_loss + metrics.prediction_loss)) / metrics.samples;
 }
 
 class BlockGradient : public ::testing::TestWithParam<GradientCase> {};
@@ -155,9 +156,9 @@ TEST(Shortcut, agrees_with_central_differences) {
 TEST(NoDetach, agrees_with_central_differences) {
   const auto context = std::make_shared<Context>(open_device("reference", {}), 7);
   LocalBlockConfig first = small_convolution_block();
-  first.optimizer.rule = OptimizerStep::Rule::sgd;
+  first.optimizer.optim = LAYERWISE_OPTIM_SGD;
   LocalBlockConfig second = small_linear_block({1, 4, 4, 5});
-  second.optimizer.rule = OptimizerStep::Rule::sgd;
+  second.optimizer.optim = LAYERWISE_OPTIM_SGD;
   LocalBlock block1(context, first), block2(context, second);
   const Batch batch(context, {6, 8, 8, 2}, 3);
   const ArenaTensor nothing = context->backend().arena().take(DataType::float64, {6, 1, 1, 7});
@@ -173,7 +174,7 @@ TEST(NoDetach, agrees_with_central_differences) {
     const PassedOn back = block2.backward(nothing, true, false);
     block1.backward(back.d_input, false, false);
     const BlockMetrics m1 = block1.read_metrics(), m2 = block2.read_metrics();
-    return m1.similarity_loss + m1.prediction_loss + m2.similarity_loss + m2.prediction_loss;
+    return (m1.similarity_loss + m1.prediction_loss + m2.similarity_loss + m2.prediction_loss) / m1.samples;
   };
   std::vector<float> values = tensors_of(block1)["encoder.weight"];
   const int64_t count = static_cast<int64_t>(values.size());
@@ -206,17 +207,17 @@ TEST(Backpropagation, agrees_with_central_differences) {
   const auto context = std::make_shared<Context>(open_device("reference", {}), 7);
   LocalBlockConfig first = small_convolution_block();
   first.loss.loss = LocalLoss::none;
-  first.optimizer.rule = OptimizerStep::Rule::sgd;
+  first.optimizer.optim = LAYERWISE_OPTIM_SGD;
   LocalBlockConfig second = small_linear_block({1, 4, 4, 5});
   second.loss.loss = LocalLoss::none;
-  second.optimizer.rule = OptimizerStep::Rule::sgd;
+  second.optimizer.optim = LAYERWISE_OPTIM_SGD;
   OutputLayerConfig last;
   last.name = "output";
   last.index = 2;
   last.input = {1, 1, 1, 7};
   last.classes = 3;
   last.zero_start = false;
-  last.optimizer.rule = OptimizerStep::Rule::sgd;
+  last.optimizer.optim = LAYERWISE_OPTIM_SGD;
   LocalBlock block1(context, first), block2(context, second);
   OutputLayer output(context, last);
   const Batch batch(context, {6, 8, 8, 2}, 3);
@@ -226,8 +227,9 @@ TEST(Backpropagation, agrees_with_central_differences) {
     const Activation h1 = block1.forward(batch.x, {}, {});
     const Activation h2 = block2.forward(h1, {}, {});
     context->set_step(0, 0);  // no update: only the loss is wanted
-    output.backpropagate(*h2, batch.labels);
-    return output.read_metrics().prediction_loss;
+    output.forward(h2, batch.labels, {});
+    output.backward({}, false, false);
+    return output.read_metrics().prediction_loss / static_cast<double>(batch.x->view().shape.n);
   };
 
   std::vector<float> values = tensors_of(block1)["encoder.weight"];
@@ -252,8 +254,9 @@ TEST(Backpropagation, agrees_with_central_differences) {
   const Activation h1 = block1.forward(batch.x, {}, {});
   const Activation h2 = block2.forward(h1, {}, {});
   context->set_step(0, 1);
-  const ArenaTensor d2 = output.backpropagate(*h2, batch.labels);
-  const PassedOn d1 = block2.backward(d2, true, false);
+  output.forward(h2, batch.labels, {});
+  const PassedOn d2 = output.backward({}, true, false);
+  const PassedOn d1 = block2.backward(d2.d_input, true, false);
   block1.backward(d1.d_input, false, false);
   const std::vector<float> updated = tensors_of(block1)["encoder.weight"];
   for (size_t i = 0, k = 0; i < values.size(); i += 7, ++k) {

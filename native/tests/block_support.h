@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "backend/devices.h"
 #include "block/local_block.h"
 #include "block/output_layer.h"
 #include "context/transfer.h"
+#include "devices/open_device.h"
 
 namespace layerwise::testing {
 

@@ -146,7 +146,7 @@ TEST(CudaBackend, a_replayed_optimizer_step_uses_the_learning_rate_of_the_moment
   backend->copy_to_device(gradients.view().data, ones.data(), 20);
 
   OptimizerStep op;
-  op.rule = OptimizerStep::Rule::sgd;
+  op.settings.optim = LAYERWISE_OPTIM_SGD;
   op.parameters = parameters;
   op.gradients = gradients;
   op.copy = copy;

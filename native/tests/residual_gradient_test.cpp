@@ -24,7 +24,7 @@ PreactivationBlockConfig preactivation(uint32_t index, const Shape& input) {
   config.dropout = 0.25;
   config.loss.dim_in_decoder = 20;
   config.loss.classes = 3;
-  config.optimizer.rule = OptimizerStep::Rule::sgd;
+  config.optimizer.optim = LAYERWISE_OPTIM_SGD;
   return config;
 }
 
@@ -73,7 +73,7 @@ TEST(Preactivation, local_gradients_agree_with_central_differences) {
       block.read_metrics();
       block.inspect(*batch.x, batch.labels, shortcut);
       const BlockMetrics metrics = block.read_metrics();
-      return metrics.similarity_loss + metrics.prediction_loss;
+      return (metrics.similarity_loss + metrics.prediction_loss) / metrics.samples;
     };
     for (size_t i = 0; i < block.parameters().parameter_count(); ++i) {
       const std::string& name = block.parameters().parameter_name(i);
@@ -101,7 +101,7 @@ void expect_connected_gradients(bool local_losses, bool max_pool) {
   projection.loss.loss = LocalLoss::none;
   projection.encoder_name = "0.";
   projection.norm_name = "1.";
-  projection.optimizer.rule = OptimizerStep::Rule::sgd;
+  projection.optimizer.optim = LAYERWISE_OPTIM_SGD;
   HeadConfig head_config;
   head_config.name = "head";
   head_config.index = 3;
@@ -111,14 +111,14 @@ void expect_connected_gradients(bool local_losses, bool max_pool) {
   head_config.norm_momentum = 0.9;
   head_config.average_pool = max_pool ? 1 : 2;
   head_config.max_pool = max_pool;
-  head_config.optimizer.rule = OptimizerStep::Rule::sgd;
+  head_config.optimizer.optim = LAYERWISE_OPTIM_SGD;
   OutputLayerConfig last;
   last.name = "linear";
   last.index = 4;
   last.input = {1, 2, 2, 5};
   last.classes = 3;
   last.zero_start = false;
-  last.optimizer.rule = OptimizerStep::Rule::sgd;
+  last.optimizer.optim = LAYERWISE_OPTIM_SGD;
   PreactivationBlock block1(context, first), block2(context, second);
   LocalBlock shortcut(context, projection);
   Head head(context, head_config);
@@ -132,8 +132,9 @@ void expect_connected_gradients(bool local_losses, bool max_pool) {
     const Activation h1 = block1.forward(batch.x, batch.labels, {});
     const Activation h2 = block2.forward(h1, batch.labels, *s);
     const Activation pooled = head.forward(h2, {}, {});
-    const ArenaTensor d_pooled = output.backpropagate(*pooled, batch.labels);
-    const PassedOn d2 = head.backward(d_pooled, true, false);
+    output.forward(pooled, batch.labels, {});
+    const PassedOn d_pooled = output.backward({}, true, false);
+    const PassedOn d2 = head.backward(d_pooled.d_input, true, false);
     const PassedOn d1 = block2.backward(d2.d_input, true, true);
     shortcut.backward(d1.d_shortcut, false, false);
     block1.backward(d1.d_input, true, false);
@@ -142,7 +143,7 @@ void expect_connected_gradients(bool local_losses, bool max_pool) {
       const BlockMetrics metrics = block->read_metrics();
       loss += metrics.similarity_loss + metrics.prediction_loss;
     }
-    return loss;
+    return loss / static_cast<double>(batch.x->view().shape.n);
   };
   struct Parameter {
     Block* block;

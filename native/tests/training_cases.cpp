@@ -31,10 +31,8 @@ void run_load_batch(Operands& operands, const LoadCase& load) {
 
 struct OptimizerCase {
   std::string name;
-  OptimizerStep::Rule rule;
+  layerwise_optimizer settings;
   double steps_before;
-  double momentum = 0;
-  double weight_decay = 0;
   int64_t parameters = 1003;
 };
 
@@ -44,20 +42,18 @@ void run_optimizer_step(Operands& operands, const OptimizerCase& optimizer) {
   operands.backend().set_step_state(state);
 
   const Shape shape = Shape::vector(optimizer.parameters);
-  const bool adaptive = optimizer.rule != OptimizerStep::Rule::sgd;
+  const bool adaptive = optimizer.settings.optim != LAYERWISE_OPTIM_SGD;
   const bool first_step = optimizer.steps_before == 0;  // moments start at zero
   OptimizerStep op;
-  op.rule = optimizer.rule;
-  op.momentum = optimizer.momentum;
-  op.weight_decay = optimizer.weight_decay;
+  op.settings = optimizer.settings;
   op.parameters = operands.updated("parameters", shape, -1, 1, {8, 0, 0});
   op.gradients = operands.parameter(shape, -0.5, 0.5);
-  if (adaptive || optimizer.momentum != 0) {
+  if (adaptive || optimizer.settings.momentum != 0) {
     const double size = first_step ? 0 : 0.25;
     op.first_moment = operands.updated("first_moment", shape, -size, size, {4, 0, 0});
   }
   if (adaptive) op.second_moment = operands.updated("second_moment", shape, 0, first_step ? 0 : 0.25, {4, 0, 0});
-  if (optimizer.rule == OptimizerStep::Rule::amsgrad) {
+  if (optimizer.settings.optim == LAYERWISE_OPTIM_AMSGRAD) {
     op.maximum_second_moment =
         operands.updated("maximum_second_moment", shape, 0, first_step ? 0 : 0.25, {4, 0, 0});
   }
@@ -84,17 +80,17 @@ void add_training_cases(std::vector<OperationCase>& cases) {
     cases.push_back({"load_batch_" + load.name, [=](Operands& operands) { run_load_batch(operands, load); }});
   }
 
-  using Rule = OptimizerStep::Rule;
+  constexpr layerwise_optim sgd = LAYERWISE_OPTIM_SGD, adam = LAYERWISE_OPTIM_ADAM, amsgrad = LAYERWISE_OPTIM_AMSGRAD;
   const std::vector<OptimizerCase> optimizers = {
-      {"sgd", Rule::sgd, 0},
-      {"sgd_momentum", Rule::sgd, 5, 0.875},
-      {"sgd_momentum_decay", Rule::sgd, 5, 0.5, 0.0625},
-      {"adam_first_step", Rule::adam, 0},
-      {"adam", Rule::adam, 9},
-      {"adam_decay_one_parameter", Rule::adam, 1000, 0, 0.125, 1},
-      {"amsgrad_first_step", Rule::amsgrad, 0},
-      {"amsgrad", Rule::amsgrad, 9},
-      {"amsgrad_decay", Rule::amsgrad, 100000, 0, 0.125},
+      {"sgd", {sgd, 0, 0}, 0},
+      {"sgd_momentum", {sgd, 0.875, 0}, 5},
+      {"sgd_momentum_decay", {sgd, 0.5, 0.0625}, 5},
+      {"adam_first_step", {adam, 0, 0}, 0},
+      {"adam", {adam, 0, 0}, 9},
+      {"adam_decay_one_parameter", {adam, 0, 0.125}, 1000, 1},
+      {"amsgrad_first_step", {amsgrad, 0, 0}, 0},
+      {"amsgrad", {amsgrad, 0, 0}, 9},
+      {"amsgrad_decay", {amsgrad, 0, 0.125}, 100000},
   };
   for (const OptimizerCase& optimizer : optimizers) {
     cases.push_back({"optimizer_step_" + optimizer.name,

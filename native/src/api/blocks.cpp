@@ -29,45 +29,33 @@ LocalLoss loss_of(int32_t value) {
 }
 
 UnsupervisedLoss unsupervised_of(int32_t value) {
-  switch (checked_enum<layerwise_unsupervised_loss>(value, LAYERWISE_UNSUPERVISED_RECON, "unsupervised loss")) {
-    case LAYERWISE_UNSUPERVISED_NONE: return UnsupervisedLoss::none;
-    case LAYERWISE_UNSUPERVISED_SIM: return UnsupervisedLoss::sim;
-    case LAYERWISE_UNSUPERVISED_RECON: break;
+  switch (checked_enum<layerwise_loss_unsup>(value, LAYERWISE_LOSS_UNSUP_RECON, "unsupervised loss")) {
+    case LAYERWISE_LOSS_UNSUP_NONE: return UnsupervisedLoss::none;
+    case LAYERWISE_LOSS_UNSUP_SIM: return UnsupervisedLoss::sim;
+    case LAYERWISE_LOSS_UNSUP_RECON: break;
   }
   return UnsupervisedLoss::recon;
 }
 
-OptimizerStep::Rule rule_of(int32_t value) {
-  switch (checked_enum<layerwise_optimizer>(value, LAYERWISE_AMSGRAD, "optimizer")) {
-    case LAYERWISE_SGD: return OptimizerStep::Rule::sgd;
-    case LAYERWISE_ADAM: return OptimizerStep::Rule::adam;
-    case LAYERWISE_AMSGRAD: break;
-  }
-  return OptimizerStep::Rule::amsgrad;
+const layerwise_optimizer& checked(const layerwise_optimizer& optimizer) {
+  checked_enum<layerwise_optim>(optimizer.optim, LAYERWISE_OPTIM_AMSGRAD, "optimizer");
+  require(optimizer.weight_decay >= 0, "weight decay must not be negative, but is ", optimizer.weight_decay);
+  require(optimizer.momentum >= 0 && optimizer.momentum < 1, "momentum must be in [0, 1), not ", optimizer.momentum);
+  return optimizer;
 }
 
-OptimizerSettings optimizer_of(const layerwise_block_config& config) {
-  require(config.weight_decay >= 0, "weight decay must not be negative, but is ", config.weight_decay);
-  require(config.momentum >= 0 && config.momentum < 1, "momentum must be in [0, 1), not ", config.momentum);
-  return {rule_of(config.optimizer), config.momentum, config.weight_decay};
-}
-
-LocalLossConfig local_losses_of(const layerwise_block_config& config) {
-  LocalLossConfig losses;
-  losses.loss = loss_of(config.loss);
-  losses.beta = config.beta;
-  losses.similarity_std = config.similarity_std != 0;
-  losses.dim_in_decoder = config.dim_in_decoder;
-  losses.classes = config.classes;
-  losses.unsupervised = unsupervised_of(config.unsupervised);
-  losses.alpha = config.alpha;
-  losses.bio = config.bio != 0;
-  losses.target_proj_size = config.target_proj_size;
-  return losses;
-}
-
-Convolution convolution_of(const layerwise_block_config& config) {
-  return {config.kernel, config.kernel, config.stride, config.padding};
+LocalLossConfig local_losses_of(const layerwise_losses& losses) {
+  LocalLossConfig config;
+  config.loss = loss_of(losses.loss);
+  config.beta = losses.beta;
+  config.alpha = losses.alpha;
+  config.unsupervised = unsupervised_of(losses.loss_unsup);
+  config.bio = losses.bio != 0;
+  config.target_proj_size = losses.target_proj_size;
+  config.dim_in_decoder = losses.dim_in_decoder;
+  config.similarity_std = losses.similarity_std != 0;
+  config.classes = losses.classes;
+  return config;
 }
 
 // What every kind of block's config has.
@@ -76,33 +64,38 @@ Config common_config(const layerwise_block_config& from) {
   Config config;
   config.name = from.name;
   config.index = static_cast<uint32_t>(from.index);
-  config.input = {1, from.in_height, from.in_width, from.in_channels};
-  config.optimizer = optimizer_of(from);
+  config.input = {1, from.geometry.in_height, from.geometry.in_width, from.geometry.in_channels};
+  config.optimizer = checked(from.optimizer);
+  return config;
+}
+
+// What the config of every block with a convolution has.
+template <class Config>
+Config encoder_config(const layerwise_block_config& from) {
+  Config config = common_config<Config>(from);
+  config.out_channels = from.geometry.out_channels;
+  config.convolution = {from.geometry.kernel, from.geometry.kernel, from.geometry.stride, from.geometry.padding};
+  config.bias = from.bias != 0;
+  config.negative_slope = from.negative_slope;
+  config.dropout = from.dropout;
+  config.loss = local_losses_of(from.losses);
   return config;
 }
 
 LocalBlockConfig local_config(const layerwise_block_config& from) {
-  auto config = common_config<LocalBlockConfig>(from);
+  auto config = encoder_config<LocalBlockConfig>(from);
   config.linear = from.kind == LAYERWISE_LINEAR;
-  config.out_channels = from.out_channels;
-  config.convolution = convolution_of(from);
-  config.bias = from.bias != 0;
   config.batch_norm = from.batch_norm != 0;
-  config.negative_slope = from.negative_slope;
-  config.dropout = from.dropout;
   config.max_pool = from.max_pool != 0;
-  config.loss = local_losses_of(from);
   return config;
 }
 
 // A convolution block without nonlinearity and losses, under PyTorch's names for a sequence of two layers.
 LocalBlockConfig shortcut_config(const layerwise_block_config& from) {
-  auto config = common_config<LocalBlockConfig>(from);
-  config.out_channels = from.out_channels;
-  config.convolution = convolution_of(from);
-  config.bias = from.bias != 0;
+  auto config = encoder_config<LocalBlockConfig>(from);
   config.batch_norm = from.batch_norm != 0;
   config.negative_slope = 1;
+  config.dropout = 0;
   config.loss.loss = LocalLoss::none;
   config.encoder_name = "0.";
   config.norm_name = "1.";
@@ -110,15 +103,9 @@ LocalBlockConfig shortcut_config(const layerwise_block_config& from) {
 }
 
 PreactivationBlockConfig preactivation_config(const layerwise_block_config& from) {
-  auto config = common_config<PreactivationBlockConfig>(from);
-  config.out_channels = from.out_channels;
-  config.convolution = convolution_of(from);
-  config.bias = from.bias != 0;
+  auto config = encoder_config<PreactivationBlockConfig>(from);
   config.normalize_input = from.normalize_input != 0;
-  config.negative_slope = from.negative_slope;
   config.input_dropout = from.input_dropout;
-  config.dropout = from.dropout;
-  config.loss = local_losses_of(from);
   return config;
 }
 
@@ -135,7 +122,7 @@ HeadConfig head_config(const layerwise_block_config& from) {
 
 OutputLayerConfig output_config(const layerwise_block_config& from) {
   auto config = common_config<OutputLayerConfig>(from);
-  config.classes = from.out_channels;
+  config.classes = from.geometry.out_channels;
   config.loss_scale = from.loss_scale;
   config.zero_start = from.zero_start != 0;
   return config;
@@ -144,8 +131,9 @@ OutputLayerConfig output_config(const layerwise_block_config& from) {
 std::unique_ptr<Block> make_block(const std::shared_ptr<Context>& context, const layerwise_block_config& config) {
   require(config.index >= 0 && config.index < (1 << 25), "the block's index must be in 0 … 2²⁵ − 1, not ",
           config.index);
-  require(config.in_channels > 0 && config.in_height > 0 && config.in_width > 0, "the input is ", config.in_channels,
-          "×", config.in_height, "×", config.in_width, "; every dimension must be positive");
+  const layerwise_geometry& geometry = config.geometry;
+  require(geometry.in_channels > 0 && geometry.in_height > 0 && geometry.in_width > 0, "the input is ",
+          geometry.in_channels, "×", geometry.in_height, "×", geometry.in_width, "; every dimension must be positive");
   switch (checked_enum<layerwise_block_kind>(config.kind, LAYERWISE_HEAD, "kind of block")) {
     case LAYERWISE_OUTPUT: return std::make_unique<OutputLayer>(context, output_config(config));
     case LAYERWISE_PREACTIVATION: return std::make_unique<PreactivationBlock>(context, preactivation_config(config));
@@ -173,9 +161,24 @@ void check_context(const layerwise_block& block, std::initializer_list<const lay
     require(tensor == nullptr || tensor->context == block.context, "a tensor belongs to another context");
 }
 
+// Runs the body of a C function that computes on the block's device, reading these tensors.
+template <class Body>
+layerwise_status on_device(const layerwise_block* block, std::initializer_list<const layerwise_tensor*> tensors,
+                           const Body& body) {
+  return guarded(name_of(block), [&] {
+    check_context(given(block, "block"), tensors);
+    block->context->backend().enter();
+    body(*block->block);
+  });
+}
+
 // Makes a handle of a result that was wanted.
-void hand_over(const std::shared_ptr<Context>& context, ArenaTensor&& tensor, layerwise_tensor** handle) {
-  if (handle != nullptr) *handle = make_handle(context, std::move(tensor));
+void hand_over(const layerwise_block* block, ArenaTensor&& tensor, layerwise_tensor** handle) {
+  if (handle != nullptr) *handle = make_handle(block->context, std::move(tensor));
+}
+
+void require_two_halves(const layerwise_block* block) {
+  require(block->kind != LAYERWISE_OUTPUT, "the block has no forward and backward; use output_train_step");
 }
 
 const std::vector<float>& inspected(const layerwise_block* block, const char* name) {
@@ -193,23 +196,23 @@ void layerwise_block_config_defaults(layerwise_block_config* config) {
   if (config == nullptr) return;
   *config = {};
   config->kind = LAYERWISE_CONVOLUTION;
-  config->kernel = 3;
-  config->stride = 1;
-  config->padding = 1;
+  config->geometry.kernel = 3;
+  config->geometry.stride = 1;
+  config->geometry.padding = 1;
   config->bias = 1;
   config->batch_norm = 1;
-  config->loss = LAYERWISE_LOSS_PREDSIM;
-  config->beta = 0.99;
-  config->similarity_std = 1;
-  config->dim_in_decoder = 4096;
-  config->target_proj_size = 128;
   config->normalize_input = 1;
   config->average_pool = 1;
   config->affine = 1;
   config->norm_momentum = 0.1;
   config->loss_scale = 1;
   config->zero_start = 1;
-  config->optimizer = LAYERWISE_ADAM;
+  config->losses.loss = LAYERWISE_LOSS_PREDSIM;
+  config->losses.beta = 0.99;
+  config->losses.target_proj_size = 128;
+  config->losses.dim_in_decoder = 4096;
+  config->losses.similarity_std = 1;
+  config->optimizer.optim = LAYERWISE_OPTIM_ADAM;
 }
 
 layerwise_status layerwise_block_create(layerwise_context* context, const layerwise_block_config* config,
@@ -219,7 +222,7 @@ layerwise_status layerwise_block_create(layerwise_context* context, const layerw
     given(given(config, "config").name, "the block's name");
     given(block, "block") = nullptr;
     on->backend().enter();
-    *block = new layerwise_block{on, make_block(on, *config), {}};
+    *block = new layerwise_block{on, config->kind, make_block(on, *config), {}};
   });
 }
 
@@ -230,78 +233,65 @@ void layerwise_block_close(layerwise_block* block) { delete block; }
 layerwise_status layerwise_block_train_step(layerwise_block* block, const layerwise_tensor* x,
                                             const layerwise_tensor* labels, const layerwise_tensor* shortcut,
                                             layerwise_tensor** output, layerwise_tensor** d_shortcut) {
-  return guarded(name_of(block), [&] {
-    check_context(given(block, "block"), {x, labels, shortcut});
+  return on_device(block, {x, labels, shortcut}, [&](Block& of) {
     given(output, "output") = nullptr;
     require(d_shortcut == nullptr || shortcut != nullptr, "there is no gradient at a shortcut that is not there");
     if (d_shortcut != nullptr) *d_shortcut = nullptr;
-    block->context->backend().enter();
     ArenaTensor gradient;
-    ArenaTensor result = block->block->train_step(given(x, "x").view(), labels_of(labels), optional_view(shortcut),
-                                                  d_shortcut == nullptr ? nullptr : &gradient);
-    hand_over(block->context, std::move(gradient), d_shortcut);
-    hand_over(block->context, std::move(result), output);
+    ArenaTensor result = of.train_step(given(x, "x").view(), labels_of(labels), optional_view(shortcut),
+                                       d_shortcut == nullptr ? nullptr : &gradient);
+    hand_over(block, std::move(gradient), d_shortcut);
+    hand_over(block, std::move(result), output);
   });
 }
 
 layerwise_status layerwise_block_forward(layerwise_block* block, const layerwise_tensor* x,
                                          const layerwise_tensor* labels, const layerwise_tensor* shortcut,
                                          layerwise_tensor** output) {
-  return guarded(name_of(block), [&] {
-    check_context(given(block, "block"), {x, labels, shortcut});
+  return on_device(block, {x, labels, shortcut}, [&](Block& of) {
     given(output, "output") = nullptr;
-    block->context->backend().enter();
-    *output = make_handle(block->context, block->block->forward(given(x, "x").activation, labels_of(labels),
-                                                                optional_view(shortcut)));
+    require_two_halves(block);
+    *output = make_handle(block->context,
+                          of.forward(given(x, "x").activation, labels_of(labels), optional_view(shortcut)));
   });
 }
 
 layerwise_status layerwise_block_backward(layerwise_block* block, const layerwise_tensor* d_output,
                                           layerwise_tensor** d_input, layerwise_tensor** d_shortcut) {
-  return guarded(name_of(block), [&] {
-    check_context(given(block, "block"), {d_output});
+  return on_device(block, {d_output}, [&](Block& of) {
     if (d_input != nullptr) *d_input = nullptr;
     if (d_shortcut != nullptr) *d_shortcut = nullptr;
-    block->context->backend().enter();
-    PassedOn passed_on =
-        block->block->backward(given(d_output, "d_output").view(), d_input != nullptr, d_shortcut != nullptr);
-    hand_over(block->context, std::move(passed_on.d_input), d_input);
-    hand_over(block->context, std::move(passed_on.d_shortcut), d_shortcut);
+    require_two_halves(block);
+    PassedOn passed_on = of.backward(given(d_output, "d_output").view(), d_input != nullptr, d_shortcut != nullptr);
+    hand_over(block, std::move(passed_on.d_input), d_input);
+    hand_over(block, std::move(passed_on.d_shortcut), d_shortcut);
   });
 }
 
 layerwise_status layerwise_block_output_train_step(layerwise_block* block, const layerwise_tensor* x,
                                                    const layerwise_tensor* labels, layerwise_tensor** d_input) {
-  return guarded(name_of(block), [&] {
-    check_context(given(block, "block"), {x, labels});
+  return on_device(block, {x, labels}, [&](Block& of) {
     given(d_input, "d_input") = nullptr;
-    auto* output = dynamic_cast<OutputLayer*>(block->block.get());
-    require(output != nullptr, "only an output layer has output_train_step");
-    block->context->backend().enter();
-    *d_input = make_handle(block->context, output->backpropagate(given(x, "x").view(), labels_of(labels)));
+    require(block->kind == LAYERWISE_OUTPUT, "only an output layer has output_train_step");
+    of.forward(given(x, "x").activation, labels_of(labels), {});
+    hand_over(block, of.backward({}, true, false).d_input, d_input);
   });
 }
 
 layerwise_status layerwise_block_evaluate(layerwise_block* block, const layerwise_tensor* x,
                                           const layerwise_tensor* labels, const layerwise_tensor* shortcut,
                                           layerwise_tensor** output) {
-  return guarded(name_of(block), [&] {
-    check_context(given(block, "block"), {x, labels, shortcut});
+  return on_device(block, {x, labels, shortcut}, [&](Block& of) {
     given(output, "output") = nullptr;
-    block->context->backend().enter();
-    *output = make_handle(block->context, block->block->evaluate(given(x, "x").view(), labels_of(labels),
-                                                                 optional_view(shortcut)));
+    hand_over(block, of.evaluate(given(x, "x").view(), labels_of(labels), optional_view(shortcut)), output);
   });
 }
 
 layerwise_status layerwise_block_local_logits(layerwise_block* block, const layerwise_tensor* x,
                                               const layerwise_tensor* shortcut, layerwise_tensor** logits) {
-  return guarded(name_of(block), [&] {
-    check_context(given(block, "block"), {x, shortcut});
+  return on_device(block, {x, shortcut}, [&](Block& of) {
     given(logits, "logits") = nullptr;
-    block->context->backend().enter();
-    *logits = make_handle(block->context,
-                          block->block->local_logits(given(x, "x").view(), optional_view(shortcut)));
+    hand_over(block, of.local_logits(given(x, "x").view(), optional_view(shortcut)), logits);
   });
 }
 
@@ -314,20 +304,16 @@ layerwise_metrics metrics_of(const BlockMetrics& read) {
 }  // namespace
 
 layerwise_status layerwise_block_metrics(layerwise_block* block, layerwise_metrics* metrics) {
-  return guarded(name_of(block), [&] {
-    given(block, "block");
+  return on_device(block, {}, [&](Block& of) {
     given(metrics, "metrics");
-    block->context->backend().enter();
-    *metrics = metrics_of(block->block->read_metrics());
+    *metrics = metrics_of(of.read_metrics());
   });
 }
 
 layerwise_status layerwise_block_metrics_so_far(layerwise_block* block, layerwise_metrics* metrics) {
-  return guarded(name_of(block), [&] {
-    given(block, "block");
+  return on_device(block, {}, [&](Block& of) {
     given(metrics, "metrics");
-    block->context->backend().enter();
-    *metrics = metrics_of(block->block->metrics_so_far());
+    *metrics = metrics_of(of.metrics_so_far());
   });
 }
 
@@ -355,18 +341,14 @@ layerwise_status layerwise_block_tensor_info(const layerwise_block* block, int32
 
 layerwise_status layerwise_block_tensor_read(const layerwise_block* block, const char* name, float* values,
                                              int64_t count) {
-  return guarded(name_of(block), [&] {
-    const Block& of = *given(block, "block").block;
-    block->context->backend().enter();
+  return on_device(block, {}, [&](const Block& of) {
     of.parameters().read(&given(name, "name"), &given(values, "values"), count);
   });
 }
 
 layerwise_status layerwise_block_tensor_write(layerwise_block* block, const char* name, const float* values,
                                               int64_t count) {
-  return guarded(name_of(block), [&] {
-    Block& of = *given(block, "block").block;
-    block->context->backend().enter();
+  return on_device(block, {}, [&](Block& of) {
     of.parameters().write(&given(name, "name"), &given(values, "values"), count);
   });
 }
@@ -375,11 +357,8 @@ layerwise_status layerwise_block_tensor_write(layerwise_block* block, const char
 
 layerwise_status layerwise_block_inspect(layerwise_block* block, const layerwise_tensor* x,
                                          const layerwise_tensor* labels, const layerwise_tensor* shortcut) {
-  return guarded(name_of(block), [&] {
-    check_context(given(block, "block"), {x, labels, shortcut});
-    block->context->backend().enter();
-    block->inspection =
-        block->block->inspect(given(x, "x").view(), labels_of(labels), optional_view(shortcut));
+  return on_device(block, {x, labels, shortcut}, [&](Block& of) {
+    block->inspection = of.inspect(given(x, "x").view(), labels_of(labels), optional_view(shortcut));
   });
 }
 

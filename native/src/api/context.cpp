@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "api/handles.h"
-#include "backend/devices.h"
 #include "context/transfer.h"
+#include "devices/open_device.h"
 
 namespace layerwise {
 
@@ -265,8 +265,8 @@ layerwise_status layerwise_dataset_batch(layerwise_dataset* dataset, const layer
     given(labels, "labels") = nullptr;
     Augmentation how;
     if (augmentation != nullptr)
-      how = {augmentation->crop_padding, augmentation->horizontal_flip != 0, augmentation->holes,
-             augmentation->hole_length};
+      how = {augmentation->crop_padding, augmentation->horizontal_flip != 0, augmentation->n_holes,
+             augmentation->length};
     from.context()->backend().enter();
     DataSet::Batch batch = from.batch(how);
     std::unique_ptr<layerwise_tensor> image_handle(make_handle(from.context(), std::move(batch.images)));

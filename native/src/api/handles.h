@@ -30,6 +30,7 @@ struct layerwise_dataset {
 
 struct layerwise_block {
   std::shared_ptr<layerwise::Context> context;
+  int32_t kind;  // layerwise_block_kind
   std::unique_ptr<layerwise::Block> block;
   layerwise::Inspection inspection;
 };

@@ -21,6 +21,7 @@
 
 #include <cstdint>
 
+#include "core/optimizer_rule.h"
 #include "core/tensor.h"
 
 namespace layerwise {
@@ -290,17 +291,10 @@ struct DropElements {
   Tensor output;                     // out, A, as x
 };
 
-/// One optimiser step over all parameters of a block, one contiguous vector each.
-/// g ← gradient + weight_decay · w, then
-/// - sgd:     v ← momentum · v + g;  w ← w − lr · v
-/// - adam:    m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²;  w ← w − lr/(1−β₁ᵗ) · m / (sqrt(v)/sqrt(1−β₂ᵗ) + ε)
-/// - amsgrad: the same with v replaced in the last formula by max over time of v
-/// with β₁ 0.9, β₂ 0.999, ε 1e-8; t counts this block's steps from 1.
+/// One optimizer step over all parameters of a block, one contiguous vector each: layerwise_optimizer has the formulas,
+/// core/optimizer_rule.h the arithmetic.
 struct OptimizerStep {
-  enum class Rule { sgd, adam, amsgrad };
-  Rule rule = Rule::adam;
-  double momentum = 0;
-  double weight_decay = 0;
+  layerwise_optimizer settings{LAYERWISE_OPTIM_ADAM, 0, 0};
   Tensor parameters;                 // P vector
   Tensor gradients;                  // P vector
   Tensor copy;                       // out, A vector: the new parameters rounded to A; absent where A is P
@@ -312,7 +306,6 @@ struct OptimizerStep {
 
 constexpr double batch_norm_epsilon = 1e-5;
 constexpr double similarity_epsilon = 1e-8;
-constexpr double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
 
 /// The list of operations: LAYERWISE_OPERATIONS(X) expands to X(load_batch, LoadBatch) X(convolution_forward, …) … All
 /// declarations and calls that every operation needs are made from it, so a new operation is one line here.

@@ -7,30 +7,48 @@
 
 namespace layerwise {
 
+/// Mean and variance of a batch, per channel: what a training step normalizes by, and needs again for its gradients.
+struct BatchStatistics {
+  ArenaTensor mean, variance;
+  ArenaTensor d_scale, d_shift;  // where scale and shift are not trained: memory for gradients that nobody reads
+};
+
 /// Scale, shift and running statistics of one batch norm among a block's parameters.
 class BatchNorm {
  public:
   /// Adds "PREFIXweight", "PREFIXbias", "PREFIXrunning_mean" and "PREFIXrunning_var"; without `affine` the
   /// first two are buffers that stay 1 and 0.
-  BatchNorm(Parameters& parameters, const std::string& prefix, int64_t channels, bool affine = true,
+  BatchNorm(Context& context, Parameters& parameters, const std::string& prefix, int64_t channels, bool affine = true,
             double momentum = 0.1);
 
-  Tensor scale() const { return affine_ ? parameters_.parameter(scale_) : parameters_.buffer(scale_); }
+  /// The statistics of y.
+  BatchStatistics statistics_of(const Tensor& y) const;
+  /// The statistics of what a convolution gives, which it computes itself.
+  BatchStatistics statistics_of(ConvolutionForward& op) const;
 
-  /// The operands of a forward pass with these statistics of the batch, which also move the running ones.
-  void connect_training(const Tensor& mean, const Tensor& variance, NormalizeActivate& op) const;
-  /// The operands of a forward pass with the running statistics.
-  void connect_evaluation(NormalizeActivate& op) const;
+  /// The operands of a forward pass: with these statistics, which also move the running ones, or in evaluation, where
+  /// they are absent, with the running ones.
+  void connect(const BatchStatistics& statistics, NormalizeActivate& op) const;
 
-  /// Where the gradients of scale and shift go: among the parameters' gradients, or, where they are not
-  /// trained, to temporaries, which the caller holds.
-  struct Gradients {
-    ArenaTensor temporary_scale, temporary_shift;
-    Tensor d_scale, d_shift;
-  };
-  Gradients gradients(const ArenaTensor& of_parameters, Arena& arena) const;
+  /// The operands of a backward pass through the normalization of y. The gradients of scale and shift, which the first
+  /// operation computes and the second needs, go among those of all parameters.
+  void connect_gradient(const Tensor& y, const BatchStatistics& statistics, const ArenaTensor& gradients,
+                        HiddenGradient& op) const;
+  void connect_gradient(const Tensor& y, const BatchStatistics& statistics, const ArenaTensor& gradients,
+                        EncoderGradient& op) const;
+
+  /// After a HiddenGradient so connected: g, the gradient at the normalized values, becomes that at y, plus `addend`
+  /// if there is one.
+  void backward(const Tensor& y, const BatchStatistics& statistics, const ArenaTensor& gradients, const Tensor& g,
+                const Tensor& addend = {}) const;
 
  private:
+  BatchStatistics take_statistics() const;
+  Tensor trained_or_kept(size_t number) const;
+  Tensor d_scale(const BatchStatistics& statistics, const ArenaTensor& gradients) const;
+  Tensor d_shift(const BatchStatistics& statistics, const ArenaTensor& gradients) const;
+
+  Context& context_;
   Parameters& parameters_;
   int64_t channels_;
   bool affine_;

@@ -7,20 +7,18 @@
 
 namespace layerwise {
 
-Block::Block(std::shared_ptr<Context> context, std::string name, uint32_t index, const Shape& input,
-             const OptimizerSettings& optimizer)
+Block::Block(std::shared_ptr<Context> context, const BlockConfig& config)
     : context_(std::move(context)),
-      name_(std::move(name)),
-      input_(input),
-      parameters_(context_, index, optimizer.rule, optimizer.momentum, optimizer.weight_decay),
+      name_(config.name),
+      input_(config.input),
+      parameters_(context_, config.index, config.optimizer),
       metrics_(context_, DataType::uint8, Shape::vector(sizeof(Metrics)), &Context::parameter_bytes) {}
 
 BlockMetrics Block::metrics_so_far() const {
   Metrics sums;
   backend().copy_to_host(&sums, metrics(), sizeof sums);
-  const double divisor = samples_ > 0 ? samples_ : 1;
-  return {similarity_weight() * sums.similarity_loss / divisor, prediction_weight() * sums.prediction_loss / divisor,
-          sums.unsupervised_loss / divisor, sums.errors, samples_};
+  return {similarity_weight() * sums.similarity_loss, prediction_weight() * sums.prediction_loss,
+          sums.unsupervised_loss, sums.errors, samples_};
 }
 
 BlockMetrics Block::read_metrics() {
@@ -34,32 +32,22 @@ void Block::count_samples(int64_t samples) {
   context_->each_time([this, samples] { samples_ += static_cast<double>(samples); });
 }
 
-Activation Block::forward(const Activation&, const Labels&, const Tensor&) {
-  fail(ErrorKind::invalid_argument, "the block has no forward and backward; use output_train_step");
-}
-
-PassedOn Block::backward(const Tensor&, bool, bool) {
-  fail(ErrorKind::invalid_argument, "the block has no forward and backward; use output_train_step");
-}
-
 ArenaTensor Block::local_logits(const Tensor&, const Tensor&) {
   fail(ErrorKind::invalid_argument, "the block has no local classifier");
 }
 
-void Block::check_convolution(const Convolution& convolution, const Shape& input) {
-  require(convolution.kernel_height > 0 && convolution.stride > 0 && convolution.padding >= 0,
-          "kernel and stride must be positive and padding not negative");
-  require(input.h + 2 * convolution.padding >= convolution.kernel_height &&
-              input.w + 2 * convolution.padding >= convolution.kernel_width,
-          "a ", convolution.kernel_height, "×", convolution.kernel_width, " convolution does not fit a ", input.h, "×",
-          input.w, " map with padding ", convolution.padding);
-}
-
 void Block::check_input(const Tensor& x) const {
-  Shape expected = input_;
-  expected.n = x.shape.n;
+  const Shape expected = input_.of_samples(x.shape.n);
   require(x.type == backend().activation_type() && x.shape == expected, "the input is ", x.shape.to_string(),
           ", but the block takes ", expected.to_string());
+}
+
+void Block::check_shortcut(const Tensor& shortcut, int64_t samples) const {
+  if (!shortcut) return;
+  const Shape maps = shortcut_shape(samples);
+  require(maps.elements() > 0, "the block takes no shortcut");
+  require(shortcut.shape == maps, "the shortcut is ", shortcut.shape.to_string(), ", but the block's maps are ",
+          maps.to_string());
 }
 
 void Block::check_labels(const Tensor& x, const Labels& labels, int64_t classes) const {

@@ -15,14 +15,15 @@ namespace layerwise {
 /// needs it for its backward pass.
 using Activation = std::shared_ptr<const ArenaTensor>;
 
-/// The block's part in the optimisation, as layerwise_block_config gives it.
-struct OptimizerSettings {
-  OptimizerStep::Rule rule = OptimizerStep::Rule::adam;
-  double momentum = 0;
-  double weight_decay = 0;
+/// What the configs of all blocks have in common.
+struct BlockConfig {
+  std::string name;
+  uint32_t index = 0;
+  Shape input;  // of one sample (n = 1)
+  layerwise_optimizer optimizer{LAYERWISE_OPTIM_ADAM, 0, 0};
 };
 
-/// Means over the samples since the last reading.
+/// Sums over the samples since the last reading; losses are sums of each sample's mean loss of its batch.
 struct BlockMetrics {
   double similarity_loss = 0;
   double prediction_loss = 0;
@@ -50,12 +51,12 @@ class Block {
   virtual ArenaTensor train_step(const Tensor& x, const Labels& labels, const Tensor& shortcut,
                                  ArenaTensor* d_shortcut) = 0;
 
-  /// The first half of a step whose gradient travels on: keeps what backward needs, local losses
-  /// included where the block has any (labels are needed then).
-  virtual Activation forward(const Activation& x, const Labels& labels, const Tensor& shortcut);
+  /// The first half of a step whose gradient travels on: keeps what backward needs, losses of its own included where
+  /// the block has any (labels are needed then).
+  virtual Activation forward(const Activation& x, const Labels& labels, const Tensor& shortcut) = 0;
 
-  /// The second half: takes the gradient at the output, updates the parameters.
-  virtual PassedOn backward(const Tensor& d_output, bool want_d_input, bool want_d_shortcut);
+  /// The second half: takes the gradient at the output, absent where the network ends, and updates the parameters.
+  virtual PassedOn backward(const Tensor& d_output, bool want_d_input, bool want_d_shortcut) = 0;
 
   /// Evaluation mode; with labels, the classifier's loss and errors go to the metrics.
   virtual ArenaTensor evaluate(const Tensor& x, const Labels& labels, const Tensor& shortcut) = 0;
@@ -71,23 +72,22 @@ class Block {
   const Parameters& parameters() const { return parameters_; }
   const std::string& name() const { return name_; }
 
-  /// Means since the last reset. Losses are weighted as read_metrics() has them.
+  /// Sums since the last reset. Losses are weighted as read_metrics() has them.
   BlockMetrics metrics_so_far() const;
 
   /// Reads and resets. Losses are weighted by what similarity_weight() and prediction_weight() say.
   BlockMetrics read_metrics();
 
-  /// Throws Error(invalid_argument) unless the convolution fits maps of one sample's shape.
-  static void check_convolution(const Convolution& convolution, const Shape& input);
+ protected:
+  Block(std::shared_ptr<Context> context, const BlockConfig& config);
 
-  /// Throws Error(invalid_argument) unless a batch of this shape is one that the block takes.
+  /// Throw Error(invalid_argument) unless a batch of this shape is one that the block takes.
   void check_input(const Tensor& x) const;
+  void check_shortcut(const Tensor& shortcut, int64_t samples) const;
   void check_labels(const Tensor& x, const Labels& labels, int64_t classes) const;
 
- protected:
-  Block(std::shared_ptr<Context> context, std::string name, uint32_t index, const Shape& input,
-        const OptimizerSettings& optimizer);
-
+  /// Of the maps to which a shortcut is added; empty where the block takes none.
+  virtual Shape shortcut_shape(int64_t) const { return {}; }
   virtual double similarity_weight() const { return 1; }
   virtual double prediction_weight() const { return 1; }
 

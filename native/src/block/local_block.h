@@ -6,6 +6,7 @@
 #include <string>
 
 #include "block/batch_norm.h"
+#include "block/encoder.h"
 #include "block/loss_block.h"
 
 namespace layerwise {
@@ -13,33 +14,21 @@ namespace layerwise {
 /// A convolution block or a linear block. A linear layer is the convolution whose kernel covers the
 /// whole map: its output is a 1×1 map, on which dropping channels is dropping elements and a 1×1
 /// similarity convolution is a linear map. So the algorithm knows only convolutions.
-struct LocalBlockConfig {
-  std::string name;
-  uint32_t index = 0;
-  bool linear = false;
-  Shape input;  // of one sample (n = 1)
-  int64_t out_channels = 0;
-  Convolution convolution;
-  bool bias = true;
+struct LocalBlockConfig : EncoderBlockConfig {
+  bool linear = false;  // `convolution` is not read
   bool batch_norm = true;
-  double negative_slope = 0;  // 0: ReLU, 0.01: LeakyReLU, 1: none
-  double dropout = 0;
   bool max_pool = false;
-  LocalLossConfig loss;
   std::string encoder_name = "encoder.";  // begins the names of the convolution's tensors
   std::string norm_name = "bn.";          // and of the batch norm's
-  OptimizerSettings optimizer;
 };
 
 /// What the forward pass of a LocalBlock leaves.
-struct LocalForward {
-  ArenaTensor y, mean, variance;  // convolution output and its batch statistics
-  ArenaTensor h;                  // after the nonlinearity: what the losses see
-  ArenaTensor pooled;             // h average-pooled for the local classifier; absent where that is h itself
-  ArenaTensor next;               // after dropout and max-pooling; absent where that is h itself
+struct LocalForward : HiddenActivation {
+  ArenaTensor y;               // the convolution's output
+  BatchStatistics statistics;  // of y
+  ArenaTensor next;            // h after dropout and max-pooling; absent where that is h itself
 
   ArenaTensor& output() { return next ? next : h; }
-  const Tensor& pooled_or_h() const { return pooled ? pooled : h; }
 };
 
 /// Nøkland & Eidnes 2019, section 2:
@@ -58,18 +47,14 @@ class LocalBlock : public LossBlock<LocalForward> {
   ArenaTensor encoder_gradient(const Tensor& x, const Step& step, const Tensor& g, const Tensor& d_y,
                                bool want_d_input);
 
-  void add_parameters();
-  Shape hidden_shape(int64_t samples) const;
+  Shape hidden_shape(int64_t samples) const { return encoder_.output_shape().of_samples(samples); }
   Shape shortcut_shape(int64_t samples) const override { return hidden_shape(samples); }
   Shape output_shape(int64_t samples) const override;
   Dropout dropout() const { return {config_.dropout, config_.index}; }
 
   LocalBlockConfig config_;
-  Shape hidden_;  // of one sample
+  Encoder encoder_;
   std::optional<BatchNorm> norm_;
-
-  // Numbers of the tensors in parameters_.
-  size_t encoder_weight_ = 0, encoder_bias_ = 0;
 };
 
 }  // namespace layerwise

@@ -24,7 +24,7 @@ LocalLosses::LocalLosses(const std::shared_ptr<Context>& context, const LocalLos
   pooling_ = local_classifier_pooling(hidden.c, hidden.h, hidden.w, config_.dim_in_decoder);
   similarity_convolution_ = surroundings_.linear ? Convolution{1, 1, 1, 0} : Convolution{3, 3, 1, 1};
 
-  const Shape pooled = pooled_shape(1);
+  const Shape pooled = pooling_.output_shape(hidden);
   if (config_.bio)
     projection_ = parameters_.add_buffer("proj_y.weight", {config_.target_proj_size, config_.classes},
                                          Shape::matrix(config_.target_proj_size, config_.classes),
@@ -73,9 +73,9 @@ LocalLosses::LocalLosses(const std::shared_ptr<Context>& context, const LocalLos
   }
 }
 
-Shape LocalLosses::pooled_shape(int64_t samples) const {
-  const Shape& hidden = surroundings_.hidden;
-  return pooling_.output_shape(hidden.of_samples(samples));
+ArenaTensor LocalLosses::take_pooled(const Tensor& h) const {
+  if (pooling_.is_identity() || !(learns_prediction() || config_.bio)) return {};
+  return arena().take(h.type, pooling_.output_shape(h.shape));
 }
 
 // ---- losses ---------------------------------------------------------------------------------------

@@ -51,11 +51,10 @@ class LocalLosses {
   LocalLosses(const std::shared_ptr<Context>& context, const LocalLossConfig& config,
               const LossSurroundings& surroundings, Parameters& parameters);
 
-  /// The pooling in front of the local classifier; its output, if it is not h itself, is an operand of
-  /// all that follows.
+  /// The pooling in front of the local classifier.
   const AveragePooling& pooling() const { return pooling_; }
-  Shape pooled_shape(int64_t samples) const;
-  bool uses_pooled() const { return learns_prediction() || config_.bio; }
+  /// Memory for its output, an operand of all that follows; absent where that is h itself, or is not used.
+  ArenaTensor take_pooled(const Tensor& h) const;
 
   /// Losses and gradients, in training: the parameters' go to `gradients`, those at h to the branches.
   /// `pooled` is h where nothing is pooled.

@@ -1,4 +1,4 @@
-// What blocks with local losses have in common: the frame of a step.
+// What all blocks but the output layer have in common: the frame of a step.
 #pragma once
 
 #include <memory>
@@ -12,10 +12,18 @@
 
 namespace layerwise {
 
+/// What a block's losses see.
+struct HiddenActivation {
+  ArenaTensor h;       // after the nonlinearity
+  ArenaTensor pooled;  // h pooled; absent where that is h itself
+
+  const Tensor& pooled_or_h() const { return pooled ? pooled : h; }
+};
+
 /// A block that learns from losses of its own, or, without any, from what flows back to it.
 ///
-/// `Forward` is all that the block's forward pass leaves for the losses and the backward pass: a struct with
-/// `h`, what the losses see, pooled_or_h(), what their classifier sees, and output(), what is passed on.
+/// `Forward` is all that the block's forward pass leaves for the losses and the backward pass: a HiddenActivation with
+/// an output(), which is passed on.
 template <class Forward>
 class LossBlock : public Block {
  public:
@@ -69,7 +77,8 @@ class LossBlock : public Block {
   }
 
   PassedOn backward(const Tensor& d_output, bool want_d_input, bool want_d_shortcut) override {
-    if (!kept_step_) fail(ErrorKind::invalid_state, "backward without a forward before it");
+    require_state(kept_step_ != nullptr, "backward without a forward before it");
+    require(!want_d_shortcut || shortcut_shape(1).elements() > 0, "the block takes no shortcut");
     const Activation x = std::move(kept_input_);
     const std::shared_ptr<Step> step = std::move(kept_step_);
     const Shape expected = output_shape(x->view().shape.n);
@@ -96,8 +105,7 @@ class LossBlock : public Block {
   /// The gradients of all parameters, and of what they depend on where that is wanted.
   virtual PassedOn end_step(const Tensor& x, Step& step, const Tensor& d_output, bool want_d_input,
                             bool want_d_shortcut) = 0;
-  /// Of the maps to which the shortcut is added, and of what is passed on.
-  virtual Shape shortcut_shape(int64_t samples) const = 0;
+  /// Of what is passed on.
   virtual Shape output_shape(int64_t samples) const = 0;
 
   std::optional<LocalLosses> losses_;  // absent: the block learns only from what flows back to it
@@ -120,9 +128,7 @@ class LossBlock : public Block {
   void check_operands(const Tensor& x, const Labels& labels, const Tensor& shortcut) const {
     check_input(x);
     if (losses_ && labels.values) check_labels(x, labels, losses_->classes());
-    const Shape maps = shortcut_shape(x.shape.n);
-    require(!shortcut || shortcut.shape == maps, "the shortcut is ", shortcut.shape.to_string(),
-            ", but the block's maps are ", maps.to_string());
+    check_shortcut(shortcut, x.shape.n);
   }
 
   double similarity_weight() const override { return losses_ ? losses_->similarity_weight() : 1; }

@@ -8,7 +8,7 @@
 namespace layerwise {
 
 OutputLayer::OutputLayer(std::shared_ptr<Context> context, const OutputLayerConfig& config)
-    : Block(std::move(context), config.name, config.index, config.input, config.optimizer), config_(config) {
+    : Block(std::move(context), config), config_(config) {
   require(config_.classes >= 2, "an output layer needs at least 2 classes, not ", config_.classes);
   require(config_.loss_scale >= 0, "the loss scale must not be negative, but is ", config_.loss_scale);
   const int64_t features = input_.features();
@@ -24,69 +24,78 @@ ArenaTensor OutputLayer::take_logits(const Tensor& x) const {
   return arena().take(backend().parameter_type(), Shape::matrix(x.shape.n, config_.classes), arena().opposite(x));
 }
 
-void OutputLayer::gradients_of_loss(const Tensor& x, const Labels& labels, const ArenaTensor& gradients,
-                                    const Tensor& d_x, const Tensor& logits) {
+ClassifierLoss OutputLayer::classifier(const Tensor& x, const Tensor& logits) const {
+  ClassifierLoss op;
+  op.x = x;
+  op.weight = parameters_.weight(weight_);
+  op.bias = parameters_.parameter(bias_);
+  op.logits = logits;
+  return op;
+}
+
+void OutputLayer::connect_loss(const Labels& labels, ClassifierLoss& op) const {
+  check_labels(op.x, labels, config_.classes);
+  op.labels = labels.values;
+  op.metrics = metrics();
+}
+
+OutputLayer::Step OutputLayer::take_step(const Tensor& x, const Labels& labels, const Tensor& shortcut,
+                                         bool want_d_x) {
   check_input(x);
-  check_labels(x, labels, config_.classes);
-  ClassifierLoss classify;
-  classify.x = x;
-  classify.weight = parameters_.weight(weight_);
-  classify.bias = parameters_.parameter(bias_);
-  classify.labels = labels.values;
+  check_shortcut(shortcut, x.shape.n);
+  Step step;
+  if (want_d_x) step.d_x = arena().take(x.type, x.shape, arena().opposite(x));
+  step.logits = take_logits(x);
+  step.gradients = parameters_.take_gradients();
+  ClassifierLoss classify = classifier(x, step.logits);
+  connect_loss(labels, classify);
   classify.gradient_scale = config_.loss_scale;
-  classify.d_weight = parameters_.gradient(gradients, weight_);
-  classify.d_bias = parameters_.gradient(gradients, bias_);
-  classify.d_x = d_x;
-  classify.logits = logits;
-  classify.metrics = metrics();
+  classify.d_weight = parameters_.gradient(step.gradients, weight_);
+  classify.d_bias = parameters_.gradient(step.gradients, bias_);
+  classify.d_x = step.d_x;
   backend().classifier_loss(classify);
   count_samples(x.shape.n);
+  return step;
 }
 
 ArenaTensor OutputLayer::train_step(const Tensor& x, const Labels& labels, const Tensor& shortcut, ArenaTensor*) {
-  require(!shortcut, "an output layer takes no shortcut");
-  ArenaTensor logits = take_logits(x);
-  const ArenaTensor gradients = parameters_.take_gradients();
-  gradients_of_loss(x, labels, gradients, {}, logits);
-  parameters_.update(gradients);
-  return logits;
+  Step step = take_step(x, labels, shortcut, false);
+  parameters_.update(step.gradients);
+  return std::move(step.logits);
 }
 
-ArenaTensor OutputLayer::backpropagate(const Tensor& x, const Labels& labels) {
-  ArenaTensor d_x = arena().take(x.type, x.shape, arena().opposite(x));
-  const ArenaTensor gradients = parameters_.take_gradients();
-  gradients_of_loss(x, labels, gradients, d_x, {});
-  parameters_.update(gradients);
-  return d_x;
+Activation OutputLayer::forward(const Activation& x, const Labels& labels, const Tensor& shortcut) {
+  kept_step_ = std::make_shared<Step>(take_step(*x, labels, shortcut, true));
+  return Activation(kept_step_, &kept_step_->logits);  // shares the ownership of all that was kept
+}
+
+PassedOn OutputLayer::backward(const Tensor& d_output, bool want_d_input, bool want_d_shortcut) {
+  require(!d_output, "the network ends here; there is no gradient at the output");
+  require(!want_d_shortcut, "the block takes no shortcut");
+  require_state(kept_step_ != nullptr, "backward without a forward before it");
+  const std::shared_ptr<Step> step = std::move(kept_step_);
+  parameters_.update(step->gradients);
+  PassedOn passed_on;
+  if (want_d_input) passed_on.d_input = std::move(step->d_x);
+  return passed_on;
 }
 
 ArenaTensor OutputLayer::evaluate(const Tensor& x, const Labels& labels, const Tensor& shortcut) {
-  require(!shortcut, "an output layer takes no shortcut");
   check_input(x);
+  check_shortcut(shortcut, x.shape.n);
   ArenaTensor logits = take_logits(x);
-  ClassifierLoss classify;
-  classify.x = x;
-  classify.weight = parameters_.weight(weight_);
-  classify.bias = parameters_.parameter(bias_);
-  classify.logits = logits;
-  if (labels.values) {
-    check_labels(x, labels, config_.classes);
-    classify.labels = labels.values;
-    classify.metrics = metrics();
-    count_samples(x.shape.n);
-  }
+  ClassifierLoss classify = classifier(x, logits);
+  if (labels.values) connect_loss(labels, classify);
   backend().classifier_loss(classify);
+  if (labels.values) count_samples(x.shape.n);
   return logits;
 }
 
 Inspection OutputLayer::inspect(const Tensor& x, const Labels& labels, const Tensor& shortcut) {
-  require(!shortcut, "an output layer takes no shortcut");
-  const ArenaTensor logits = take_logits(x);
-  const ArenaTensor gradients = parameters_.take_gradients();
-  gradients_of_loss(x, labels, gradients, {}, logits);
+  const Step step = take_step(x, labels, shortcut, false);
   Inspection inspection;
-  inspection["local_logits"] = download<float>(backend(), logits);
-  inspect_gradients(gradients, inspection);
+  inspection["local_logits"] = download<float>(backend(), step.logits);
+  inspect_gradients(step.gradients, inspection);
   return inspection;
 }
 

@@ -2,44 +2,48 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include "block/block.h"
 
 namespace layerwise {
 
-struct OutputLayerConfig {
-  std::string name;
-  uint32_t index = 0;
-  Shape input;  // of one sample (n = 1)
+struct OutputLayerConfig : BlockConfig {
   int64_t classes = 0;
   double loss_scale = 1;   // factor of the cross-entropy: 1 − beta under predsim
   bool zero_start = true;  // weights start at zero, as under local losses
-  OptimizerSettings optimizer;
 };
 
-/// logits = W · x + b, trained on the global cross-entropy.
+/// logits = W · x + b, trained on the global cross-entropy. The outputs are the logits, (N, classes) in the parameters'
+/// type.
 class OutputLayer : public Block {
  public:
   OutputLayer(std::shared_ptr<Context> context, const OutputLayerConfig& config);
 
-  /// The outputs are the logits, (N, classes) in the parameters' type.
   ArenaTensor train_step(const Tensor& x, const Labels& labels, const Tensor& shortcut,
                          ArenaTensor* d_shortcut) override;
+  /// The network ends here, so backward takes no gradient at the output.
+  Activation forward(const Activation& x, const Labels& labels, const Tensor& shortcut) override;
+  PassedOn backward(const Tensor& d_output, bool want_d_input, bool want_d_shortcut) override;
   ArenaTensor evaluate(const Tensor& x, const Labels& labels, const Tensor& shortcut) override;
   Inspection inspect(const Tensor& x, const Labels& labels, const Tensor& shortcut) override;
 
-  /// The step under backpropagation: returns the gradient at the input.
-  ArenaTensor backpropagate(const Tensor& x, const Labels& labels);
-
  private:
-  /// Loss and gradients of the parameters; fills d_x and logits where they are not absent.
-  void gradients_of_loss(const Tensor& x, const Labels& labels, const ArenaTensor& gradients, const Tensor& d_x,
-                         const Tensor& logits);
+  /// What the loss leaves.
+  struct Step {
+    ArenaTensor d_x;  // absent in a local step
+    ArenaTensor logits;
+    ArenaTensor gradients;  // of all parameters
+  };
+
+  /// Forward pass, loss and all gradients.
+  Step take_step(const Tensor& x, const Labels& labels, const Tensor& shortcut, bool want_d_x);
+  ClassifierLoss classifier(const Tensor& x, const Tensor& logits) const;
+  void connect_loss(const Labels& labels, ClassifierLoss& op) const;
   ArenaTensor take_logits(const Tensor& x) const;
 
   OutputLayerConfig config_;
   size_t weight_ = 0, bias_ = 0;
+  std::shared_ptr<Step> kept_step_;  // between forward and backward
 };
 
 }  // namespace layerwise

@@ -19,13 +19,8 @@ int64_t round_up(int64_t elements) { return (elements + alignment - 1) / alignme
 
 }  // namespace
 
-Parameters::Parameters(std::shared_ptr<Context> context, uint32_t block_index, OptimizerStep::Rule rule,
-                       double momentum, double weight_decay)
-    : context_(std::move(context)),
-      block_index_(block_index),
-      rule_(rule),
-      momentum_(momentum),
-      weight_decay_(weight_decay) {}
+Parameters::Parameters(std::shared_ptr<Context> context, uint32_t block_index, const layerwise_optimizer& optimizer)
+    : context_(std::move(context)), block_index_(block_index), optimizer_(optimizer) {}
 
 size_t Parameters::add_parameter(const std::string& name, std::vector<int64_t> dimensions, const Shape& shape,
                                  Initialization initialization, int64_t fan_in) {
@@ -56,19 +51,20 @@ void Parameters::allocate() {
     value_copies_ = make(copy_type, trained_elements_);
     buffer_copies_ = make(copy_type, kept_elements_);
   }
-  if (rule_ == OptimizerStep::Rule::sgd) {
-    if (momentum_ != 0) moments_.push_back({"momentum_buffer.", make(type, trained_elements_)});
+  if (optimizer_.optim == LAYERWISE_OPTIM_SGD) {
+    if (optimizer_.momentum != 0) moments_.push_back({"momentum_buffer.", make(type, trained_elements_)});
   } else {
     moments_.push_back({"exp_avg.", make(type, trained_elements_)});
     moments_.push_back({"exp_avg_sq.", make(type, trained_elements_)});
-    if (rule_ == OptimizerStep::Rule::amsgrad) moments_.push_back({"max_exp_avg_sq.", make(type, trained_elements_)});
+    if (optimizer_.optim == LAYERWISE_OPTIM_AMSGRAD) moments_.push_back({"max_exp_avg_sq.", make(type, trained_elements_)});
   }
   for (const Moment& moment : moments_)
     for (const Entry& entry : trained_)
       infos_.push_back({moment.prefix + entry.name, Role::optimizer_state, entry.dimensions});
   infos_.push_back({"step", Role::optimizer_state, {}});
 
-  for (size_t i = 0; i < trained_.size(); ++i) initialize(trained_[i], parameter(i), copy(value_copies_, trained_[i]), static_cast<uint32_t>(i));
+  for (size_t i = 0; i < trained_.size(); ++i)
+    initialize(trained_[i], parameter(i), copy(value_copies_, trained_[i]), static_cast<uint32_t>(i));
   for (size_t i = 0; i < kept_.size(); ++i)
     initialize(kept_[i], buffer(i), copy(buffer_copies_, kept_[i]), first_buffer_sequence + static_cast<uint32_t>(i));
 }
@@ -138,13 +134,11 @@ Tensor Parameters::moment(const std::string& prefix) const {
 void Parameters::update(const ArenaTensor& gradients) {
   if (trained_.empty()) return;
   OptimizerStep op;
-  op.rule = rule_;
-  op.momentum = momentum_;
-  op.weight_decay = weight_decay_;
+  op.settings = optimizer_;
   op.parameters = values_.view();
   op.gradients = gradients.view();
   if (value_copies_) op.copy = value_copies_.view();
-  op.first_moment = moment(rule_ == OptimizerStep::Rule::sgd ? "momentum_buffer." : "exp_avg.");
+  op.first_moment = moment(optimizer_.optim == LAYERWISE_OPTIM_SGD ? "momentum_buffer." : "exp_avg.");
   op.second_moment = moment("exp_avg_sq.");
   op.maximum_second_moment = moment("max_exp_avg_sq.");
   op.step_count = step_count_.view().as<double>();

@@ -33,8 +33,7 @@ class Parameters {
     std::vector<int64_t> dimensions;
   };
 
-  Parameters(std::shared_ptr<Context> context, uint32_t block_index, OptimizerStep::Rule rule, double momentum,
-             double weight_decay);
+  Parameters(std::shared_ptr<Context> context, uint32_t block_index, const layerwise_optimizer& optimizer);
 
   /// `dimensions` as PyTorch has them; `shape` as the operations have them: the same elements, channels
   /// last. Returns the number by which the tensor is asked for.
@@ -94,8 +93,7 @@ class Parameters {
 
   std::shared_ptr<Context> context_;
   uint32_t block_index_;
-  OptimizerStep::Rule rule_;
-  double momentum_, weight_decay_;
+  layerwise_optimizer optimizer_;
   std::vector<Entry> trained_, kept_;
   int64_t trained_elements_ = 0, kept_elements_ = 0;  // with padding
   DeviceBuffer values_, buffers_, step_count_;

@@ -3,42 +3,31 @@
 
 #include <memory>
 #include <optional>
-#include <string>
 
 #include "block/batch_norm.h"
+#include "block/encoder.h"
 #include "block/loss_block.h"
 
 namespace layerwise {
 
-struct PreactivationBlockConfig {
-  std::string name;
-  uint32_t index = 0;
-  Shape input;  // of one sample (n = 1)
-  int64_t out_channels = 0;
-  Convolution convolution;
-  bool bias = true;
+struct PreactivationBlockConfig : EncoderBlockConfig {
   bool normalize_input = true;  // false: the network's first block, which is a plain convolution
-  double negative_slope = 0;
-  double input_dropout = 0;     // of elements, before everything
-  double dropout = 0;           // of channels, in front of the convolution
-  LocalLossConfig loss;
-  OptimizerSettings optimizer;
+  double input_dropout = 0;     // of elements, before everything; that of channels comes before the convolution
 };
 
 /// What the forward pass of a PreactivationBlock leaves.
-struct PreactivationForward {
-  ArenaTensor dropped_input;                  // x after element dropout; absent where that is x itself
-  ArenaTensor input_mean, input_variance;     // of it
-  ArenaTensor a, dropped_a;                   // activated input; after channel dropout, absent where the same
-  ArenaTensor s, mean, variance;              // the output and its statistics
-  ArenaTensor h, pooled;                      // what the losses see
+struct PreactivationForward : HiddenActivation {
+  ArenaTensor dropped_input;         // x after element dropout; absent where that is x itself
+  BatchStatistics input_statistics;  // of it
+  ArenaTensor a, dropped_a;          // activated input; after channel dropout, absent where the same
+  ArenaTensor s;                     // the output
+  BatchStatistics statistics;        // of s
 
   const Tensor& convolved(const Tensor& x) const { return dropped_a ? dropped_a : a ? a : normalized(x); }
   const Tensor& normalized(const Tensor& x) const {
     return dropped_input ? static_cast<const Tensor&>(dropped_input) : x;
   }
   ArenaTensor& output() { return s; }
-  const Tensor& pooled_or_h() const { return pooled ? pooled : h; }
 };
 
 /// a = dropout(act(batch_norm(x)));  s = W ∗ a + b [+ shortcut] is the output;
@@ -60,13 +49,12 @@ class PreactivationBlock : public LossBlock<PreactivationForward> {
   Dropout channel_dropout() const { return {config_.dropout, config_.index}; }
   Dropout element_dropout() const;
   Shape shortcut_shape(int64_t samples) const override { return output_shape(samples); }
-  Shape output_shape(int64_t samples) const override { return {samples, output_.h, output_.w, output_.c}; }
+  Shape output_shape(int64_t samples) const override { return encoder_.output_shape().of_samples(samples); }
 
   PreactivationBlockConfig config_;
-  Shape output_;                         // of one sample
   std::optional<BatchNorm> input_norm_;  // absent in a network's first block
+  Encoder encoder_;
   std::optional<BatchNorm> loss_norm_;   // absent without local losses
-  size_t encoder_weight_ = 0, encoder_bias_ = 0;
 };
 
 }  // namespace layerwise

@@ -6,3 +6,6 @@
 #else
 #define LAYERWISE_HOST_DEVICE
 #endif
+
+/// Never emitted as a function that another translation unit might share.
+#define LAYERWISE_ALWAYS_INLINE LAYERWISE_HOST_DEVICE static inline __attribute__((always_inline))

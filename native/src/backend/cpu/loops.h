@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "backend/cpu/storage_loops.h"
+#include "core/optimizer_rule.h"
 #include "backend/cpu/winograd_loops.h"
 
 namespace layerwise::cpu {
@@ -25,14 +26,11 @@ struct DropoutSequence {
   float kept;
 };
 
-/// Scalars of one Adam or AMSGrad step; see OptimizerStep.
-struct AdamScalars {
-  float beta1, beta2;
-  float rest1, rest2;     // 1 − β₁, 1 − β₂
-  float weight_decay;
-  float rate;             // lr / (1 − β₁ᵗ)
-  float second_scale;     // 1 / sqrt(1 − β₂ᵗ)
-  float epsilon;
+/// A part of the vectors of an OptimizerStep. Absent moments are null.
+struct OptimizerVectors {
+  float* parameters;
+  const float* gradients;
+  float *first_moment, *second_moment, *maximum_second_moment;
 };
 
 struct Loops {
@@ -56,15 +54,11 @@ struct Loops {
   /// factors[i] belongs to word first + i of the sequence; first is a multiple of 4.
   void (*dropout_factors)(const DropoutSequence& sequence, int64_t first, int64_t count, float* factors);
 
-  // ---- optimisers (loops_vector.cpp)
+  // ---- optimizers (loops_vector.cpp)
 
-  /// See OptimizerStep; velocity null: no momentum.
-  void (*sgd)(float* weight, const float* gradient, float* velocity, int64_t count, float rate, float momentum,
-              float weight_decay);
-
-  /// See OptimizerStep; maximum null: Adam, else AMSGrad.
-  void (*adam)(float* weight, const float* gradient, float* first, float* second, float* maximum, int64_t count,
-               const AdamScalars& scalars);
+  /// See core/optimizer_rule.h; optim: a layerwise_optim.
+  void (*optimizer_step)(int32_t optim, const OptimizerVectors& vectors, int64_t count,
+                         const OptimizerScalars<float>& scalars);
 
   // ---- activations in either storage type
 

@@ -75,41 +75,33 @@ void center_normalize_gradient(const float* gradient, const float* normalized, i
   });
 }
 
-void sgd(float* __restrict weight, const float* __restrict gradient, float* __restrict velocity, int64_t count,
-         float rate, float momentum, float weight_decay) {
-  if (velocity == nullptr) {
-    for (int64_t i = 0; i < count; ++i) weight[i] -= rate * (gradient[i] + weight_decay * weight[i]);
-    return;
-  }
+// `moments` of the three are there; with 0 that is sgd without momentum.
+template <layerwise_optim rule, int moments>
+void optimizer_step_as(const OptimizerVectors& vectors, int64_t count, const OptimizerScalars<float>& scalars) {
+  float* __restrict w = vectors.parameters;
+  const float* __restrict gradients = vectors.gradients;
+  float* __restrict m = vectors.first_moment;
+  float* __restrict v = vectors.second_moment;
+  float* __restrict maximum = vectors.maximum_second_moment;
+  const OptimizerScalars<float> s = scalars;
   for (int64_t i = 0; i < count; ++i) {
-    const float v = momentum * velocity[i] + (gradient[i] + weight_decay * weight[i]);
-    velocity[i] = v;
-    weight[i] -= rate * v;
+    OptimizerElement<float> e{w[i], gradients[i], moments > 0 ? m[i] : 0, moments > 1 ? v[i] : 0,
+                              moments > 2 ? maximum[i] : 0};
+    update_parameter<rule>(e, s);
+    w[i] = e.w;
+    if (moments > 0) m[i] = e.m;
+    if (moments > 1) v[i] = e.v;
+    if (moments > 2) maximum[i] = e.maximum;
   }
 }
 
-template <bool keeps_maximum>
-void adam_as(float* __restrict weight, const float* __restrict gradient, float* __restrict first,
-             float* __restrict second, float* __restrict maximum, int64_t count, const AdamScalars& scalars) {
-  const AdamScalars s = scalars;
-  for (int64_t i = 0; i < count; ++i) {
-    const float g = gradient[i] + s.weight_decay * weight[i];
-    const float m = s.beta1 * first[i] + s.rest1 * g;
-    float v = s.beta2 * second[i] + s.rest2 * (g * g);
-    first[i] = m;
-    second[i] = v;
-    if (keeps_maximum) {
-      v = maximum[i] > v ? maximum[i] : v;
-      maximum[i] = v;
-    }
-    weight[i] -= s.rate * m / (__builtin_sqrtf(v) * s.second_scale + s.epsilon);
-  }
-}
-
-void adam(float* weight, const float* gradient, float* first, float* second, float* maximum, int64_t count,
-          const AdamScalars& scalars) {
-  const auto loop = maximum != nullptr ? adam_as<true> : adam_as<false>;
-  loop(weight, gradient, first, second, maximum, count, scalars);
+void optimizer_step(int32_t optim, const OptimizerVectors& vectors, int64_t count,
+                    const OptimizerScalars<float>& scalars) {
+  if (optim == LAYERWISE_OPTIM_AMSGRAD) return optimizer_step_as<LAYERWISE_OPTIM_AMSGRAD, 3>(vectors, count, scalars);
+  if (optim == LAYERWISE_OPTIM_ADAM) return optimizer_step_as<LAYERWISE_OPTIM_ADAM, 2>(vectors, count, scalars);
+  const auto sgd = vectors.first_moment == nullptr ? optimizer_step_as<LAYERWISE_OPTIM_SGD, 0>
+                                                   : optimizer_step_as<LAYERWISE_OPTIM_SGD, 1>;
+  sgd(vectors, count, scalars);
 }
 
 template <class A>
@@ -123,8 +115,7 @@ void set_vector_loops_of(StorageLoops<A>& loops) {
 }  // namespace
 
 void set_vector_loops(Loops& loops) {
-  loops.sgd = sgd;
-  loops.adam = adam;
+  loops.optimizer_step = optimizer_step;
   set_vector_loops_of(loops.float32);
   set_vector_loops_of(loops.bfloat16);
 }

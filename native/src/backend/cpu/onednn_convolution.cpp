@@ -4,6 +4,7 @@
 #include <map>
 #include <sstream>
 #include <string>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
 
@@ -78,22 +79,29 @@ WeightGradient::primitive_desc describe_weight_gradient(const dnnl::engine& engi
 /// stored layout; there is none where the primitive works on that layout.
 template <class Primitive>
 struct Entry {
-  Entry(const dnnl::engine& engine, const Operands& of, const typename Primitive::primitive_desc& pd,
-        const Description& primitive_weight, bool into_stored)
-      : description(pd), primitive(pd), stored_weight(of.stored_weight(primitive_weight.get_data_type())),
-        weight(primitive_weight) {
+  Entry(const dnnl::engine& engine, const Operands& of, const typename Primitive::primitive_desc& pd)
+      : description(pd), primitive(pd), weight(weight_of(pd)),
+        stored_weight(of.stored_weight(weight.get_data_type())) {
     if (weight == stored_weight) return;
-    const Description& from = into_stored ? weight : stored_weight;
-    const Description& to = into_stored ? stored_weight : weight;
+    const Description& from = writes_weight ? weight : stored_weight;
+    const Description& to = writes_weight ? stored_weight : weight;
     reorder_description = dnnl::reorder::primitive_desc(engine, from, engine, to, onednn_attributes());
     reorder = dnnl::reorder(reorder_description);
   }
 
   bool reorders() const { return static_cast<bool>(reorder); }
 
+  static constexpr bool writes_weight = std::is_same_v<Primitive, WeightGradient>;
+  static Description weight_of(const typename Primitive::primitive_desc& pd) {
+    if constexpr (writes_weight)
+      return pd.diff_weights_desc();
+    else
+      return pd.weights_desc();
+  }
+
   typename Primitive::primitive_desc description;
   Primitive primitive;
-  Description stored_weight, weight;
+  Description weight, stored_weight;
   dnnl::reorder::primitive_desc reorder_description;
   dnnl::reorder reorder;
 };
@@ -117,11 +125,15 @@ struct OnednnConvolution::Primitives {
     return {of, onednn.engine, const_cast<void*>(data)};  // oneDNN only reads its sources
   }
 
-  /// The entry for a shape, made by make() where it is new.
-  template <class Value, class Make>
-  static const Value& find(std::map<Key, Value>& entries, const Key& key, const Make& make) {
+  /// The primitive for these operands, made from what describe() says where it is new.
+  template <class Primitive, class Describe>
+  const Entry<Primitive>& find(std::map<Key, Entry<Primitive>>& entries, const Describe& describe,
+                               const Convolution& geometry, const Tensor& x, int64_t out_channels, bool bias) {
+    const Key key = key_of(geometry, x, out_channels, bias);
     const auto found = entries.find(key);
-    return found != entries.end() ? found->second : entries.emplace(key, make()).first->second;
+    if (found != entries.end()) return found->second;
+    const Operands operands(geometry, x, out_channels, bias);
+    return entries.try_emplace(key, onednn.engine, operands, describe(onednn.engine, operands)).first->second;
   }
 
   template <class Primitive>
@@ -165,13 +177,8 @@ void OnednnConvolution::forward(const Convolution& geometry, const Tensor& x, co
                                 const Tensor& y) {
   const auto describe = [&] { return words("the convolution", geometry, x.shape, y.shape.c); };
   with_onednn_errors(describe, [&] {
-    const dnnl::engine& engine = primitives_->onednn.engine;
-    const Key key = key_of(geometry, x, y.shape.c, static_cast<bool>(bias));
-    const auto& entry = Primitives::find(primitives_->forward, key, [&] {
-      const Operands operands(geometry, x, y.shape.c, static_cast<bool>(bias));
-      const auto description = describe_forward(engine, operands);
-      return Entry<Forward>(engine, operands, description, description.weights_desc(), false);
-    });
+    const auto& entry = primitives_->find(primitives_->forward, describe_forward, geometry, x, y.shape.c,
+                                          static_cast<bool>(bias));
     Arguments arguments{{DNNL_ARG_SRC, primitives_->memory(entry.description.src_desc(), x.data)},
                         {DNNL_ARG_DST, primitives_->memory(entry.description.dst_desc(), y.data)}};
     if (bias) arguments.emplace(DNNL_ARG_BIAS, primitives_->memory(entry.description.bias_desc(), bias.data));
@@ -183,13 +190,8 @@ void OnednnConvolution::data_gradient(const Convolution& geometry, const Tensor&
                                       const Tensor& d_x) {
   const auto describe = [&] { return words("the data gradient", geometry, d_x.shape, d_y.shape.c); };
   with_onednn_errors(describe, [&] {
-    const dnnl::engine& engine = primitives_->onednn.engine;
-    const Key key = key_of(geometry, d_x, d_y.shape.c, false);
-    const auto& entry = Primitives::find(primitives_->data_gradient, key, [&] {
-      const Operands operands(geometry, d_x, d_y.shape.c, false);
-      const auto description = describe_data_gradient(engine, operands);
-      return Entry<DataGradient>(engine, operands, description, description.weights_desc(), false);
-    });
+    const auto& entry =
+        primitives_->find(primitives_->data_gradient, describe_data_gradient, geometry, d_x, d_y.shape.c, false);
     Arguments arguments{{DNNL_ARG_DIFF_DST, primitives_->memory(entry.description.diff_dst_desc(), d_y.data)},
                         {DNNL_ARG_DIFF_SRC, primitives_->memory(entry.description.diff_src_desc(), d_x.data)}};
     primitives_->execute_reading_weight(entry, arena_, weight, std::move(arguments));
@@ -200,13 +202,8 @@ void OnednnConvolution::weight_gradient(const Convolution& geometry, const Tenso
                                         const Tensor& d_weight) {
   const auto describe = [&] { return words("the weight gradient", geometry, x.shape, d_y.shape.c); };
   with_onednn_errors(describe, [&] {
-    const dnnl::engine& engine = primitives_->onednn.engine;
-    const Key key = key_of(geometry, x, d_y.shape.c, false);
-    const auto& entry = Primitives::find(primitives_->weight_gradient, key, [&] {
-      const Operands operands(geometry, x, d_y.shape.c, false);
-      const auto description = describe_weight_gradient(engine, operands);
-      return Entry<WeightGradient>(engine, operands, description, description.diff_weights_desc(), true);
-    });
+    const auto& entry =
+        primitives_->find(primitives_->weight_gradient, describe_weight_gradient, geometry, x, d_y.shape.c, false);
     ArenaTensor in_primitive_layout;
     if (entry.reorders()) in_primitive_layout = take_memory(arena_, entry.weight);
     const auto stored = primitives_->memory(entry.stored_weight, d_weight.data);

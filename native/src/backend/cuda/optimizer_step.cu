@@ -10,7 +10,7 @@ namespace {
 
 constexpr int blocks_per_multiprocessor = 8;  // as many as are resident at once
 
-template <OptimizerStep::Rule rule>
+template <layerwise_optim rule>
 void launch(const Device& device, const OptimizerArguments& arguments) {
   const unsigned blocks = blocks_for(arguments.count, optimizer_threads * optimizer_vector,
                                      device.multiprocessors * blocks_per_multiprocessor);
@@ -33,13 +33,8 @@ void optimizer_step(Device& device, const OptimizerStep& op) {
   arguments.ticket = device.ticket;
   arguments.log_beta1 = std::log(adam_beta1);
   arguments.log_beta2 = std::log(adam_beta2);
-  arguments.momentum = static_cast<float>(op.momentum);
-  arguments.weight_decay = static_cast<float>(op.weight_decay);
-  switch (op.rule) {
-    case OptimizerStep::Rule::sgd: return launch<OptimizerStep::Rule::sgd>(device, arguments);
-    case OptimizerStep::Rule::adam: return launch<OptimizerStep::Rule::adam>(device, arguments);
-    case OptimizerStep::Rule::amsgrad: return launch<OptimizerStep::Rule::amsgrad>(device, arguments);
-  }
+  arguments.settings = op.settings;
+  with_rule(op.settings.optim, [&](auto rule) { launch<rule>(device, arguments); });
 }
 
 }  // namespace layerwise::cuda

@@ -2,7 +2,7 @@
 //
 // Threads: each takes 4 neighbouring parameters, 16 bytes of every vector, and goes on in steps of the
 // whole grid; at the end a thread takes what is left one by one. Thread 0 of each block works out the
-// factors that are the same for all parameters. The block that is the last to have read the step count
+// scalars that are the same for all parameters. The block that is the last to have read the step count
 // writes the new one.
 // Bytes per parameter: sgd 12, with momentum 20, adam 28, amsgrad 36 (read gradient, read and write the
 // others), and 2 for the bfloat16 copy. FLOPs: below 20 per parameter, none of which show.
@@ -29,43 +29,15 @@ struct OptimizerArguments {
   const StepState* step;
   unsigned* ticket;
   double log_beta1, log_beta2;
-  float momentum, weight_decay;
+  layerwise_optimizer settings;
 };
-
-struct OptimizerFactors {
-  float rate;          // lr / (1 − β₁ᵗ); lr for sgd
-  float second_scale;  // 1 / sqrt(1 − β₂ᵗ)
-};
-
-/// One parameter and its state; w becomes the new parameter.
-struct OptimizerElement {
-  float w, g, m, v, maximum;
-};
-
-template <OptimizerStep::Rule rule>
-__device__ __forceinline__ void update_element(OptimizerElement& e, const OptimizerFactors& factors, float momentum,
-                                               float weight_decay) {
-  constexpr float beta1 = static_cast<float>(adam_beta1), rest1 = static_cast<float>(1 - adam_beta1);
-  constexpr float beta2 = static_cast<float>(adam_beta2), rest2 = static_cast<float>(1 - adam_beta2);
-  const float g = e.g + weight_decay * e.w;
-  if constexpr (rule == OptimizerStep::Rule::sgd) {
-    e.m = momentum * e.m + g;
-    e.w -= factors.rate * e.m;
-  } else {
-    e.m = beta1 * e.m + rest1 * g;
-    e.v = beta2 * e.v + rest2 * (g * g);
-    float v = e.v;
-    if constexpr (rule == OptimizerStep::Rule::amsgrad) v = e.maximum = fmaxf(e.maximum, e.v);
-    e.w -= factors.rate * e.m / (sqrtf(v) * factors.second_scale + static_cast<float>(adam_epsilon));
-  }
-}
 
 /// `width` elements from `begin`: 4, aligned to 16 bytes, or 1.
-template <OptimizerStep::Rule rule, int width>
-__device__ __forceinline__ void update_elements(const OptimizerArguments& a, const OptimizerFactors& factors,
+template <layerwise_optim rule, int width>
+__device__ __forceinline__ void update_elements(const OptimizerArguments& a, const OptimizerScalars<float>& scalars,
                                                 int64_t begin) {
-  constexpr bool adaptive = rule != OptimizerStep::Rule::sgd;
-  constexpr bool keeps_maximum = rule == OptimizerStep::Rule::amsgrad;
+  constexpr bool adaptive = rule != LAYERWISE_OPTIM_SGD;
+  constexpr bool keeps_maximum = rule == LAYERWISE_OPTIM_AMSGRAD;
   const auto load = [begin](const float* from, float(&to)[width]) {
     if constexpr (width == optimizer_vector)
       load_elements(from + begin, to);
@@ -85,8 +57,8 @@ __device__ __forceinline__ void update_elements(const OptimizerArguments& a, con
   if (adaptive) load(a.second_moment, v);
   if (keeps_maximum) load(a.maximum_second_moment, maximum);
   for (int i = 0; i < width; ++i) {
-    OptimizerElement e{w[i], g[i], m[i], v[i], maximum[i]};
-    update_element<rule>(e, factors, a.momentum, a.weight_decay);
+    OptimizerElement<float> e{w[i], g[i], m[i], v[i], maximum[i]};
+    update_parameter<rule>(e, scalars);
     w[i] = e.w;
     m[i] = e.m;
     v[i] = e.v;
@@ -103,17 +75,17 @@ __device__ __forceinline__ void update_elements(const OptimizerArguments& a, con
     store_element(a.copy + begin, w[0]);
 }
 
-template <OptimizerStep::Rule rule>
+template <layerwise_optim rule>
 __global__ void __launch_bounds__(optimizer_threads, 4) optimizer_step_kernel(OptimizerArguments a) {
   begin_kernel();
-  LAYERWISE_SHARED(OptimizerFactors, factors, );
+  LAYERWISE_SHARED(OptimizerScalars<float>, scalars, );
   if (threadIdx.x == 0) {
     const double t = *a.step_count + 1;
     const double rate = a.step->learning_rate;
-    factors = {static_cast<float>(rate), 1};
-    if (rule != OptimizerStep::Rule::sgd)  // 1 − βᵗ without cancellation
-      factors = {static_cast<float>(rate / -expm1(t * a.log_beta1)),
-                 static_cast<float>(1 / sqrt(-expm1(t * a.log_beta2)))};
+    scalars = rule == LAYERWISE_OPTIM_SGD
+                  ? optimizer_scalars<float>(a.settings, rate, 1)
+                  : optimizer_scalars<float>(a.settings, rate / -expm1(t * a.log_beta1),  // 1 − βᵗ without cancellation
+                                             1 / sqrt(-expm1(t * a.log_beta2)));
     __threadfence();
     if (atomicInc(a.ticket, gridDim.x - 1) == gridDim.x - 1) *a.step_count = t;
   }
@@ -123,9 +95,9 @@ __global__ void __launch_bounds__(optimizer_threads, 4) optimizer_step_kernel(Op
   int64_t begin = (blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x) * optimizer_vector;
   for (; begin < a.count; begin += step) {
     if (begin + optimizer_vector <= a.count) {
-      update_elements<rule, optimizer_vector>(a, factors, begin);
+      update_elements<rule, optimizer_vector>(a, scalars, begin);
     } else {
-      for (int64_t i = begin; i < a.count; ++i) update_elements<rule, 1>(a, factors, i);
+      for (int64_t i = begin; i < a.count; ++i) update_elements<rule, 1>(a, scalars, i);
     }
   }
 }

@@ -1,12 +1,12 @@
 package dev.layerwise.benchmarks;
 
 import dev.layerwise.nativelib.BlockConfig;
-import dev.layerwise.nativelib.BlockKind;
 import dev.layerwise.nativelib.BlockMetrics;
-import dev.layerwise.nativelib.Loss;
 import dev.layerwise.nativelib.NativeBlock;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeTensor;
+import dev.layerwise.nativelib.generated.LayerwiseApi.BlockKind;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -40,8 +40,8 @@ public class TrainStepBenchmark {
   @Param("0")
   public int threads;
 
-  @Param({"PRED", "PREDSIM"})
-  public Loss loss;
+  @Param({"pred", "predsim"})
+  public String loss;
 
   /** 784: the block that sees the images; 1024: those behind it. */
   @Param({"784", "1024"})
@@ -61,14 +61,10 @@ public class TrainStepBenchmark {
   public void open() {
     context = NativeContext.create(device, threads, 1);
     BlockConfig config =
-        BlockConfig.builder("layers.0", BlockKind.LINEAR)
-            .input(inputs, 1, 1)
-            .outChannels(1024)
-            .negativeSlope(0.01)
-            .dropout(0.1)
-            .loss(loss)
-            .classes(CLASSES)
-            .build();
+        new BlockConfig("layers.0", BlockKind.LAYERWISE_LINEAR)
+            .shapes(inputs, 1, 1, 1024)
+            .losses(Map.of("loss", loss, "classes", CLASSES));
+    config.fields().negative_slope(0.01).dropout(0.1);
     block = context.block(config);
     Random random = new Random(1);
     float[] values = new float[batch * inputs];

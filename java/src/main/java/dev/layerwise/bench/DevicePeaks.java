@@ -1,13 +1,13 @@
 package dev.layerwise.bench;
 
 import dev.layerwise.nativelib.BlockConfig;
-import dev.layerwise.nativelib.BlockKind;
 import dev.layerwise.nativelib.DeviceOptions;
-import dev.layerwise.nativelib.Loss;
 import dev.layerwise.nativelib.NativeBlock;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeTensor;
 import dev.layerwise.nativelib.OperationProfile;
+import dev.layerwise.nativelib.generated.LayerwiseApi.BlockKind;
+import java.util.Map;
 import java.util.Random;
 import java.util.function.ToDoubleFunction;
 
@@ -42,7 +42,7 @@ public record DevicePeaks(double flopsPerSecond, double bytesPerSecond) {
 
   private static void multiply(NativeContext context, int side) {
     BlockConfig config =
-        BlockConfig.builder("product", BlockKind.LINEAR).input(side, 1, 1).outChannels(side).loss(Loss.NONE).build();
+        new BlockConfig("product", BlockKind.LAYERWISE_LINEAR).shapes(side, 1, 1, side).losses(Map.of("loss", "none"));
     try (NativeBlock block = context.block(config);
         NativeTensor x = context.tensor(random(side * side), side, side, 1, 1)) {
       for (int i = 0; i < REPETITIONS; i++) {

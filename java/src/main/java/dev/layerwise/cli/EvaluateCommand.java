@@ -135,7 +135,7 @@ final class EvaluateCommand implements Callable<Integer> {
         save(evaluation);
       }
       return new Result(
-          100 * output.errors() / output.samples(), output.predictionLoss(), (int) output.samples(), device.device(),
+          output.errorPercent(), output.meanPredictionLoss(), (int) output.samples(), device.device(),
           device.precision(), device.threads(), seconds,
           layers(network, metrics), evaluation.confusionMatrix());
     }
@@ -163,7 +163,7 @@ final class EvaluateCommand implements Callable<Integer> {
     List<Layer> layers = new ArrayList<>();
     for (int i = 0; i < specs.size() - 1; i++) {
       BlockMetrics of = metrics.get(i);
-      layers.add(new Layer(specs.get(i).name(), classifies ? (Double) (100 * of.errors() / of.samples()) : null));
+      layers.add(new Layer(specs.get(i).name(), classifies ? (Double) of.errorPercent() : null));
     }
     return layers;
   }

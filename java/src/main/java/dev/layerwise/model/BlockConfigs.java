@@ -1,15 +1,20 @@
 package dev.layerwise.model;
 
 import dev.layerwise.nativelib.BlockConfig;
-import dev.layerwise.nativelib.BlockKind;
-import dev.layerwise.nativelib.Loss;
-import dev.layerwise.nativelib.UnsupervisedLoss;
+import dev.layerwise.nativelib.generated.BlockConfigStruct;
+import dev.layerwise.nativelib.generated.LayerwiseApi.BlockKind;
+import dev.layerwise.settings.Architecture;
 import dev.layerwise.settings.Optimizer;
+import dev.layerwise.settings.Settings;
 import java.util.List;
-import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
 
 /** What the native library is told about a network's blocks. */
 final class BlockConfigs {
+  /** Settings of losses that are not a block's: they say how the network's steps are made of its blocks' steps. */
+  private static final Set<String> NETWORK_SETTINGS = Set.of("backprop", "no_detach");
+
   private final ModelConfig config;
   private final List<LayerSpec> layers;
   private final Optimizer optimizer;
@@ -23,66 +28,67 @@ final class BlockConfigs {
   /** Of the block at a position, which keys its random numbers. */
   BlockConfig of(int index) {
     LayerSpec layer = layers.get(index);
-    BlockConfig.Builder builder =
-        BlockConfig.builder(layer.name(), BlockKind.valueOf(layer.kind().name()))
-            .index(index)
-            .input(layer.inChannels(), layer.inHeight(), layer.inWidth())
-            .outChannels(layer.outChannels())
-            .convolution(layer.kernel(), layer.stride(), layer.padding())
-            .maxPool(layer.maxPool())
-            .optimizer(dev.layerwise.nativelib.Optimizer.valueOf(optimizer.optim().toUpperCase(Locale.ROOT)))
-            .momentum(optimizer.momentum())
-            .weightDecay(optimizer.weightDecay());
+    BlockConfig blockConfig =
+        new BlockConfig(layer.name(), BlockKind.valueOf("LAYERWISE_" + layer.kind().name()))
+            .shapes(layer.inChannels(), layer.inHeight(), layer.inWidth(), layer.outChannels())
+            .losses(Map.of("classes", config.classes()))
+            .optimizer(Settings.values(optimizer));
+    BlockConfigStruct fields = blockConfig.fields().index(index).max_pool(flag(layer.maxPool()));
+    fields.geometry().kernel(layer.kernel()).stride(layer.stride()).padding(layer.padding());
     BlockSpec block = layer.block();
+    boolean normalizes = block.batchNorm() && config.architecture().batchNorm();
+    boolean backprop = config.losses().backprop();
     switch (layer.kind()) {
-      case CONVOLUTION, LINEAR, PREACTIVATION -> hidden(builder, index);
-      case SHORTCUT ->
-          builder.bias(block.bias()).batchNorm(block.batchNorm() && config.architecture().batchNorm()).loss(Loss.NONE);
-      case HEAD ->
-          builder
-              .batchNorm(block.batchNorm() && config.architecture().batchNorm())
-              .negativeSlope(block.relu() ? 0 : 1) // 1: no nonlinearity
-              .averagePool(block.averagePool())
-              .affine(block.affine() && config.losses().backprop()) // nothing flows back to it under local losses
-              .normMomentum(block.normMomentum())
-              .loss(Loss.NONE);
+      case CONVOLUTION, LINEAR, PREACTIVATION -> hidden(blockConfig, layer);
+      case SHORTCUT -> {
+        fields.bias(flag(block.bias())).batch_norm(flag(normalizes));
+        blockConfig.losses(Map.of("loss", "none"));
+      }
+      case HEAD -> {
+        fields
+            .batch_norm(flag(normalizes))
+            .negative_slope(block.relu() ? 0 : 1) // 1: no nonlinearity
+            .average_pool(block.averagePool())
+            .affine(flag(block.affine() && backprop)) // nothing flows back to it under local losses
+            .norm_momentum(block.normMomentum());
+        blockConfig.losses(Map.of("loss", "none"));
+      }
       case OUTPUT ->
-          builder
-              .classes(config.classes())
-              .lossScale(config.losses().outputLossScale())
-              .zeroStart(block.zeroStart() && !config.losses().backprop());
+          fields.loss_scale(config.losses().outputLossScale()).zero_start(flag(block.zeroStart() && !backprop));
     }
-    return builder.build();
+    return blockConfig;
   }
 
-  private void hidden(BlockConfig.Builder builder, int index) {
-    BlockSpec block = layers.get(index).block();
+  private static int flag(boolean set) {
+    return set ? 1 : 0;
+  }
+
+  private void hidden(BlockConfig blockConfig, LayerSpec layer) {
+    BlockSpec block = layer.block();
+    Architecture architecture = config.architecture();
     boolean normalizes = !Boolean.FALSE.equals(block.normalizeInput());
-    builder
-        .bias(block.bias())
-        .batchNorm(config.architecture().batchNorm())
-        .normalizeInput(normalizes)
-        .negativeSlope(config.architecture().negativeSlope())
-        .dropout(block.dropout() && normalizes ? config.architecture().dropout() : 0)
-        .inputDropout(Boolean.TRUE.equals(block.inputDropout()) ? config.architecture().dropout() : 0)
-        .loss(config.losses().backprop() ? Loss.NONE : Loss.valueOf(config.losses().loss().toUpperCase(Locale.ROOT)))
-        .beta(config.losses().beta())
-        .similarityStd(config.losses().similarityStd())
-        .dimInDecoder(config.losses().dimInDecoder())
-        .classes(config.classes())
-        .unsupervised(unsupervised(layers.get(index)), config.losses().alpha())
-        .bio(config.losses().bio(), config.losses().targetProjSize());
+    blockConfig.fields()
+        .bias(flag(block.bias()))
+        .batch_norm(flag(architecture.batchNorm()))
+        .normalize_input(flag(normalizes))
+        .negative_slope(architecture.negativeSlope())
+        .dropout(block.dropout() && normalizes ? architecture.dropout() : 0)
+        .input_dropout(Boolean.TRUE.equals(block.inputDropout()) ? architecture.dropout() : 0);
+    Map<String, Object> losses = Settings.values(config.losses());
+    losses.keySet().removeAll(NETWORK_SETTINGS);
+    if (config.losses().backprop()) {
+      losses.put("loss", "none");
+    }
+    if (config.losses().lossUnsup().equals("recon") && !reconstructs(layer)) {
+      losses.put("loss_unsup", "none");
+    }
+    blockConfig.losses(losses);
   }
 
   /**
    * The reconstruction loss spares the blocks that read the images, linear blocks behind feature maps, and
    * convolutions that do not keep the size of their map.
    */
-  private UnsupervisedLoss unsupervised(LayerSpec layer) {
-    UnsupervisedLoss loss = UnsupervisedLoss.valueOf(config.losses().lossUnsup().toUpperCase(Locale.ROOT));
-    return loss == UnsupervisedLoss.RECON && !reconstructs(layer) ? UnsupervisedLoss.NONE : loss;
-  }
-
   private boolean reconstructs(LayerSpec layer) {
     if (layer.input() == LayerSpec.IMAGES) {
       return false;

@@ -5,7 +5,7 @@ import dev.layerwise.nativelib.NativeBlock;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeTensor;
 import dev.layerwise.nativelib.TensorInfo;
-import dev.layerwise.nativelib.TensorRole;
+import dev.layerwise.nativelib.generated.LayerwiseApi.TensorRole;
 import dev.layerwise.safetensors.HostTensor;
 import dev.layerwise.settings.Optimizer;
 import java.util.ArrayList;
@@ -233,7 +233,7 @@ public final class DeviceNetwork implements AutoCloseable {
     return needed;
   }
 
-  /** The means since the last call, in the order of {@link #measuredLayers()}. */
+  /** The sums since the last call, in the order of {@link #measuredLayers()}. */
   public List<BlockMetrics> readMetrics() {
     return metrics(NativeBlock::metrics);
   }
@@ -260,12 +260,12 @@ public final class DeviceNetwork implements AutoCloseable {
 
   /** Parameters and running statistics, named as PyTorch's state_dict names them. */
   public Map<String, HostTensor> weights() {
-    return tensors(Set.of(TensorRole.PARAMETER, TensorRole.BUFFER));
+    return tensors(Set.of(TensorRole.LAYERWISE_PARAMETER, TensorRole.LAYERWISE_BUFFER));
   }
 
   /** What the optimizers remember, named {@code <block>.exp_avg.<parameter>} and the like. */
   public Map<String, HostTensor> optimizerState() {
-    return tensors(Set.of(TensorRole.OPTIMIZER_STATE));
+    return tensors(Set.of(TensorRole.LAYERWISE_OPTIMIZER_STATE));
   }
 
   private Map<String, HostTensor> tensors(Set<TensorRole> roles) {
@@ -288,12 +288,12 @@ public final class DeviceNetwork implements AutoCloseable {
    * @throws ModelException if one is missing or has another shape; nothing has been changed then
    */
   public void setWeights(Map<String, HostTensor> weights) {
-    setTensors(weights, Set.of(TensorRole.PARAMETER, TensorRole.BUFFER));
+    setTensors(weights, Set.of(TensorRole.LAYERWISE_PARAMETER, TensorRole.LAYERWISE_BUFFER));
   }
 
   /** Sets what {@link #optimizerState()} gave; throws as {@link #setWeights} does. */
   public void setOptimizerState(Map<String, HostTensor> state) {
-    setTensors(state, Set.of(TensorRole.OPTIMIZER_STATE));
+    setTensors(state, Set.of(TensorRole.LAYERWISE_OPTIMIZER_STATE));
   }
 
   private void setTensors(Map<String, HostTensor> values, Set<TensorRole> roles) {

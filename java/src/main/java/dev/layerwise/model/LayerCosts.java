@@ -1,7 +1,7 @@
 package dev.layerwise.model;
 
 import dev.layerwise.nativelib.TensorInfo;
-import dev.layerwise.nativelib.TensorRole;
+import dev.layerwise.nativelib.generated.LayerwiseApi.TensorRole;
 import java.util.Arrays;
 
 /**
@@ -21,7 +21,7 @@ public record LayerCosts(long parameters, long localParameters, long flops, long
     long localParameters = 0;
     long classifierWeights = 0;
     for (TensorInfo tensor : network.tensors(position)) {
-      if (tensor.role() != TensorRole.PARAMETER) {
+      if (tensor.role() != TensorRole.LAYERWISE_PARAMETER) {
         continue;
       }
       long count = Arrays.stream(tensor.shape()).reduce(1, (a, b) -> a * b);

@@ -2,7 +2,7 @@ package dev.layerwise.model;
 
 import dev.layerwise.files.FileException;
 import dev.layerwise.nativelib.TensorInfo;
-import dev.layerwise.nativelib.TensorRole;
+import dev.layerwise.nativelib.generated.LayerwiseApi.TensorRole;
 import dev.layerwise.safetensors.HostTensor;
 import dev.layerwise.safetensors.SafeTensors;
 import java.nio.file.Path;
@@ -135,7 +135,7 @@ public final class WeightImport {
     Map<String, long[]> shapes = new LinkedHashMap<>();
     for (int i = 0; i < network.layers().size(); i++) {
       for (TensorInfo tensor : network.tensors(i)) {
-        if (tensor.role() != TensorRole.OPTIMIZER_STATE) {
+        if (tensor.role() != TensorRole.LAYERWISE_OPTIMIZER_STATE) {
           shapes.put(network.layers().get(i).name() + "." + tensor.name(), tensor.shape());
         }
       }

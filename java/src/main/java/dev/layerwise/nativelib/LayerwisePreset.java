@@ -35,12 +35,25 @@ public class LayerwisePreset implements InfoMapper {
     name(infoMap, "layerwise_context_options", "ContextOptionsStruct");
     name(infoMap, "layerwise_memory", "MemoryStruct");
     name(infoMap, "layerwise_augmentation", "AugmentationStruct");
+    name(infoMap, "layerwise_geometry", "GeometryStruct");
+    name(infoMap, "layerwise_losses", "LossesStruct");
+    name(infoMap, "layerwise_optimizer", "OptimizerStruct");
     name(infoMap, "layerwise_block_config", "BlockConfigStruct");
     name(infoMap, "layerwise_metrics", "MetricsStruct");
     name(infoMap, "layerwise_tensor_info", "TensorInfoStruct");
+    enumeration(infoMap, "layerwise_precision", "Precision");
+    enumeration(infoMap, "layerwise_block_kind", "BlockKind");
+    enumeration(infoMap, "layerwise_loss", "Loss");
+    enumeration(infoMap, "layerwise_loss_unsup", "LossUnsup");
+    enumeration(infoMap, "layerwise_optim", "Optim");
+    enumeration(infoMap, "layerwise_tensor_role", "TensorRole");
   }
 
   private static void name(InfoMap infoMap, String cName, String javaName) {
     infoMap.put(new Info(cName).pointerTypes(javaName));
+  }
+
+  private static void enumeration(InfoMap infoMap, String cName, String javaName) {
+    infoMap.put(new Info(cName).enumerate().valueTypes(javaName));
   }
 }

@@ -3,6 +3,7 @@ package dev.layerwise.nativelib;
 import static dev.layerwise.nativelib.NativeLibrary.check;
 
 import dev.layerwise.nativelib.generated.BlockPointer;
+import dev.layerwise.nativelib.generated.LayerwiseApi.TensorRole;
 import dev.layerwise.nativelib.generated.LayerwiseApi;
 import dev.layerwise.nativelib.generated.MetricsStruct;
 import dev.layerwise.nativelib.generated.TensorInfoStruct;
@@ -10,6 +11,7 @@ import dev.layerwise.nativelib.generated.TensorPointer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToIntBiFunction;
+import java.util.stream.Stream;
 import org.bytedeco.javacpp.PointerPointer;
 
 /**
@@ -160,12 +162,12 @@ public final class NativeBlock extends NativeHandle<BlockPointer> {
     }
   }
 
-  /** Reads the means since the last call, and starts anew. */
+  /** Reads the sums since the last call, and starts anew. */
   public BlockMetrics metrics() {
     return metrics(LayerwiseApi::layerwise_block_metrics);
   }
 
-  /** Reads the means since {@link #metrics()} was last called, without starting anew. */
+  /** Reads the sums since {@link #metrics()} was last called, without starting anew. */
   public BlockMetrics metricsSoFar() {
     return metrics(LayerwiseApi::layerwise_block_metrics_so_far);
   }
@@ -193,6 +195,10 @@ public final class NativeBlock extends NativeHandle<BlockPointer> {
     }
   }
 
+  private static TensorRole role(int number) {
+    return Stream.of(TensorRole.values()).filter(role -> role.value == number).findFirst().orElseThrow();
+  }
+
   private static List<TensorInfo> readTensorInfos(BlockPointer block) {
     int[] count = new int[1];
     check(LayerwiseApi.layerwise_block_tensor_count(block, count));
@@ -204,7 +210,7 @@ public final class NativeBlock extends NativeHandle<BlockPointer> {
         for (int dimension = 0; dimension < shape.length; dimension++) {
           shape[dimension] = info.shape(dimension);
         }
-        infos.add(new TensorInfo(NativeLibrary.text(info.name()), TensorRole.of(info.role()), shape));
+        infos.add(new TensorInfo(NativeLibrary.text(info.name()), role(info.role()), shape));
       }
     }
     return List.copyOf(infos);

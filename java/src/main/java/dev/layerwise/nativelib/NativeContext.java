@@ -3,12 +3,12 @@ package dev.layerwise.nativelib;
 import static dev.layerwise.nativelib.NativeLibrary.check;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.layerwise.nativelib.generated.BlockConfigStruct;
 import dev.layerwise.nativelib.generated.BlockPointer;
 import dev.layerwise.nativelib.generated.ContextOptionsStruct;
 import dev.layerwise.nativelib.generated.ContextPointer;
 import dev.layerwise.nativelib.generated.DataSetPointer;
 import dev.layerwise.nativelib.generated.LayerwiseApi;
+import dev.layerwise.nativelib.generated.LayerwiseApi.Precision;
 import dev.layerwise.nativelib.generated.MemoryStruct;
 import dev.layerwise.nativelib.generated.TensorPointer;
 import java.util.Arrays;
@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.bytedeco.javacpp.BytePointer;
 
 /** A device, its memory and the state of a run on it. */
@@ -97,14 +98,13 @@ public final class NativeContext implements AutoCloseable {
 
   private static int precisionNumber(String name) {
     if (name.equals(DOUBLE)) {
-      return 0; // nothing to ask for: it is what the reference device has
+      return Precision.LAYERWISE_PRECISION_AUTO.value; // nothing to ask for: it is what the reference device has
     }
-    int number = DeviceOptions.PRECISIONS.indexOf(name);
-    if (number < 0) {
+    if (!DeviceOptions.PRECISIONS.contains(name)) {
       throw new InvalidArgumentException(
           "there is no precision '" + name + "'; ask for " + String.join(", ", DeviceOptions.PRECISIONS));
     }
-    return number;
+    return Precision.valueOf(PRECISION + name.toUpperCase(Locale.ROOT)).value;
   }
 
   /** The precision that the device computes in: {@code f32}, {@code bf16} or {@code f64}. */
@@ -112,7 +112,9 @@ public final class NativeContext implements AutoCloseable {
     synchronized (lock) {
       int[] precision = new int[1];
       check(LayerwiseApi.layerwise_context_precision(pointer(), precision));
-      return precision[0] < DeviceOptions.PRECISIONS.size() ? DeviceOptions.PRECISIONS.get(precision[0]) : DOUBLE;
+      return Stream.of(Precision.values())
+          .filter(known -> known.value == precision[0]).findFirst().orElseThrow()
+          .name().substring(PRECISION.length()).toLowerCase(Locale.ROOT);
     }
   }
 
@@ -284,12 +286,9 @@ public final class NativeContext implements AutoCloseable {
   public NativeBlock block(BlockConfig config) {
     synchronized (lock) {
       ContextPointer on = pointer();
-      try (BytePointer name = new BytePointer(config.name(), UTF_8);
-          BlockConfigStruct struct = config.toStruct(name)) {
-        BlockPointer block = new BlockPointer();
-        check(LayerwiseApi.layerwise_block_create(on, struct, block));
-        return new NativeBlock(this, block, config.name());
-      }
+      BlockPointer block = new BlockPointer();
+      check(config.use(struct -> LayerwiseApi.layerwise_block_create(on, struct, block)));
+      return new NativeBlock(this, block, config.name());
     }
   }
 

@@ -7,6 +7,7 @@ import dev.layerwise.nativelib.generated.DataSetPointer;
 import dev.layerwise.nativelib.generated.LayerwiseApi;
 import dev.layerwise.nativelib.generated.TensorPointer;
 import dev.layerwise.settings.Augmentation;
+import dev.layerwise.settings.Settings;
 import java.util.Arrays;
 import java.util.Locale;
 
@@ -66,11 +67,9 @@ public final class NativeDataSet extends NativeHandle<DataSetPointer> {
   }
 
   private static AugmentationStruct structOf(Augmentation augmentation) {
-    return new AugmentationStruct()
-        .crop_padding(augmentation.cropPadding())
-        .horizontal_flip(augmentation.horizontalFlip() ? 1 : 0)
-        .holes(augmentation.nHoles())
-        .hole_length(augmentation.length());
+    AugmentationStruct struct = new AugmentationStruct();
+    StructFields.write(Settings.values(augmentation), struct);
+    return struct;
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.layerwise.nativelib;
 
+import dev.layerwise.nativelib.generated.LayerwiseApi.TensorRole;
 import java.util.Arrays;
 import java.util.Objects;
 

@@ -1,15 +1,12 @@
 package dev.layerwise.parity;
 
 import dev.layerwise.nativelib.BlockConfig;
-import dev.layerwise.nativelib.BlockKind;
 import dev.layerwise.nativelib.BlockMetrics;
-import dev.layerwise.nativelib.Loss;
 import dev.layerwise.nativelib.NativeBlock;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeTensor;
-import dev.layerwise.nativelib.UnsupervisedLoss;
+import dev.layerwise.nativelib.generated.LayerwiseApi.BlockKind;
 import dev.layerwise.safetensors.HostTensor;
-import java.util.Locale;
 import java.util.Map;
 
 /** One block's training-mode forward and backward, against the reference values. */
@@ -41,12 +38,12 @@ final class BlockReplay {
             }
           });
       BlockMetrics metrics = block.metrics();
-      double similarity = metrics.similarityLoss();
-      double prediction = metrics.predictionLoss();
+      double similarity = metrics.meanSimilarityLoss();
+      double prediction = metrics.meanPredictionLoss();
       comparison.loss("loss_sim_weighted", similarity, fixture.number("loss_sim_weighted"), LOSS_TOLERANCE);
       comparison.loss("loss_pred_weighted", prediction, fixture.number("loss_pred_weighted"), LOSS_TOLERANCE);
       double alpha = fixture.number("alpha");
-      double total = alpha * metrics.unsupervisedLoss() + (1 - alpha) * (similarity + prediction);
+      double total = alpha * metrics.meanUnsupervisedLoss() + (1 - alpha) * (similarity + prediction);
       comparison.loss("loss_total", total, fixture.number("loss_total"), LOSS_TOLERANCE);
       if (!fixture.text("loss").equals("sim") && !fixture.flag("bio") && !comparison.isNarrow()) {
         comparison.number("correct", metrics.samples() - metrics.errors(), fixture.number("correct"), 0.5 / metrics.samples());
@@ -63,22 +60,24 @@ final class BlockReplay {
   private static BlockConfig config(Fixture fixture) {
     boolean convolution = fixture.text("kind").equals("conv");
     int side = convolution ? fixture.integer("dim_in") : 1;
-    return BlockConfig.builder("block", convolution ? BlockKind.CONVOLUTION : BlockKind.LINEAR)
-        .input(fixture.integer("ch_in"), side, side)
-        .outChannels(fixture.integer("ch_out"))
-        .convolution(fixture.integer("kernel"), fixture.integer("stride"), fixture.integer("padding"))
-        .bias(fixture.flag("bias"))
-        .batchNorm(fixture.flag("batch_norm"))
-        .negativeSlope(fixture.negativeSlope())
-        .loss(Loss.valueOf(fixture.text("loss").toUpperCase(Locale.ROOT)))
-        .beta(fixture.number("beta"))
-        .similarityStd(fixture.flag("similarity_std"))
-        .dimInDecoder(fixture.integer("dim_in_decoder"))
-        .classes(fixture.integer("classes"))
-        .unsupervised(
-            UnsupervisedLoss.valueOf(fixture.text("unsupervised").toUpperCase(Locale.ROOT)), fixture.number("alpha"))
-        .bio(fixture.flag("bio"), fixture.integer("target_proj_size"))
-        .build();
+    BlockKind kind = convolution ? BlockKind.LAYERWISE_CONVOLUTION : BlockKind.LAYERWISE_LINEAR;
+    BlockConfig config =
+        new BlockConfig("block", kind)
+            .shapes(fixture.integer("ch_in"), side, side, fixture.integer("ch_out"))
+            .losses(
+                Map.of(
+                    "loss", fixture.text("loss"), "beta", fixture.number("beta"), "alpha", fixture.number("alpha"),
+                    "loss_unsup", fixture.text("unsupervised"), "bio", fixture.flag("bio"),
+                    "target_proj_size", fixture.integer("target_proj_size"),
+                    "dim_in_decoder", fixture.integer("dim_in_decoder"),
+                    "similarity_std", fixture.flag("similarity_std"), "classes", fixture.integer("classes")));
+    config.fields().geometry()
+        .kernel(fixture.integer("kernel")).stride(fixture.integer("stride")).padding(fixture.integer("padding"));
+    config.fields()
+        .bias(fixture.flag("bias") ? 1 : 0)
+        .batch_norm(fixture.flag("batch_norm") ? 1 : 0)
+        .negative_slope(fixture.negativeSlope());
+    return config;
   }
 
   private static NativeTensor upload(NativeContext context, HostTensor tensor) {

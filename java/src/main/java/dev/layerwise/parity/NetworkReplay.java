@@ -95,14 +95,14 @@ final class NetworkReplay {
           String name = "block_losses." + layers.get(i).name() + ".step" + step;
           int at = (step * (layers.size() - 1) + i) * 2;
           comparison.loss(
-              name + ".similarity", metrics.get(i).similarityLoss(), blockLosses[at], blockLosses[2 * i],
+              name + ".similarity", metrics.get(i).meanSimilarityLoss(), blockLosses[at], blockLosses[2 * i],
               BLOCK_LOSS_TOLERANCE);
           comparison.loss(
-              name + ".prediction", metrics.get(i).predictionLoss(), blockLosses[at + 1], blockLosses[2 * i + 1],
+              name + ".prediction", metrics.get(i).meanPredictionLoss(), blockLosses[at + 1], blockLosses[2 * i + 1],
               BLOCK_LOSS_TOLERANCE);
         }
         comparison.loss(
-            "global_loss.step" + step, metrics.get(layers.size() - 1).predictionLoss(), globalLoss[step], globalLoss[0],
+            "global_loss.step" + step, metrics.get(layers.size() - 1).meanPredictionLoss(), globalLoss[step], globalLoss[0],
             globalTolerance);
       }
     }

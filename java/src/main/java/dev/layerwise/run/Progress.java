@@ -2,6 +2,7 @@ package dev.layerwise.run;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
+import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.run.TrainingResult.Ending;
 import dev.layerwise.settings.Schedule;
 import java.util.Collections;
@@ -26,7 +27,7 @@ public record Progress(
     @JsonProperty("step") long step,
     @JsonProperty("epoch_seconds") double epochSeconds,
     @JsonProperty("total_seconds") double totalSeconds,
-    @JsonProperty("sums") List<MetricSums> sums,
+    @JsonProperty("sums") List<BlockMetrics> sums,
     @JsonProperty("test_error") Double testError,
     @JsonInclude(JsonInclude.Include.NON_NULL) @JsonProperty("best_test_error") Double bestTestError,
     @JsonInclude(JsonInclude.Include.NON_NULL) @JsonProperty("best_epoch") Integer bestEpoch) {
@@ -40,7 +41,7 @@ public record Progress(
   }
 
   public static Progress start(int blocks) {
-    return new Progress(1, 0, 0, 0, 0, Collections.nCopies(blocks, MetricSums.NONE), null, null, null);
+    return new Progress(1, 0, 0, 0, 0, Collections.nCopies(blocks, BlockMetrics.NONE), null, null, null);
   }
 
   /**
@@ -48,7 +49,7 @@ public record Progress(
    *
    * @param seconds training time since this
    */
-  public Progress later(int imagesThen, long stepThen, double seconds, List<MetricSums> sumsThen) {
+  public Progress later(int imagesThen, long stepThen, double seconds, List<BlockMetrics> sumsThen) {
     return new Progress(
         epoch, imagesThen, stepThen, epochSeconds + seconds, totalSeconds + seconds, sumsThen, testError, bestTestError,
         bestEpoch);

@@ -35,7 +35,7 @@ public final class Evaluator {
   public static List<BlockMetrics> evaluate(
       DeviceNetwork network, ImageFeed images, int count, int batchSize, BatchConsumer consumer) {
     List<BlockMetrics> metrics = evaluate(network, images, count, batchSize, consumer, () -> false);
-    double loss = metrics.get(metrics.size() - 1).predictionLoss();
+    double loss = metrics.get(metrics.size() - 1).meanPredictionLoss();
     if (!Double.isFinite(loss)) {
       throw new LayerwiseException(
           "the network's loss on these images is " + loss + ": its weights are not usable; train it again");

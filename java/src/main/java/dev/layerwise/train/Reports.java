@@ -1,8 +1,8 @@
 package dev.layerwise.train;
 
 import dev.layerwise.model.LayerSpec;
+import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.run.EpochReport;
-import dev.layerwise.run.MetricSums;
 import dev.layerwise.run.Progress;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.run.TrainingConfig;
@@ -18,7 +18,7 @@ import java.util.List;
 record Reports(RunConfig config, List<LayerSpec> layers) {
   /** An epoch under way. */
   EpochProgress progress(Progress at, int ofImages) {
-    MetricSums output = output(at);
+    BlockMetrics output = output(at);
     return new EpochProgress(
         at.epoch(), config.training().schedule().epochs(), at.images(), ofImages, output.meanPredictionLoss(),
         output.errorPercent(), blocks(at));
@@ -31,14 +31,14 @@ record Reports(RunConfig config, List<LayerSpec> layers) {
    * @param totalSeconds since the run's start, evaluation included
    */
   EpochReport epoch(Progress at, double testLoss, double testError, double totalSeconds) {
-    MetricSums output = output(at);
+    BlockMetrics output = output(at);
     TrainingConfig training = config.training();
     return new EpochReport(
         at.epoch(), training.schedule().epochs(), training.schedule().learningRate(at.epoch()), output.meanPredictionLoss(),
         output.errorPercent(), testLoss, testError, at.images() / at.epochSeconds(), totalSeconds, blocks(at));
   }
 
-  private MetricSums output(Progress at) {
+  private BlockMetrics output(Progress at) {
     return at.sums().get(layers.size() - 1);
   }
 
@@ -46,7 +46,7 @@ record Reports(RunConfig config, List<LayerSpec> layers) {
     Losses losses = config.model().losses();
     List<EpochReport.BlockReport> blocks = new ArrayList<>();
     for (int i = 0; i < layers.size() - 1; i++) {
-      MetricSums sums = at.sums().get(i);
+      BlockMetrics sums = at.sums().get(i);
       blocks.add(
           new EpochReport.BlockReport(
               layers.get(i).name(),

@@ -14,7 +14,6 @@ import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.run.Checkpoint;
 import dev.layerwise.run.EpochReport;
-import dev.layerwise.run.MetricSums;
 import dev.layerwise.run.Progress;
 import dev.layerwise.run.RecordedRun;
 import dev.layerwise.run.RunConfig;
@@ -29,6 +28,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.IntStream;
 
 /**
  * Trains a network on a data set: the loop over epochs and batches. A {@link RunRecorder} writes the run's files. All
@@ -295,8 +295,9 @@ public final class TrainingRun implements AutoCloseable {
   }
 
   /** Of the epoch under way, all processes together. */
-  private List<MetricSums> sums(List<BlockMetrics> since) {
-    return MetricSums.plus(progress.sums(), communicator.sum(since));
+  private List<BlockMetrics> sums(List<BlockMetrics> since) {
+    List<BlockMetrics> all = communicator.sum(since);
+    return IntStream.range(0, all.size()).mapToObj(block -> progress.sums().get(block).plus(all.get(block))).toList();
   }
 
   private void tell(TrainingListener listener, Progress at, int ofImages) {
@@ -322,9 +323,8 @@ public final class TrainingRun implements AutoCloseable {
       return null;
     }
     BlockMetrics output = communicator.sum(test).get(test.size() - 1);
-    double testError = 100 * output.errors() / output.samples();
     double totalSeconds = progress.totalSeconds() + secondsSince(started);
-    EpochReport report = reports.epoch(progress, output.predictionLoss(), testError, totalSeconds);
+    EpochReport report = reports.epoch(progress, output.meanPredictionLoss(), output.errorPercent(), totalSeconds);
     if (!Double.isFinite(report.trainLoss()) || !Double.isFinite(report.testLoss())) {
       throw new LayerwiseException(
           String.format(
@@ -335,7 +335,7 @@ public final class TrainingRun implements AutoCloseable {
     if (communicator.isFirst()) {
       recorder.epochEnded(report);
     }
-    progress = progress.nextEpoch(testError, totalSeconds);
+    progress = progress.nextEpoch(report.testError(), totalSeconds);
     return report;
   }
 

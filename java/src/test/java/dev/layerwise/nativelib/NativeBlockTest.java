@@ -3,6 +3,9 @@ package dev.layerwise.nativelib;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import dev.layerwise.nativelib.generated.LayerwiseApi.BlockKind;
+import dev.layerwise.nativelib.generated.LayerwiseApi.TensorRole;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.AfterEach;
@@ -31,8 +34,9 @@ class NativeBlockTest {
     return context;
   }
 
-  private static BlockConfig.Builder convolution() {
-    return BlockConfig.builder("features.0", BlockKind.CONVOLUTION).input(2, 4, 4).outChannels(8).classes(CLASSES);
+  private static BlockConfig convolution() {
+    return new BlockConfig("features.0", BlockKind.LAYERWISE_CONVOLUTION)
+        .shapes(2, 4, 4, 8).losses(Map.of("classes", CLASSES));
   }
 
   private NativeTensor images() {
@@ -60,7 +64,9 @@ class NativeBlockTest {
   @ValueSource(strings = {"reference", "cpu"})
   void aTrainingStepChangesParametersAndCountsSamples(String device) {
     open(device);
-    try (NativeBlock block = context.block(convolution().maxPool(true).build());
+    BlockConfig config = convolution();
+    config.fields().max_pool(1);
+    try (NativeBlock block = context.block(config);
         NativeTensor x = images();
         NativeTensor labels = labels()) {
       float[] before = block.read("encoder.weight");
@@ -80,12 +86,12 @@ class NativeBlockTest {
   @ValueSource(strings = {"reference", "cpu"})
   void whatABlockHoldsCanBeReadAndWritten(String device) {
     open(device);
-    try (NativeBlock block = context.block(convolution().build())) {
+    try (NativeBlock block = context.block(convolution())) {
       assertThat(block.tensors())
           .contains(
-              new TensorInfo("encoder.weight", TensorRole.PARAMETER, new long[] {8, 2, 3, 3}),
-              new TensorInfo("bn.running_mean", TensorRole.BUFFER, new long[] {8}),
-              new TensorInfo("exp_avg.encoder.weight", TensorRole.OPTIMIZER_STATE, new long[] {8, 2, 3, 3}));
+              new TensorInfo("encoder.weight", TensorRole.LAYERWISE_PARAMETER, new long[] {8, 2, 3, 3}),
+              new TensorInfo("bn.running_mean", TensorRole.LAYERWISE_BUFFER, new long[] {8}),
+              new TensorInfo("exp_avg.encoder.weight", TensorRole.LAYERWISE_OPTIMIZER_STATE, new long[] {8, 2, 3, 3}));
       float[] weights = new float[8 * 2 * 3 * 3];
       IntStream.range(0, weights.length).forEach(i -> weights[i] = i);
       block.write("encoder.weight", weights);
@@ -103,7 +109,7 @@ class NativeBlockTest {
   @ValueSource(strings = {"reference", "cpu"})
   void anInspectionLeavesTheParametersAlone(String device) {
     open(device);
-    try (NativeBlock block = context.block(convolution().build());
+    try (NativeBlock block = context.block(convolution());
         NativeTensor x = images();
         NativeTensor labels = labels()) {
       float[] before = block.read("encoder.weight");
@@ -120,9 +126,9 @@ class NativeBlockTest {
   void backpropagationRunsFromTheOutputLayerToTheFirstBlock(String device) {
     open(device);
     BlockConfig output =
-        BlockConfig.builder("layer_out", BlockKind.OUTPUT)
-            .index(1).input(8, 4, 4).outChannels(CLASSES).zeroStart(false).build();
-    try (NativeBlock block = context.block(convolution().loss(Loss.NONE).build());
+        new BlockConfig("layer_out", BlockKind.LAYERWISE_OUTPUT).shapes(8, 4, 4, CLASSES);
+    output.fields().index(1).zero_start(0);
+    try (NativeBlock block = context.block(convolution().losses(Map.of("loss", "none")));
         NativeBlock last = context.block(output);
         NativeTensor x = images();
         NativeTensor labels = labels();
@@ -144,7 +150,7 @@ class NativeBlockTest {
   @ValueSource(strings = {"reference", "cpu"})
   void aMisfittingShapeIsNamedWithItsBlock(String device) {
     open(device);
-    try (NativeBlock block = context.block(convolution().build());
+    try (NativeBlock block = context.block(convolution());
         NativeTensor wrong = context.tensor(new float[BATCH * 3 * 4 * 4], BATCH, 3, 4, 4);
         NativeTensor x = images();
         NativeTensor tooFew = context.labels(new int[] {0, 1});
@@ -167,7 +173,7 @@ class NativeBlockTest {
   @ValueSource(strings = {"reference", "cpu"})
   void lookingAtMetricsChangesNothing(String device) {
     open(device);
-    try (NativeBlock block = context.block(convolution().build());
+    try (NativeBlock block = context.block(convolution());
         NativeTensor x = images();
         NativeTensor labels = labels()) {
       block.evaluate(x, labels, null).close();
@@ -185,8 +191,10 @@ class NativeBlockTest {
   @Test
   void aConfigThatCannotWorkIsNamedWithItsBlock() {
     open("reference");
+    BlockConfig config = convolution();
+    config.fields().dropout(1.5);
     assertThatExceptionOfType(InvalidArgumentException.class)
-        .isThrownBy(() -> context.block(convolution().dropout(1.5).build()))
+        .isThrownBy(() -> context.block(config))
         .withMessageStartingWith("features.0: ")
         .withMessageContaining("1.5");
   }

@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.layerwise.LayerwiseException;
+import dev.layerwise.nativelib.generated.LayerwiseApi.BlockKind;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -31,7 +33,7 @@ class NativeHandlesTest {
   }
 
   private static BlockConfig linear(String name) {
-    return BlockConfig.builder(name, BlockKind.LINEAR).input(2, 1, 1).outChannels(4).classes(2).build();
+    return new BlockConfig(name, BlockKind.LAYERWISE_LINEAR).shapes(2, 1, 1, 4).losses(Map.of("classes", 2));
   }
 
   @Test

@@ -1,4 +1,4 @@
-#include "backend/cuda_loader.h"
+#include "devices/cuda_loader.h"
 
 #include <dlfcn.h>
 

@@ -1,9 +1,9 @@
-#include "backend/devices.h"
+#include "devices/open_device.h"
 
 #include "backend/cpu/cpu_backend.h"
-#include "backend/cuda_loader.h"
 #include "backend/reference/reference_backend.h"
 #include "core/error.h"
+#include "devices/cuda_loader.h"
 
 namespace layerwise {
 

@@ -1,0 +1,86 @@
+// How an optimizer changes one parameter, the same for every device. layerwise_optimizer has the formulas.
+//
+// The functions are static and always inlined: the CPU's loops compile them once per vector extension, and the linker
+// must not keep one copy for all (see backend/cpu/loops.h).
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#ifdef __CUDACC__
+#include <cmath>
+#endif
+
+#include "core/host_device.h"
+#include "layerwise.h"
+
+namespace layerwise {
+
+constexpr double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
+
+LAYERWISE_ALWAYS_INLINE float square_root(float x) {
+#ifdef __CUDACC__
+  return sqrtf(x);
+#else
+  return __builtin_sqrtf(x);
+#endif
+}
+
+LAYERWISE_ALWAYS_INLINE double square_root(double x) {
+#ifdef __CUDACC__
+  return sqrt(x);
+#else
+  return __builtin_sqrt(x);
+#endif
+}
+
+/// What all parameters have in common in one step; Real: float or double.
+template <class Real>
+struct OptimizerScalars {
+  Real rate;          // lr / (1 − β₁ᵗ); lr for sgd
+  Real second_scale;  // 1 / sqrt(1 − β₂ᵗ); 1 for sgd
+  Real momentum, weight_decay;
+};
+
+template <class Real>
+LAYERWISE_ALWAYS_INLINE OptimizerScalars<Real> optimizer_scalars(const layerwise_optimizer& settings, double rate,
+                                                                      double second_scale) {
+  return {static_cast<Real>(rate), static_cast<Real>(second_scale), static_cast<Real>(settings.momentum),
+          static_cast<Real>(settings.weight_decay)};
+}
+
+/// One parameter and its state: w becomes the new parameter. Moments that the rule does not keep are 0.
+template <class Real>
+struct OptimizerElement {
+  Real w, gradient;
+  Real m, v, maximum;  // first moment (sgd: velocity), second moment, its maximum over time
+};
+
+template <layerwise_optim rule, class Real>
+LAYERWISE_ALWAYS_INLINE void update_parameter(OptimizerElement<Real>& e, const OptimizerScalars<Real>& s) {
+  constexpr Real beta1 = static_cast<Real>(adam_beta1), rest1 = static_cast<Real>(1 - adam_beta1);
+  constexpr Real beta2 = static_cast<Real>(adam_beta2), rest2 = static_cast<Real>(1 - adam_beta2);
+  const Real g = e.gradient + s.weight_decay * e.w;
+  if constexpr (rule == LAYERWISE_OPTIM_SGD) {
+    e.m = s.momentum * e.m + g;
+    e.w -= s.rate * e.m;
+  } else {
+    e.m = beta1 * e.m + rest1 * g;
+    e.v = beta2 * e.v + rest2 * (g * g);
+    Real v = e.v;
+    if constexpr (rule == LAYERWISE_OPTIM_AMSGRAD) v = e.maximum = e.maximum > v ? e.maximum : v;
+    e.w -= s.rate * e.m / (square_root(v) * s.second_scale + static_cast<Real>(adam_epsilon));
+  }
+}
+
+/// Calls body(rule), the rule as a constant: body may take it as a template argument.
+template <class Body>
+static void with_rule(int32_t optim, const Body& body) {
+  switch (optim) {
+    case LAYERWISE_OPTIM_SGD: return body(std::integral_constant<layerwise_optim, LAYERWISE_OPTIM_SGD>());
+    case LAYERWISE_OPTIM_ADAM: return body(std::integral_constant<layerwise_optim, LAYERWISE_OPTIM_ADAM>());
+    default: return body(std::integral_constant<layerwise_optim, LAYERWISE_OPTIM_AMSGRAD>());
+  }
+}
+
+}  // namespace layerwise
