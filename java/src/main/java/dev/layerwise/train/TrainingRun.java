@@ -1,12 +1,9 @@
 package dev.layerwise.train;
 
 import dev.layerwise.LayerwiseException;
-import dev.layerwise.data.ClassNames;
 import dev.layerwise.data.DataSet;
-import dev.layerwise.data.Images;
 import dev.layerwise.files.FileException;
 import dev.layerwise.model.DeviceNetwork;
-import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.StoredWeights;
 import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.BlockMetrics;
@@ -15,7 +12,7 @@ import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.run.Checkpoint;
 import dev.layerwise.run.EpochReport;
 import dev.layerwise.run.Progress;
-import dev.layerwise.run.RecordedRun;
+import dev.layerwise.run.ResumeRules;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.run.RunDirectory;
 import dev.layerwise.run.RunImages;
@@ -105,17 +102,8 @@ public final class TrainingRun implements AutoCloseable {
       Communicator communicator) {
     Checkpoint from = Checkpoint.read(checkpoint);
     Progress progress = from.run().progress();
-    checkData(from.run(), data);
     RunImages images = RunImages.of(data);
-    if (from.run().images() != null) {
-      from.run().images().requireSame(images);
-    }
-    int begun = progress.epoch() - (progress.images() == 0 ? 1 : 0);
-    int epochs = config.training().schedule().epochs();
-    if (epochs < begun) {
-      throw new LayerwiseException(
-          "the run has begun its epoch " + begun + " already, more than the " + epochs + " asked for");
-    }
+    ResumeRules.check(from.run(), config, data, images);
     StoredWeights.check(config.model(), from.weights());
     TrainingRun run = new TrainingRun(context, config, data, images, directory, communicator);
     try {
@@ -132,28 +120,6 @@ public final class TrainingRun implements AutoCloseable {
     } catch (RuntimeException e) {
       run.close();
       throw e;
-    }
-  }
-
-  /** Throws unless images and labels mean what they meant when the run was started. */
-  private static void checkData(RecordedRun from, DataSet<?> data) {
-    String recorded = from.config().training().dataset();
-    ModelConfig model = from.config().model();
-    Images images = data.train();
-    if (!data.info().name().equals(recorded)) {
-      throw new LayerwiseException(
-          "the run trains on the data set '" + recorded + "', not on '" + data.info().name()
-              + "'; resume it with its own, or start a new run");
-    }
-    model.images().requireFits("the run", images.shape(), data.info().title(), "resume it with images of its size");
-    if (data.info().classes() != model.classes()) {
-      throw new LayerwiseException(
-          String.format(
-              Locale.ROOT, "the run has %d classes, but %s has %d; resume it with its own data set", model.classes(),
-              data.info().title(), data.info().classes()));
-    }
-    if (from.classNames() != null) {
-      ClassNames.requireSame(from.classNames(), data.info(), "the run");
     }
   }
 
