@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.codegen.docgen.manpage.ManPageGenerator;
 
-/** Writes a man page in AsciiDoc for each command: {@code java -cp picocli-codegen.jar:layerwise.jar ManPages.java FOLDER}. */
+/** Writes one man page in AsciiDoc per command: {@code java -cp picocli-codegen.jar:layerwise.jar ManPages.java FOLDER}. */
 final class ManPages {
   private ManPages() {}
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Compares the project's residual networks with PyTorch's: makes reference cases in a temporary folder and replays
-# them on the devices `reference` and `cpu`, or those in DEVICES.
+# Compares the project's residual networks with PyTorch's. Writes reference cases to a temporary folder and replays them on
+# the devices `reference` and `cpu`, or on those in DEVICES.
 #
 #   ./compare_residual.sh [--models NAME ...] [--kinds KIND ...] [--images FILE]    options of make_fixtures.py
 #
-# Exits with 1 if a case fails on a device, or if PyTorch's own float32 is far from its float64.
+# Exits with 1 if a case fails on a device, or if PyTorch's float32 is far from its float64.
 set -euo pipefail
 
 peers=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)

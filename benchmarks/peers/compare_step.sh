@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Times training steps here and in PyTorch on the processor, in turns, so that both see the same machine; prints the
-# medians of both, and how many times as fast we are. Nothing else should run meanwhile.
+# Times training steps of Layerwise and PyTorch on the CPU, in turns so that both see the same machine. Prints both medians
+# and the ratio. Run it on a quiet machine.
 #
 #   benchmarks/peers/compare_step.sh [ROUNDS [CASE...]]    default: 5 rounds of all cases below
 #
-# PyTorch: channels-last, bfloat16 by autocast (f32: none), without torch.compile, Adam fused; in mlp-default-adam as
-# PyTorch takes it when one does not say. PYTHON names a Python that has it.
+# PyTorch runs channels-last with bfloat16 autocast (none for f32), without torch.compile, with fused Adam (PyTorch's default
+# Adam in mlp-default-adam). PYTHON names a Python that has PyTorch.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 

@@ -1,10 +1,10 @@
 """Times whole training steps of a network of local-loss blocks, as `layerwise bench step` does, in PyTorch.
 
-A step cuts a batch out of random byte images that lie on the device, crops, flips and normalizes it, trains every
-block on its own loss and the output layer on the network's. Activations are channels-last, matrix products and
-convolutions bfloat16 by autocast, each block's forward pass and its losses one compiled graph, Adam fused.
+A step takes a batch of random byte images in device memory, crops, flips and normalizes it, and trains every block on its
+own loss and the output layer on the network's loss. It uses channels-last activations, bfloat16 autocast for matrix products
+and convolutions, one compiled graph for each block's forward pass and losses, and fused Adam.
 
-Prints one JSON object: the median and least time of a step in milliseconds, and images per second by the median.
+Prints one JSON object: the median and shortest time of a step in milliseconds, and images per second at the median.
 """
 
 import argparse
@@ -32,18 +32,18 @@ def parse_arguments():
     parser.add_argument("--loss", choices=("pred", "sim", "predsim", "backprop"), default="predsim")
     parser.add_argument("--num-layers", type=int, default=1, help="hidden linear layers (default: %(default)s)")
     parser.add_argument("--num-hidden", type=int, default=1024)
-    parser.add_argument("--threads", type=int, help="of the CPU (default: PyTorch's)")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: PyTorch's choice)")
     parser.add_argument("--input", default="3x32x32", help="channels, height and width (default: %(default)s)")
     parser.add_argument("--classes", type=int, default=100)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--warmup", type=int, default=5, help="steps before those that count (default: %(default)s)")
+    parser.add_argument("--warmup", type=int, default=5, help="steps before measuring (default: %(default)s)")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--precision", choices=("bf16", "f32"), default="bf16")
-    parser.add_argument("--tf32", action="store_true", help="let float32 products be rounded to ten bits")
+    parser.add_argument("--tf32", action="store_true", help="allow TF32: float32 products with ten bits of mantissa")
     parser.add_argument("--default-adam", action="store_true", help="PyTorch's default Adam instead of the fused one")
-    parser.add_argument("--no-compile", action="store_true", help="without torch.compile")
-    parser.add_argument("--compile-mode", default="default", help="of torch.compile (default: %(default)s)")
+    parser.add_argument("--no-compile", action="store_true", help="do not use torch.compile")
+    parser.add_argument("--compile-mode", default="default", help="mode of torch.compile (default: %(default)s)")
     options = parser.parse_args()
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         parser.error("there is no CUDA device that PyTorch can use; --device cpu tries the program without one")

@@ -1,4 +1,4 @@
-"""Prints what `ci/gpu-check bench` has measured as tables.
+"""Prints the measurements of `ci/gpu-check bench` as tables.
 
 The folder holds files of JSON lines, as the programs printed them: steps.NETWORK.ENGINE.jsonl of `layerwise bench step`
 or gpu_step.py (the engine is then pytorch), and operations.NETWORK.ENGINE.jsonl of `layerwise bench ops`.
@@ -27,7 +27,7 @@ def result(events):
 
 
 def matrix_rate(operations):
-    """The best rate of a matrix product that was seen, in GFLOP/s; None without measurements."""
+    """The best measured rate of a matrix product, in GFLOP/s; None without measurements."""
     rates = [
         event["gflop_per_second"]
         for engines in operations.values()
@@ -68,7 +68,7 @@ def print_operations(network, engines):
         for event in events:
             if event["event"] == "operation":
                 rows.setdefault((event["operation"], event["shapes"]), {})[engine] = event
-    print(f"\nOperations of a step of {network}, in ms; the floor by the best rates seen\n")
+    print(f"\nOperations of a step of {network}, in ms; the floor is the time at the best rates measured\n")
     print(f"{'operation':<20} {'shapes':<34} {'floor':>8}" + "".join(f" {engine:>8}" for engine in engines))
     for (operation, shapes), by_engine in rows.items():
         floor = min(event["floor_ms"] for event in by_engine.values())

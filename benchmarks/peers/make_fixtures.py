@@ -288,10 +288,10 @@ def make(case, backprop, kind, images, folder):
 
 def main():
     parser = argparse.ArgumentParser(description="Writes reference cases of residual networks.")
-    parser.add_argument("folder", type=pathlib.Path, metavar="OUT_DIR", help="created where it does not exist")
+    parser.add_argument("folder", type=pathlib.Path, metavar="OUT_DIR", help="folder for the cases; created if it does not exist")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
     parser.add_argument("--kinds", nargs="+", choices=SCHEDULES, default=tuple(SCHEDULES))
-    parser.add_argument("--images", type=pathlib.Path, help="CIFAR-100's test.bin[.xz]; otherwise images are random")
+    parser.add_argument("--images", type=pathlib.Path, help="CIFAR-100's test.bin[.xz] (default: random images)")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

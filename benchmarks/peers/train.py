@@ -38,9 +38,9 @@ def parse_arguments(arguments=None):
     parser.add_argument("--lr-decay-fact", type=float, default=0.25)
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--nonlin", choices=NEGATIVE_SLOPE, default="relu")
-    parser.add_argument("--dim-in-decoder", type=int, default=4096, help="most inputs of a local classifier")
+    parser.add_argument("--dim-in-decoder", type=int, default=4096, help="maximum number of inputs of a local classifier")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=0, help="0: PyTorch's choice")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: 0, PyTorch's choice)")
     parser.add_argument("--channels-last", action="store_true", help="keep maps in NHWC memory layout")
     options = parser.parse_args(arguments)
     for name in ("feat_mult", "num_hidden", "epochs", "batch_size", "lr", "dim_in_decoder"):

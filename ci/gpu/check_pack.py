@@ -1,7 +1,7 @@
-"""Checks and measures a GPU with a pack that ci/gpu-pack has made: `ci/gpu-check --pack FOLDER --seconds S`.
+"""Checks and measures a GPU with a pack from ci/gpu-pack: `ci/gpu-check --pack FOLDER --seconds S`.
 
-Results are appended to summary.txt in the folder that the environment's OUT names, as they come. No part ends the others.
-LAYERWISE_DEVICE: another device than cuda, such as cuda-on-host.
+Each result is appended at once to summary.txt in the folder named by the environment variable OUT. If one part fails, the
+others still run. LAYERWISE_DEVICE names a device to use instead of cuda, such as cuda-on-host.
 """
 
 import argparse
@@ -19,17 +19,17 @@ from runner import LeftOut, Runner, Stopped
 
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="ci/gpu-check", description=__doc__.splitlines()[0])
-    parser.add_argument("--pack", required=True, metavar="FOLDER", help="as ci/gpu-pack has written it")
-    parser.add_argument("--seconds", type=float, required=True, metavar="S", help="when all must be over")
+    parser.add_argument("--pack", required=True, metavar="FOLDER", help="the folder that ci/gpu-pack wrote")
+    parser.add_argument("--seconds", type=float, required=True, metavar="S", help="time limit for the whole check")
     parser.add_argument(
         "--parts", metavar="NAME,...", default=",".join(parts.PARTS), help="some of: %(default)s. Default: all")
     options = parser.parse_args()
     options.parts = options.parts.split(",")
     unknown = [name for name in options.parts if name not in parts.PARTS]
     if unknown:
-        parser.error(f"there is no part '{unknown[0]}'; there are: {', '.join(parts.PARTS)}")
+        parser.error(f"unknown part '{unknown[0]}'; choose from {', '.join(parts.PARTS)}")
     if not 0 < options.seconds <= 86400:
-        parser.error("--seconds takes a number above 0")
+        parser.error("--seconds takes a number above 0 and at most 86400")
     return options
 
 
@@ -38,15 +38,15 @@ def run_part(check, name):
     runner = check.runner
     runner.begin(name, seconds)
     if runner.left() < 1:
-        runner.say("left out: no time is left")
+        runner.say("skipped: no time left")
         return
     try:
         function(check)
     except LeftOut as reason:
-        runner.say(f"left out: {reason}")
+        runner.say(f"skipped: {reason}")
     except Stopped:
         raise
-    except Exception as error:  # a mistake in a part must not cost the others
+    except Exception as error:  # a bug in one part must not stop the others
         runner.append("details.log", traceback.format_exc())
         runner.fail(f"{type(error).__name__}: {error}")
     finally:
@@ -56,7 +56,7 @@ def run_part(check, name):
 def run(options):
     out = os.environ.get("OUT")
     if not out:
-        raise Stopped("the environment's OUT names no folder for results; set it")
+        raise Stopped("the environment variable OUT is not set; set it to a folder for the results")
     runner = Runner(out, options.seconds)
     pack = Pack(options.pack)
     work = tempfile.mkdtemp(prefix="layerwise-gpu-")

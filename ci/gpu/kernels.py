@@ -1,4 +1,4 @@
-"""What ncu says about kernels, in a few lines."""
+"""Summarizes ncu's output about kernels in a few lines."""
 
 import csv
 import io
@@ -14,8 +14,8 @@ SHOWN = {
 
 
 def hottest(text, count):
-    """Of ncu's output (--csv --page details), lines about the kernels that took longest, launches of one kernel with one
-    grid together."""
+    """Lines about the kernels that took longest, from ncu's output (--csv --page details). Launches of one kernel with the same
+    grid count together."""
     start = text.find('"ID"')
     if start < 0:
         return []

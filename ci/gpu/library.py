@@ -1,4 +1,4 @@
-"""liblayerwise through its C interface: as much of it as comparing products takes."""
+"""The part of liblayerwise's C API that is needed to compare products."""
 
 import ctypes
 import pathlib
@@ -27,7 +27,7 @@ STRUCTURES, CONSTANTS = declarations(HEADER)
 
 
 class Library:
-    """`path`: liblayerwise.so. Calls raise RuntimeError with the library's own sentence."""
+    """`path`: liblayerwise.so. Calls raise RuntimeError with the library's error message."""
 
     def __init__(self, path):
         self.native = ctypes.CDLL(str(path))
@@ -72,7 +72,7 @@ class Convolution:
         n, c, h, w, o = self.shape
         native, check = self.library.native, self.library.check
         check(native.layerwise_block_tensor_write(self.block, b"0.weight", weight, ctypes.c_int64(len(weight))))
-        # One step of plain descent with learning rate 1: what the weights lose is their gradient.
+        # One step of plain gradient descent with learning rate 1: the weights decrease by their gradient.
         check(native.layerwise_context_set_step(self.context, ctypes.c_uint64(0), ctypes.c_double(1)))
         input_tensor = self.upload(x, n, c, h, w)
         output = ctypes.c_void_p()

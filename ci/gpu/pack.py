@@ -1,4 +1,4 @@
-"""A pack, as ci/gpu-pack makes it: an archive with its checksum, and what it was made for."""
+"""A pack made by ci/gpu-pack: an archive, its checksum, and the architecture it was built for."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ MOST_UNPACKED = 2 << 30  # bytes
 
 
 class Pack:
-    """`folder`: where ci/gpu-pack has written it."""
+    """`folder`: the folder that ci/gpu-pack wrote."""
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -24,39 +24,39 @@ class Pack:
             self.manifest = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
             self.architecture, checksum = self.manifest["architecture"], self.manifest["sha256"]
         except FileNotFoundError:
-            raise Stopped(f"{self.folder} is no pack: it has no {MANIFEST}; make one with ci/gpu-pack") from None
+            raise Stopped(f"{self.folder} is not a pack: it has no {MANIFEST}; make a pack with ci/gpu-pack") from None
         except (OSError, ValueError, KeyError, TypeError):
-            raise Stopped(f"{self.folder / MANIFEST} is damaged; make the pack again with ci/gpu-pack") from None
+            raise Stopped(f"{self.folder / MANIFEST} is damaged; make a new pack with ci/gpu-pack") from None
         try:
             with open(self.folder / ARCHIVE, "rb") as file:
                 found = hashlib.sha256()
                 while piece := file.read(1 << 20):
                     found.update(piece)
         except OSError as error:
-            raise Stopped(f"{self.folder / ARCHIVE} cannot be read: {error.strerror}") from None
+            raise Stopped(f"cannot read {self.folder / ARCHIVE}: {error.strerror}") from None
         if found.hexdigest() != checksum:
-            raise Stopped(f"{self.folder / ARCHIVE} is damaged: its checksum is not the manifest's; copy the pack again")
+            raise Stopped(f"{self.folder / ARCHIVE} is damaged: its checksum differs from the manifest's; copy the pack again")
 
     def unpack(self, into):
-        """Into a folder that is there already."""
+        """Unpacks into an existing folder."""
         try:
             with tarfile.open(self.folder / ARCHIVE) as archive:
                 members = archive.getmembers()
                 if sum(member.size for member in members) > MOST_UNPACKED:
-                    raise Stopped(f"{self.folder / ARCHIVE} holds more than a pack does")
+                    raise Stopped(f"{self.folder / ARCHIVE} is larger than any pack; do not use it")
                 if not all(stays_inside(member) for member in members):
-                    raise Stopped(f"{self.folder / ARCHIVE} holds what would be written elsewhere; do not use it")
+                    raise Stopped(f"{self.folder / ARCHIVE} has entries that point elsewhere; do not use it")
                 known = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
                 archive.extractall(into, members, **known)
         except (OSError, tarfile.TarError, EOFError) as error:
-            raise Stopped(f"the pack cannot be unpacked into {into}: {error}") from None
+            raise Stopped(f"cannot unpack the pack into {into}: {error}") from None
         self.root = pathlib.Path(into) / "pack"
 
     def native(self, name):
         return self.root / "native" / name
 
     def java(self, *arguments):
-        """The command line, by the runtime that the pack brings."""
+        """A command that runs Layerwise on the pack's own Java runtime."""
         return [
             self.root / "runtime/bin/java",
             "-XX:+UseSerialGC",
@@ -72,7 +72,7 @@ class Pack:
         return self.root / "app/classes/dev/layerwise/nativelib/linux-x86_64"
 
     def environment(self):
-        """For the pack's programs: NVIDIA's libraries of pip's packages, choices of engines kept here alone."""
+        """The environment of the pack's programs: they find NVIDIA's libraries in pip's packages and store engine choices here."""
         environment = dict(os.environ)
         folders = [str(self.libraries())] + [str(folder) for folder in nvidia_folders()]
         if environment.get("LD_LIBRARY_PATH"):
@@ -85,7 +85,7 @@ class Pack:
 
 
 def stays_inside(member):
-    """Whether an entry is a file or folder of the archive's own, or a link to one."""
+    """Whether an entry is a file or folder inside the archive, or a link to one."""
     path = os.path.normpath(member.name)
     if member.issym():
         target = os.path.normpath(os.path.join(os.path.dirname(path), member.linkname))
@@ -96,7 +96,7 @@ def stays_inside(member):
 
 
 def nvidia_packages():
-    """pip's nvidia packages of this Python, wherever it finds them."""
+    """The folders of pip's nvidia packages for this Python."""
     return [path / "nvidia" for path in map(pathlib.Path, sys.path) if (path / "nvidia").is_dir()]
 
 

@@ -1,8 +1,8 @@
-"""Tries a pack and its check on device cuda-on-host, in an empty environment, and with bad input:
+"""Tests a pack and its check on device cuda-on-host, in an empty environment, and with bad input:
 
     PACK=FOLDER python3 -m unittest pack_test
 
-FOLDER: as `ci/gpu-pack --host-only --quick FOLDER` has written it.
+FOLDER is what `ci/gpu-pack --host-only --quick FOLDER` wrote.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ class PackTest(unittest.TestCase):
         (self.bin / "python3").symlink_to(sys.executable)
 
     def check(self, pack, *arguments, seconds=300, device="cuda-on-host", **environment):
-        """Runs ci/gpu-check with nothing but a few tools, in another folder."""
+        """Runs ci/gpu-check with only a few tools, in another folder."""
         known = {"PATH": str(self.bin), "TMPDIR": str(self.folder), "OUT": str(self.out), "LAYERWISE_DEVICE": device}
         known.update(environment)
         command = [REPOSITORY / "ci/gpu-check", "--pack", pack, "--seconds", str(seconds), *arguments]
@@ -70,10 +70,10 @@ class PackTest(unittest.TestCase):
             "steps: vgg8b fused: two runs end with the same weights",
             "steps: vgg8b cudnn recorded: median",
             "operations: vgg8b fused:",
-            "operations: left out: there is no ncu",
+            "operations: skipped: ncu is not installed",
             "6 cases passed, 0 failed",
-            "sanitizers: left out",
-            "mnist-vgg8b-cutout14-predsim: left out: the pack holds no MNIST",
+            "sanitizers: skipped",
+            "mnist-vgg8b-cutout14-predsim: skipped: the pack has no MNIST",
             "all: 0 failures",
         ):
             self.assertIn(expected, summary)
@@ -89,16 +89,16 @@ class PackTest(unittest.TestCase):
         run = self.check(PACK, "--parts", "steps,training", seconds=9)
         summary = (self.out / "summary.txt").read_text()
         self.assertIn("were not enough", summary, run.stdout + run.stderr)
-        self.assertIn("training: left out: no time is left", summary)
+        self.assertIn("training: skipped: no time left", summary)
         self.assertLess(float(summary.splitlines()[-1].split()[1]), 20)
 
     def test_results_cannot_be_written(self):
         (self.folder / "file").touch()
-        self.assert_one_sentence(self.check(PACK, OUT=str(self.folder / "file/below")), "cannot be written", "OUT")
+        self.assert_one_sentence(self.check(PACK, OUT=str(self.folder / "file/below")), "cannot write", "OUT")
         self.assert_one_sentence(self.check(PACK, OUT=""), "OUT")
 
     def test_what_is_no_pack(self):
-        self.assert_one_sentence(self.check(self.folder), "is no pack")
+        self.assert_one_sentence(self.check(self.folder), "is not a pack")
 
     def test_damaged_packs(self):
         copy = self.copy()
@@ -134,7 +134,7 @@ class PackTest(unittest.TestCase):
         manifest = json.loads((copy / MANIFEST).read_text())
         (copy / MANIFEST).write_text(json.dumps({**manifest, "architecture": "90a"}))
         self.tool("nvidia-smi", "echo NVIDIA A100, 580.1, 80 GiB, 1410 MHz, 400 W, 8.0")
-        self.assert_one_sentence(self.check(copy, device="cuda"), "made for compute capability 9.0", "8.0")
+        self.assert_one_sentence(self.check(copy, device="cuda"), "built for compute capability 9.0", "8.0")
 
     def test_an_old_driver_and_a_device_that_is_not_there(self):
         run = self.check(PACK, LAYERWISE_CUDA_ON_HOST_DRIVER="12040")

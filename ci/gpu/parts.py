@@ -1,4 +1,4 @@
-"""The parts of a check, most knowledge first. Each is a function of a Check, may fail, and ends no other."""
+"""The parts of a check, the most informative first. Each is a function that takes a Check. If it fails, the others still run."""
 
 import importlib.metadata
 import json
@@ -14,7 +14,7 @@ from runner import LeftOut, Stopped
 HERE = pathlib.Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 ENOUGH_SECONDS = 20  # for any program here
-MOST_SECONDS = 30  # one that hangs must not take the others' time
+MOST_SECONDS = 30  # a program that hangs must not use up the others' time
 SANITIZER_CASES = (
     "convolution_forward_odd_channels_channel_moments",
     "convolution_forward_large_tiles_channel_moments",
@@ -26,7 +26,7 @@ SANITIZER_CASES = (
 
 
 class Check:
-    """What parts are given: `pack`, `runner`, and the device to check."""
+    """The argument of every part: `pack`, `runner`, and the device to check."""
 
     def __init__(self, pack, runner, device):
         self.pack, self.runner, self.device = pack, runner, device
@@ -41,14 +41,14 @@ class Check:
         return self.run([self.pack.native("step_benchmark"), *arguments, "--device", self.device], seconds)
 
     def report_failure(self, what, finished):
-        """A program that had little time left when it began has not failed."""
+        """Reports a failure, except for a program that had little time left when it began."""
         if finished.rc is None and finished.seconds < ENOUGH_SECONDS:
-            self.runner.say(f"{what}: left out, {finished.seconds:.0f} s were not enough")
+            self.runner.say(f"{what}: skipped, {finished.seconds:.0f} s were not enough")
         else:
             self.runner.fail(f"{what}: {finished.why()}")
 
     def pytorch(self):
-        """Its version, or None. It is not loaded, which takes seconds."""
+        """PyTorch's version, or None. Does not load it, which takes seconds."""
         try:
             return importlib.metadata.version("torch")
         except importlib.metadata.PackageNotFoundError:
@@ -56,12 +56,12 @@ class Check:
 
 
 def device(check):
-    """What is there, and one launch."""
+    """Lists what is installed, and runs one step."""
     say = check.runner.say
     if check.on_gpu:
         query = "name,driver_version,memory.total,clocks.max.sm,power.limit,compute_cap"
         if not shutil.which("nvidia-smi"):
-            raise Stopped("there is no NVIDIA driver on this machine (no nvidia-smi); run it where there is a GPU")
+            raise Stopped("there is no NVIDIA driver on this machine (no nvidia-smi); run ci/gpu-check on a machine with a GPU")
         gpu = check.run(["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader"], 10)
         if not gpu.succeeded:
             raise Stopped(f"the NVIDIA driver finds no GPU: {gpu.why()}")
@@ -70,12 +70,12 @@ def device(check):
         made_for = check.pack.architecture.rstrip("af")
         if capability != made_for:
             raise Stopped(
-                f"the pack was made for compute capability {made_for[:-1]}.{made_for[-1]}, this GPU has "
-                f"{capability[:-1]}.{capability[-1]}; make one for it: ci/gpu-pack --architecture {capability} FOLDER"
+                f"the pack was built for compute capability {made_for[:-1]}.{made_for[-1]}, this GPU has "
+                f"{capability[:-1]}.{capability[-1]}; make another pack: ci/gpu-pack --architecture {capability} FOLDER"
             )
     launch = check.step_benchmark("mlp", "--batch-size", "8", "--steps", "1", "--warmup", "0", "--engine", "fused")
     if not launch.succeeded:
-        raise Stopped(f"nothing runs on {check.device}: {launch.why().removeprefix('step_benchmark: ')}")
+        raise Stopped(f"no step runs on {check.device}: {launch.why().removeprefix('step_benchmark: ')}")
     say(f"first step: {launch.stdout.strip()}")
     say(f"pack: {check.pack.manifest['version']}, {check.pack.manifest['commit']}, for {check.pack.architecture}")
     tools = ("nvcc", "ncu", "compute-sanitizer", "cuobjdump", "c++", "cmake")
@@ -85,30 +85,30 @@ def device(check):
 
 
 def check_declarations(check):
-    """Whether what is declared of cuBLAS and cuDNN is what the headers say, where there are some."""
+    """Compares our declarations of cuBLAS and cuDNN with the headers, if they are installed."""
     folders = [folder for packages in nvidia_packages() for folder in packages.glob("*/include")]
     folders += [pathlib.Path("/usr/local/cuda/include")]
     has = {name: any((folder / name).exists() for folder in folders) for name in ("cublas_v2.h", "cudnn.h")}
     if not all(has.values()) or not shutil.which("c++"):
-        check.runner.say("headers of cuBLAS and cuDNN: none to compare our declarations with")
+        check.runner.say("our declarations of cuBLAS and cuDNN were not compared: no headers or no C++ compiler")
         return
     includes = [option for folder in folders if folder.is_dir() for option in ("-I", folder)]
     source = REPOSITORY / "native/tests/nvidia_api_check.cpp"
     compiled = check.run(
         ["c++", "-std=c++17", "-fsyntax-only", "-I", REPOSITORY / "native/src", *includes, source], 30)
     if compiled.succeeded:
-        check.runner.say("our declarations of cuBLAS and cuDNN are those of the headers")
+        check.runner.say("our declarations of cuBLAS and cuDNN match the headers")
     else:
         errors = [line for line in compiled.stderr.splitlines() if "error" in line]
         check.runner.fail(f"our declarations of cuBLAS or cuDNN differ from the headers: {(errors or ['?'])[0][:200]}")
 
 
 def products(check):
-    """The large tile's products against PyTorch in float32."""
+    """Compares products on large tiles with PyTorch in float32."""
     command = [sys.executable, HERE / "products.py", "--library", check.pack.libraries() / "liblayerwise.so"]
     command += ["--device", check.device]
     if check.on_gpu and not check.pytorch():
-        raise LeftOut("there is no PyTorch to compare with")
+        raise LeftOut("PyTorch is not installed")
     if not check.on_gpu:
         command += ["--against", "reference", "--small"]
     compared = check.run(command)
@@ -119,20 +119,20 @@ def products(check):
 
 
 def networks(check):
-    """(name, options, steps) of those that are timed."""
+    """(name, options, steps) of each network to time."""
     if check.on_gpu:
         return [("vgg8b", ["vgg8b"], 40), ("vgg11b 3x", ["vgg11b", "--multiple", "3"], 15)]
     return [("vgg8b", ["vgg8b", "--multiple", "0.0625", "--batch-size", "2"], 1)]
 
 
 def steps(check):
-    """Whole steps by engine, recorded and eager, and whether the same run gives the same weights."""
+    """Times whole steps for each engine, recorded and eager, and checks that equal runs give equal weights."""
     weights = {}
     ways = [("fused", "yes"), ("auto", "yes"), ("cudnn", "yes"), ("fused", "no"), ("auto", "no")]
     for name, options, count in networks(check):
         for engine, record in ways if check.on_gpu else [way for way in ways if way[0] != "auto"]:
             if check.runner.left() < 2:
-                check.runner.say(f"{name} {engine}: left out, no time is left")
+                check.runner.say(f"{name} {engine}: skipped, no time left")
                 continue
             result = timed_steps(check, name, options, engine, record, count)
             if result:
@@ -152,7 +152,7 @@ def steps(check):
 
 
 def timed_steps(check, name, options, engine, record, count):
-    # Engines are timed in the fifth step; steps are replayed some later.
+    # The fifth step times the engines; replay starts some steps later.
     warmup = "12" if check.on_gpu else "6"
     timed = check.step_benchmark(
         *options, "--engine", engine, "--record", record, "--steps", str(count), "--warmup", warmup, "--json",
@@ -166,14 +166,14 @@ def timed_steps(check, name, options, engine, record, count):
     if record == "yes" and result["replayed"] == 0:
         check.runner.fail(f"{what}: no step was replayed: {timed.why()}")
     check.runner.say(
-        f"{what}: median {result['step_ms_median']:.3f} ms, least {result['step_ms_min']:.3f} ms, "
+        f"{what}: median {result['step_ms_median']:.3f} ms, fastest {result['step_ms_min']:.3f} ms, "
         f"{result['images_per_second']:.0f} images/s, {result['gflop_per_second'] / 1e3:.1f} TFLOP/s, "
         f"weights {result['weights']}")
     return result
 
 
 def operations(check):
-    """What each operation takes by the device's clock, and what the hottest kernels are limited by."""
+    """Times each operation by the device's clock, and shows what limits the hottest kernels."""
     name, options, _ = networks(check)[0]
     for engine in ("fused", "auto"):
         count = ("10", "6") if check.on_gpu else ("1", "0")
@@ -184,7 +184,7 @@ def operations(check):
             check.report_failure(f"operations of {name}, {engine}", timed)
             continue
         check.runner.append("operations.tsv", f"# {name} {engine}\n{timed.stdout}")
-        rows = []  # by calls times the quickest: in the others engines may have been tried
+        rows = []  # by calls times the fastest time: slower calls may have timed engines
         for line in timed.stdout.splitlines():
             operation, shapes, calls, _, fastest, flops, _ = line.split("\t")
             rows.append((int(calls) * float(fastest), operation, shapes, float(fastest), float(flops)))
@@ -195,7 +195,7 @@ def operations(check):
                 f"{name} {engine}: {seconds / total:5.1%} {operation} {shapes}: {1e3 * fastest:.3f} ms, "
                 f"{1e-12 * flops / fastest:.1f} TFLOP/s")
     if not shutil.which("ncu"):
-        raise LeftOut("there is no ncu to look at kernels with")
+        raise LeftOut("ncu is not installed")
     command = ["ncu", "--csv", "--page", "details", "--section", "SpeedOfLight", "--section", "Occupancy"]
     command += ["--section", "LaunchStats", check.pack.native("step_benchmark"), *options, "--device", check.device]
     command += ["--engine", "fused", "--record", "no", "--steps", "1", "--warmup", "0"]
@@ -209,9 +209,9 @@ def operations(check):
 
 
 def pytorch(check):
-    """The same steps in PyTorch, and its rate in a large product."""
+    """Times the same steps and a large product in PyTorch."""
     if not check.pytorch():
-        raise LeftOut("there is no PyTorch")
+        raise LeftOut("PyTorch is not installed")
     target = "cuda" if check.on_gpu else "cpu"
     size = "8192" if check.on_gpu else "256"
     product = check.run([sys.executable, HERE / "torch_product.py", target, size], 15)
@@ -230,15 +230,15 @@ def pytorch(check):
             check.runner.append("steps.jsonl", step.stdout)
             result = json.loads(step.stdout)
             check.runner.say(
-                f"{how}: median {result['step_ms_median']:.3f} ms, least {result['step_ms_min']:.3f} ms, "
+                f"{how}: median {result['step_ms_median']:.3f} ms, fastest {result['step_ms_min']:.3f} ms, "
                 f"{result['images_per_second']:.0f} images/s")
 
 
 def run_cases(check, pattern, shards, prefix=()):
-    """Runs cases of the table, each shard a process; says how many passed, and which failed."""
+    """Runs cases of the table, one process per shard; reports how many passed and which failed."""
     environment = dict(check.environment)
     if "libraries" not in pattern:
-        environment["LAYERWISE_TEST_LIBRARIES"] = "no"  # which take seconds to open
+        environment["LAYERWISE_TEST_LIBRARIES"] = "no"  # they take seconds to open
     processes = []
     for shard in range(shards):
         own = dict(environment, GTEST_TOTAL_SHARDS=str(shards), GTEST_SHARD_INDEX=str(shard))
@@ -255,7 +255,7 @@ def run_cases(check, pattern, shards, prefix=()):
         elif ended.rc != 0:
             wrong.append(ended)
     check.runner.say(f"{pattern}: {passed} cases passed, {len(failed)} failed"
-                     + (f", {len(unfinished)} of {shards} shards had no time to finish" if unfinished else ""))
+                     + (f", {len(unfinished)} of {shards} shards did not finish in time" if unfinished else ""))
     for name in failed[:20]:
         check.runner.fail(name)
     if wrong and not failed:
@@ -265,7 +265,7 @@ def run_cases(check, pattern, shards, prefix=()):
 
 
 def cases(check):
-    """All operation cases."""
+    """Runs all operation cases."""
     if check.on_gpu:
         shards = max(1, min(12, (os.cpu_count() or 2) - 2))
         run_cases(check, "*/cuda_f32_*:*/cuda_bf16_*", shards)
@@ -275,28 +275,28 @@ def cases(check):
 
 
 def sanitizers(check):
-    """memcheck and racecheck on six cases."""
+    """Runs memcheck and racecheck on six cases."""
     pattern = ":".join(f"*/{check.backend}_bf16_{case}" for case in SANITIZER_CASES)
     if not check.on_gpu:
-        run_cases(check, pattern, 1)  # whether there are such cases
+        run_cases(check, pattern, 1)  # check that the cases exist
     if not check.on_gpu or not shutil.which("compute-sanitizer"):
-        raise LeftOut("there is no compute-sanitizer, or no GPU for it")
+        raise LeftOut("compute-sanitizer or a GPU is missing")
     for tool in ("memcheck", "racecheck"):
         check.runner.say(tool)
         run_cases(check, pattern, 3, ("compute-sanitizer", "--tool", tool, "--error-exitcode", "9"))
 
 
 def parity(check):
-    """Reference values of the published method."""
+    """Compares with reference values of the published method."""
     folder = check.pack.root / "parity"
     if not folder.is_dir():
-        raise LeftOut("the pack holds no reference values")
+        raise LeftOut("the pack has no reference values")
     files = [folder] if check.on_gpu else [folder / "conv_predsim.safetensors", folder / "linear_pred.safetensors"]
     for engine, precision in (("fused", "f32"), ("fused", "bf16"), ("cudnn", "f32"), ("cudnn", "bf16")):
         replayed = check.run(
             check.pack.java("parity", *map(str, files), "--device", check.device, "--engine", engine,
                             "--precision", precision), MOST_SECONDS)
-        last = (replayed.stdout.strip().splitlines() or ["nothing was said"])[-1]
+        last = (replayed.stdout.strip().splitlines() or ["no output"])[-1]
         if replayed.succeeded:
             check.runner.say(f"{engine} {precision}: {last}")
         else:
@@ -304,22 +304,22 @@ def parity(check):
 
 
 def training(check):
-    """Real runs, with the time that is left: MNIST vgg8b with cutout (published: 0.26 %), then CIFAR-100 vgg8b where its
-    files lie beside the pack's archive."""
-    runs = [("mnist-vgg8b-cutout14-predsim", check.pack.root / "data/mnist", "the pack holds no MNIST")]
-    runs += [("cifar100-vgg8b-predsim", check.pack.folder / "cifar-100-binary", "there is no cifar-100-binary beside it")]
+    """Uses the time left for real training runs: MNIST vgg8b with cutout (published: 0.26 %), then CIFAR-100 vgg8b if its
+    files are next to the pack's archive."""
+    runs = [("mnist-vgg8b-cutout14-predsim", check.pack.root / "data/mnist", "the pack has no MNIST")]
+    runs += [("cifar100-vgg8b-predsim", check.pack.folder / "cifar-100-binary", "no cifar-100-binary next to the archive")]
     for preset, data, missing in runs:
         if data.is_dir():
             train(check, preset, data)
         else:
-            check.runner.say(f"{preset}: left out: {missing}")
+            check.runner.say(f"{preset}: skipped: {missing}")
 
 
 def train(check, preset, data):
     reserve = 15  # the last checkpoint and evaluation
     limit = int(check.runner.left()) - reserve
     if limit < (20 if check.on_gpu else 5):
-        check.runner.say(f"{preset}: left out, no time is left")
+        check.runner.say(f"{preset}: skipped, no time left")
         return
     folder = check.pack.root / preset
     options = ["--preset", preset, "--data-dir", str(data), "--device", check.device]
@@ -336,7 +336,7 @@ def train(check, preset, data):
         check.runner.fail(f"{preset}: {run.why()}")
 
 
-# In the order in which they run, with the seconds that each has at most.
+# In the order in which they run, with each part's time limit in seconds.
 PARTS = {
     "device": (device, 15),
     "products": (products, 30),

@@ -1,11 +1,12 @@
-"""Compares the products of convolutions with PyTorch's in float32: output, gradient of the weights, gradient of the
-input, at four shapes of vgg8b at batch 128, which take the kernels' large tiles. One line for each, and exit status 1
-where one is further off than rounding explains.
+"""Compares the products of convolutions with PyTorch's in float32: the output, the gradient of the weights and the gradient
+of the input, at four shapes of vgg8b with batch size 128, which use the kernels' large tiles. Prints one line for each. The
+exit status is 1 if an error is larger than rounding explains.
 
-Without PyTorch (--against reference) with the library's own device `reference`, in double, at small shapes.
+Without PyTorch, --against reference compares with the library's own device `reference`, in double, at small shapes.
 
-Operands are multiples of 1/64 in [-1, 1), exact in bfloat16. Bound, as for the operation cases:
-‖error‖ ≤ (2 ε √terms + u) ‖expected‖ with ε of float32, and u, half of bfloat16's, where the result is stored in it.
+Operands are multiples of 1/64 in [-1, 1), which bfloat16 represents exactly. The bound is that of the operation cases:
+‖error‖ ≤ (2 ε √terms + u) ‖expected‖, where ε is that of float32, and u is half that of bfloat16 if the result is stored in it
+(otherwise 0).
 """
 
 import argparse
@@ -55,7 +56,7 @@ class ByPyTorch:
 
 
 class ByReference:
-    """The same by the library's own device `reference`, as arrays."""
+    """The same with the library's own device `reference`, as arrays."""
 
     def __init__(self, library):
         self.library = library
@@ -80,7 +81,7 @@ class ByReference:
 
 
 def compare(library, device, precision, by, shape):
-    """Prints a line for each product; the number of those that are too far off."""
+    """Prints a line for each product. Returns how many are out of bounds."""
     n, c, h, w, o = shape
     x, weight, d_y = by.operand(n, c, h, w), by.operand(o, c, 3, 3), by.operand(n, o, h, w)
     convolution = library.convolution(device, precision, shape)
@@ -93,7 +94,7 @@ def compare(library, device, precision, by, shape):
     failed = 0
     for (what, actual, terms, rounding), wanted in zip(rows, expected):
         off, bound = by.off(actual, wanted), 2 * EPSILON * math.sqrt(terms) + rounding
-        fits = off <= bound  # not, where it is no number
+        fits = off <= bound  # false for NaN
         failed += not fits
         print(f"{'ok' if fits else 'WRONG'} {precision} {n}x{h}x{w}x{c} to {o}, {what}: off by {off:.2e}, bound {bound:.2e}",
               flush=True)

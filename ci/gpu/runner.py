@@ -1,4 +1,4 @@
-"""What the parts of a check share: the deadline, the results, and how programs are run."""
+"""Shared by the parts of a check: the deadline, the results, and how to run programs."""
 
 import os
 import pathlib
@@ -7,21 +7,21 @@ import subprocess
 import tempfile
 import time
 
-DETAILS_LIMIT = 12 << 20  # bytes: a results file may have 16 MiB
-MOST_SAID = 32 << 20  # bytes of a program's output that are read
-STOP_GRACE = 5  # seconds that a program has to end when its time is up
+DETAILS_LIMIT = 12 << 20  # bytes; a results file may have 16 MiB
+MOST_SAID = 32 << 20  # bytes read of a program's output
+STOP_GRACE = 5  # seconds that a program gets to end when its time is up
 
 
 class Stopped(Exception):
-    """One sentence: why nothing can be checked."""
+    """Nothing can be checked. The message is one sentence that says why."""
 
 
 class LeftOut(Exception):
-    """One sentence: why a part does not run here."""
+    """A part cannot run here. The message is one sentence that says why."""
 
 
 class Finished:
-    """How a program ended: rc (None where its time was up), its output, and the seconds that it took."""
+    """How a program ended: rc (None if its time was up), its output, and the seconds it took."""
 
     def __init__(self, rc, stdout, stderr, seconds):
         self.rc, self.stdout, self.stderr, self.seconds = rc, stdout, stderr, seconds
@@ -31,15 +31,15 @@ class Finished:
         return self.rc == 0
 
     def why(self):
-        """One line: what went wrong, the last that the program said, or how it ended."""
+        """One line that says what went wrong: the last line of output, or how the program ended."""
         if self.rc is None:
-            return f"its time was up after {self.seconds:.0f} s"
+            return f"timed out after {self.seconds:.0f} s"
         said = [line for line in (self.stderr + self.stdout).strip().splitlines() if line.strip()]
         return said[-1][:300] if said else f"it ended with status {self.rc}"
 
 
 class Program:
-    """One that runs, in a group of processes of its own; what it says goes to files."""
+    """A running program, in its own process group; its output goes to files."""
 
     def __init__(self, command, environment, cwd):
         self.command = command
@@ -79,7 +79,7 @@ class Program:
 
 
 class Runner:
-    """Runs programs before a deadline and appends what is found out to files in a folder, at once."""
+    """Runs programs before a deadline and appends each result at once to files in a folder."""
 
     def __init__(self, out, seconds):
         self.out = pathlib.Path(out)
@@ -94,10 +94,10 @@ class Runner:
             with open(self.out / "summary.txt", "a", encoding="utf-8"):
                 pass
         except OSError as error:
-            raise Stopped(f"results cannot be written to {self.out}: {error.strerror}; set OUT to a folder") from None
+            raise Stopped(f"cannot write results to {self.out}: {error.strerror}; set OUT to a folder that you can write to") from None
 
     def left(self):
-        """Seconds that the part under way still has."""
+        """Seconds left for the current part."""
         return min(self.deadline, self.part_deadline) - time.monotonic()
 
     def begin(self, part, seconds):
@@ -105,7 +105,7 @@ class Runner:
         self.part_deadline = time.monotonic() + seconds
 
     def say(self, text):
-        """One line of the summary, on stdout too."""
+        """Writes one line to the summary and to stdout."""
         line = f"[{time.monotonic() - self.started:6.1f} s] {self.part}: {text}"
         print(line, flush=True)
         self.append("summary.txt", line + "\n")
@@ -120,13 +120,13 @@ class Runner:
                 file.write(text[: DETAILS_LIMIT - file.tell()])
 
     def start(self, command, environment=None, cwd=None):
-        """A program that runs beside this one; end() ends it."""
+        """Starts a program in the background; end() ends it."""
         program = Program([str(part) for part in command], environment, cwd)
         self.programs.append(program)
         return program
 
     def end(self, program, seconds):
-        """Waits for a program, at most so long, and ends it and all that it has started."""
+        """Waits for a program up to a time limit, then ends it and everything it started."""
         self.programs.remove(program)
         finished = program.end(seconds)
         self.append(
@@ -137,7 +137,7 @@ class Runner:
         return finished
 
     def run(self, command, seconds=None, environment=None, cwd=None):
-        """Runs a program for as long as the part has time, or less. The result never raises for what it did."""
+        """Runs a program within the time left for the part, or less. Does not raise if the program fails."""
         limit = self.left() if seconds is None else min(seconds, self.left())
         if limit <= 0:
             return Finished(None, "", "", 0)

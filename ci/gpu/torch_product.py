@@ -1,4 +1,4 @@
-"""PyTorch's rate in a large bfloat16 product of random numbers: torch_product.py DEVICE SIDE"""
+"""Measures PyTorch's rate in a large bfloat16 product of random matrices: torch_product.py DEVICE SIDE"""
 
 import sys
 import time

@@ -1,9 +1,9 @@
-/* Trains one block of a network by its own loss, through the C API of native/include/layerwise.h.
+/* Trains one block with its local loss, through the C API of native/include/layerwise.h.
  *
- * A convolution block learns to tell images with a bright upper half from those with a bright lower half. It has its
- * own classifier, loss and optimiser: no other layer is needed.
+ * A convolution block learns to tell images with a bright upper half from images with a bright lower half. It has its
+ * own classifier, loss and optimizer and needs no other block.
  *
- * Build and run it where a build ('mvn --projects java process-classes') has left the libraries:
+ * Build the libraries with 'mvn --projects java process-classes'. Then compile and run:
  *
  *     LIB=java/target/classes/dev/layerwise/nativelib/linux-x86_64
  *     cc -std=c11 -Wall -Wextra -I native/include examples/c/train_block.c -L $LIB -llayerwise -Wl,-rpath-link,$LIB
@@ -16,7 +16,7 @@
 
 enum { SAMPLES = 64, SIDE = 8, CLASSES = 2, STEPS = 30 };
 
-/* Every call returns a status; the message of the last failure says what went wrong. */
+/* Every call returns a status. The message of the last failure says what went wrong. */
 static void check(layerwise_status status) {
   if (status != LAYERWISE_OK) {
     fprintf(stderr, "train_block: %s\n", layerwise_error_message());
@@ -67,7 +67,7 @@ int main(void) {
 
   layerwise_metrics metrics = {0};
   for (int step = 0; step < STEPS; ++step) {
-    layerwise_tensor* output = NULL; /* what the next block would learn from */
+    layerwise_tensor* output = NULL; /* the next block's input */
     check(layerwise_context_set_step(context, (uint64_t)step, 5e-3));
     check(layerwise_block_train_step(block, x, labels, NULL, &output, NULL));
     layerwise_tensor_close(output);
@@ -78,13 +78,13 @@ int main(void) {
     }
   }
 
-  layerwise_tensor* logits = NULL; /* the block's own classifier, in evaluation mode */
+  layerwise_tensor* logits = NULL; /* from the block's local classifier, in evaluation mode */
   float scores[SAMPLES * CLASSES];
   check(layerwise_block_local_logits(block, x, NULL, &logits));
   check(layerwise_tensor_read(logits, scores, SAMPLES * CLASSES));
   int right = 0;
   for (int n = 0; n < SAMPLES; ++n) right += (scores[2 * n + 1] > scores[2 * n]) == classes[n];
-  printf("%d of %d are right\n", right, SAMPLES);
+  printf("%d of %d are correct\n", right, SAMPLES);
 
   layerwise_tensor_close(logits);
   layerwise_tensor_close(labels);

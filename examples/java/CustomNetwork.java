@@ -7,13 +7,13 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 
-/** Trains a network of one's own, described in a JSON file, on images of one's own. */
+/** Trains a network described in a JSON file, on images created in memory. */
 public final class CustomNetwork {
   private static final int SIDE = 12;
 
   private CustomNetwork() {}
 
-  /** Takes the description, such as small-residual.json, and the folder for the run. */
+  /** Arguments: the description, such as small-residual.json, and the folder for the run. */
   public static void main(String[] args) {
     Network network = Network.described(Path.of(args[0])).loss("predsim").beta(0.9).dimInDecoder(256).build();
     DataSet data = stripes();
@@ -26,7 +26,7 @@ public final class CustomNetwork {
     System.out.printf("test error %.2f %%%n", outcome.testError());
   }
 
-  /** Noisy images with stripes that lie or stand. */
+  /** Noisy images with horizontal or vertical stripes. */
   private static DataSet stripes() {
     Random random = new Random(1);
     int train = 600;
@@ -43,7 +43,7 @@ public final class CustomNetwork {
       }
     }
     return DataSet.of(
-        "stripes", List.of("lying", "standing"), 1, SIDE, SIDE,
+        "stripes", List.of("horizontal", "vertical"), 1, SIDE, SIDE,
         Arrays.copyOf(pixels, train * SIDE * SIDE), Arrays.copyOf(labels, train),
         Arrays.copyOfRange(pixels, train * SIDE * SIDE, pixels.length),
         Arrays.copyOfRange(labels, train, labels.length));

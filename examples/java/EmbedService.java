@@ -14,8 +14,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
 /**
- * A web service that turns images into features: POST a JPEG or PNG file to /embed, get a JSON array back. One model
- * serves all requests; it has a copy of the network for each core, and requests wait where all are busy.
+ * A web service that turns images into features: POST a JPEG or PNG file to /embed and get a JSON array back. One model
+ * serves all requests. It has a copy of the network for each core, and requests wait while all copies are busy.
  *
  * <pre>curl --data-binary @image.png http://localhost:8080/embed</pre>
  */
@@ -28,10 +28,10 @@ public final class EmbedService {
   private EmbedService(Model model) {
     this.model = model;
     List<Layer> layers = model.layers();
-    layer = layers.get(layers.size() - 2); // the last before the output layer
+    layer = layers.get(layers.size() - 2); // the last block before the output layer
   }
 
-  /** Takes the model (a run's folder or its model.safetensors) and the port, 0 for any that is free. */
+  /** Arguments: the model (a run's folder or its model.safetensors) and the port; 0 takes any free port. */
   public static void main(String[] args) throws IOException {
     Model model = Model.open(Path.of(args[0]), Model.Options.service());
     int port = args.length > 1 ? Integer.parseInt(args[1]) : 8080;
@@ -42,7 +42,7 @@ public final class EmbedService {
     Runtime.getRuntime().addShutdownHook(new Thread(() -> {
       server.stop(1);
       threads.shutdown();
-      model.close(); // waits for the calls under way
+      model.close(); // waits for running calls
     }));
     server.start();
     System.out.println("listening on http://localhost:" + server.getAddress().getPort() + "/embed");
@@ -62,7 +62,7 @@ public final class EmbedService {
       try {
         float[] features = model.features(model.decode(encoded), 1, layer.name())[0];
         answer(exchange, 200, Arrays.toString(features));
-      } catch (LayerwiseException e) { // no image
+      } catch (LayerwiseException e) { // not a readable image
         answer(exchange, 400, e.getMessage());
       }
     }

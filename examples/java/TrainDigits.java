@@ -5,11 +5,11 @@ import dev.layerwise.api.Prediction;
 import dev.layerwise.api.Trainer;
 import java.nio.file.Path;
 
-/** Trains a network on the handwritten digits that come with Layerwise, and classifies one. */
+/** Trains a network on the handwritten digits included with Layerwise, and classifies one. */
 public final class TrainDigits {
   private TrainDigits() {}
 
-  /** Takes the folder for the run, which must not hold one yet. */
+  /** Argument: the folder for the run, which must not contain a run yet. */
   public static void main(String[] args) {
     Path folder = Path.of(args.length > 0 ? args[0] : "runs/example-digits");
     DataSet digits = DataSet.named("digits");
@@ -25,7 +25,7 @@ public final class TrainDigits {
     System.out.printf("done: %.2f %% in %.1f s%n", outcome.testError(), outcome.seconds());
 
     try (Model model = Model.open(folder)) {
-      // How class information builds up from layer to layer: every local classifier's opinion of one image.
+      // How class information builds up from block to block: each local classifier's prediction for one image.
       byte[] image = digits.testImage(0);
       for (var layer : model.layers()) {
         Prediction likeliest = model.predict(image, layer.name()).get(0);

@@ -111,6 +111,14 @@ inline int whole_number(const std::string& option, const std::string& value, int
   return number;
 }
 
+inline double multiple_of(const std::string& value) {
+  char* end = nullptr;
+  const double multiple = std::strtod(value.c_str(), &end);
+  if (*end != '\0' || !(multiple > 0 && multiple <= 64))
+    throw std::invalid_argument("--multiple takes a number above 0, up to 64, not '" + value + "'");
+  return multiple;
+}
+
 /// False where help is asked for. Throws std::invalid_argument, one sentence.
 inline bool parse(int argc, char** argv, Options& options) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
@@ -138,11 +146,7 @@ inline bool parse(int argc, char** argv, Options& options) {
     } else if (argument == "--threads") {
       options.threads = whole_number(argument, value(), 1);
     } else if (argument == "--multiple") {
-      const std::string& text = value();
-      char* end = nullptr;
-      options.multiple = std::strtod(text.c_str(), &end);
-      if (*end != '\0' || !(options.multiple > 0 && options.multiple <= 64))
-        throw std::invalid_argument("--multiple takes a number above 0, up to 64, not '" + text + "'");
+      options.multiple = multiple_of(value());
     } else if (argument == "--record") {
       const std::string& text = value();
       if (text != "yes" && text != "no") throw std::invalid_argument("--record takes yes or no, not '" + text + "'");

@@ -1,4 +1,5 @@
-// How engines are chosen, and how choices are written down: engine_choice.h, engine_cache.h, vendor_libraries.h.
+// How engines and their plans are chosen, and how choices are written down: engine_choice.h, engine_plans.h,
+// engine_cache.h, vendor_libraries.h.
 #include "backend/cuda/engine_choice.h"
 
 #include <gtest/gtest.h>
@@ -18,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/cuda/engine_plans.h"
 #include "backend/cuda/vendor_libraries.h"
 #include "core/arena.h"
 #include "core/bfloat16.h"
@@ -64,22 +66,24 @@ class Device {
   void takes(const std::string& engine, double time) { times[engine] = time; }
 
   std::vector<Candidate> candidates() {
-    std::vector<Candidate> all;
-    for (const char* engine : {"fused", "cudnn"})
-      all.push_back({engine, [this, engine] {
-                       if (refused.count(engine) != 0) return false;
-                       if (failing.count(engine) != 0) fail(failing.at(engine), "it is broken");
-                       const ArenaTensor temporary = arena.take(DataType::uint8, Shape::vector(1 << 20));
-                       ran.emplace_back(engine);
-                       result = std::string(engine) == "cudnn" ? other_result : std::vector<float>{1, -2, 3};
-                       return true;
-                     }});
+    std::vector<Candidate> all = {make("fused"), make("cudnn")};
+    if (plans.empty()) return all;
+    all.back().plans = [this] {
+      if (failing.count("plans") != 0) fail(failing.at("plans"), "there are none");
+      ++asked_for_plans;
+      return plans;
+    };
+    all.back().run_plan = [this](const std::string& plan) {
+      return std::count(plans.begin(), plans.end(), plan) != 0 && make(name_of({"cudnn", plan})).run();
+    };
     return all;
   }
 
-  std::vector<float> result, other_result = {1, -2, 3};
+  std::vector<std::string> plans;
+  std::vector<float> result = {0, 0, 0};
+  std::map<std::string, std::vector<float>> results;  // where they differ from those of fused
   const Tensor output{result.data(), DataType::float32, Shape::vector(3)};
-  int timed = 0, allocations = 0;
+  int timed = 0, allocations = 0, asked_for_plans = 0;
   bool works = true;
   std::map<std::string, int> refused;
   std::map<std::string, ErrorKind> failing;
@@ -91,9 +95,22 @@ class Device {
               },
               [](void* data) { std::free(data); }};
   bool is_timing = false;
+
+ private:
+  Candidate make(const std::string& name) {
+    return {name, [this, name] {
+              if (refused.count(name) != 0) return false;
+              if (failing.count(name) != 0) fail(failing.at(name), "it is broken");
+              const ArenaTensor temporary = arena.take(DataType::uint8, Shape::vector(1 << 20));
+              ran.push_back(name);
+              const std::vector<float> own = results.count(name) != 0 ? results.at(name) : std::vector<float>{1, -2, 3};
+              std::copy(own.begin(), own.end(), result.begin());  // none, or some: the rest is not written
+              return true;
+            }};
+  }
 };
 
-/// The least of several times counts: every other one is slow.
+/// The least of several times counts: every other one of a candidate is slow.
 class Trials final : public TrialDevice {
  public:
   explicit Trials(Device& device) : device_(device) {}
@@ -106,13 +123,16 @@ class Trials final : public TrialDevice {
     for (int run = 0; run < runs; ++run) work();
     device_.is_timing = false;
     ++device_.timed;
-    return runs * device_.times.at(device_.ran.back()) * (device_.timed / 2 % 2 == 0 ? 1 : 100);
+    const std::string& candidate = device_.ran.back();
+    return runs * device_.times.at(candidate) * (++times_[candidate] % 2 == 0 ? 1 : 100);
   }
+  void spoil(const Tensor&) override { device_.result.assign(3, std::numeric_limits<float>::quiet_NaN()); }
   std::vector<float> read(const Tensor&) override { return device_.result; }
   bool works() override { return device_.works; }
 
  private:
   Device& device_;
+  std::map<std::string, int> times_;
 };
 
 /// With "auto" as the engine, or another that is wanted wherever it does the operation.
@@ -212,6 +232,13 @@ TEST(EngineChoice, allocates_nothing_while_it_times_and_leaves_no_trace_of_what_
   choice.run("convolve a", device.candidates(), usual);
   EXPECT_GE(device.timed, 2 * 5);
   EXPECT_EQ(device.allocations, 2) << "one temporary for the trials, and one for the engine that was chosen";
+
+  Device with_plans;
+  with_plans.plans = {"a", "b"};
+  with_plans.times = {{"fused", 0.5}, {"cudnn:a", 1}, {"cudnn:b", 1}};
+  make(with_plans, "auto").run("convolve a", with_plans.candidates(), usual);
+  EXPECT_GE(with_plans.timed, 3 * 5);
+  EXPECT_EQ(with_plans.allocations, 2);
 }
 
 TEST(EngineChoice, leaves_out_what_an_engine_cannot_do) {
@@ -239,9 +266,10 @@ TEST(EngineChoice, leaves_out_an_engine_that_fails_and_says_so) {
 }
 
 TEST(EngineChoice, never_takes_an_engine_that_computes_something_else) {
-  for (const float wrong : {3.1f, std::numeric_limits<float>::quiet_NaN()}) {
+  for (const std::vector<float>& wrong :
+       {std::vector<float>{1, -2, 3.1f}, {1, -2, std::numeric_limits<float>::quiet_NaN()}, {1, -2}}) {
     Device device;
-    device.other_result[2] = wrong;
+    device.results["cudnn"] = wrong;
     const Folder folder;
     const EngineCache cache(folder / "card.txt");
     testing::internal::CaptureStderr();
@@ -351,6 +379,157 @@ TEST(EngineChoice, is_found_on_disk_by_the_next_run) {
   EXPECT_EQ(later.timed, 0);
 }
 
+TEST(EnginePlans, are_named_behind_the_engine) {
+  for (const char* text : {"cudnn", "cudnn:eng5_k2=1", "cudnn:a:b"}) EXPECT_EQ(name_of(split_choice(text)), text);
+  EXPECT_EQ(split_choice("cudnn:eng5_k2=1").engine, "cudnn");
+  EXPECT_EQ(split_choice("cudnn:eng5_k2=1").plan, "eng5_k2=1");
+  EXPECT_EQ(split_choice("cudnn").plan, "");
+  EXPECT_TRUE(is_plan_name("narrow_eng5_k2=-1"));
+  for (const std::string& text : {std::string(), std::string("Eng5"), std::string("a b"), std::string("a\n"),
+                                  std::string("a:b"), std::string(193, 'a'), std::string("a\0", 2)})
+    EXPECT_FALSE(is_plan_name(text)) << text;
+}
+
+TEST(EnginePlans, are_found_by_name_where_the_engine_has_some) {
+  Device device;
+  EXPECT_TRUE(find_candidate(device.candidates(), "cudnn"));
+  EXPECT_FALSE(find_candidate(device.candidates(), "cublas"));
+  EXPECT_FALSE(find_candidate(device.candidates(), "cudnn:a")) << "it has no plans";
+  device.plans = {"a", "b"};
+  const std::optional<Candidate> found = find_candidate(device.candidates(), "cudnn:b");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->engine, "cudnn:b");
+  EXPECT_TRUE(found->run());
+  EXPECT_EQ(device.ran, std::vector<std::string>{"cudnn:b"});
+  EXPECT_FALSE(find_candidate(device.candidates(), "cudnn:c")->run()) << "there is no such plan";
+  EXPECT_FALSE(find_candidate(device.candidates(), "fused:a"));
+}
+
+TEST(EnginePlans, are_timed_each_by_itself_and_the_fastest_is_written_down) {
+  const Folder folder;
+  const EngineCache cache(folder / "card.txt");
+  Device device;
+  device.plans = {"slow", "fast", "usual"};
+  device.times = {{"fused", 2}, {"cudnn:slow", 3}, {"cudnn:fast", 0.5}, {"cudnn:usual", 1}};
+  Choice choice = make(device, "auto", {}, cache);
+  choice.run("convolve a", device.candidates(), Phase::warming_up);
+  EXPECT_EQ(device.asked_for_plans, 0);
+  choice.run("convolve a", device.candidates(), usual);
+  EXPECT_EQ(device.ran.back(), "cudnn:fast");
+  EXPECT_EQ(to_text(choice.choices()), "convolve a = cudnn:fast\n");
+  EXPECT_EQ(read(folder / "card.txt"), "convolve a = cudnn:fast\n");
+  device.ran.clear();
+  for (const Phase phase : {usual, Phase::recording}) choice.run("convolve a", device.candidates(), phase);
+  EXPECT_EQ(device.ran, (std::vector<std::string>{"cudnn:fast", "cudnn:fast"}));
+  EXPECT_EQ(device.asked_for_plans, 1);
+
+  Device later;
+  later.plans = device.plans;
+  make(later, "auto", {}, cache).run("convolve a", later.candidates(), usual);
+  make(later, "auto", {{"convolve a", {"cudnn:slow", {}}}}).run("convolve a", later.candidates(), usual);
+  EXPECT_EQ(later.ran, (std::vector<std::string>{"cudnn:fast", "cudnn:slow"}));
+  EXPECT_EQ(later.timed, 0);
+}
+
+TEST(EnginePlans, of_an_older_choice_are_up_to_the_engine) {
+  Device device;
+  device.plans = {"a"};
+  Choice choice = make(device, "auto", {{"convolve a", {"cudnn", {}}}});
+  choice.run("convolve a", device.candidates(), usual);
+  EXPECT_EQ(device.ran, std::vector<std::string>{"cudnn"});
+  EXPECT_EQ(to_text(choice.choices()), "convolve a = cudnn\n");
+}
+
+TEST(EnginePlans, that_are_gone_end_the_run_that_was_given_them_and_are_timed_anew_otherwise) {
+  const Folder folder;
+  const EngineCache cache(folder / "card.txt");
+  cache.store("convolve a", {"cudnn:gone", {}});
+  Device device;
+  device.plans = {"a"};
+  device.takes("cudnn:a", 1);
+  try {
+    make(device, "auto", {{"convolve a", {"cudnn:gone", {}}}}).run("convolve a", device.candidates(), usual);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::device_unavailable);
+    EXPECT_EQ(std::string(error.what()).find("the run was started with engine 'cudnn:gone' for 'convolve a', which"), 0u)
+        << error.what();
+  }
+  EXPECT_TRUE(device.ran.empty());
+  make(device, "auto", {}, cache).run("convolve a", device.candidates(), usual);
+  EXPECT_EQ(device.ran.back(), "cudnn:a");
+  EXPECT_EQ(read(folder / "card.txt"), "convolve a = cudnn:a\n");
+}
+
+TEST(EnginePlans, that_fail_leave_the_others) {
+  Device device;
+  device.plans = {"broken", "refused", "good"};
+  device.times = {{"fused", 2}, {"cudnn:good", 1}};
+  device.failing["cudnn:broken"] = ErrorKind::internal;
+  device.refused["cudnn:refused"] = 1;
+  Choice choice = make(device, "auto");
+  testing::internal::CaptureStderr();
+  choice.run("convolve a", device.candidates(), usual);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "layerwise: engine cudnn:broken is left out for 'convolve a': it is broken\n");
+  EXPECT_EQ(device.ran.back(), "cudnn:good");
+
+  device.failing["cudnn:good"] = ErrorKind::out_of_memory;  // later: not even tried again
+  testing::internal::CaptureStderr();
+  choice.run("convolve a", device.candidates(), usual);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(said.find("layerwise: engine cudnn:good is left out for 'convolve a': it is broken\n"), 0u) << said;
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 2) << said;
+  EXPECT_EQ(to_text(choice.choices()), "convolve a = fused\n");
+}
+
+TEST(EnginePlans, that_compute_something_else_leave_the_others) {
+  const Folder folder;
+  const EngineCache cache(folder / "card.txt");
+  Device device;
+  device.plans = {"wrong", "nan", "good"};
+  device.times = {{"fused", 2}, {"cudnn:wrong", 0.1}, {"cudnn:nan", 0.1}, {"cudnn:good", 1}};
+  device.results["cudnn:wrong"] = {1, -2, 3.1f};
+  device.results["cudnn:nan"] = {1, std::numeric_limits<float>::quiet_NaN(), 3};
+  Choice choice = make(device, "auto", {}, cache);
+  testing::internal::CaptureStderr();
+  choice.run("convolve a", device.candidates(), usual);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(said.find("layerwise: engine cudnn:wrong is left out for 'convolve a': its element 2 is 3.1"), 0U) << said;
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 2) << said;
+  EXPECT_EQ(device.ran.back(), "cudnn:good");
+  const std::string text = "convolve a = cudnn:good (different: cudnn:wrong, cudnn:nan)\n";
+  EXPECT_EQ(to_text(choice.choices()), text);
+  EXPECT_EQ(read(folder / "card.txt"), text);
+
+  device.failing["cudnn:good"] = ErrorKind::internal;  // later: those that are wrong are not tried again
+  device.ran.clear();
+  testing::internal::CaptureStderr();
+  choice.run("convolve a", device.candidates(), usual);
+  testing::internal::GetCapturedStderr();
+  EXPECT_EQ(device.ran, std::vector<std::string>(device.ran.size(), "fused"));
+}
+
+TEST(EnginePlans, that_cannot_be_listed_leave_out_the_engine) {
+  Device device;
+  device.plans = {"a"};
+  device.failing["plans"] = ErrorKind::internal;
+  Choice choice = make(device, "auto");
+  testing::internal::CaptureStderr();
+  choice.run("convolve a", device.candidates(), usual);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "layerwise: engine cudnn is left out for 'convolve a': there are none\n");
+  EXPECT_EQ(device.ran.back(), "fused");
+}
+
+TEST(EnginePlans, are_not_timed_where_the_engine_is_forced) {
+  Device device;
+  device.plans = {"a"};
+  make(device, "cudnn").run("convolve a", device.candidates(), usual);
+  EXPECT_EQ(device.ran, std::vector<std::string>{"cudnn"});
+  EXPECT_EQ(device.asked_for_plans, 0);
+}
+
 TEST(EngineCache, keeps_what_others_have_stored_meanwhile) {
   const Folder folder;
   const EngineCache one(folder / "card.txt"), other(folder / "card.txt");
@@ -396,7 +575,9 @@ TEST(EngineCache, names_its_file_after_the_device) {
 TEST(EngineChoices, are_the_same_after_writing_and_reading) {
   const std::string text =
       "convolve 128x32x32x3 weight 128x3x3x3 stride 1 padding 1 bf16 bias = fused (different: cublas, cudnn)\n"
-      "convolve_data_gradient 1x1x1x8 weight 8x1x1x8 stride 1 padding 0 f32 = cublas\n";
+      "convolve_data_gradient 1x1x1x8 weight 8x1x1x8 stride 1 padding 0 f32 = cublas\n"
+      "convolve_weight_gradient 2x8x8x8 weight 8x3x3x8 stride 1 padding 1 bf16 = cudnn:eng12_k2=13_k14=-1 "
+      "(different: cudnn:eng3, cudnn:narrow_eng4)\n";
   const EngineChoices choices = parse_engine_choices(text);
   EXPECT_EQ(to_text(choices), text);
   EXPECT_EQ(choices.begin()->second.engine, "fused");
@@ -409,8 +590,11 @@ TEST(EngineChoices, are_not_read_from_anything_else) {
        {std::string("convolve a"), std::string("convolve a = 7"), std::string("convolve a = fused "),
         std::string(" = fused"), std::string("Convolve = fused"), std::string("\n"), std::string("a\t= fused"),
         std::string("a = fused\na = cudnn"), std::string("a = fused = cudnn"), std::string("a = fused (different: )"),
-        std::string("a = fused (different: cudnn"), std::string("a = fused (different: cudnn,)"), std::string("a\0b = fused", 11),
-        std::string(300, 'a') + " = fused", std::string(2 << 20, '\n')})
+        std::string("a = fused (different: cudnn"), std::string("a = fused (different: cudnn,)"),
+        std::string("a\0b = fused", 11),
+        std::string("a = cudnn:"), std::string("a = cudnn:Eng"), std::string("a = cudnn:eng1 eng2"),
+        std::string("a = :eng1"), "a = cudnn:" + std::string(193, 'a'), std::string("a = fused (different: cudnn:)"),
+        std::string(5000, 'a') + " = fused", std::string(2 << 20, '\n')})
     EXPECT_THROW(parse_engine_choices(text), Error) << text.substr(0, 40);
 }
 

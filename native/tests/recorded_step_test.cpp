@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -15,6 +16,7 @@
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/engines.h"
 #include "block_support.h"
+#include "cuda_on_host/cudnn_stand_in.h"
 #include "cuda_on_host/library_stand_in.h"
 #include "cuda_on_host/runtime_api.h"
 
@@ -25,10 +27,12 @@ namespace {
 /// A run of one block on the device, counting how often a step is done and how often it is replayed.
 class Training {
  public:
-  explicit Training(const std::string& engine = "fused") {
+  explicit Training(const std::string& engine = "fused", Precision precision = Precision::f32,
+                    const std::string& choices = {}) {
     DeviceOptions options;
     options.engine = engine;
-    options.precision = Precision::f32;
+    options.precision = precision;
+    options.engine_choices = choices;
     context = std::make_shared<Context>(make_cuda_backend("cuda-on-host", options), 7);
     block = std::make_unique<LocalBlock>(context, small_convolution_block());
   }
@@ -72,9 +76,11 @@ class LibrariesUnderAuto : public ::testing::Test {
     setenv("XDG_CACHE_HOME", ::testing::TempDir().c_str(), 1);
     std::filesystem::remove_all(::testing::TempDir() + "/layerwise");
     cuda_on_host::library_stand_in.under_auto = true;
+    cuda_on_host::cudnn_stand_in = {};
   }
   void TearDown() override {
     cuda_on_host::library_stand_in = {};
+    cuda_on_host::cudnn_stand_in = {};
     if (had_cache_)
       setenv("XDG_CACHE_HOME", cache_.c_str(), 1);
     else
@@ -179,9 +185,83 @@ TEST_F(LibrariesUnderAuto, that_fail_are_left_out) {
   ::testing::internal::CaptureStderr();
   for (int i = 0; i < 8; ++i) run.step();
   const std::string said = ::testing::internal::GetCapturedStderr();
-  EXPECT_NE(said.find("layerwise: engine cudnn is left out for 'convolve "), std::string::npos) << said;
+  EXPECT_NE(said.find("layerwise: engine cudnn:eng0 is left out for 'convolve "), std::string::npos) << said;
   EXPECT_EQ(run.context->backend().engine_choices().find("cudnn"), std::string::npos);
   EXPECT_GE(run.replayed, 1);
+}
+
+TEST_F(LibrariesUnderAuto, take_the_fastest_plan_into_the_recording_which_replays_it) {
+  auto& stand_in = cuda_on_host::cudnn_stand_in;
+  stand_in.mode_a = {"eng1", "eng0", "eng2_k2=3", "eng2_k2=1"};  // the first is fast and not deterministic
+  stand_in.fallback.clear();
+  const auto sleep = [] { std::this_thread::sleep_for(std::chrono::milliseconds(30)); };
+  stand_in.engines[0].before = [&](int64_t) { sleep(); };
+  stand_in.engines[2].before = [&](int64_t knob) { knob == 1 ? void() : sleep(); };
+  Training recorded("auto", Precision::bf16);
+  for (int i = 0; i < 7; ++i) recorded.step();
+  const std::string choices = recorded.context->backend().engine_choices();
+  EXPECT_NE(choices.find("= cudnn:eng2_k2=1\n"), std::string::npos) << choices;
+  for (const char* other : {"eng0", "eng1", "eng2_k2=3"}) EXPECT_EQ(choices.find(other), std::string::npos) << choices;
+  const size_t executed = stand_in.executed.size();
+  const Arena& arena = recorded.context->backend().arena();
+  const uint64_t changes = arena.changes();
+  const size_t reserved = arena.reserved_bytes();
+  const int replayed = recorded.replayed;
+  for (int i = 7; i < 10; ++i) recorded.step();
+  EXPECT_EQ(recorded.replayed, replayed + 3);
+  EXPECT_EQ(stand_in.executed.size(), executed) << "what is replayed is not given to the library again";
+  EXPECT_EQ(arena.changes(), changes) << "workspaces lie in the slab";
+  EXPECT_EQ(arena.reserved_bytes(), reserved);
+
+  ::testing::internal::CaptureStderr();
+  cuda_on_host::fail_next_call("cudaStreamBeginCapture", cudaErrorMemoryAllocation);
+  Training eager("auto", Precision::bf16, choices);
+  for (int i = 0; i < 10; ++i) eager.step();
+  ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(eager.replayed, 0);
+  EXPECT_EQ(eager.context->backend().engine_choices(), choices);
+  EXPECT_EQ(tensors_of(*recorded.block), tensors_of(*eager.block)) << "the same plans, the same bits";
+  EXPECT_EQ(std::count(stand_in.executed.begin(), stand_in.executed.end(), "eng1"), 0);
+}
+
+TEST_F(LibrariesUnderAuto, leave_out_plans_that_compute_something_else) {
+  cuda_on_host::cudnn_stand_in.engines[0].arithmetic = cuda_on_host::CudnnStandIn::Arithmetic::wrong;
+  Training run("auto");
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i < 6; ++i) run.step();
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("layerwise: engine cudnn:eng0 is left out for 'hidden_gradient "), std::string::npos) << said;
+  const std::string choices = run.context->backend().engine_choices();
+  EXPECT_NE(choices.find("= fused (different: cudnn:eng0)\n"), std::string::npos) << choices;
+  EXPECT_EQ(choices.find("= cudnn"), std::string::npos) << choices;
+  for (const auto& [name, values] : tensors_of(*run.block))
+    for (const float value : values) ASSERT_TRUE(std::isfinite(value)) << name;
+}
+
+TEST_F(LibrariesUnderAuto, time_plans_anew_where_the_one_on_disk_is_gone) {
+  auto& stand_in = cuda_on_host::cudnn_stand_in;
+  Training before("auto");
+  for (int i = 0; i < 5; ++i) before.step();
+  const std::string old = before.context->backend().engine_choices();
+  EXPECT_NE(old.find("= cudnn:eng0\n"), std::string::npos) << old;
+  stand_in.engines[0].plan_status = cuda::CUDNN_STATUS_NOT_SUPPORTED;
+  stand_in.engines.emplace_back();
+  stand_in.fallback.emplace_back("eng9");
+
+  Training resumed("auto", Precision::f32, old);
+  for (int i = 0; i < 4; ++i) resumed.step();
+  try {
+    resumed.step();
+    ADD_FAILURE() << "other plans, other bits";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::device_unavailable);
+    EXPECT_NE(std::string(error.what()).find("the run was started with engine 'cudnn:eng0' for '"), std::string::npos);
+  }
+  Training after("auto");
+  for (int i = 0; i < 5; ++i) after.step();
+  const std::string choices = after.context->backend().engine_choices();
+  EXPECT_EQ(choices.find("cudnn:eng0"), std::string::npos) << choices;
+  EXPECT_NE(choices.find("= cudnn:eng9\n"), std::string::npos) << choices;
 }
 
 TEST_F(LibrariesUnderAuto, choose_the_same_way_in_a_run_that_finds_choices_on_disk) {

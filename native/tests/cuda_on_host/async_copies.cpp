@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "cuda_on_host/counting.h"
 #include "cuda_on_host/execution.h"
 
 namespace layerwise::cuda_on_host {
@@ -11,6 +12,11 @@ constexpr size_t copy_bytes = 16;
 }  // namespace
 
 void AsyncCopies::issue(void* shared, const void* global, bool valid) {
+  if (BlockCounter* const counter = current->block->counter) {
+    const void* const site = __builtin_return_address(0);
+    counter->note(BlockCounter::Access::copy_store, shared, copy_bytes, site);
+    if (valid) counter->note(BlockCounter::Access::copy_read, global, copy_bytes, site);
+  }
   std::memset(shared, 0xFF, copy_bytes);  // until it arrives, nothing can be said about the contents
   copies_.push_back({shared, valid ? global : nullptr});
 }

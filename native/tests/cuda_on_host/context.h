@@ -23,6 +23,12 @@ class Context {
   bool is_prepared() const { return position_ != nullptr; }
   void forget() { position_ = nullptr; }
 
+  /// Whether an address lies in this stack.
+  bool holds(const void* address) const {
+    const char* const begin = static_cast<const char*>(bottom_);
+    return address >= begin && address < begin + bytes_;
+  }
+
   /// Suspends `from`, on which the caller runs, and continues `to`.
   static void switch_between(Context& from, Context& to);
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "cuda_on_host/counting.h"
 #include "cuda_on_host/execution.h"
 
 /// As in CUDA, the barrier that all threads of a block reach must be the same one.
@@ -25,6 +26,7 @@ struct ShuffleOperand {
 };
 
 inline void complete_shuffle(void* const (&operands)[warp_size]) {
+  if (current->block->counter != nullptr) current->block->counter->shuffle();
   for (void* operand : operands) {
     auto& mine = *static_cast<ShuffleOperand*>(operand);
     mine.result = static_cast<const ShuffleOperand*>(operands[mine.source])->value;
@@ -103,19 +105,22 @@ inline unsigned __ballot_sync(unsigned mask, int predicate) {
 inline int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }
 inline int __all_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) == 0xFFFFFFFFu; }
 
-// Of integers only: the order of floating-point additions must not depend on timing.
-inline int atomicAdd(int* target, int value) { return __atomic_fetch_add(target, value, __ATOMIC_SEQ_CST); }
-inline unsigned atomicAdd(unsigned* target, unsigned value) {
+// Of integers only: the order of floating-point additions must not depend on timing. What is counted of memory (counting.h)
+// leaves them out.
+#define LAYERWISE_ATOMIC inline __attribute__((no_sanitize("thread")))
+LAYERWISE_ATOMIC int atomicAdd(int* target, int value) { return __atomic_fetch_add(target, value, __ATOMIC_SEQ_CST); }
+LAYERWISE_ATOMIC unsigned atomicAdd(unsigned* target, unsigned value) {
   return __atomic_fetch_add(target, value, __ATOMIC_SEQ_CST);
 }
-inline unsigned atomicInc(unsigned* target, unsigned limit) {
+LAYERWISE_ATOMIC unsigned atomicInc(unsigned* target, unsigned limit) {
   unsigned old = __atomic_load_n(target, __ATOMIC_SEQ_CST);
   while (!__atomic_compare_exchange_n(target, &old, old >= limit ? 0 : old + 1, false, __ATOMIC_SEQ_CST,
                                       __ATOMIC_SEQ_CST)) {
   }
   return old;
 }
-inline void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+LAYERWISE_ATOMIC void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+#undef LAYERWISE_ATOMIC
 
 template <class T>
 T __ldg(const T* from) {

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <utility>
 
+#include "cuda_on_host/counting.h"
 #include "cuda_on_host/guarded_buffer.h"
 
 namespace layerwise::cuda_on_host {
@@ -20,7 +21,7 @@ class BlockRunner {
  public:
   BlockRunner() { home_.context.adopt_own_stack(); }
 
-  void run(const Grid& grid, uint64_t block_number);
+  void run(const Grid& grid, uint64_t block_number, BlockCounter* counter);
   void block_barrier(const char* file, int line);
   void warp_operation(const char* name, void* operand, void (*complete)(void* const (&operands)[warp_size]));
   std::string name_of_block() const;
@@ -32,6 +33,7 @@ class BlockRunner {
   void end_thread(Thread& thread);
   void wait(WaitingList& list, const char* where);
   void release(WaitingList& list);
+  void release_barrier();
   Thread& next_to_run();
   Thread& idle_thread();
   void go_to(Thread& next);
@@ -65,7 +67,7 @@ std::string coordinates(const uint3& index) {
 
 }  // namespace
 
-void BlockRunner::run(const Grid& grid, uint64_t block_number) {
+void BlockRunner::run(const Grid& grid, uint64_t block_number, BlockCounter* counter) {
   grid_ = &grid;
   const auto number = static_cast<uint64_t>(block_number);
   block_.index = {static_cast<unsigned>(number % grid.grid.x),
@@ -76,6 +78,8 @@ void BlockRunner::run(const Grid& grid, uint64_t block_number) {
   block_.kernel = grid.kernel;
   ++block_.serial;
   block_.dynamic_shared = dynamic_shared_.reset(grid.shared_bytes);
+  block_.counter = counter;
+  if (counter != nullptr) counter->begin(block_, grid.shared_bytes);
   threads_ = grid.block.x * grid.block.y * grid.block.z;
   live_ = threads_;
   started_ = arrived_ = 0;
@@ -161,10 +165,7 @@ void BlockRunner::end_thread(Thread& thread) {
   if (warp.arrived > 0)
     fail_in_kernel(std::string("the thread ended while others of its warp wait in ") + warp.operation);
   --live_;
-  if (arrived_ > 0 && arrived_ == live_) {
-    arrived_ = 0;
-    release(at_barrier_);
-  }
+  if (arrived_ > 0 && arrived_ == live_) release_barrier();
 }
 
 void BlockRunner::block_barrier(const char* file, int line) {
@@ -175,12 +176,16 @@ void BlockRunner::block_barrier(const char* file, int line) {
     fail_in_kernel("__syncthreads in line " + std::to_string(line) + " while others wait at the one in line " +
                    std::to_string(barrier_line_));
   }
-  if (++arrived_ == live_) {
-    arrived_ = 0;
-    release(at_barrier_);
-  } else {
+  if (++arrived_ == live_)
+    release_barrier();
+  else
     wait(at_barrier_, "__syncthreads");
-  }
+}
+
+void BlockRunner::release_barrier() {
+  arrived_ = 0;
+  if (block_.counter != nullptr) block_.counter->barrier((threads_ + warp_size - 1) / warp_size);
+  release(at_barrier_);
 }
 
 void BlockRunner::warp_operation(const char* name, void* operand,
@@ -194,6 +199,7 @@ void BlockRunner::warp_operation(const char* name, void* operand,
   warp.operands[current->lane] = operand;
   if (++warp.arrived == warp_size) {
     warp.arrived = 0;
+    if (block_.counter != nullptr) block_.counter->synchronize(current->number / warp_size);
     complete(warp.operands);
     release(warp.waiting);
   } else {
@@ -279,6 +285,8 @@ void warp_operation(const char* name, void* operand, void (*complete)(void* cons
   runner().warp_operation(name, operand, complete);
 }
 
+void run_block(const Grid& grid, uint64_t number, BlockCounter* counter) { runner().run(grid, number, counter); }
+
 void run_grid(const Grid& grid) {
   const uint64_t blocks = uint64_t{grid.grid.x} * grid.grid.y * grid.grid.z;
   // Block i is number (first + i · stride) mod blocks, a permutation as the stride has no factor in common.
@@ -289,7 +297,7 @@ void run_grid(const Grid& grid) {
 #pragma omp parallel for schedule(dynamic, 1) if (blocks > 1)
   for (uint64_t i = 0; i < blocks; ++i) {
     try {
-      runner().run(grid, (first + i * stride) % blocks);
+      run_block(grid, (first + i * stride) % blocks, nullptr);
     } catch (...) {
 #pragma omp critical(layerwise_cuda_on_host)
       if (failure == nullptr) failure = std::current_exception();

@@ -37,10 +37,16 @@ struct Grid {
   dim3 grid, block;
   size_t shared_bytes = 0;
   std::function<void()> body;  // what one thread does
+  std::string symbol, label;   // where launches are counted (counting.h)
 };
+
+class BlockCounter;  // counting.h
 
 /// Runs all blocks; throws KernelFailure for the first failure that is noticed.
 void run_grid(const Grid& grid);
+
+/// Runs one block, and counts what it does unless `counter` is null.
+void run_block(const Grid& grid, uint64_t number, BlockCounter* counter);
 
 /// cp.async of one thread, carried out when it waits for them.
 class AsyncCopies {
@@ -66,6 +72,7 @@ struct Block {
   const char* kernel = "";
   uint64_t serial = 0;          // differs between all blocks that this operating-system thread has run
   char* dynamic_shared = nullptr;
+  BlockCounter* counter = nullptr;
 };
 
 struct Thread;

@@ -22,7 +22,7 @@ void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 blo
   static_assert(sizeof(Values) <= 4096, "a kernel's arguments are limited to 4 KiB");
   static_assert((std::is_trivially_copyable_v<Parameters> && ...), "arguments are copied to the device byte by byte");
   const Values values(std::forward<Arguments>(arguments)...);
-  launch_grid({name, grid, block, shared_bytes, [kernel, values] { std::apply(kernel, values); }},
+  launch_grid({name, grid, block, shared_bytes, [kernel, values] { std::apply(kernel, values); }, {}, {}},
               reinterpret_cast<const void*>(kernel), stream);
 }
 

@@ -1,34 +1,19 @@
-// Plain loops in place of cuBLAS and cuDNN, with their conventions: convolutions whose operands are all of one type.
-// What the backend does around the libraries runs on them. They are there when the engine "cudnn" is asked for; "auto"
-// stays with the kernels unless a test wants otherwise (library_stand_in.h).
-#include <initializer_list>
+// Stand-ins for cuBLAS and cuDNN, so that what the backend does with the libraries runs without them: plain loops for
+// matrix products, and the cuDNN engine on a stand-in for the library's interface (cudnn_stand_in.h). They are there when
+// the engine "cudnn" is asked for; "auto" stays with the kernels unless a test wants otherwise (library_stand_in.h).
 #include <type_traits>
 #include <vector>
 
+#include "backend/cuda/cudnn.h"
 #include "backend/cuda/runtime.h"
 #include "backend/cuda/vendor_engine.h"
+#include "cuda_on_host/cudnn_stand_in.h"
 #include "cuda_on_host/library_stand_in.h"
 #include "cuda_on_host/runtime_state.h"
 
 namespace layerwise::cuda {
 
 namespace {
-
-/// Calls body(n, oh, ow, kh, kw, h, w) for every position of the output and tap that meets the input.
-template <class Body>
-void for_each_tap(const Convolution& geometry, const Shape& x, const Shape& y, const Body& body) {
-  for (int64_t n = 0; n < y.n; ++n)
-    for (int64_t oh = 0; oh < y.h; ++oh)
-      for (int64_t ow = 0; ow < y.w; ++ow)
-        for (int64_t kh = 0; kh < geometry.kernel_height; ++kh)
-          for (int64_t kw = 0; kw < geometry.kernel_width; ++kw) {
-            const int64_t h = oh * geometry.stride - geometry.padding + kh;
-            const int64_t w = ow * geometry.stride - geometry.padding + kw;
-            if (h >= 0 && h < x.h && w >= 0 && w < x.w) body(n, oh, ow, kh, kw, h, w);
-          }
-}
-
-int64_t at(const Shape& shape, int64_t n, int64_t h, int64_t w) { return ((n * shape.h + h) * shape.w + w) * shape.c; }
 
 float load(const float* from, int64_t i) { return from[i]; }
 float load(const Bfloat16* from, int64_t i) { return to_float(from[i]); }
@@ -54,13 +39,15 @@ class Sums {
 
 class StandIn final : public VendorEngine {
  public:
-  explicit StandIn(cudaStream_t stream) : stream_(stream) {}
+  StandIn(cudaStream_t stream, Arena& arena, bool tensor_float32)
+      : stream_(stream), cudnn_(cuda_on_host::cudnn_stand_in_functions(), stream, arena, tensor_float32) {}
 
-  std::string versions() const override { return "loops in place of cublas and cudnn"; }
+  std::string versions() const override { return "stand-ins for cublas and cudnn " + cudnn_.version(); }
 
   void multiply(const MatrixProduct& p) override {
-    tell_test(true);
-    give(p.factors, [=](auto* typed) {
+    if (cuda_on_host::library_stand_in.before) cuda_on_host::library_stand_in.before(true);
+    // As the libraries do it: in the order of the stream, or recorded where that is captured.
+    const auto work = [p](auto* typed) {
       const auto* const a = static_cast<decltype(typed)>(const_cast<void*>(p.a));
       const auto* const b = static_cast<decltype(typed)>(const_cast<void*>(p.b));
       Sums c(p.c);
@@ -70,89 +57,27 @@ class StandIn final : public VendorEngine {
             c[i * p.columns + j] += load(a, p.a_transposed ? k * p.rows + i : i * p.depth + k) *
                                     load(b, p.b_transposed ? j * p.depth + k : k * p.columns + j);
       c.store();
-    });
+    };
+    check(cuda_on_host::submit(stream_, [type = p.factors, work] { with_storage(type, work); }), "calling a library");
   }
 
-  bool convolve(const Convolution& geometry, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                const Tensor& y) override {
-    tell_test(false);
-    require_one_type({x, weight, y, bias ? bias : y});
-    give(x.type, [=](auto* typed) {
-      using T = std::remove_pointer_t<decltype(typed)>;
-      Sums sums(y);
-      if (bias)
-        for (int64_t i = 0; i < y.shape.elements(); ++i) sums[i] = load(bias.as<T>(), i % y.shape.c);
-      for_each_tap(geometry, x.shape, y.shape, [&](auto n, auto oh, auto ow, auto kh, auto kw, auto h, auto w) {
-        for (int64_t o = 0; o < y.shape.c; ++o)
-          for (int64_t c = 0; c < x.shape.c; ++c)
-            sums[at(y.shape, n, oh, ow) + o] +=
-                load(x.as<T>(), at(x.shape, n, h, w) + c) * load(weight.as<T>(), at(weight.shape, o, kh, kw) + c);
-      });
-      sums.store();
-    });
-    return true;
+  bool convolve(const ConvolutionProduct& product, const std::string& plan) override {
+    return cudnn_.convolve(product, plan);
   }
-
-  bool convolve_weight_gradient(const Convolution& geometry, const Tensor& x, const Tensor& d_y,
-                                const Tensor& d_weight) override {
-    tell_test(false);
-    require_one_type({x, d_y, d_weight});
-    give(x.type, [=](auto* typed) {
-      using T = std::remove_pointer_t<decltype(typed)>;
-      Sums sums(d_weight);
-      for_each_tap(geometry, x.shape, d_y.shape, [&](auto n, auto oh, auto ow, auto kh, auto kw, auto h, auto w) {
-        for (int64_t o = 0; o < d_y.shape.c; ++o)
-          for (int64_t c = 0; c < x.shape.c; ++c)
-            sums[at(d_weight.shape, o, kh, kw) + c] +=
-                load(x.as<T>(), at(x.shape, n, h, w) + c) * load(d_y.as<T>(), at(d_y.shape, n, oh, ow) + o);
-      });
-      sums.store();
-    });
-    return true;
-  }
-
-  bool convolve_data_gradient(const Convolution& geometry, const Tensor& d_y, const Tensor& weight,
-                              const Tensor& d_x) override {
-    tell_test(false);
-    require_one_type({d_y, weight, d_x});
-    give(d_y.type, [=](auto* typed) {
-      using T = std::remove_pointer_t<decltype(typed)>;
-      Sums sums(d_x);
-      for_each_tap(geometry, d_x.shape, d_y.shape, [&](auto n, auto oh, auto ow, auto kh, auto kw, auto h, auto w) {
-        for (int64_t o = 0; o < d_y.shape.c; ++o)
-          for (int64_t c = 0; c < d_x.shape.c; ++c)
-            sums[at(d_x.shape, n, h, w) + c] +=
-                load(d_y.as<T>(), at(d_y.shape, n, oh, ow) + o) * load(weight.as<T>(), at(weight.shape, o, kh, kw) + c);
-      });
-      sums.store();
-    });
-    return true;
-  }
+  std::vector<std::string> plans(const ConvolutionProduct& product) override { return cudnn_.plans(product); }
 
  private:
-  /// As the libraries do it: in the order of the stream, or recorded where that is captured.
-  template <class Body>
-  void give(DataType type, const Body& body) const {
-    check(cuda_on_host::submit(stream_, [type, body] { with_storage(type, body); }), "calling a library");
-  }
-
-  static void tell_test(bool is_product) {
-    if (cuda_on_host::library_stand_in.before) cuda_on_host::library_stand_in.before(is_product);
-  }
-  static void require_one_type(std::initializer_list<Tensor> operands) {
-    for (const Tensor& operand : operands)
-      require(operand.type == operands.begin()->type, "cuDNN takes convolutions whose operands are all of one type");
-  }
-
   cudaStream_t stream_;
+  Cudnn cudnn_;
 };
 
 }  // namespace
 
-OpenedVendorEngine open_vendor_engine(cudaStream_t stream, Arena&, bool, const std::string& engine) {
+OpenedVendorEngine open_vendor_engine(cudaStream_t stream, Arena& arena, bool tensor_float32,
+                                      const std::string& engine) {
   const bool is_there = engine == "cudnn" || (engine == "auto" && cuda_on_host::library_stand_in.under_auto);
-  if (is_there) return {std::make_unique<StandIn>(stream), {}};
-  return {nullptr, "the device cuda-on-host has loops in place of cuBLAS and cuDNN for the engine 'cudnn' only"};
+  if (is_there) return {std::make_unique<StandIn>(stream, arena, tensor_float32), {}};
+  return {nullptr, "the device cuda-on-host has stand-ins for cuBLAS and cuDNN for the engine 'cudnn' only"};
 }
 
 }  // namespace layerwise::cuda

@@ -1,4 +1,4 @@
-// What tests ask of the loops in place of cuBLAS and cuDNN (library_stand_in.cpp).
+// What tests ask of the stand-ins for cuBLAS and cuDNN (library_stand_in.cpp).
 #pragma once
 
 #include <functional>

@@ -173,6 +173,9 @@ struct LaunchedKernel {
 };
 std::vector<LaunchedKernel> launched_kernels();
 
+/// How many kernels, copies and fills the graph has that was made last.
+size_t nodes_of_last_graph();
+
 /// Forgets the errors that CUDA would not forget before the process ends: writes next to an allocation.
 void forget_sticky_error();
 

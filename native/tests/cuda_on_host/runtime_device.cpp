@@ -1,4 +1,6 @@
 // Errors, versions, the device and the limits of its kernels.
+#include <dlfcn.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -6,6 +8,7 @@
 #include <mutex>
 #include <string>
 
+#include "cuda_on_host/counting.h"
 #include "cuda_on_host/execution.h"
 #include "cuda_on_host/launch.h"
 #include "cuda_on_host/runtime_state.h"
@@ -60,6 +63,12 @@ int multiprocessors = [] {
   const char* const wanted = std::getenv("LAYERWISE_CUDA_ON_HOST_MULTIPROCESSORS");
   return wanted != nullptr ? std::max(std::atoi(wanted), 1) : 4;
 }();
+
+/// The name that the linker knows it by, as nvcc's symbols; empty where it is not exported.
+std::string symbol_of(const void* kernel) {
+  Dl_info found{};
+  return dladdr(kernel, &found) != 0 && found.dli_sname != nullptr ? found.dli_sname : "";
+}
 
 cudaError_t check_configuration(const Grid& grid, const void* kernel) {
   const dim3& block = grid.block;
@@ -127,7 +136,11 @@ void forget_sticky_error() { sticky = last_error = cudaSuccess; }
 
 void launch_grid(Grid grid, const void* kernel, cudaStream_t stream) {
   if (report(check_configuration(grid, kernel)) != cudaSuccess || load(grid, kernel) != cudaSuccess) return;
-  submit(stream, [grid = std::move(grid)] { run_grid(grid); });
+  if (is_counting()) {
+    grid.symbol = symbol_of(kernel);
+    grid.label = label();
+  }
+  submit(stream, [grid = std::move(grid)] { is_counting() ? count_grid(grid) : run_grid(grid); });
 }
 
 }  // namespace layerwise::cuda_on_host

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <new>
 
+#include "cuda_on_host/counting.h"
 #include "cuda_on_host/guarded_buffer.h"
 #include "cuda_on_host/runtime_state.h"
 
@@ -33,6 +34,7 @@ class DeviceMemory {
     try {
       auto buffer = std::make_unique<GuardedBuffer>(bytes);
       char* start = buffer->reset(bytes);
+      if (is_counting()) std::memset(start, 0, bytes);
       pieces_.emplace(start, std::move(buffer));
       *data = start;
     } catch (const std::bad_alloc&) {
@@ -71,6 +73,16 @@ class DeviceMemory {
     return offset <= piece->second->bytes() && bytes <= piece->second->bytes() - offset;
   }
 
+  std::vector<std::pair<uintptr_t, uintptr_t>> allocations() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    std::vector<std::pair<uintptr_t, uintptr_t>> all;
+    for (const auto& [data, buffer] : pieces_) {
+      const auto begin = reinterpret_cast<uintptr_t>(data);
+      all.emplace_back(begin, begin + buffer->bytes());
+    }
+    return all;
+  }
+
  private:
   std::mutex mutex_;
   std::map<const char*, std::unique_ptr<GuardedBuffer>> pieces_;
@@ -92,11 +104,21 @@ cudaError_t check_copy(void* to, const void* from, size_t bytes, cudaMemcpyKind 
   return cudaSuccess;
 }
 
+template <class Work>
+cudaError_t submit_transfer(cudaStream_t stream, const char* kind, size_t bytes, const Work& work) {
+  return submit(stream, [kind, bytes, work, of = label()] {
+    if (is_counting()) count_transfer(kind, of, bytes);
+    work();
+  });
+}
+
 }  // namespace
 
 void set_device_memory(size_t bytes) { memory().set_total(bytes); }
 
 bool is_device_memory(const void* data, size_t bytes) { return memory().contains(data, bytes); }
+
+std::vector<std::pair<uintptr_t, uintptr_t>> device_allocations() { return memory().allocations(); }
 
 }  // namespace layerwise::cuda_on_host
 
@@ -143,11 +165,11 @@ cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
   if (bytes == 0) return sticky_error();
   if (const cudaError_t error = check_copy(to, from, bytes, kind)) return report(error);
-  return submit(stream, [=] { std::memcpy(to, from, bytes); });
+  return submit_transfer(stream, "copy", bytes, [=] { std::memcpy(to, from, bytes); });
 }
 
 cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaStream_t stream) {
   if (bytes == 0) return sticky_error();
   if (!is_device_memory(data, bytes)) return report(cudaErrorInvalidValue);
-  return submit(stream, [=] { std::memset(data, value, bytes); });
+  return submit_transfer(stream, "fill", bytes, [=] { std::memset(data, value, bytes); });
 }

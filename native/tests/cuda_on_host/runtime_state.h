@@ -1,7 +1,9 @@
 // What the files of the runtime share.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "cuda_on_host/runtime_api.h"
@@ -42,5 +44,8 @@ cudaError_t forbidden_in_capture();
 
 /// Whether [data, data + bytes) lies within one allocation of device memory.
 bool is_device_memory(const void* data, size_t bytes);
+
+/// What is allocated of device memory, each from the first byte to the one after the last, in order.
+std::vector<std::pair<uintptr_t, uintptr_t>> device_allocations();
 
 }  // namespace layerwise::cuda_on_host

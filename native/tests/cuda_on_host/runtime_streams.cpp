@@ -17,12 +17,15 @@ namespace {
 
 std::mutex streams_mutex;
 std::vector<cudaStream_t> streams;
+size_t nodes_of_last = 0;
 
 void run_nodes(const std::vector<std::function<void()>>& nodes) {
   for (const auto& node : nodes) node();
 }
 
 }  // namespace
+
+size_t nodes_of_last_graph() { return nodes_of_last; }
 
 cudaError_t submit(cudaStream_t stream, std::function<void()> work) {
   if (sticky_error() != cudaSuccess) return sticky_error();
@@ -136,6 +139,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
   *executable = nullptr;
   if (const cudaError_t error = wanted_failure("cudaGraphInstantiate")) return error;
   *executable = std::make_unique<CUgraphExec_st>(CUgraphExec_st{graph->nodes}).release();
+  nodes_of_last = graph->nodes.size();
   return cudaSuccess;
 }
 

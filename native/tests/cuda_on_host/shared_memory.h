@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "cuda_on_host/counting.h"
 #include "cuda_on_host/execution.h"
 
 namespace layerwise::cuda_on_host {
@@ -17,6 +18,7 @@ class SharedVariable {
     if (serial_ != current->block->serial) {
       serial_ = current->block->serial;
       std::memset(static_cast<void*>(&value_), 0xFF, sizeof value_);
+      if (current->block->counter != nullptr) current->block->counter->add_shared(&value_, sizeof value_);
     }
     return value_;
   }

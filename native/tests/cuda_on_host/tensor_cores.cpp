@@ -3,6 +3,7 @@
 //   bf16, K 16: a[0]: row g, columns 2t, 2t+1; a[1]: row g+8; a[2], a[3]: the same with columns + 8;
 //               b[0]: rows 2t, 2t+1 of column g; b[1]: rows + 8.
 //   tf32, K 8:  a[0]: row g, column t; a[1]: row g+8; a[2], a[3]: column t+4; b[0]: row t of column g; b[1]: row t+4.
+#include "cuda_on_host/counting.h"
 #include "cuda_on_host/device_code_on_host.h"
 
 namespace layerwise::cuda {
@@ -16,6 +17,13 @@ float high_half(uint32_t pair) { return to_float(Bfloat16{static_cast<uint16_t>(
 
 /// The hardware ignores the lowest 13 bits of a tf32 operand.
 float truncated_to_tf32(uint32_t bits) { return __uint_as_float(bits & 0xFFFFE000u); }
+
+/// Whether the block is counted: then nothing is computed.
+bool is_counted(bool is_bf16) {
+  cuda_on_host::BlockCounter* const counter = cuda_on_host::current->block->counter;
+  if (counter != nullptr) counter->multiply(is_bf16);
+  return counter != nullptr;
+}
 
 /// Products are exact in float32 and double holds their sums: the order of the additions, which NVIDIA
 /// does not specify, does not show. d is rounded once.
@@ -36,6 +44,12 @@ void multiply_accumulate(void* const (&operands)[cuda_on_host::warp_size], const
 
 template <bool transposed>
 void load_matrices(void* const (&operands)[cuda_on_host::warp_size]) {
+  if (cuda_on_host::BlockCounter* const counter = cuda_on_host::current->block->counter) {
+    const void* rows[cuda_on_host::warp_size];
+    for (unsigned lane = 0; lane < cuda_on_host::warp_size; ++lane)
+      rows[lane] = static_cast<const MatrixOperand*>(operands[lane])->row;
+    counter->load_matrix(rows);
+  }
   for (unsigned lane = 0; lane < cuda_on_host::warp_size; ++lane) {
     uint32_t* registers = static_cast<const MatrixOperand*>(operands[lane])->registers;
     const unsigned g = lane / 4, t = lane % 4;
@@ -54,6 +68,7 @@ void load_matrices(void* const (&operands)[cuda_on_host::warp_size]) {
 }  // namespace
 
 void complete_mma_bf16(void* const (&operands)[cuda_on_host::warp_size]) {
+  if (is_counted(true)) return;
   float a[rows][16], b[16][columns];
   for (unsigned lane = 0; lane < cuda_on_host::warp_size; ++lane) {
     const auto& mine = *static_cast<const MmaOperand*>(operands[lane]);
@@ -71,6 +86,7 @@ void complete_mma_bf16(void* const (&operands)[cuda_on_host::warp_size]) {
 }
 
 void complete_mma_tf32(void* const (&operands)[cuda_on_host::warp_size]) {
+  if (is_counted(false)) return;
   float a[rows][8], b[8][columns];
   for (unsigned lane = 0; lane < cuda_on_host::warp_size; ++lane) {
     const auto& mine = *static_cast<const MmaOperand*>(operands[lane]);

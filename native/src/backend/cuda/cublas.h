@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "backend/cuda/nvidia_api.h"
+#include "backend/cuda/cublas_api.h"
 #include "backend/cuda/runtime.h"
 #include "backend/cuda/vendor_engine.h"
 #include "backend/cuda/vendor_libraries.h"

@@ -1,128 +1,70 @@
 #include "backend/cuda/cudnn.h"
 
-#include <limits>
+#include <algorithm>
+#include <set>
+#include <utility>
 
+#include "backend/cuda/convert.h"
+#include "backend/cuda/engine_plans.h"
 #include "core/error.h"
 
 namespace layerwise::cuda {
 
+/// What of a product is asked of cuDNN. Where that is not all of it, a kernel of this project does the rest.
+enum class Cudnn::Form {
+  whole,
+  bias_apart,  // the bias is added afterwards, to sums of float32
+  narrow       // a weight gradient is of the factors' type, and converted afterwards
+};
+
 namespace {
 
-// Of the algorithms that take channels-last bfloat16, those whose sums have a fixed order.
-constexpr cudnnConvolutionFwdAlgo_t forward_algorithm = CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM;
-constexpr cudnnConvolutionBwdFilterAlgo_t weight_gradient_algorithm = CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1;
-constexpr cudnnConvolutionBwdDataAlgo_t data_gradient_algorithm = CUDNN_CONVOLUTION_BWD_DATA_ALGO_1;
+/// Scratch memory lies in the arena, which a step's other tensors share: above this a plan is not worth it.
+constexpr int64_t most_workspace = int64_t{1} << 30;
+/// That of what CUDA allocates, on which a library may count.
+constexpr int64_t workspace_alignment = 256;
 
-/// Scratch memory lies in the arena, which a step's other tensors share: above this an algorithm is not worth it.
-constexpr size_t most_workspace = size_t{1} << 30;
+/// As many plans of a product are timed: making one can take a second, where kernels are compiled for it.
+constexpr size_t most_plans = 8;
 
-constexpr float one = 1, zero = 0;
-
-int as_int(int64_t value) {
-  require(value <= std::numeric_limits<int>::max(), "a tensor is too large for cuDNN: ", value);
-  return static_cast<int>(value);
+DataType factors_of(const ConvolutionProduct& product) {
+  return product.kind == ConvolutionProduct::Kind::data_gradient ? product.y.type : product.x.type;
 }
 
-cudnnDataType_t type_of(DataType type) { return type == DataType::bfloat16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT; }
-
-ArenaTensor take_workspace(Arena& arena, size_t bytes) {
-  return bytes == 0 ? ArenaTensor() : arena.take(DataType::uint8, Shape::vector(static_cast<int64_t>(bytes)));
+/// Whether products are exact, sums of float32, and all of it the same in every run. Notes that this project does not
+/// know may mean otherwise. (Transforms, of Winograd's method or Fourier's, round what is multiplied.)
+bool are_trusted(const std::vector<cudnnBackendNumericalNote_t>& notes, bool may_use_tensor_cores) {
+  return std::all_of(notes.begin(), notes.end(), [&](cudnnBackendNumericalNote_t note) {
+    return note == CUDNN_NUMERICAL_NOTE_STRICT_NAN_PROP ||
+           (note == CUDNN_NUMERICAL_NOTE_TENSOR_CORE && may_use_tensor_cores);
+  });
 }
 
 }  // namespace
 
-Cudnn::Cudnn(cudaStream_t stream, Arena& arena, bool tensor_float32) : arena_(arena), tensor_float32_(tensor_float32) {
+CudnnFunctions load_cudnn() {
   const VendorLibrary library("libcudnn.so." + std::to_string(CUDNN_MAJOR));
-  Functions& f = functions_;
+  CudnnFunctions f{};
   library.find("cudnnCreate", f.create);
   library.find("cudnnDestroy", f.destroy);
   library.find("cudnnSetStream", f.set_stream);
   library.find("cudnnGetVersion", f.get_version);
   library.find("cudnnGetErrorString", f.error_string);
-  library.find("cudnnCreateTensorDescriptor", f.create_tensor);
-  library.find("cudnnSetTensor4dDescriptor", f.set_tensor);
-  library.find("cudnnDestroyTensorDescriptor", f.destroy_tensor);
-  library.find("cudnnCreateFilterDescriptor", f.create_filter);
-  library.find("cudnnSetFilter4dDescriptor", f.set_filter);
-  library.find("cudnnDestroyFilterDescriptor", f.destroy_filter);
-  library.find("cudnnCreateConvolutionDescriptor", f.create_convolution);
-  library.find("cudnnSetConvolution2dDescriptor", f.set_convolution);
-  library.find("cudnnSetConvolutionMathType", f.set_math_type);
-  library.find("cudnnDestroyConvolutionDescriptor", f.destroy_convolution);
-  library.find("cudnnCreateActivationDescriptor", f.create_activation);
-  library.find("cudnnSetActivationDescriptor", f.set_activation);
-  library.find("cudnnDestroyActivationDescriptor", f.destroy_activation);
-  library.find("cudnnGetConvolutionForwardWorkspaceSize", f.forward_workspace);
-  library.find("cudnnConvolutionForward", f.forward);
-  library.find("cudnnConvolutionBiasActivationForward", f.forward_with_bias);
-  library.find("cudnnGetConvolutionBackwardFilterWorkspaceSize", f.weight_gradient_workspace);
-  library.find("cudnnConvolutionBackwardFilter", f.weight_gradient);
-  library.find("cudnnGetConvolutionBackwardDataWorkspaceSize", f.data_gradient_workspace);
-  library.find("cudnnConvolutionBackwardData", f.data_gradient);
-  handle_ = make(f.create, f.destroy);
-  check(f.set_stream(handle_.get(), stream), "choosing a stream");
+  library.find("cudnnBackendCreateDescriptor", f.create_descriptor);
+  library.find("cudnnBackendDestroyDescriptor", f.destroy_descriptor);
+  library.find("cudnnBackendFinalize", f.finalize);
+  library.find("cudnnBackendSetAttribute", f.set_attribute);
+  library.find("cudnnBackendGetAttribute", f.get_attribute);
+  library.find("cudnnBackendExecute", f.execute);
+  return f;
 }
 
-bool Cudnn::convolve(const Convolution& geometry, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                     const Tensor& y) const {
-  const auto x_is = describe(x), y_is = describe(y);
-  const auto weight_is = describe_filter(weight);
-  const auto convolution = describe(geometry, x.type);
-  size_t bytes = 0;
-  if (!is_done(functions_.forward_workspace(handle_.get(), x_is.get(), weight_is.get(), convolution.get(), y_is.get(),
-                                            forward_algorithm, &bytes),
-               "preparing a convolution") ||
-      bytes > most_workspace)
-    return false;
-  const ArenaTensor workspace = take_workspace(arena_, bytes);
-  if (!bias)
-    return is_done(functions_.forward(handle_.get(), &one, x_is.get(), x.data, weight_is.get(), weight.data,
-                                      convolution.get(), forward_algorithm, workspace.view().data, bytes, &zero,
-                                      y_is.get(), y.data),
-                   "convolving");
-  const auto bias_is = describe(bias);
-  const auto activation = identity();
-  return is_done(functions_.forward_with_bias(handle_.get(), &one, x_is.get(), x.data, weight_is.get(), weight.data,
-                                              convolution.get(), forward_algorithm, workspace.view().data, bytes,
-                                              &zero, y_is.get(), y.data, bias_is.get(), bias.data, activation.get(),
-                                              y_is.get(), y.data),
-                 "convolving");
-}
-
-bool Cudnn::convolve_weight_gradient(const Convolution& geometry, const Tensor& x, const Tensor& d_y,
-                                     const Tensor& d_weight) const {
-  const auto x_is = describe(x), d_y_is = describe(d_y);
-  const auto d_weight_is = describe_filter(d_weight);
-  const auto convolution = describe(geometry, x.type);
-  size_t bytes = 0;
-  if (!is_done(functions_.weight_gradient_workspace(handle_.get(), x_is.get(), d_y_is.get(), convolution.get(),
-                                                    d_weight_is.get(), weight_gradient_algorithm, &bytes),
-               "preparing a weight gradient") ||
-      bytes > most_workspace)
-    return false;
-  const ArenaTensor workspace = take_workspace(arena_, bytes);
-  return is_done(functions_.weight_gradient(handle_.get(), &one, x_is.get(), x.data, d_y_is.get(), d_y.data,
-                                            convolution.get(), weight_gradient_algorithm, workspace.view().data, bytes,
-                                            &zero, d_weight_is.get(), d_weight.data),
-                 "computing a weight gradient");
-}
-
-bool Cudnn::convolve_data_gradient(const Convolution& geometry, const Tensor& d_y, const Tensor& weight,
-                                   const Tensor& d_x) const {
-  const auto d_y_is = describe(d_y), d_x_is = describe(d_x);
-  const auto weight_is = describe_filter(weight);
-  const auto convolution = describe(geometry, d_y.type);
-  size_t bytes = 0;
-  if (!is_done(functions_.data_gradient_workspace(handle_.get(), weight_is.get(), d_y_is.get(), convolution.get(),
-                                                  d_x_is.get(), data_gradient_algorithm, &bytes),
-               "preparing a data gradient") ||
-      bytes > most_workspace)
-    return false;
-  const ArenaTensor workspace = take_workspace(arena_, bytes);
-  return is_done(functions_.data_gradient(handle_.get(), &one, weight_is.get(), weight.data, d_y_is.get(), d_y.data,
-                                          convolution.get(), data_gradient_algorithm, workspace.view().data, bytes,
-                                          &zero, d_x_is.get(), d_x.data),
-                 "computing a data gradient");
+Cudnn::Cudnn(const CudnnFunctions& functions, cudaStream_t stream, Arena& arena, bool tensor_float32)
+    : functions_(functions), stream_(stream), arena_(arena), tensor_float32_(tensor_float32) {
+  cudnnHandle_t handle = nullptr;
+  check(functions_, functions_.create(&handle), "starting");
+  handle_ = {handle, {functions_.destroy}};
+  check(functions_, functions_.set_stream(handle, stream), "choosing a stream");
 }
 
 std::string Cudnn::version() const {
@@ -131,56 +73,150 @@ std::string Cudnn::version() const {
          std::to_string(number % 100);
 }
 
-Cudnn::Owned<cudnnTensorDescriptor_t> Cudnn::describe(const Tensor& tensor) const {
-  auto descriptor = make(functions_.create_tensor, functions_.destroy_tensor);
-  const Shape& shape = tensor.shape;
-  check(functions_.set_tensor(descriptor.get(), CUDNN_TENSOR_NHWC, type_of(tensor.type), as_int(shape.n),
-                              as_int(shape.c), as_int(shape.h), as_int(shape.w)),
-        "describing a tensor");
-  return descriptor;
+bool Cudnn::convolve(const ConvolutionProduct& product, const std::string& plan) {
+  for (const Form form : forms_of(product)) {
+    const std::string prefix = prefix_of(form);
+    if (!plan.empty() && plan.compare(0, prefix.size(), prefix) != 0) continue;
+    const Plan found = find(part_of(form, product), plan.empty() ? plan : plan.substr(prefix.size()));
+    if (found == nullptr) continue;
+    run(form, *found, product);
+    return true;
+  }
+  return false;
 }
 
-Cudnn::Owned<cudnnFilterDescriptor_t> Cudnn::describe_filter(const Tensor& weight) const {
-  auto descriptor = make(functions_.create_filter, functions_.destroy_filter);
-  const Shape& shape = weight.shape;
-  check(functions_.set_filter(descriptor.get(), type_of(weight.type), CUDNN_TENSOR_NHWC, as_int(shape.n),
-                              as_int(shape.c), as_int(shape.h), as_int(shape.w)),
-        "describing a filter");
-  return descriptor;
+std::vector<std::string> Cudnn::plans(const ConvolutionProduct& product) {
+  std::vector<std::string> all;
+  for (const Form form : forms_of(product)) {
+    const ConvolutionProduct part = part_of(form, product);
+    Problem& known = problem(part);
+    if (!known.graph) continue;
+    for (const NamedPlan& named : suggested_plans(*known.graph, factors_of(part), most_plans)) {
+      const std::string name = prefix_of(form) + named.name;
+      if (!is_plan_name(name)) continue;  // too long to be written down
+      Plan& kept = known.plans[named.name];  // one that is there may belong to a recorded step
+      if (kept == nullptr) kept = named.plan;
+      all.push_back(name);
+    }
+    if (!all.empty()) break;  // what cuDNN does alone is more exact, and one pass less
+  }
+  return all;
 }
 
-Cudnn::Owned<cudnnConvolutionDescriptor_t> Cudnn::describe(const Convolution& geometry, DataType type) const {
-  auto descriptor = make(functions_.create_convolution, functions_.destroy_convolution);
-  const int padding = as_int(geometry.padding), stride = as_int(geometry.stride);
-  check(functions_.set_convolution(descriptor.get(), padding, padding, stride, stride, 1, 1, CUDNN_CROSS_CORRELATION,
-                                   CUDNN_DATA_FLOAT),
-        "describing a convolution");
-  const bool exact = type == DataType::float32 && !tensor_float32_;
-  check(functions_.set_math_type(descriptor.get(), exact ? CUDNN_FMA_MATH : CUDNN_TENSOR_OP_MATH),
-        "choosing a precision");
-  return descriptor;
+// ---- forms
+
+std::vector<Cudnn::Form> Cudnn::forms_of(const ConvolutionProduct& product) {
+  std::vector<Form> forms = {Form::whole};
+  if (product.bias) forms.push_back(Form::bias_apart);
+  if (product.kind == ConvolutionProduct::Kind::weight_gradient && product.weight.type != product.x.type)
+    forms.push_back(Form::narrow);
+  return forms;
 }
 
-Cudnn::Owned<cudnnActivationDescriptor_t> Cudnn::identity() const {
-  auto descriptor = make(functions_.create_activation, functions_.destroy_activation);
-  check(functions_.set_activation(descriptor.get(), CUDNN_ACTIVATION_IDENTITY, CUDNN_NOT_PROPAGATE_NAN, 0),
-        "describing an activation");
-  return descriptor;
+/// In the names of plans.
+const char* Cudnn::prefix_of(Form form) {
+  switch (form) {
+    case Form::whole: break;
+    case Form::bias_apart: return "bias_apart_";
+    case Form::narrow: return "narrow_";
+  }
+  return "";
 }
 
-bool Cudnn::is_done(cudnnStatus_t status, const char* what) const {
-  // The details of NOT_SUPPORTED are numbers from it up to the next thousand.
-  if (status / 1000 == CUDNN_STATUS_NOT_SUPPORTED / 1000) return false;
-  check(status, what);
-  return true;
+/// What cuDNN does of a product. A result without data is a temporary.
+ConvolutionProduct Cudnn::part_of(Form form, const ConvolutionProduct& product) {
+  ConvolutionProduct part = product;
+  switch (form) {
+    case Form::whole: break;
+    case Form::bias_apart:
+      part.bias = {};
+      if (product.y.type != DataType::float32) part.y = {nullptr, DataType::float32, product.y.shape};
+      break;
+    case Form::narrow: part.weight = {nullptr, product.x.type, product.weight.shape}; break;
+  }
+  return part;
 }
 
-void Cudnn::check(cudnnStatus_t status, const char* what) const {
-  if (status == CUDNN_STATUS_SUCCESS) return;
-  // In the same thousand: a part of the library is missing, or of another version.
-  const bool is_unusable = status / 1000 == CUDNN_STATUS_NOT_INITIALIZED / 1000;
-  const ErrorKind kind = is_unusable ? ErrorKind::device_unavailable : ErrorKind::internal;
-  fail(kind, "cuDNN reports '", functions_.error_string(status), "' while ", what);
+void Cudnn::run(Form form, const CudnnPlan& plan, const ConvolutionProduct& product) const {
+  ConvolutionProduct part = part_of(form, product);
+  Tensor& result = form == Form::narrow ? part.weight : part.y;
+  ArenaTensor temporary;
+  if (form != Form::whole && !result) {
+    temporary = arena_.take(result.type, result.shape);
+    result = temporary;
+  }
+  give(plan, part);
+  if (form == Form::bias_apart) convert(stream_, result, product.bias, product.y);
+  if (form == Form::narrow) convert(stream_, result, {}, product.weight);
+}
+
+void Cudnn::give(const CudnnPlan& plan, const ConvolutionProduct& part) const {
+  ArenaTensor memory;
+  void* workspace = nullptr;
+  if (plan.workspace_bytes > 0) {
+    memory = arena_.take(DataType::uint8, Shape::vector(plan.workspace_bytes + workspace_alignment));
+    workspace = memory.view().data;
+    size_t space = memory.view().bytes();
+    std::align(workspace_alignment, static_cast<size_t>(plan.workspace_bytes), workspace, space);
+  }
+  execute(functions_, handle_.get(), plan, part, workspace);
+}
+
+// ---- plans
+
+Cudnn::Problem& Cudnn::problem(const ConvolutionProduct& part) {
+  const std::vector<int64_t> key = ConvolutionGraph::key(part);
+  const auto known = problems_.find(key);
+  if (known != problems_.end()) return known->second;
+  return problems_.emplace(key, Problem{ConvolutionGraph::make(functions_, handle_.get(), part), {}}).first->second;
+}
+
+/// The plan of that name, or the first that is suggested where the name is empty; null where there is none.
+Cudnn::Plan Cudnn::find(const ConvolutionProduct& part, const std::string& name) {
+  Problem& known = problem(part);
+  if (!known.graph) return nullptr;
+  const auto made = known.plans.find(name);
+  if (made != known.plans.end()) return made->second;
+  Plan plan;
+  if (name.empty()) {
+    const std::vector<NamedPlan> first = suggested_plans(*known.graph, factors_of(part), 1);
+    if (!first.empty()) plan = first.front().plan;
+  } else {
+    plan = named_plan(*known.graph, factors_of(part), name);
+  }
+  return known.plans.emplace(name, plan).first->second;
+}
+
+std::vector<Cudnn::NamedPlan> Cudnn::suggested_plans(const ConvolutionGraph& graph, DataType factors,
+                                                     size_t most) const {
+  std::vector<NamedPlan> found;
+  std::set<std::string> seen;
+  for (const cudnnBackendHeurMode_t mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
+    for (Configured& configured : graph.suggestions(mode)) {
+      const std::optional<EngineConfiguration> described = describe(configured);
+      if (!described || !seen.insert(described->to_text()).second) continue;
+      const Plan plan = trusted_plan(graph, factors, std::move(configured));
+      if (plan != nullptr) found.push_back({described->to_text(), plan});
+      if (found.size() == most) return found;
+    }
+  }
+  return found;
+}
+
+/// Null where the text, which anyone may have written, names no plan of this library that is trusted.
+Cudnn::Plan Cudnn::named_plan(const ConvolutionGraph& graph, DataType factors, const std::string& name) const {
+  const std::optional<EngineConfiguration> wanted = EngineConfiguration::parse(name);
+  if (!wanted) return nullptr;
+  std::optional<Configured> configured = graph.configure(*wanted);
+  return configured ? trusted_plan(graph, factors, std::move(*configured)) : nullptr;
+}
+
+Cudnn::Plan Cudnn::trusted_plan(const ConvolutionGraph& graph, DataType factors, Configured configured) const {
+  const auto notes = notes_of(configured);
+  if (!notes || !are_trusted(*notes, factors == DataType::bfloat16 || tensor_float32_)) return nullptr;
+  std::optional<CudnnPlan> plan = graph.plan(std::move(configured));
+  if (!plan || plan->workspace_bytes > most_workspace) return nullptr;
+  return std::make_shared<const CudnnPlan>(std::move(*plan));
 }
 
 }  // namespace layerwise::cuda

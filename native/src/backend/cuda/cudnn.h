@@ -1,82 +1,65 @@
-// Convolutions by cuDNN.
+// Convolutions by cuDNN: which of its plans are taken. Plans are made once for each convolution and kept.
 #pragma once
 
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
-#include "backend/cuda/nvidia_api.h"
+#include "backend/cuda/cudnn_graph.h"
 #include "backend/cuda/operations.h"
-#include "backend/cuda/vendor_libraries.h"
 
 namespace layerwise::cuda {
 
+/// Finds the library's functions. Throws Error(device_unavailable) where it is missing.
+CudnnFunctions load_cudnn();
+
 class Cudnn {
  public:
-  /// Throws Error where the library is missing or does not work here.
-  Cudnn(cudaStream_t stream, Arena& arena, bool tensor_float32);
+  /// Throws Error where the library does not work here.
+  Cudnn(const CudnnFunctions& functions, cudaStream_t stream, Arena& arena, bool tensor_float32);
 
-  // See VendorEngine. Only algorithms that cuDNN documents to be deterministic.
-  bool convolve(const Convolution& geometry, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                const Tensor& y) const;
-  bool convolve_weight_gradient(const Convolution& geometry, const Tensor& x, const Tensor& d_y,
-                                const Tensor& d_weight) const;
-  bool convolve_data_gradient(const Convolution& geometry, const Tensor& d_y, const Tensor& weight,
-                              const Tensor& d_x) const;
+  // See VendorEngine. A plan is trusted by what cuDNN notes of its engine: the same bits in every run, sums in float32,
+  // factors as they are stored but where `tensor_float32` lets tensor cores round those of float32. Its name is that of
+  // the engine configuration, behind that of a form (cudnn.cpp).
+  bool convolve(const ConvolutionProduct& product, const std::string& plan);
+  std::vector<std::string> plans(const ConvolutionProduct& product);
 
   /// "9.24.0"
   std::string version() const;
 
  private:
-  struct Functions {
-    decltype(&cudnnCreate) create;
-    decltype(&cudnnDestroy) destroy;
-    decltype(&cudnnSetStream) set_stream;
-    decltype(&cudnnGetVersion) get_version;
-    decltype(&cudnnGetErrorString) error_string;
-    decltype(&cudnnCreateTensorDescriptor) create_tensor;
-    decltype(&cudnnSetTensor4dDescriptor) set_tensor;
-    decltype(&cudnnDestroyTensorDescriptor) destroy_tensor;
-    decltype(&cudnnCreateFilterDescriptor) create_filter;
-    decltype(&cudnnSetFilter4dDescriptor) set_filter;
-    decltype(&cudnnDestroyFilterDescriptor) destroy_filter;
-    decltype(&cudnnCreateConvolutionDescriptor) create_convolution;
-    decltype(&cudnnSetConvolution2dDescriptor) set_convolution;
-    decltype(&cudnnSetConvolutionMathType) set_math_type;
-    decltype(&cudnnDestroyConvolutionDescriptor) destroy_convolution;
-    decltype(&cudnnCreateActivationDescriptor) create_activation;
-    decltype(&cudnnSetActivationDescriptor) set_activation;
-    decltype(&cudnnDestroyActivationDescriptor) destroy_activation;
-    decltype(&cudnnGetConvolutionForwardWorkspaceSize) forward_workspace;
-    decltype(&cudnnConvolutionForward) forward;
-    decltype(&cudnnConvolutionBiasActivationForward) forward_with_bias;
-    decltype(&cudnnGetConvolutionBackwardFilterWorkspaceSize) weight_gradient_workspace;
-    decltype(&cudnnConvolutionBackwardFilter) weight_gradient;
-    decltype(&cudnnGetConvolutionBackwardDataWorkspaceSize) data_gradient_workspace;
-    decltype(&cudnnConvolutionBackwardData) data_gradient;
+  enum class Form;
+  using Plan = std::shared_ptr<const CudnnPlan>;
+  struct NamedPlan {
+    std::string name;
+    Plan plan;
+  };
+  struct Problem {
+    std::optional<ConvolutionGraph> graph;
+    std::map<std::string, Plan> plans;  // by the name of the engine configuration; null where there is none
   };
 
-  template <class Handle>
-  using Owned = OwnedHandle<Handle, cudnnStatus_t>;
+  Problem& problem(const ConvolutionProduct& part);
+  Plan find(const ConvolutionProduct& part, const std::string& name);
+  std::vector<NamedPlan> suggested_plans(const ConvolutionGraph& graph, DataType factors, size_t most) const;
+  Plan named_plan(const ConvolutionGraph& graph, DataType factors, const std::string& name) const;
+  Plan trusted_plan(const ConvolutionGraph& graph, DataType factors, Configured configured) const;
+  void run(Form form, const CudnnPlan& plan, const ConvolutionProduct& product) const;
+  void give(const CudnnPlan& plan, const ConvolutionProduct& part) const;
 
-  template <class Handle>
-  Owned<Handle> make(cudnnStatus_t (*create)(Handle*), cudnnStatus_t (*destroy)(Handle)) const {
-    Handle handle = nullptr;
-    check(create(&handle), "starting");
-    return {handle, {destroy}};
-  }
+  static std::vector<Form> forms_of(const ConvolutionProduct& product);
+  static const char* prefix_of(Form form);
+  static ConvolutionProduct part_of(Form form, const ConvolutionProduct& product);
 
-  Owned<cudnnTensorDescriptor_t> describe(const Tensor& tensor) const;
-  Owned<cudnnFilterDescriptor_t> describe_filter(const Tensor& weight) const;
-  Owned<cudnnConvolutionDescriptor_t> describe(const Convolution& geometry, DataType type) const;
-  Owned<cudnnActivationDescriptor_t> identity() const;
-
-  /// False where cuDNN does not support what it was asked for; throws Error for any other failure.
-  bool is_done(cudnnStatus_t status, const char* what) const;
-  void check(cudnnStatus_t status, const char* what) const;
-
-  Functions functions_{};
+  const CudnnFunctions functions_;
+  const cudaStream_t stream_;
   Arena& arena_;
-  bool tensor_float32_;
-  Owned<cudnnHandle_t> handle_;
+  const bool tensor_float32_;
+  OwnedHandle<cudnnHandle_t, cudnnStatus_t> handle_;
+  std::map<std::vector<int64_t>, Problem> problems_;  // by ConvolutionGraph::key
 };
 
 }  // namespace layerwise::cuda

@@ -11,13 +11,14 @@
 #include <sstream>
 #include <system_error>
 
+#include "backend/cuda/engine_plans.h"
 #include "core/error.h"
 
 namespace layerwise::cuda {
 
 namespace {
 
-constexpr size_t longest_line = 256;
+constexpr size_t longest_line = 4096;
 constexpr size_t longest_text = size_t{1} << 20;
 
 bool is_operation(const std::string& text) {
@@ -30,9 +31,12 @@ bool is_operation(const std::string& text) {
 constexpr size_t longest_name = 16;
 constexpr const char* different_from = " (different: ";
 
+/// "engine" or "engine:plan".
 bool is_engine(const std::string& text) {
-  return !text.empty() && text.size() <= longest_name &&
-         std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::islower(c) != 0; });
+  const EngineAndPlan named = split_choice(text);
+  if (name_of(named) != text || (!named.plan.empty() && !is_plan_name(named.plan))) return false;
+  return !named.engine.empty() && named.engine.size() <= longest_name &&
+         std::all_of(named.engine.begin(), named.engine.end(), [](unsigned char c) { return std::islower(c) != 0; });
 }
 
 /// "engine" or "engine (different: engine, engine)".

@@ -8,7 +8,8 @@
 
 namespace layerwise::cuda {
 
-/// The engine that does an operation, and those that were tried and computed something else.
+/// The engine that does an operation, and those that were tried and computed something else. Each is "engine", or
+/// "engine:plan" where it is one of the engine's plans (engine_plans.h).
 struct ChosenEngine {
   std::string engine;
   std::vector<std::string> different;
@@ -21,8 +22,8 @@ using EngineChoices = std::map<std::string, ChosenEngine>;
 std::string to_text(const EngineChoices& choices);
 
 /// The reverse, of text that anyone may have written: Error(invalid_argument) where a line is not of that form or says
-/// again what another has said. Engines are words of small letters; whether there is one of that name shows when it is to
-/// do something.
+/// again what another has said. Engines are words of small letters; whether there is one of that name, and whether it has
+/// the plan, shows when it is to do something.
 EngineChoices parse_engine_choices(const std::string& text);
 
 /// Choices on disk. What cannot be read or written, or is damaged, costs no more than timing again.

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "backend/cuda/engine_plans.h"
 #include "core/error.h"
 #include "core/notice.h"
 
@@ -14,11 +15,6 @@ namespace {
 constexpr int rounds = 5;               // the least time of a candidate counts
 constexpr double round_milliseconds = 1;  // so long that the clock's steps and the start do not matter
 constexpr int most_runs = 20;           // in a round
-
-bool has(const std::vector<Candidate>& candidates, const std::string& engine) {
-  return std::any_of(candidates.begin(), candidates.end(),
-                     [&](const Candidate& candidate) { return candidate.engine == engine; });
-}
 
 }  // namespace
 
@@ -44,19 +40,15 @@ void EngineChoice::run(const std::string& operation, const std::vector<Candidate
 }
 
 void EngineChoice::run_fastest(Call call) {
-  const auto failed = failed_.find(call.operation);
-  if (failed != failed_.end())
-    call.candidates.erase(std::remove_if(call.candidates.begin(), call.candidates.end(),
-                                         [&](const Candidate& one) { return failed->second.count(one.engine) != 0; }),
-                          call.candidates.end());
+  call.candidates.erase(std::remove_if(call.candidates.begin(), call.candidates.end(),
+                                       [&](const Candidate& one) { return has_failed(call.operation, one); }),
+                        call.candidates.end());
   const std::string engine = choose(call).engine;
-  const auto chosen = std::find_if(call.candidates.begin(), call.candidates.end(),
-                                   [&](const Candidate& candidate) { return candidate.engine == engine; });
-  if (chosen == call.candidates.begin()) {
-    chosen->run();
+  if (engine == call.candidates.front().engine) {
+    call.candidates.front().run();
     return;
   }
-  if (chosen != call.candidates.end()) {
+  if (const std::optional<Candidate> chosen = find_candidate(call.candidates, engine)) {
     // What fails while a step is recorded fails with the recording; the step is then done without one.
     if (call.phase == Phase::recording ? chosen->run() : attempt(call.operation, *chosen)) return;
   }
@@ -74,7 +66,7 @@ const ChosenEngine& EngineChoice::choose(const Call& call) {
   const auto known = choices_.find(call.operation);
   if (known != choices_.end()) return known->second;
   const auto cached = cached_.find(call.operation);
-  if (cached != cached_.end() && has(call.candidates, cached->second.engine))
+  if (cached != cached_.end() && find_candidate(call.candidates, cached->second.engine))
     return choices_.emplace(call.operation, cached->second).first->second;
   const bool is_open = call.candidates.size() > 1 && call.phase == Phase::usual;
   const ChosenEngine chosen = is_open ? fastest(call) : ChosenEngine{call.candidates.front().engine, {}};
@@ -88,13 +80,16 @@ ChosenEngine EngineChoice::fastest(const Call& call) {
     int runs;
     double time;  // of one run
   };
+  std::vector<Candidate> all;
   std::vector<Contender> contenders;
   ChosenEngine chosen;
   device_->set_up([&] {
+    all = with_plans(call);
     // Once each, before any clock runs: this loads kernels and allocates temporaries.
     std::vector<std::vector<float>> expected;
-    for (const Candidate& candidate : call.candidates) {
-      if (&candidate == &call.candidates.front()) {
+    for (const Candidate& candidate : all) {
+      for (const Tensor& output : call.outputs) device_->spoil(output);  // so that what is left unwritten shows
+      if (&candidate == &all.front()) {
         candidate.run();
         for (const Tensor& output : call.outputs) expected.push_back(device_->read(output));
       } else if (!attempt(call.operation, candidate)) {
@@ -121,6 +116,33 @@ ChosenEngine EngineChoice::fastest(const Call& call) {
                                    [](const Contender& a, const Contender& b) { return a.time < b.time; })
                       ->candidate->engine;
   return chosen;
+}
+
+/// The call's candidates, each that has plans replaced by these.
+std::vector<Candidate> EngineChoice::with_plans(const Call& call) {
+  std::vector<Candidate> all;
+  for (const Candidate& candidate : call.candidates) {
+    if (!candidate.plans) {
+      all.push_back(candidate);
+      continue;
+    }
+    std::vector<std::string> plans;
+    const auto list_them = [&] {
+      plans = candidate.plans();
+      return true;
+    };
+    attempt(call.operation, {candidate.engine, list_them});
+    for (const std::string& plan : plans) {
+      const Candidate one = by_plan(candidate, plan);
+      if (!has_failed(call.operation, one)) all.push_back(one);
+    }
+  }
+  return all;
+}
+
+bool EngineChoice::has_failed(const std::string& operation, const Candidate& candidate) const {
+  const auto failed = failed_.find(operation);
+  return failed != failed_.end() && failed->second.count(candidate.engine) != 0;
 }
 
 /// Where the outputs that are there now differ from those expected, in words.

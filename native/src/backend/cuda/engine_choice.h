@@ -19,10 +19,14 @@ namespace layerwise::cuda {
 
 /// One way of doing an operation.
 struct Candidate {
-  std::string engine;
+  std::string engine;  // or "engine:plan", where it is one of the engine's plans
   /// Gives the work to the device: true. False, with nothing done that matters, where the engine does not do it.
   /// Outputs are overwritten, inputs kept: it can be repeated.
   std::function<bool()> run;
+
+  // Of an engine that has several plans for an operation (engine_plans.h), otherwise empty.
+  std::function<std::vector<std::string>()> plans = {};         // names of those worth timing
+  std::function<bool(const std::string& plan)> run_plan = {};  // as `run`; false also where there is no such plan
 };
 
 /// The device on which candidates are tried.
@@ -33,6 +37,9 @@ class TrialDevice {
   /// Calls `trials`. Temporaries that candidates take meanwhile are allocated at most once for each size, and leave
   /// no trace in what steps hold afterwards.
   virtual void set_up(const std::function<void()>& trials) = 0;
+
+  /// Fills a tensor with NaN.
+  virtual void spoil(const Tensor& tensor) = 0;
 
   /// The values of a tensor on the device.
   virtual std::vector<float> read(const Tensor& tensor) = 0;
@@ -60,13 +67,14 @@ class EngineChoice {
 
   /// Does an operation, which computes `outputs`. The first candidate is there always and never returns false.
   ///
-  /// Before times are compared, results are: a candidate whose outputs differ from the first one's by more than roundings
-  /// explain (engine_comparison.h) is left out, with a line on stderr and a note in the choice.
+  /// Before times are compared, results are, each written over NaN: a candidate whose outputs differ from the first one's
+  /// by more than roundings explain (engine_comparison.h) is left out, with a line on stderr and a note in the choice. An
+  /// engine that has plans takes part with each of them, and the choice names one.
   ///
   /// Automatic: while warming up the first is taken, whatever was chosen by earlier runs, so that runs with the same
-  /// choices give the same bits. An operation that is first met while a step is recorded keeps the first. An engine
-  /// that fails is left out, with a line on stderr, unless the device has failed with it. Throws
-  /// Error(device_unavailable) where the engine that was given for this operation is not there or fails.
+  /// choices give the same bits. An operation that is first met while a step is recorded keeps the first. An engine or
+  /// plan that fails is left out, with a line on stderr, unless the device has failed with it. Throws
+  /// Error(device_unavailable) where the engine or plan that was given for this operation is not there or fails.
   void run(const std::string& operation, const std::vector<Candidate>& candidates, const std::vector<Tensor>& outputs,
            Exactness exactness, Phase phase);
 
@@ -86,12 +94,14 @@ class EngineChoice {
   void run_fastest(Call call);
   const ChosenEngine& choose(const Call& call);
   ChosenEngine fastest(const Call& call);
+  std::vector<Candidate> with_plans(const Call& call);
+  bool has_failed(const std::string& operation, const Candidate& candidate) const;
   bool attempt(const std::string& operation, const Candidate& candidate);
   std::optional<std::string> difference_of_outputs(const Call& call, const std::vector<std::vector<float>>& expected);
 
   const bool automatic_;
   EngineChoices given_, choices_, cached_;
-  std::map<std::string, std::set<std::string>> failed_;  // operation → engines
+  std::map<std::string, std::set<std::string>> failed_;  // operation → engines, and plans
   const std::optional<EngineCache> cache_;
   const std::unique_ptr<TrialDevice> device_;
 };

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "backend/cuda/engine_plans.h"
 #include "backend/cuda/runtime.h"
 
 namespace layerwise::cuda {
@@ -19,6 +20,11 @@ class CudaTrials final : public TrialDevice {
   void set_up(const std::function<void()>& trials) override {
     const Arena::Trial set_aside(arena_);
     trials();
+  }
+
+  void spoil(const Tensor& tensor) override {
+    check(cudaMemsetAsync(tensor.data, 0xFF, tensor.bytes(), stream_), "spoiling results");
+    launch_order.interrupt();
   }
 
   std::vector<float> read(const Tensor& tensor) override {
@@ -58,7 +64,7 @@ class CudaTrials final : public TrialDevice {
   Arena& arena_;
 };
 
-bool run_fused(Device& device, const Product& p) {
+bool run_fused(Device& device, const Product& p, const std::string&) {
   switch (p.kind) {
     case Product::Kind::convolution:
       fused::convolve(device, p.geometry, p.x, p.weight, p.bias, p.y, p.moments);
@@ -75,16 +81,17 @@ bool supports_all(const Device&, const Product&) { return true; }
 bool is_of_library(const std::string& engine) { return engine == "cublas" || engine == "cudnn"; }
 
 bool needs_libraries(const EngineChoices& choices) {
-  return std::any_of(choices.begin(), choices.end(), [](const auto& choice) { return is_of_library(choice.second.engine); });
+  return std::any_of(choices.begin(), choices.end(),
+                     [](const auto& choice) { return is_of_library(split_choice(choice.second.engine).engine); });
 }
 
 }  // namespace
 
 const std::vector<Engine>& engine_registry() {
   static const std::vector<Engine> registry = {
-      {"fused", "fused", supports_all, run_fused},
-      {"cublas", "cudnn", supports_cublas, run_by_library},
-      {"cudnn", "cudnn", supports_cudnn, run_by_library},
+      {"fused", "fused", supports_all, run_fused, nullptr},
+      {"cublas", "cudnn", supports_cublas, run_by_cublas, nullptr},
+      {"cudnn", "cudnn", supports_cudnn, run_by_cudnn, plans_of_cudnn},
   };
   return registry;
 }
@@ -93,8 +100,14 @@ void Engines::run(Device& device, const Product& product) {
   std::vector<Candidate> candidates;
   for (const Engine& engine : engine_registry()) {
     const bool is_asked_for = candidates.empty() || asked_for == "auto" || asked_for == engine.asked_for_as;
-    if (is_asked_for && engine.supports(device, product))
-      candidates.push_back({engine.name, [&device, &product, &engine] { return engine.run(device, product); }});
+    if (!is_asked_for || !engine.supports(device, product)) continue;
+    const auto run_plan = [&device, &product, &engine](const std::string& plan) {
+      return engine.run(device, product, plan);
+    };
+    Candidate& candidate = candidates.emplace_back(Candidate{engine.name, [run_plan] { return run_plan({}); }});
+    if (engine.plans == nullptr) continue;
+    candidate.plans = [&device, &product, &engine] { return engine.plans(device, product); };
+    candidate.run_plan = run_plan;
   }
   const bool is_narrow = device.activation_type == DataType::bfloat16 || device.tensor_float32;
   choice.run(product.describe(device), candidates, product.outputs(),

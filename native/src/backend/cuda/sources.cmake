@@ -1,9 +1,12 @@
 # The CUDA backend's sources, for the library that nvcc builds and the one that runs on the host.
 set(layerwise_cuda_host_sources
   ${CMAKE_CURRENT_LIST_DIR}/cuda_backend.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/cudnn.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/cudnn_graph.cpp
   ${CMAKE_CURRENT_LIST_DIR}/engine_cache.cpp
   ${CMAKE_CURRENT_LIST_DIR}/engine_choice.cpp
   ${CMAKE_CURRENT_LIST_DIR}/engine_comparison.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/engine_plans.cpp
   ${CMAKE_CURRENT_LIST_DIR}/engines.cpp
   ${CMAKE_CURRENT_LIST_DIR}/library_engines.cpp
   ${CMAKE_CURRENT_LIST_DIR}/product.cpp

@@ -11,23 +11,15 @@ namespace {
 class NvidiaEngine final : public VendorEngine {
  public:
   NvidiaEngine(cudaStream_t stream, Arena& arena, bool tensor_float32)
-      : cublas_(stream, tensor_float32), cudnn_(stream, arena, tensor_float32) {}
+      : cublas_(stream, tensor_float32), cudnn_(load_cudnn(), stream, arena, tensor_float32) {}
 
   std::string versions() const override { return "cublas " + cublas_.version() + " cudnn " + cudnn_.version(); }
 
   void multiply(const MatrixProduct& product) override { cublas_.multiply(product); }
-  bool convolve(const Convolution& geometry, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                const Tensor& y) override {
-    return cudnn_.convolve(geometry, x, weight, bias, y);
+  bool convolve(const ConvolutionProduct& product, const std::string& plan) override {
+    return cudnn_.convolve(product, plan);
   }
-  bool convolve_weight_gradient(const Convolution& geometry, const Tensor& x, const Tensor& d_y,
-                                const Tensor& d_weight) override {
-    return cudnn_.convolve_weight_gradient(geometry, x, d_y, d_weight);
-  }
-  bool convolve_data_gradient(const Convolution& geometry, const Tensor& d_y, const Tensor& weight,
-                              const Tensor& d_x) override {
-    return cudnn_.convolve_data_gradient(geometry, d_y, weight, d_x);
-  }
+  std::vector<std::string> plans(const ConvolutionProduct& product) override { return cudnn_.plans(product); }
 
  private:
   Cublas cublas_;

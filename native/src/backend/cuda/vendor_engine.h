@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "backend/cuda/operations.h"
 
@@ -19,6 +20,20 @@ struct MatrixProduct {
   Tensor c;          // of the factors' type, or float32
 };
 
+/// A convolution or one of its gradients. x is the map that the convolution reads, y the one that it writes, or the
+/// gradients there. What is computed is overwritten; it is of the two operands' type, float32 or bfloat16, or float32.
+struct ConvolutionProduct {
+  enum class Kind {
+    convolution,      // y = W ∗ x (+ bias)
+    weight_gradient,  // weight = the gradient of the weights
+    data_gradient     // x = Wᵀ ∗ y
+  };
+  Kind kind = Kind::convolution;
+  Convolution geometry;
+  Tensor x, weight, y;
+  Tensor bias = {};  // (O), float32; or absent
+};
+
 class VendorEngine {
  public:
   virtual ~VendorEngine() = default;
@@ -28,16 +43,15 @@ class VendorEngine {
 
   virtual void multiply(const MatrixProduct& product) = 0;
 
-  // Convolutions; all operands are of one type, float32 or bfloat16. False: the library does not do this one, or
-  // only with more scratch memory than it is given, and nothing has been done.
+  /// Does it by the plan of that name, or by the one that the library likes best where the name is empty. False, and
+  /// nothing has been done: the library has no such plan, or none that keeps the promises of open_vendor_engine, or only
+  /// with more scratch memory than it is given.
+  virtual bool convolve(const ConvolutionProduct& product, const std::string& plan) = 0;
 
-  /// y = W ∗ x (+ bias (O))
-  virtual bool convolve(const Convolution& geometry, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                        const Tensor& y) = 0;
-  virtual bool convolve_weight_gradient(const Convolution& geometry, const Tensor& x, const Tensor& d_y,
-                                        const Tensor& d_weight) = 0;
-  virtual bool convolve_data_gradient(const Convolution& geometry, const Tensor& d_y, const Tensor& weight,
-                                      const Tensor& d_x) = 0;
+  /// Names of the plans that are worth timing, the one that the library likes best first, for a product without its data
+  /// or one at these addresses. They are of the form that is_plan_name (engine_plans.h) asks for; with the same library on
+  /// the same card a name stands for the same bits.
+  virtual std::vector<std::string> plans(const ConvolutionProduct& product) = 0;
 };
 
 /// The engine, or why there is none: libraries that are missing, or that fail to start.
@@ -48,7 +62,7 @@ struct OpenedVendorEngine {
 
 /// Opens the libraries where they can be found. Work is given to `stream`, scratch memory comes from the arena.
 /// `engine` is what the user asked for. Products of float32 are exact in their factors but where
-/// `tensor_float32` allows otherwise. Results repeat, bit for bit.
+/// `tensor_float32` allows otherwise; sums are of float32. Results repeat, bit for bit.
 OpenedVendorEngine open_vendor_engine(cudaStream_t stream, Arena& arena, bool tensor_float32,
                                       const std::string& engine);
 

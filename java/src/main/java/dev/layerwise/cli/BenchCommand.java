@@ -23,10 +23,10 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** How fast training is. */
+/** Times training. */
 @Command(
     name = "bench",
-    description = "Measures training steps on random images, and where the time of one goes.",
+    description = "Times training steps on random images, and the operations of a step.",
     subcommands = {BenchCommand.Step.class, BenchCommand.Operations.class})
 final class BenchCommand implements Callable<Integer> {
   @Mixin(name = OutputOptions.NAME)
@@ -36,14 +36,15 @@ final class BenchCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    throw new ParameterException(spec.commandLine(), "bench needs one of step or ops");
+    throw new ParameterException(spec.commandLine(), "bench needs a subcommand: step or ops");
   }
 
   /** Whole steps. */
   @Command(
       name = "step",
       resourceBundle = "dev.layerwise.cli.SettingDefaults$OfBench",
-      description = "Times whole training steps: images from the device's memory, every block's step, the output layer.")
+      description = "Times whole training steps: loading images from the device's memory, the steps of all blocks, and"
+          + " that of the output layer.")
   static final class Step implements Callable<Integer> {
     @Mixin(name = CommonOptions.NAME)
     private CommonOptions common;
@@ -104,10 +105,10 @@ final class BenchCommand implements Callable<Integer> {
           "%d steps: median %.2f ms, fastest %.2f ms; %.3f GFLOP per image, %.0f GFLOP/s%n", result.steps(),
           result.stepMsMedian(), result.stepMsMin(), result.gflopPerImage(), result.gflopPerSecond());
       out.printf(
-          "activations and temporaries %.0f MiB, parameters and optimizer %.0f MiB", mebibytes(result.activationBytes()),
-          mebibytes(result.parameterBytes()));
+          "activations and temporary tensors %.0f MiB, parameters and optimizer %.0f MiB",
+          mebibytes(result.activationBytes()), mebibytes(result.parameterBytes()));
       if (result.peakRssBytes() != null) {
-        out.printf("; most memory resident %.0f MiB", mebibytes(result.peakRssBytes()));
+        out.printf("; peak resident memory %.0f MiB", mebibytes(result.peakRssBytes()));
       }
       out.println();
       if (result.engineChoices() != null && !result.engineChoices().isEmpty()) {
@@ -126,9 +127,9 @@ final class BenchCommand implements Callable<Integer> {
       name = "ops",
       resourceBundle = "dev.layerwise.cli.SettingDefaults$OfBench",
       description = {
-        "Times every operation of a training step, and compares it with its floor: the time that its arithmetic or its"
-            + " memory traffic takes at the best rates that this device was seen to reach just before.",
-        "Operations are waited for one by one, so that their sum is a little more than a step."
+        "Times every operation of a training step and compares it with its floor, the roofline: the time of its"
+            + " arithmetic or memory traffic, whichever is longer, at the peak rates just measured on this device.",
+        "Each operation is waited for, so the sum is slightly longer than a step."
       })
   static final class Operations implements Callable<Integer> {
     @Mixin(name = CommonOptions.NAME)
@@ -206,7 +207,7 @@ final class BenchCommand implements Callable<Integer> {
         return;
       }
       out.printf(
-          "best rates seen: %.0f GFLOP/s in a matrix product, %.1f GB/s in an addition%n%n", peaks.gflopPerSecond(),
+          "best rates measured: %.0f GFLOP/s in a matrix product, %.1f GB/s in an addition%n%n", peaks.gflopPerSecond(),
           peaks.gigabytesPerSecond());
       out.printf("%-20s %-32s %5s %9s %6s %8s %7s %9s %7s%n", "operation", "shapes", "calls", "ms", "share", "GFLOP/s",
           "GB/s", "floor ms", "x floor");

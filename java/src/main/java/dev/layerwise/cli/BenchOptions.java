@@ -14,7 +14,7 @@ import java.util.regex.Pattern;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** What is measured. */
+/** What to measure. */
 final class BenchOptions {
   /** The published vgg8b with the nonlinearity of predsim, for colour images of 32×32 pixels. */
   static final ModelConfig MODEL =
@@ -38,7 +38,7 @@ final class BenchOptions {
       names = "--classes",
       paramLabel = "N",
       defaultValue = "100",
-      description = "Classes that the images are of. Default: ${DEFAULT-VALUE}.")
+      description = "Number of classes. Default: ${DEFAULT-VALUE}.")
   private int classes;
 
   @Option(
@@ -52,20 +52,21 @@ final class BenchOptions {
       names = "--steps",
       paramLabel = "N",
       defaultValue = "10",
-      description = "Steps that are measured. Default: ${DEFAULT-VALUE}.")
+      description = "Number of measured steps. Default: ${DEFAULT-VALUE}.")
   int steps;
 
   @Option(
       names = "--warmup",
       paramLabel = "N",
       defaultValue = "4",
-      description = "Steps before those: the device finds its memory and its kernels in them. Default: ${DEFAULT-VALUE}.")
+      description = "Number of steps before measuring, in which the device allocates memory and prepares its kernels. Default:"
+          + " ${DEFAULT-VALUE}.")
   private int warmup;
 
-  /** The network that the options describe. */
+  /** The network described by the options. */
   ModelConfig model() {
     Matcher size = INPUT.matcher(input);
-    Checks.usage(size.matches(), "--input takes channels, height and width, as 3x32x32; not " + input);
+    Checks.usage(size.matches(), "--input takes channels, height and width, such as 3x32x32, not " + input);
     Checks.range("--classes", classes, 2, 1_000_000);
     Checks.range("--steps", steps, 1, 1_000_000);
     Checks.range("--warmup", warmup, 1, 1_000_000);
@@ -77,7 +78,7 @@ final class BenchOptions {
     return model;
   }
 
-  /** A benchmark that has done its warm-up. */
+  /** A benchmark after its warm-up. */
   StepBenchmark start(NativeContext context, ModelConfig model) {
     StepBenchmark benchmark = new StepBenchmark(context, model, Optimizer.DEFAULT, batchSize);
     try {

@@ -10,7 +10,7 @@ import java.util.List;
 final class Checks {
   private Checks() {}
 
-  /** Wrong usage found while a command runs; {@link Main} gives it exit code 2. */
+  /** A usage error found while a command runs; {@link Main} exits with code 2. */
   static final class UsageException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
@@ -36,11 +36,11 @@ final class Checks {
     usage(Rules.isIn(value, least, most), Rules.notIn(option, value, least, most));
   }
 
-  /** The layer of that name or number. */
+  /** The layer with that name or number. */
   static Layer layer(Model model, String nameOrNumber) {
     try {
       return model.layer(nameOrNumber);
-    } catch (ModelException e) { // there is no such layer
+    } catch (ModelException e) { // no such layer
       throw new UsageException("--layer: " + e.getMessage());
     }
   }

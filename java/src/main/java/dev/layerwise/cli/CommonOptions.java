@@ -1,14 +1,13 @@
 package dev.layerwise.cli;
 
 import dev.layerwise.nativelib.DeviceOptions;
-import dev.layerwise.nativelib.DeviceOptionsException;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import picocli.CommandLine.Option;
 
-/** What every command takes that computes. An option that is absent ({@code null}) leaves the default. */
+/** The options of every command that computes. An absent option ({@code null}) keeps the default. */
 final class CommonOptions extends OutputOptions {
-  /** What can be asked for. */
+  /** Candidates for completion and help. */
   static final class Precisions extends ArrayList<String> {
     private static final long serialVersionUID = 1L;
 
@@ -20,42 +19,44 @@ final class CommonOptions extends OutputOptions {
   @Option(
       names = "--device",
       paramLabel = "DEVICE",
-      description = "Where to compute: cpu (oneDNN and fused loops) or reference (plain loops, float64; slow)."
-          + " Default: cpu.")
+      description = "Where to compute: cpu, cuda (an NVIDIA GPU; cuda:1 is the second) or reference (plain loops in"
+          + " float64; slow). Default: cpu.")
   String device;
 
   @Option(
       names = "--threads",
       paramLabel = "N",
-      description = "Computing threads of the CPU; 0 takes OMP_NUM_THREADS where that is set, and otherwise one per core"
-          + " that this process may use. Default: 0; in a resumed run, as before.")
+      description = "Number of CPU threads; 0 takes OMP_NUM_THREADS if it is set, otherwise one thread per core available"
+          + " to this process. Default: 0; a resumed run keeps its number.")
   Integer threads;
 
   @Option(
       names = "--precision",
       paramLabel = "NAME",
       completionCandidates = Precisions.class,
-      description = "Of activations and of weights as they are multiplied: one of ${COMPLETION-CANDIDATES}; auto takes"
-          + " bf16 where the device is made for it. Sums and the weights that are updated stay float32. Default: auto"
-          + " (f32 for a model that was trained in it), for parity f32.")
+      description = "Precision of activations and of weights in products: one of ${COMPLETION-CANDIDATES}; auto uses bf16"
+          + " if the device supports it well. Sums and the weights being updated stay float32. Default: auto (f32 for a"
+          + " model trained in f32, and for parity on the cpu).")
   String precision;
 
   @Option(
       names = "--engine",
       paramLabel = "NAME",
-      description = "Which implementation of the operations runs: auto, or one of the device's own (CUDA: fused for the"
-          + " project's kernels, cudnn for cuDNN and cuBLAS wherever they do an operation). Default: auto.")
+      description = "Implementation of the operations: auto, or one of the device's engines (cuda: fused for the project's"
+          + " kernels, cudnn for cuDNN and cuBLAS wherever they support an operation; cpu: direct or winograd for 3×3"
+          + " convolutions). Default: auto.")
   String engine;
 
   @Option(
       names = "--tf32",
       negatable = true,
-      description = "Let float32 products be rounded to ten bits of mantissa, on CUDA devices. Default: not.")
+      description = "On cuda, allow TF32: float32 products with ten bits of mantissa. Default: off.")
   Boolean tf32;
 
-  private boolean asked;
+  /** Whether the last device that was asked for is another than its base, and not a GPU. */
+  private boolean asksOfProcessor;
 
-  /** The device that the options ask for, over a base: what belongs to another device is not carried over. */
+  /** These options over a base. Settings of another device are not carried over. */
   DeviceOptions over(DeviceOptions base) {
     Checks.oneOf("--precision", precision == null ? "auto" : precision, new Precisions());
     boolean same = device == null || device.equals(base.device());
@@ -68,22 +69,22 @@ final class CommonOptions extends OutputOptions {
             Checks.or(engine, start.engine()),
             Checks.or(tf32, start.tf32()),
             start.engineChoices());
-    asked = !wanted.equals(base);
+    asksOfProcessor = !wanted.equals(base) && !wanted.device().startsWith("cuda");
     return wanted;
   }
 
-  /** Whether it is wrong usage that a device cannot be had: what a GPU lacks may be the machine's fault. */
-  boolean isMisuse(DeviceOptionsException e) {
-    return asked && (device == null || !device.startsWith("cuda"));
+  /** Whether it is a usage error if the device cannot be opened; what a GPU lacks may be the machine's fault. */
+  boolean asksOfProcessor() {
+    return asksOfProcessor;
   }
 
-  /** Says what computes, and how. */
+  /** Prints the device, precision and threads in use. */
   static void printInUse(DeviceOptions device, PrintWriter err) {
     err.printf("computing on %s in %s, threads: %d%n", device.device(), device.precision(), device.threads());
     err.flush();
   }
 
-  /** The device that the options ask for; the processor where they name none. */
+  /** The requested device; the CPU if none is requested. */
   DeviceOptions deviceOptions() {
     return over(DeviceOptions.of("cpu", 0));
   }

@@ -3,11 +3,11 @@ package dev.layerwise.cli;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** Comma-separated values as RFC 4180 writes them. */
+/** Comma-separated values in the format of RFC 4180. */
 final class Csv {
   private Csv() {}
 
-  /** A line without its end. */
+  /** A line without its line break. */
   static String line(List<String> values) {
     return values.stream().map(Csv::quoted).collect(Collectors.joining(","));
   }

@@ -3,20 +3,20 @@ package dev.layerwise.cli;
 import dev.layerwise.settings.Augmentation;
 import picocli.CommandLine.Option;
 
-/** Cutout: squares set to the data's mean in every training image. */
+/** Cutout: sets squares in every training image to the data's mean. */
 final class CutoutOptions {
   @Option(names = "--cutout",
       negatable = true,
-      description = "Cut squares out of the training images. Default: off, or as the preset says.")
+      description = "Cut random squares out of the training images. Default: off, or as in the preset.")
   Boolean cutout;
 
   @Option(
       names = {"--n-holes", "--n_holes"},
       paramLabel = "N",
-      description = "Squares per image, with --cutout. Default: 1.")
+      description = "Number of squares per image, with --cutout. Default: 1.")
   Integer holes;
 
-  @Option(names = "--length", paramLabel = "PIXELS", description = "Side of a square, with --cutout. Default: 16.")
+  @Option(names = "--length", paramLabel = "PIXELS", description = "Side of each square, with --cutout. Default: 16.")
   Integer length;
 
   /** A base's augmentation with or without cutout. */

@@ -29,7 +29,7 @@ import picocli.CommandLine.Spec;
     description = "Lists, downloads and checks data sets.",
     subcommands = {DataCommand.ListAll.class, DataCommand.Fetch.class, DataCommand.Verify.class})
 final class DataCommand implements Callable<Integer> {
-  private static final String EMBEDDED = "comes with the program";
+  private static final String EMBEDDED = "included with the program";
 
   @Mixin(name = OutputOptions.NAME)
   private OutputOptions output;
@@ -38,10 +38,10 @@ final class DataCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    throw new ParameterException(spec.commandLine(), "data needs one of list, fetch or verify");
+    throw new ParameterException(spec.commandLine(), "data needs a subcommand: list, fetch or verify");
   }
 
-  /** Candidates for completion and help: what is published, not the user's own folders. */
+  /** Candidates for completion and help: published data sets, not the user's own folders. */
   static final class Names extends ArrayList<String> {
     private static final long serialVersionUID = 1L;
 
@@ -50,17 +50,17 @@ final class DataCommand implements Callable<Integer> {
     }
   }
 
-  /** Where data sets are looked for. */
+  /** Where to look for data sets. */
   static final class Place {
     @Option(
         names = "--data-dir",
         paramLabel = "DIR",
-        description = "Look for data here only. Default: the usual places, as 'layerwise doctor'.")
+        description = "Look for data only here. Default: the usual places, shown by 'layerwise doctor'.")
     Path dataDir;
   }
 
-  /** What is known and what is here. */
-  @Command(name = "list", description = "Lists the data sets and where each was found.")
+  /** The known data sets and the ones found. */
+  @Command(name = "list", description = "Lists the data sets and where they were found.")
   static final class ListAll implements Callable<Integer> {
     @Mixin(name = OutputOptions.NAME)
     private OutputOptions output;
@@ -69,7 +69,7 @@ final class DataCommand implements Callable<Integer> {
 
     @Spec private CommandSpec spec;
 
-    /** A data set; no location where it was not found. */
+    /** A data set; no location if it was not found. */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     private record Line(String name, String title, int train, int test, int classes, int channels, int height,
@@ -102,7 +102,7 @@ final class DataCommand implements Callable<Integer> {
       name = "fetch",
       description = {
         "Downloads, checks and installs data sets.",
-        "A download that was interrupted goes on where it stopped. http_proxy, https_proxy and no_proxy are followed."
+        "An interrupted download resumes where it stopped. The variables http_proxy, https_proxy and no_proxy apply."
       })
   static final class Fetch implements Callable<Integer> {
     @Mixin(name = OutputOptions.NAME)
@@ -112,19 +112,19 @@ final class DataCommand implements Callable<Integer> {
         arity = "1..*",
         paramLabel = "NAME",
         completionCandidates = Names.class,
-        description = "Of ${COMPLETION-CANDIDATES}.")
+        description = "One or more of ${COMPLETION-CANDIDATES}.")
     private List<String> names;
 
     @Option(
         names = "--data-dir",
         paramLabel = "DIR",
-        description = "Install in DIR/NAME. Default: $XDG_CACHE_HOME/layerwise or ~/.cache/layerwise.")
+        description = "Install in DIR/NAME. Default for DIR: $XDG_CACHE_HOME/layerwise or ~/.cache/layerwise.")
     private Path dataDir;
 
     @Option(
         names = "--mirror",
         paramLabel = "URL",
-        description = "Download from this folder, with the same files under the same names. Default: the authors'.")
+        description = "Download the files from this address, under the same names. Default: the authors' addresses.")
     private URI mirror;
 
     @Spec private CommandSpec spec;
@@ -157,11 +157,11 @@ final class DataCommand implements Callable<Integer> {
   @Command(
       name = "verify",
       description = {
-        "Checks whether data sets are whole.",
-        "By the checksums that their authors published, those written down when they were unpacked, or else by what is"
-            + " inside."
+        "Checks that data sets are complete and undamaged.",
+        "Compares them with the checksums that their authors published or those recorded at installation, or otherwise"
+            + " checks the contents."
       },
-      footer = {"", "Exits with 1 if one is missing or damaged."})
+      footer = {"", "Exits with 1 if a data set is missing or damaged."})
   static final class Verify implements Callable<Integer> {
     @Mixin(name = OutputOptions.NAME)
     private OutputOptions output;
@@ -170,7 +170,7 @@ final class DataCommand implements Callable<Integer> {
         arity = "1..*",
         paramLabel = "NAME",
         completionCandidates = Names.class,
-        description = "Of ${COMPLETION-CANDIDATES}.")
+        description = "One or more of ${COMPLETION-CANDIDATES}.")
     private List<String> names;
 
     @Mixin private Place place;
@@ -218,9 +218,9 @@ final class DataCommand implements Callable<Integer> {
 
     private static String words(Verification.Evidence evidence) {
       return switch (evidence) {
-        case PUBLISHED_CHECKSUMS -> "the published md5";
-        case INSTALLED_CHECKSUMS -> "the md5 of when it was installed";
-        case CONTENT -> "numbers of images, sizes and labels are right";
+        case PUBLISHED_CHECKSUMS -> "matches the published md5";
+        case INSTALLED_CHECKSUMS -> "matches the md5 recorded at installation";
+        case CONTENT -> "numbers of images, sizes and labels are correct";
       };
     }
   }

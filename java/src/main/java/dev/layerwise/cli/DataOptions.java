@@ -11,15 +11,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import picocli.CommandLine.Option;
 
-/** Which images, and where they are. */
+/** The data set and where it is. */
 final class DataOptions {
-  /** The data set that is a folder of the user's own images. */
+  /** The data set made of a folder of the user's own images. */
   static final String IMAGE_FOLDER = ImageFolder.NAME;
 
   static final String NO_EXIF = "--no-exif";
   static final String NO_EXIF_DESCRIPTION =
-      "Take the pixels of image files as they are stored, and do not turn them as the camera's mark of orientation"
-          + " (EXIF) says.";
+      "Use the pixels of image files as stored; do not rotate them according to the camera's EXIF orientation.";
 
   /** Candidates for completion and help. */
   static final class Names extends ArrayList<String> {
@@ -35,40 +34,41 @@ final class DataOptions {
       names = "--dataset",
       paramLabel = "NAME",
       completionCandidates = Names.class,
-      description = "One of ${COMPLETION-CANDIDATES}. Default: digits for train, the model's own for evaluate,"
-          + " none for embed.")
+      description = "One of ${COMPLETION-CANDIDATES}. Default: digits for train, the model's data set for evaluate, none"
+          + " for embed.")
   String dataset;
 
   @Option(
       names = "--data-dir",
       paramLabel = "DIR",
-      description = "Folder with the data set's files in their original format; for image-folder the one with"
-          + " train/CLASS/*.jpg and val/CLASS/*.jpg (or .png, .gif, .bmp, .tif). Default: the usual places ('layerwise"
-          + " doctor' shows them).")
+      description = "Folder with the data set's files in their original format; for image-folder, the folder with"
+          + " train/CLASS/*.jpg and val/CLASS/*.jpg (or .png, .gif, .bmp, .tif). Default: the usual places, shown by"
+          + " 'layerwise doctor'.")
   Path dataDir;
 
   @Option(
       names = "--image-size",
       paramLabel = "PIXELS",
-      description = "Side to which the images of an image-folder are cut. Default: " + StreamOptions.USUAL_SIZE + ".")
+      description = "For image-folder: side in pixels to which images are cropped. Default: "
+          + StreamOptions.USUAL_SIZE + ".")
   Integer imageSize;
 
   @Option(
       names = "--strict",
-      description = "Stop at an image that cannot be used, or a folder that cannot be read, instead of leaving it out;"
-          + " for image-folder. Default: off.")
+      description = "For image-folder: stop at an image or folder that cannot be read instead of skipping it."
+          + " Default: off.")
   boolean strict;
 
-  @Option(names = NO_EXIF, description = NO_EXIF_DESCRIPTION + " Also for image-folder. Default: off.")
+  @Option(names = NO_EXIF, description = NO_EXIF_DESCRIPTION + " For image files and image-folder. Default: off.")
   boolean noExif;
 
   private DataSet<StreamedImages> folder;
 
   /**
-   * What is known about a data set before its images are loaded.
+   * The data set's description, known before its images are loaded.
    *
-   * @param trainedSize side of the images that a model was made for; {@code null}: there is none yet
-   * @param err told of images that are left out
+   * @param trainedSize side of the images that the model was trained on; {@code null} if there is no model yet
+   * @param err gets a line about skipped images
    */
   DataSetInfo info(String name, Integer trainedSize, PrintWriter err) {
     Checks.oneOf("--dataset", name, new Names());
@@ -90,16 +90,17 @@ final class DataOptions {
     err.flush();
   }
 
-  /** The images of what {@link #info} told about. */
+  /** The images of the data set that {@link #info} described. */
   DataSet<?> load(DataSetInfo info) {
     return folder == null ? DataSets.load(info.name(), dataDir) : folder;
   }
 
-  /** Says how many images were left out, if any were. */
+  /** Prints how many images were skipped, if any. */
   void printSkipped(PrintWriter err) {
     int skipped = folder == null ? 0 : folder.train().skipped() + folder.test().skipped();
     if (skipped > 0) {
-      say(err, skipped + " images could not be used and were left out");
+      String what = skipped == 1 ? " image could not be read and was skipped" : " images could not be read and were skipped";
+      say(err, skipped + what);
     }
   }
 }

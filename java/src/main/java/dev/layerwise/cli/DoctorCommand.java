@@ -22,11 +22,11 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** Says what this machine and this build can do. */
+/** Shows what this machine and this build can do. */
 @Command(
     name = "doctor",
-    description = "Shows the version, this processor's features, which devices work and if not why, what of CUDA is here,"
-        + " and where data was found.")
+    description = "Shows the version, the processor's features, which devices work (or why not), the CUDA libraries and"
+        + " GPUs, and where data sets were found.")
 final class DoctorCommand implements Callable<Integer> {
   private static final List<String> DEVICES = List.of("cpu", "reference", "cuda");
 
@@ -36,7 +36,7 @@ final class DoctorCommand implements Callable<Integer> {
   @Option(
       names = "--data-dir",
       paramLabel = "DIR",
-      description = "Look for data here instead of in the usual places. Default: the usual places.")
+      description = "Look for data only here. Default: the usual places.")
   private Path dataDir;
 
   @Spec private CommandSpec spec;
@@ -46,11 +46,11 @@ final class DoctorCommand implements Callable<Integer> {
       String version, String java, String system, List<String> cpuFeatures, List<Device> devices,
       CudaLibraries.Inventory cuda, List<Data> datasets) {}
 
-  /** A device: its threads if it works, otherwise why not. */
+  /** A device: its threads if it works, otherwise the reason why not. */
   @JsonInclude(JsonInclude.Include.NON_NULL)
   private record Device(String name, boolean works, Integer threads, String reason) {}
 
-  /** A data set: where its files are; nowhere if that is {@code null}. */
+  /** A data set and where its files are; {@code null} if they were not found. */
   private record Data(String name, String location) {}
 
   @Override
@@ -88,7 +88,7 @@ final class DoctorCommand implements Callable<Integer> {
     for (String name : DataSets.names()) {
       DataSetInfo info = DataSets.info(name);
       Optional<Path> location = DataSets.locate(name, dataDir);
-      found.add(new Data(name, location.map(Path::toString).orElse(info.embedded() ? "comes with the program" : null)));
+      found.add(new Data(name, location.map(Path::toString).orElse(info.embedded() ? "included with the program" : null)));
     }
     return found;
   }
@@ -118,7 +118,7 @@ final class DoctorCommand implements Callable<Integer> {
     }
     for (CudaLibraries.Gpu gpu : cuda.gpus()) {
       out.printf(
-          "  %-16s %s, compute capability %s, %.1f GiB, of which %.1f free%n",
+          "  %-16s %s, compute capability %s, %.1f GiB, %.1f GiB free%n",
           gpu.device(), gpu.name(), gpu.capability(), gibibytes(gpu.memoryBytes()), gibibytes(gpu.freeBytes()));
     }
   }

@@ -4,7 +4,7 @@ import dev.layerwise.data.download.DownloadListener;
 import java.io.PrintWriter;
 import java.util.Locale;
 
-/** Shows downloads on stderr: on a terminal a line that is kept up to date, elsewhere a line now and then. */
+/** Shows downloads on stderr: on a terminal as a progress line, elsewhere as a line from time to time. */
 final class DownloadPrinter implements DownloadListener {
   private static final double MEBIBYTE = 1 << 20;
   private static final long TERMINAL_INTERVAL_NANOS = 200_000_000L;
@@ -58,7 +58,7 @@ final class DownloadPrinter implements DownloadListener {
     err.flush();
   }
 
-  /** Leaves the line that is kept up to date. */
+  /** Ends the progress line. */
   synchronized void end() {
     if (lineOpen) {
       err.println();

@@ -33,21 +33,21 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** Writes what a layer makes of images. */
+/** Writes a block's output for images. */
 @Command(
     name = "embed",
     description = {
-      "Writes a layer's output for images, as features for use elsewhere: a float32 matrix in NumPy's format, a row for"
-          + " each image, flattened in channel, row, column order.",
-      "Beside X.npy: X.labels.npy with a data set's labels, or X.files.txt with the image files' names, row by row; the"
-          + " other of the two, left by an earlier X.npy, is removed."
+      "Writes a block's output for images as features for other programs: a float32 matrix in NumPy's format with one row"
+          + " per image, flattened in channel, row, column order.",
+      "Also writes X.labels.npy with a data set's labels, or X.files.txt with the names of image files, in the order of the"
+          + " rows. Whichever of the two an earlier run left and this one does not write is removed."
     })
 final class EmbedCommand implements Callable<Integer> {
-  /** Endings of what lies beside the matrix. */
+  /** Endings of the files next to the matrix. */
   private static final String LABELS = ".labels.npy";
   private static final String FILES = ".files.txt";
 
-  /** Which part of a data set. */
+  /** The part of a data set. */
   enum Split {
     train,
     test
@@ -67,15 +67,14 @@ final class EmbedCommand implements Callable<Integer> {
   @Option(
       names = "--split",
       paramLabel = "PART",
-      description = "Which of the data set's images: ${COMPLETION-CANDIDATES}; training images come without"
-          + " augmentation. Default: test.")
+      description = "Part of the data set: ${COMPLETION-CANDIDATES}. Training images are not augmented. Default: test.")
   private Split split;
 
   @Option(
       names = "--layer",
       paramLabel = "LAYER",
-      description = "Whose output: a number or a name that 'layerwise inspect' shows; no later layer is computed."
-          + " Default: the last before the output layer.")
+      description = "Block whose output to write: a number or name shown by 'layerwise inspect'; later blocks are not"
+          + " computed. Default: the last before the output layer.")
   private String layer;
 
   @Option(names = "--out", required = true, paramLabel = "X.npy", description = "The file to write.")
@@ -91,7 +90,7 @@ final class EmbedCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
   /**
-   * What was written.
+   * The JSON result.
    *
    * @param output of one image: channels, height, width
    */
@@ -99,7 +98,7 @@ final class EmbedCommand implements Callable<Integer> {
   private record Result(
       int images, int features, String layer, int[] output, String out, String labels, String files) {}
 
-  /** Takes images through the network. */
+  /** Computes images. */
   @FunctionalInterface
   private interface Sink {
     void add(byte[] pixels, int count) throws IOException;
@@ -111,7 +110,7 @@ final class EmbedCommand implements Callable<Integer> {
     void add(Batch batch) throws IOException;
   }
 
-  /** Hands over all images. */
+  /** Passes on all images. */
   @FunctionalInterface
   private interface Source {
     void writeTo(Sink sink) throws IOException;
@@ -120,11 +119,11 @@ final class EmbedCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     Checks.range("--batch-size", batchSize, 1, 1_000_000);
-    Checks.usage(out.toString().endsWith(".npy"), "--out must end in .npy, not be " + out);
-    Checks.usage(images.isEmpty() == (data.dataset != null), "give images, or a data set with --dataset");
+    Checks.usage(out.toString().endsWith(".npy"), "--out must end in .npy; " + out + " does not");
+    Checks.usage(images.isEmpty() == (data.dataset != null), "give either images or a data set with --dataset");
     Checks.usage(
         data.dataset != null || (split == null && data.dataDir == null && data.imageSize == null && !data.strict),
-        "--split, --data-dir, --image-size and --strict go with --dataset");
+        "--split, --data-dir, --image-size and --strict need --dataset");
     ResumeHint.requireModel(path);
     Model.Options options = new Model.Options(common.deviceOptions(), 1, !data.noExif);
     try (Model model = Model.open(path, options)) {
@@ -193,9 +192,9 @@ final class EmbedCommand implements Callable<Integer> {
   }
 
   /**
-   * Writes a row per image. Nothing is written if no image can be used.
+   * Writes one row per image. Writes nothing if no image can be read.
    *
-   * @param stale ending of what an earlier matrix of this name may have beside it, and this one has not
+   * @param stale ending of the file that an earlier matrix of this name may have left, and this one does not write
    */
   private void write(Model model, Layer of, String stale, Source source) {
     boolean[] any = new boolean[1];
@@ -207,7 +206,7 @@ final class EmbedCommand implements Callable<Integer> {
         }
       });
       if (!any[0]) {
-        throw new LayerwiseException("none of the images can be used; " + out + " is not written");
+        throw new LayerwiseException("none of the images could be read; " + out + " was not written");
       }
     });
     Path beside = NpyFile.beside(out, stale);
@@ -215,7 +214,7 @@ final class EmbedCommand implements Callable<Integer> {
       Files.deleteIfExists(beside);
     } catch (IOException e) {
       throw new LayerwiseException(
-          "cannot remove " + beside + ", which is of an earlier " + out + " (" + FileErrors.reason(e) + ")", e);
+          "cannot remove " + beside + ", which belongs to an earlier " + out + " (" + FileErrors.reason(e) + ")", e);
     }
   }
 
@@ -231,7 +230,7 @@ final class EmbedCommand implements Callable<Integer> {
       return;
     }
     stdout.printf(
-        "%d images, %d features each (%s: %d×%d×%d), are in %s%n%s are in %s%n", count, of.features(), of.name(),
+        "%d images with %d features each (%s: %d×%d×%d) are in %s%n%s are in %s%n", count, of.features(), of.name(),
         of.channels(), of.height(), of.width(), out, labels == null ? "the files' names" : "their labels",
         labels == null ? files : labels);
     stdout.flush();

@@ -36,7 +36,7 @@ import picocli.CommandLine.Spec;
 /** Tests a trained network. */
 @Command(
     name = "evaluate",
-    description = "Tests a trained network: its error, every layer's local error, and the confusion matrix.")
+    description = "Tests a trained network: its error, each block's local error, and the confusion matrix.")
 final class EvaluateCommand implements Callable<Integer> {
   @Mixin(name = CommonOptions.NAME)
   private CommonOptions common;
@@ -55,14 +55,14 @@ final class EvaluateCommand implements Callable<Integer> {
 
   @Option(
       names = "--save",
-      description = "Also write evaluation.json into the run's folder, from which 'layerwise report' shows confusions"
-          + " and mistakes; training writes it too, at its end. Default: off.")
+      description = "Also write evaluation.json to the run's folder, from which 'layerwise report' shows the confusion matrix"
+          + " and mistakes. Training also writes it at its end. Default: off.")
   private boolean save;
 
   @Spec private CommandSpec spec;
 
   /**
-   * What is printed.
+   * The printed result.
    *
    * @param confusionMatrix row: true class, column: predicted class, entries: images
    */
@@ -71,7 +71,7 @@ final class EvaluateCommand implements Callable<Integer> {
       double testError, double testLoss, int images, String device, String precision, int threads, double seconds,
       List<Layer> layers, int[][] confusionMatrix) {}
 
-  /** A hidden block; no local error where its loss has no classifier. */
+  /** A hidden block; no local error if its loss has no classifier. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   @JsonInclude(JsonInclude.Include.NON_NULL)
   private record Layer(String name, Double localError) {}
@@ -83,19 +83,19 @@ final class EvaluateCommand implements Callable<Integer> {
     ModelFile file = ModelFile.read(model);
     Checks.usage(
         !save || isOfRun(),
-        "--save is for a run's folder or the " + ModelFile.FILE_NAME + " in it, beside " + RunDirectory.CONFIG + "; "
-            + model + " is neither");
+        "--save needs a run's folder, or the " + ModelFile.FILE_NAME + " next to its " + RunDirectory.CONFIG + "; " + model
+            + " is neither");
     String name = Checks.or(data.dataset, file.dataset());
     if (data.dataset == null && !new DataOptions.Names().contains(name)) {
       throw new ModelException(
-          model + " was trained on '" + name + "', images that only the program that trained it has; give a --dataset"
-              + " with the same classes");
+          model + " was trained on '" + name + "', whose images only the program that trained it has; give a"
+              + " --dataset with the same classes");
     }
     DataSet<?> images = data.load(data.info(name, file.config().images().height(), spec.commandLine().getErr()));
     DataSetInfo info = images.info();
     file.config()
         .requireFits(model.toString(), images.test().shape(), info.classes(), info.title(), "give its own --dataset");
-    if (file.input() != null) { // files of older versions do not say what the classes are called
+    if (file.input() != null) { // files of older versions lack the class names
       ClassNames.requireSame(file.input().classNames(), info, model.toString());
     }
     Result result = evaluate(file, images);
@@ -137,7 +137,7 @@ final class EvaluateCommand implements Callable<Integer> {
     return Files.isDirectory(model) ? model : model.toAbsolutePath().getParent();
   }
 
-  /** Whether the model is the one of the run in its folder. */
+  /** Whether the model belongs to the run in its folder. */
   private boolean isOfRun() {
     return Files.exists(folder().resolve(RunDirectory.CONFIG))
         && (Files.isDirectory(model) || model.endsWith(ModelFile.FILE_NAME));
@@ -171,7 +171,7 @@ final class EvaluateCommand implements Callable<Integer> {
     }
     List<String> names = data.info().classNames();
     int widest = names.stream().mapToInt(String::length).max().orElse(1);
-    out.printf("%nconfusion matrix: a row per true class, a column per predicted class%n");
+    out.printf("%nconfusion matrix: one row per true class, one column per predicted class%n");
     for (int row = 0; row < names.size(); row++) {
       StringBuilder line = new StringBuilder(String.format("  %3d %-" + widest + "s ", row, names.get(row)));
       for (int count : result.confusionMatrix()[row]) {

@@ -17,10 +17,9 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "export",
     description = {
-      "Writes a model as an ONNX file (operators of version " + OnnxExporter.OPSET + "): the network in evaluation"
-          + " mode.",
-      "Its input 'images' is float32, N×C×H×W with any N, and normalized: (level / 255 - mean) / deviation per channel;"
-          + " the file's metadata layerwise.input has mean, deviation and class names. Its output 'logits' is"
+      "Writes a model's network in evaluation mode as an ONNX file (operator set " + OnnxExporter.OPSET + ").",
+      "The input 'images' is float32, N×C×H×W with any N, and normalized: (level / 255 - mean) / deviation per channel."
+          + " The file's metadata entry layerwise.input has the mean, deviation and class names. The output 'logits' is"
           + " N×classes."
     })
 final class ExportCommand implements Callable<Integer> {
@@ -35,7 +34,7 @@ final class ExportCommand implements Callable<Integer> {
 
   @Option(
       names = "--local-classifiers",
-      description = "Make every block's local classifier an output, too: LAYER.local_logits. Default: off.")
+      description = "Also output every block's local classifier, as NAME.local_logits. Default: off.")
   private boolean localClassifiers;
 
   @Spec private CommandSpec spec;

@@ -11,30 +11,29 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Image files named on the command line, read batch by batch. Those that cannot be used are said and left out. */
+/** Image files named on the command line, read batch by batch. Unreadable ones are reported and skipped. */
 final class ImageArguments {
   static final String DESCRIPTION =
-      "JPEG, PNG, GIF (the first frame), BMP or TIFF images, or folders of them (with all folders below; links are"
-          + " followed). An image is turned as its camera's mark of orientation (EXIF) says, resized so that its shorter"
-          + " side has the length that the model was tested with, and the centre is cut out. Colours become grey, or grey"
-          + " colours, as the model needs; levels are not inverted: models of MNIST, Fashion-MNIST, Kuzushiji-MNIST and"
-          + " digits take white on black.";
+      "JPEG, PNG, GIF (first frame), BMP or TIFF images, or folders of them, including subfolders and links. Each image is"
+          + " rotated according to its EXIF orientation, resized so that its shorter side has the size used in the model's"
+          + " tests, and cropped to its centre. It is converted to grey or colour as the model needs. Levels are not"
+          + " inverted: models of MNIST, Fashion-MNIST, Kuzushiji-MNIST and digits expect white on black.";
 
   private final List<Path> files;
   private final PrintWriter err;
   private final boolean isComplete;
   private int unusable;
 
-  /** Images that go through a network together. */
+  /** Images computed together. */
   record Batch(List<Path> files, byte[] pixels) {}
 
-  /** Is handed the batches. */
+  /** Takes the batches. */
   @FunctionalInterface
   interface Consumer<E extends Exception> {
     void accept(Batch batch) throws E;
   }
 
-  /** Lists the files, and says what else folders hold; throws {@link DataException} for a folder that holds none. */
+  /** Lists the images and prints what it skips; throws {@link DataException} for a folder without images. */
   ImageArguments(List<Path> arguments, PrintWriter err) {
     this.err = err;
     files = new ArrayList<>();
@@ -42,8 +41,8 @@ final class ImageArguments {
     for (Path argument : arguments) {
       if (!Files.isDirectory(argument)) {
         if (FileNames.isLossy(argument)) {
-          throw new DataException("The name " + argument + " is not UTF-8, and so lost on its way from the command line;"
-              + " give the folder that it is in, or rename it.");
+          throw new DataException("The file name " + argument + " is not valid UTF-8 and was lost on the command line; give"
+              + " its folder instead, or rename it.");
         }
         files.add(argument);
         continue;
@@ -51,7 +50,7 @@ final class ImageArguments {
       List<Path> found = listing.images(argument);
       if (found.isEmpty()) {
         throw new DataException(
-            FileNames.text(argument) + " holds no " + FolderListing.KINDS + listing.leftOut("; left out: ") + ".");
+            FileNames.text(argument) + " has no " + FolderListing.KINDS + listing.leftOut("; left out: ") + ".");
       }
       files.addAll(found);
     }
@@ -67,7 +66,7 @@ final class ImageArguments {
     err.flush();
   }
 
-  /** Reads all images as the model takes them. */
+  /** Reads all images in the form that the model takes. */
   <E extends Exception> void read(Model model, int batchSize, Consumer<E> consumer) throws E {
     List<Path> names = new ArrayList<>();
     ByteArrayOutputStream pixels = new ByteArrayOutputStream();
@@ -90,7 +89,7 @@ final class ImageArguments {
     }
   }
 
-  /** Exit code: failure if an image could not be used, or a folder not be read. */
+  /** Exit code: failure if an image or a folder could not be read. */
   int exitCode() {
     return isComplete && unusable == 0 ? 0 : 1;
   }

@@ -23,12 +23,12 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** Shows what a model is made of. */
+/** Shows the blocks of a model. */
 @Command(
     name = "inspect",
     description = {
-      "Shows a model: its layers with their shapes, parameters and floating-point operations, and the memory it takes.",
-      "A multiplication and an addition are two operations; only convolutions, linear layers and classifiers count."
+      "Shows a model's blocks with their shapes, parameters and floating-point operations, and the memory it needs.",
+      "A multiplication and an addition count as two operations. Only convolutions, linear layers and classifiers count."
     })
 final class InspectCommand implements Callable<Integer> {
   @Mixin(name = CommonOptions.NAME)
@@ -41,7 +41,7 @@ final class InspectCommand implements Callable<Integer> {
       names = "--batch-size",
       paramLabel = "N",
       defaultValue = "1",
-      description = "Images in the pass whose memory is measured. Default: ${DEFAULT-VALUE}.")
+      description = "Number of images in the pass whose memory is measured. Default: ${DEFAULT-VALUE}.")
   private int batchSize;
 
   @Spec private CommandSpec spec;
@@ -49,12 +49,12 @@ final class InspectCommand implements Callable<Integer> {
   /**
    * A block.
    *
-   * @param number for --layer; absent for blocks that never have a loss of their own, and the output layer
+   * @param number for --layer; absent for the output layer and for blocks without a loss
    * @param output channels, height, width
    * @param parameters that prediction needs
-   * @param localParameters those of the local loss
+   * @param localParameters in the local loss
    * @param flops of one image
-   * @param localClassifierFlops of one image; absent where there is no local classifier
+   * @param localClassifierFlops of one image; absent without a local classifier
    */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -63,11 +63,11 @@ final class InspectCommand implements Callable<Integer> {
       Long localClassifierFlops) {}
 
   /**
-   * The whole.
+   * The whole model.
    *
    * @param input channels, height, width
    * @param weightBytes on the device: all parameters and running statistics
-   * @param activationBytes on the device: the most that the pass needed beside them
+   * @param activationBytes on the device: the most that the pass needed besides them
    */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -82,7 +82,7 @@ final class InspectCommand implements Callable<Integer> {
     ModelFile file = ModelFile.read(path);
     ModelConfig config = file.config();
     long images = (long) batchSize * config.images().elements();
-    Checks.usage(images <= Integer.MAX_VALUE - 8, "--batch-size " + batchSize + " is more than fits one pass");
+    Checks.usage(images <= Integer.MAX_VALUE - 8, "--batch-size " + batchSize + " is too large for one pass");
     try (NativeContext context = NativeContext.create(common.deviceOptions(), 0);
         DeviceNetwork network = new DeviceNetwork(context, config, Optimizer.STATELESS)) {
       network.setWeights(file.weights());
@@ -117,7 +117,7 @@ final class InspectCommand implements Callable<Integer> {
     return layers;
   }
 
-  /** Black images through the whole network, for the memory that it takes. */
+  /** Computes black images with the whole network to measure its memory. */
   private void pass(NativeContext context, DeviceNetwork network, int elements) {
     ModelConfig config = network.config();
     try (NativeTensor images =
@@ -153,11 +153,11 @@ final class InspectCommand implements Callable<Integer> {
       out.println(line.stripTrailing());
     }
     out.printf(
-        "%nparameters: %s for prediction, %s of the local losses%n", grouped(summary.parameters()),
+        "%nparameters: %s for prediction, %s in the local losses%n", grouped(summary.parameters()),
         grouped(summary.localParameters()));
     out.printf("FLOPs: %s per image%n", grouped(summary.flops()));
     out.printf(
-        "memory: %s of weights, %s of activations in a pass of %d%n", size(summary.weightBytes()),
+        "memory: %s for weights, %s for activations in a pass of %d%n", size(summary.weightBytes()),
         size(summary.activationBytes()), summary.batchSize());
     if (summary.classNames() != null) {
       out.println("classes: " + String.join(", ", summary.classNames()));

@@ -22,17 +22,22 @@ import picocli.CommandLine.ParseResult;
       BenchCommand.class, ParityCommand.class, DataCommand.class, DoctorCommand.class
     },
     footerHeading = "%nExit codes:%n",
-    footer = {"  0    success", "  1    failure, said in one sentence on stderr", "  2    wrong usage", "  130  stopped by Ctrl-C"})
+    footer = {
+      "  0    success",
+      "  1    failure, described in one sentence on stderr",
+      "  2    usage error",
+      "  130  stopped by Ctrl-C"
+    })
 public final class Main {
   private Main() {}
 
   /** Runs the command line and exits with its code. */
   public static void main(String[] args) {
-    Locale.setDefault(Locale.ROOT); // numbers are printed as they are typed: 0.5
+    Locale.setDefault(Locale.ROOT); // print numbers as they are typed: 0.5
     System.exit(run(args));
   }
 
-  /** What is no exception, but can be said in a sentence all the same. */
+  /** Reports errors, as opposed to exceptions, in one sentence. */
   private static int run(String[] args) {
     StandardOutput results = StandardOutput.open();
     try {
@@ -41,30 +46,30 @@ public final class Main {
       if (failure == null) {
         return code;
       }
-      if (code == CommandLine.ExitCode.OK) { // a command that failed has said why
+      if (code == CommandLine.ExitCode.OK) { // a failed command has already printed the reason
         System.err.println("layerwise: " + StandardOutput.failure(results));
       }
     } catch (OutOfMemoryError e) {
       System.err.println(
-          "layerwise: Java's memory is used up; give it more, as in LAYERWISE_JAVA_OPTIONS=-Xmx8g (now "
+          "layerwise: Java ran out of memory; give it more with LAYERWISE_JAVA_OPTIONS=-Xmx8g (now "
               + (Runtime.getRuntime().maxMemory() >> 20) + " MiB)");
     } catch (LinkageError e) {
-      System.err.println("layerwise: the program is not whole: " + e);
+      System.err.println("layerwise: the program's files are incomplete; build or install it again: " + e);
     }
     return CommandLine.ExitCode.SOFTWARE;
   }
 
-  /** The commands as their help shows them: for man pages. */
+  /** The commands as shown in their help, for man pages. */
   public static CommandLine.Model.CommandSpec documented() {
     return OptionSections.show(commandLine().getCommandSpec());
   }
 
-  /** The configured parser; tests give it writers of their own. */
+  /** The configured parser; tests set their own writers. */
   static CommandLine commandLine() {
     return new CommandLine(new Main())
         .setCaseInsensitiveEnumValuesAllowed(true)
-        .setExpandAtFiles(false) // an argument that begins with @ is the name of an image or a folder
-        .setOverwrittenOptionsAllowed(true) // scripts add options to those of others; the last one counts
+        .setExpandAtFiles(false) // an argument that begins with @ names an image or a folder
+        .setOverwrittenOptionsAllowed(true) // scripts may add options to existing ones; the last one counts
         .setUsageHelpAutoWidth(true)
         .setHelpFactory((command, colors) -> new CommandLine.Help(OptionSections.show(command), colors))
         .setParameterExceptionHandler(Main::wrongUsage)
@@ -89,8 +94,8 @@ public final class Main {
   }
 
   private static boolean isMisuseOfDevice(Exception e, CommandLine command) {
-    return e instanceof DeviceOptionsException refused
-        && command.getMixins().get(CommonOptions.NAME) instanceof CommonOptions options && options.isMisuse(refused);
+    return e instanceof DeviceOptionsException
+        && command.getMixins().get(CommonOptions.NAME) instanceof CommonOptions options && options.asksOfProcessor();
   }
 
   private static int failure(Exception e, CommandLine command, ParseResult parsed) {

@@ -6,7 +6,7 @@ import dev.layerwise.settings.Losses;
 import java.util.ArrayList;
 import picocli.CommandLine.Option;
 
-/** The network and its losses. An option that is absent leaves the default. */
+/** The network and its losses. An absent option keeps the default. */
 final class ModelOptions extends NetworkOptions {
   /** The local losses. */
   static final class LocalLosses extends ArrayList<String> {
@@ -39,76 +39,80 @@ final class ModelOptions extends NetworkOptions {
       names = {"--loss", "--loss-sup"},
       paramLabel = "LOSS",
       completionCandidates = LocalLosses.class,
-      description = "Local loss of every hidden block: one of ${COMPLETION-CANDIDATES}. Default: ${bundle:default.loss}.")
+      description = "Local loss of the hidden blocks: one of ${COMPLETION-CANDIDATES}. Default: ${bundle:default.loss}.")
   String loss;
 
   @Option(
       names = "--backprop",
-      description = "Train with one global loss and backpropagation instead. Default: ${bundle:default.backprop}.")
+      description = "Train with one global loss and ordinary backpropagation. Default: ${bundle:default.backprop}.")
   boolean backprop;
 
   @Option(
       names = "--beta",
       paramLabel = "B",
-      description = "predsim = B · sim + (1 - B) · pred. Default: ${bundle:default.beta}.")
+      description = "Weight of the similarity loss: predsim = B · sim + (1 - B) · pred. Default: ${bundle:default.beta}.")
   Double beta;
 
   @Option(
       names = "--alpha",
       paramLabel = "A",
-      description = "Local loss = A · unsupervised + (1 - A) · supervised; with --loss-unsup. Default: ${bundle:default.alpha}.")
+      description = "Weight of the unsupervised loss, with --loss-unsup: A · unsupervised + (1 - A) · supervised."
+          + " Default: ${bundle:default.alpha}.")
   Double alpha;
 
   @Option(
       names = "--loss-unsup",
       paramLabel = "LOSS",
       completionCandidates = UnsupervisedLosses.class,
-      description = "Unsupervised local loss: one of ${COMPLETION-CANDIDATES}; with --alpha. Default: ${bundle:default.loss_unsup}.")
+      description = "Unsupervised local loss, weighted by --alpha: one of ${COMPLETION-CANDIDATES}."
+          + " Default: ${bundle:default.loss_unsup}.")
   String lossUnsup;
 
   @Option(
       names = "--bio",
-      description = "Backprop-free local losses: feedback alignment and projected binary targets. Default: ${bundle:default.bio}.")
+      description = "Local losses without backpropagation: feedback alignment and projected binary targets."
+          + " Default: ${bundle:default.bio}.")
   boolean bio;
 
   @Option(
       names = "--target-proj-size",
       paramLabel = "N",
-      description = "Bits of a projected target, with --bio. Default: ${bundle:default.target_proj_size}.")
+      description = "Number of bits of a projected target, with --bio. Default: ${bundle:default.target_proj_size}.")
   Integer targetProjSize;
 
   @Option(
       names = "--no-detach",
-      description = "Let the local losses' gradients flow back to earlier blocks. Default: ${bundle:default.no_detach}.")
+      description = "Let the gradients of the local losses flow back to earlier blocks."
+          + " Default: ${bundle:default.no_detach}.")
   boolean noDetach;
 
   @Option(
       names = "--dim-in-decoder",
       paramLabel = "N",
-      description = "Most features that a local classifier sees; larger maps are average-pooled. Default: ${bundle:default.dim_in_decoder}.")
+      description = "Maximum number of inputs of a local classifier; larger feature maps are average-pooled."
+          + " Default: ${bundle:default.dim_in_decoder}.")
   Integer dimInDecoder;
 
   @Option(
       names = "--no-similarity-std",
-      description = "Similarity of whole feature maps instead of their standard deviations. Default: off.")
+      description = "Compare whole feature maps in the similarity loss instead of their standard deviations. Default: off.")
   boolean noSimilarityStd;
 
   @Option(
       names = "--nonlin",
       paramLabel = "NAME",
       completionCandidates = Nonlinearities.class,
-      description = "Nonlinearity: one of ${COMPLETION-CANDIDATES}."
-          + " Default: ${bundle:default.nonlin}.")
+      description = "Nonlinearity: one of ${COMPLETION-CANDIDATES}. Default: ${bundle:default.nonlin}.")
   String nonlin;
 
   @Option(
       names = "--dropout",
       paramLabel = "P",
-      description = "Probability of dropping a channel (convolutions) or a unit (linear blocks)."
+      description = "Dropout probability of a channel (convolutions) or a unit (linear blocks)."
           + " Default: ${bundle:default.dropout}.")
   Double dropout;
 
-  @Option(names = "--no-batch-norm", description = "Leave batch normalization out. Default: off.")
+  @Option(names = "--no-batch-norm", description = "Leave out batch normalization. Default: off.")
   boolean noBatchNorm;
 
   @Override
@@ -119,7 +123,7 @@ final class ModelOptions extends NetworkOptions {
         noBatchNorm ? false : null);
   }
 
-  /** The losses that are asked for; partial. */
+  /** The requested losses; partial. */
   private Losses losses() {
     return new Losses(
         lower(loss), onlyIf(backprop), beta, alpha, lower(lossUnsup), onlyIf(bio), targetProjSize, onlyIf(noDetach),

@@ -9,7 +9,7 @@ import java.util.ArrayList;
 import java.util.Locale;
 import picocli.CommandLine.Option;
 
-/** What a network is made of. An option that is absent leaves the default. */
+/** The network's architecture. An absent option keeps the default. */
 class NetworkOptions {
   /** Candidates for completion and help. */
   static final class Models extends ArrayList<String> {
@@ -24,48 +24,48 @@ class NetworkOptions {
       names = "--model",
       paramLabel = "NAME",
       completionCandidates = Models.class,
-      description = "One of ${COMPLETION-CANDIDATES}, or a .json file that describes a network"
-          + " ('layerwise networks' shows how). Default: ${bundle:default.model}.")
+      description = "One of ${COMPLETION-CANDIDATES}, or a .json file that describes a network (see 'layerwise networks"
+          + " --help'). Default: ${bundle:default.model}.")
   String model;
 
   @Option(
       names = "--pre-act",
-      description = "A ResNet's blocks with batch norm and nonlinearity before the convolution. Default:"
+      description = "For a ResNet: put batch norm and nonlinearity before the convolution. Default:"
           + " ${bundle:default.pre_act}.")
   boolean preAct;
 
   @Option(
       names = "--feat-mult",
       paramLabel = "X",
-      description = "Factor of the convolutions' channels: of a VGG, a ResNet, or a network from a file. Default:"
+      description = "Multiply the convolutions' channels by X, in a VGG, a ResNet or a network from a file. Default:"
           + " ${bundle:default.feat_mult}.")
   Double featMult;
 
   @Option(
       names = "--num-layers",
       paramLabel = "N",
-      description = "Hidden linear blocks: all of an mlp's, or those behind a VGG's features; 0 for none."
+      description = "Number of hidden linear blocks: all of an mlp's, or those after a VGG's convolutions (may be 0)."
           + " Default: ${bundle:default.num_layers}.")
   Integer numLayers;
 
   @Option(
       names = "--num-hidden",
       paramLabel = "N",
-      description = "Units of a hidden linear block. Default: ${bundle:default.num_hidden}.")
+      description = "Units in each hidden linear block. Default: ${bundle:default.num_hidden}.")
   Integer numHidden;
 
-  /** Whether an option is given that changes a network; {@code --model} names one. */
+  /** Whether an option other than {@code --model} changes the network. */
   final boolean changes() {
     return preAct || featMult != null || numLayers != null || numHidden != null;
   }
 
-  /** The architecture that is asked for; partial. */
+  /** The requested architecture; partial. */
   Architecture architecture() {
     String name = model == null ? null : namesFile() ? Path.of(model).getFileName().toString() : lower(model);
     return new Architecture(name, featMult, numLayers, numHidden, onlyIf(preAct), null, null, null);
   }
 
-  /** A base's losses and images with the network that these options give it. */
+  /** A base's losses and images with the network of these options. */
   final ModelConfig networkOver(ModelConfig base) {
     NetworkSpec description = description(base);
     Architecture whole = architecture().over(base.architecture(), Networks.variants(description != null));
@@ -94,7 +94,7 @@ class NetworkOptions {
     return name == null ? null : name.toLowerCase(Locale.ROOT);
   }
 
-  /** True for a flag that is given, null for one that is not. */
+  /** True for a given flag, null otherwise. */
   static Boolean onlyIf(boolean given) {
     return given ? true : null;
   }

@@ -28,8 +28,8 @@ import picocli.CommandLine.Spec;
     name = "networks",
     resourceBundle = "dev.layerwise.cli.SettingDefaults",
     description = {
-      "Lists the published networks, or, with --model, the blocks of one and what passes between them.",
-      "A network of one's own: 'networks --model NAME --description > my-net.json', change the file, and train with"
+      "Lists the published networks or, with --model, the blocks of one and what passes between them.",
+      "For your own network, run 'networks --model NAME --description > my-net.json', edit the file, and train with"
           + " --model my-net.json."
     })
 final class NetworksCommand implements Callable<Integer> {
@@ -41,12 +41,12 @@ final class NetworksCommand implements Callable<Integer> {
   @Option(
       names = "--dataset",
       paramLabel = "NAME",
-      description = "The data set whose images the network is for; with --model. Default: " + USUAL_DATASET + ".")
+      description = "Data set whose images the network takes, with --model. Default: " + USUAL_DATASET + ".")
   private String dataset;
 
   @Option(
       names = "--description",
-      description = "Print the network as a file for --model describes it. Default: off.")
+      description = "Print the network as a JSON description for --model. Default: off.")
   private boolean description;
 
   @Mixin(name = "Network")
@@ -55,7 +55,7 @@ final class NetworksCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
   /**
-   * A block as it is listed.
+   * A listed block.
    *
    * @param output channels, height, width
    */
@@ -67,10 +67,10 @@ final class NetworksCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    Checks.usage(!description || network.model != null, "--description is of one network; give its --model");
+    Checks.usage(!description || network.model != null, "--description needs --model");
     Checks.usage(
         network.model != null || (dataset == null && !network.changes()),
-        "--dataset, --pre-act, --feat-mult, --num-layers and --num-hidden are about one network; give its --model");
+        "--dataset, --pre-act, --feat-mult, --num-layers and --num-hidden need --model");
     PrintWriter out = spec.commandLine().getOut();
     if (network.model == null) {
       Networks.names().forEach(name -> printName(out, name));

@@ -7,7 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.Option;
 
-/** Schedule and optimizer. An option that is absent leaves the default. */
+/** Schedule and optimizer. An absent option keeps the default. */
 final class OptimizationOptions {
   /** The update rules. */
   static final class Optimizers extends ArrayList<String> {
@@ -33,17 +33,18 @@ final class OptimizationOptions {
   @Option(
       names = "--classes-per-batch",
       paramLabel = "N",
-      description = "Start every batch with N images and fill it with others of their classes; 0: batches of any"
+      description = "Start every batch with N images and fill it with other images of their classes; 0: no limit on"
           + " classes. Default: ${bundle:default.classes_per_batch}.")
   Integer classesPerBatch;
 
   @Option(
       names = "--classes-per-batch-until-epoch",
       paramLabel = "EPOCH",
-      description = "Last epoch with such batches; 0: to the end. Default: ${bundle:default.classes_per_batch_until_epoch}.")
+      description = "Last epoch to which --classes-per-batch applies; 0: all."
+          + " Default: ${bundle:default.classes_per_batch_until_epoch}.")
   Integer classesPerBatchUntilEpoch;
 
-  @Option(names = "--lr", paramLabel = "RATE", description = "Learning rate at the start. Default: ${bundle:default.lr}.")
+  @Option(names = "--lr", paramLabel = "RATE", description = "Initial learning rate. Default: ${bundle:default.lr}.")
   Double lr;
 
   @Option(
@@ -52,39 +53,39 @@ final class OptimizationOptions {
       arity = "1..*",
       split = ",",
       preprocessor = OptionSections.LastList.class,
-      description = "Epochs after which the rate is multiplied by --lr-decay-fact, separated by spaces or commas."
+      description = "Epochs after which the learning rate is multiplied by --lr-decay-fact; separated by spaces or commas."
           + " Default: ${bundle:default.lr_decay_milestones}.")
   List<Integer> lrDecayMilestones;
 
   @Option(
       names = "--lr-decay-fact",
       paramLabel = "X",
-      description = "Factor of the learning rate at each milestone. Default: ${bundle:default.lr_decay_fact}.")
+      description = "Factor applied to the learning rate at each milestone. Default: ${bundle:default.lr_decay_fact}.")
   Double lrDecayFact;
 
   @Option(
       names = "--optim",
       paramLabel = "NAME",
       completionCandidates = Optimizers.class,
-      description = "One of ${COMPLETION-CANDIDATES}. Default: ${bundle:default.optim}.")
+      description = "Optimizer: one of ${COMPLETION-CANDIDATES}. Default: ${bundle:default.optim}.")
   String optim;
 
-  @Option(names = "--momentum", paramLabel = "M", description = "Momentum of sgd, below 1. Default: ${bundle:default.momentum}.")
+  @Option(names = "--momentum", paramLabel = "M", description = "Momentum of sgd; below 1. Default: ${bundle:default.momentum}.")
   Double momentum;
 
   @Option(
       names = "--weight-decay",
       paramLabel = "X",
-      description = "L2 penalty on every trained parameter. Default: ${bundle:default.weight_decay}.")
+      description = "L2 penalty on all trained parameters. Default: ${bundle:default.weight_decay}.")
   Double weightDecay;
 
   @Option(
       names = "--seed",
       paramLabel = "N",
-      description = "Keys initialization, shuffling, augmentation and dropout. Default: ${bundle:default.seed}.")
+      description = "Seed of initialization, shuffling, augmentation and dropout. Default: ${bundle:default.seed}.")
   Long seed;
 
-  /** The update rule that is asked for; partial, as are the others. */
+  /** The requested optimizer; partial, as are the others. */
   Optimizer optimizer() {
     return new Optimizer(NetworkOptions.lower(optim), momentum, weightDecay);
   }
@@ -93,7 +94,7 @@ final class OptimizationOptions {
     return new Batches(batchSize, classesPerBatch, classesPerBatchUntilEpoch);
   }
 
-  /** With the patience that another option asks for, or null. */
+  /** With the patience that another option requests, or null. */
   Schedule schedule(Integer patience) {
     return new Schedule(epochs, lr, lrDecayMilestones, lrDecayFact, patience);
   }

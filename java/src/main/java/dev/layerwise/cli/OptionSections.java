@@ -10,16 +10,15 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 
 /**
- * Sections of a command's help. A command takes options from mixins, and a mixin whose name begins with a capital
- * letter is a section under that heading.
+ * Sections of a command's help. A mixin whose name begins with a capital letter is a section with that heading.
  *
- * <p>Picocli's own means, an {@code @ArgGroup}, is for showing options only: while it parses, an option that is given
- * twice gives it a new object for the whole group, and all that was given of the group before is lost.
+ * <p>Picocli's own {@code @ArgGroup} is used only to show options. When it parses, an option given twice creates a new
+ * object for the whole group, and the group's earlier options are lost.
  */
 final class OptionSections {
   private OptionSections() {}
 
-  /** Turns the sections of a command, and of its subcommands, into groups; for help, after which nothing is parsed. */
+  /** Turns the sections of a command and its subcommands into groups, for showing help; it must not parse afterwards. */
   static CommandSpec show(CommandSpec command) {
     command.subcommands().values().forEach(subcommand -> show(subcommand.getCommandSpec()));
     command.mixins().forEach((name, mixin) -> {
@@ -34,7 +33,7 @@ final class OptionSections {
     ArgGroupSpec.Builder group = ArgGroupSpec.builder().heading("%n" + heading + "%n").validate(false);
     for (OptionSpec option : options) {
       if (option.group() != null) {
-        return; // the section is shown already
+        return; // the section was already added
       }
       command.remove(option);
       group.addArg(option);
@@ -42,7 +41,7 @@ final class OptionSections {
     command.addArgGroup(group.build());
   }
 
-  /** Forgets the values that a list had from an earlier use of its option: as everywhere, the last use counts. */
+  /** Drops a list's values from an earlier use of its option: as for all options, the last use counts. */
   static final class LastList implements IParameterPreprocessor {
     @Override
     public boolean preprocess(Stack<String> args, CommandSpec command, ArgSpec option, Map<String, Object> info) {

@@ -2,7 +2,7 @@ package dev.layerwise.cli;
 
 import picocli.CommandLine.Option;
 
-/** What every command takes. */
+/** The options of every command. */
 class OutputOptions {
   static final String NAME = "common";
 
@@ -11,7 +11,7 @@ class OutputOptions {
 
   @Option(
       names = "--verbose",
-      description = "Show where a failure happened, and which engine did which operation. Default: off.")
+      description = "Show stack traces of failures, and the engine chosen for each operation. Default: off.")
   boolean verbose;
 
   @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help and exit.")

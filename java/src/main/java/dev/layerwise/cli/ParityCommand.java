@@ -24,15 +24,15 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "parity",
     description = {
-      "Replays reference files of the published method on the chosen device and compares.",
-      "One line per file: its verdict and the tensor that is furthest off, relative to its tolerance."
+      "Replays reference files of the published method on the chosen device and compares the results.",
+      "Prints one line per file: the verdict, and the tensor whose error is largest relative to its tolerance."
     },
-    footer = {"", "Exits with 1 if any file fails. A file that needs what is not built is skipped, never passed."})
+    footer = {"", "Exits with 1 if any file fails. A file that needs something this build lacks is skipped, never passed."})
 final class ParityCommand implements Callable<Integer> {
   @Mixin(name = CommonOptions.NAME)
   private CommonOptions common;
 
-  @Parameters(arity = "1..*", paramLabel = "PATH", description = "Reference files, or folders of them.")
+  @Parameters(arity = "1..*", paramLabel = "PATH", description = "Reference files or folders of them.")
   private List<Path> paths;
 
   @Spec private CommandSpec spec;
@@ -49,7 +49,7 @@ final class ParityCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     DeviceOptions device = common.deviceOptions();
     if (common.precision == null && device.device().equals("cpu")) {
-      device = device.withPrecision("f32"); // what the files were computed in
+      device = device.withPrecision("f32"); // the precision in which the files were computed
     }
     Map<Status, Integer> counts = new EnumMap<>(Status.class);
     for (Path file : ParityCheck.files(paths)) {
@@ -89,7 +89,7 @@ final class ParityCommand implements Callable<Integer> {
     out.flush();
   }
 
-  /** JSON knows no NaN and no infinity. */
+  /** JSON has no NaN or infinity. */
   private static Double finite(Double value) {
     return value != null && Double.isFinite(value) ? value : null;
   }

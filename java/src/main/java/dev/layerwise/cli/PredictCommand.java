@@ -18,7 +18,7 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** Classifies images. */
-@Command(name = "predict", description = "Classifies images by a trained network, or by one of its local classifiers.")
+@Command(name = "predict", description = "Classifies images with a trained network or one of its local classifiers.")
 final class PredictCommand implements Callable<Integer> {
   @Mixin(name = CommonOptions.NAME)
   private CommonOptions common;
@@ -32,20 +32,20 @@ final class PredictCommand implements Callable<Integer> {
   @Option(
       names = "--top-k",
       paramLabel = "K",
-      description = "How many classes are named, the likeliest first; at most as many as there are. Default: 1.")
+      description = "Number of classes to print, the most likely first; at most all. Default: 1.")
   private Integer topK;
 
   @Option(
       names = "--layer",
       paramLabel = "LAYER",
-      description = "Decide by this layer's local classifier, and compute no later layer: a number or a name that"
-          + " 'layerwise inspect' shows. Default: the output layer.")
+      description = "Exit early: use this block's local classifier and skip later blocks. A number or name shown by"
+          + " 'layerwise inspect'. Default: the output layer.")
   private String layer;
 
   @Option(names = DataOptions.NO_EXIF, description = DataOptions.NO_EXIF_DESCRIPTION + " Default: off.")
   private boolean noExif;
 
-  @Option(names = "--csv", description = "Print comma-separated values with a line of headings. Default: off.")
+  @Option(names = "--csv", description = "Print comma-separated values with a header line. Default: off.")
   private boolean csv;
 
   @Option(
@@ -57,15 +57,15 @@ final class PredictCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  /** What is printed of an image; the layer is that whose classifier decided. */
+  /** A printed prediction; the layer is the one whose classifier decided. */
   private record Event(String image, String layer, List<Guess> predictions) {}
 
-  /** A class that the image may be of. */
+  /** A class and its probability. */
   private record Guess(@JsonProperty("class") String className, int number, double probability) {}
 
   @Override
   public Integer call() {
-    Checks.usage(!(csv && common.json), "--csv and --json are two ways to print; give one of them");
+    Checks.usage(!(csv && common.json), "--csv and --json exclude each other; give one of them");
     Checks.range("--top-k", topK, 1, 1_000_000);
     Checks.range("--batch-size", batchSize, 1, 1_000_000);
     ResumeHint.requireModel(path);

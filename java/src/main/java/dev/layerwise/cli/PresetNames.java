@@ -4,7 +4,7 @@ import dev.layerwise.recipe.Preset;
 import dev.layerwise.recipe.Presets;
 import java.util.ArrayList;
 
-/** Names of published runs: candidates for completion, and what they stand for. */
+/** The names of published runs, for completion, and their presets. */
 final class PresetNames extends ArrayList<String> {
   private static final long serialVersionUID = 1L;
 
@@ -12,9 +12,9 @@ final class PresetNames extends ArrayList<String> {
     super(Presets.names());
   }
 
-  /** The preset of a name that was given as {@code --preset}. */
+  /** The preset with the name given as {@code --preset}. */
   static Preset require(String name) {
     return Presets.find(name)
-        .orElseThrow(() -> new Checks.UsageException("--preset: unknown preset '" + name + "'; 'layerwise presets' lists them"));
+        .orElseThrow(() -> new Checks.UsageException("--preset: unknown preset '" + name + "'; see 'layerwise presets'"));
   }
 }

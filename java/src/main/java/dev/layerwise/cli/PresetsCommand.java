@@ -18,14 +18,14 @@ import picocli.CommandLine.Spec;
 /** Lists the published runs. */
 @Command(
     name = "presets",
-    description = "Lists the published runs with their test errors, for 'train --preset' and 'reproduce'.")
+    description = "Lists the published runs and their test errors, for 'train --preset' and 'reproduce'.")
 final class PresetsCommand implements Callable<Integer> {
   @Mixin(name = OutputOptions.NAME)
   private OutputOptions output;
 
   @Spec private CommandSpec spec;
 
-  /** What a preset is called, and all the settings of its run. */
+  /** A preset's name and all the settings of its run. */
   private static Map<String, Object> properties(Preset preset) {
     RunConfig run = preset.runConfig(DataSets.info(preset.dataset()));
     Map<String, Object> properties = new LinkedHashMap<>(Settings.values(run.model()));

@@ -15,13 +15,13 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * A line on a terminal that shows how far an epoch is: a bar, images per second, time left, losses. What does not fit
- * the terminal is left out, the least important first.
+ * A line on a terminal that shows the progress of an epoch: a bar, images per second, time left, losses. Items that do not
+ * fit are left out, the least important first.
  */
 final class ProgressLine {
   private static final int LONGEST_BAR = 20;
   private static final int SHORTEST_BAR = 4;
-  /** As long as this the bar is before blocks get room. */
+  /** The bar's length before blocks get room. */
   private static final int USUAL_BAR = 10;
   private static final String CLEAR = "\r\u001b[K";
   private static final double NANOS = 1e-9;
@@ -35,14 +35,14 @@ final class ProgressLine {
   private long firstTime;
   private boolean shown;
 
-  /** @param width of the terminal; asked at every epoch */
+  /** @param width gives the terminal's width; called in every epoch */
   ProgressLine(PrintWriter err, IntSupplier width) {
     this.err = err;
     this.width = width;
     unicode = Charset.defaultCharset().equals(StandardCharsets.UTF_8);
   }
 
-  /** Shows a state of an epoch. */
+  /** Shows the progress of an epoch. */
   synchronized void show(EpochProgress progress) {
     long now = System.nanoTime();
     if (progress.epoch() != epoch) {
@@ -57,7 +57,7 @@ final class ProgressLine {
     shown = true;
   }
 
-  /** Takes the line away, so that something else can be printed. */
+  /** Removes the line to make room for other output. */
   synchronized void clear() {
     if (shown) {
       err.print(CLEAR);
@@ -66,7 +66,7 @@ final class ProgressLine {
     }
   }
 
-  /** @param imagesPerSecond not finite if it is not known yet */
+  /** @param imagesPerSecond not finite if not known yet */
   String line(EpochProgress progress, double imagesPerSecond, int room) {
     double done = (double) progress.images() / progress.ofImages();
     boolean fast = Double.isFinite(imagesPerSecond) && imagesPerSecond > 0;
@@ -91,7 +91,7 @@ final class ProgressLine {
     return whole.length() <= room ? whole : whole.substring(0, Math.max(0, room)); // a terminal of a few columns
   }
 
-  /** @return what is left of the room */
+  /** @return the remaining room */
   private static int appendWhatFits(StringBuilder line, List<String> parts, int room) {
     int left = room;
     for (String part : parts) {
@@ -104,7 +104,7 @@ final class ProgressLine {
     return left;
   }
 
-  /** Nothing where there is too little room. */
+  /** Empty if there is too little room. */
   private String bar(double done, int room) {
     int cells = Math.min(LONGEST_BAR, room);
     if (cells < SHORTEST_BAR) {
@@ -123,7 +123,7 @@ final class ProgressLine {
         .toList();
   }
 
-  /** One value per block; {@code null} if they have none. */
+  /** One value per block; {@code null} if the blocks have none. */
   private static String values(
       String title, String format, List<BlockReport> blocks, Function<BlockReport, Double> value) {
     List<Double> values = blocks.stream().map(value).filter(Objects::nonNull).toList();

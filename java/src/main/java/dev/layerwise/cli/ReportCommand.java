@@ -15,31 +15,31 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** Compares runs on a page. */
+/** Compares runs on an HTML page. */
 @Command(
     name = "report",
     description = {
-      "Writes a page of HTML that shows and compares runs: learning curves, every layer's local error and losses,"
-          + " confusions, mistakes, throughput, settings, and the published errors.",
-      "Runs that are still going, or were stopped, can be looked at too."
+      "Writes an HTML page that compares runs: learning curves, each block's local error and losses, confusion matrices,"
+          + " mistakes, throughput, settings, and the published errors.",
+      "Running and stopped runs can be included."
     })
 final class ReportCommand implements Callable<Integer> {
   @Mixin(name = OutputOptions.NAME)
   private OutputOptions output;
 
-  @Parameters(paramLabel = "RUN", arity = "1..*", description = "Folders of runs, as 'layerwise train' makes them.")
+  @Parameters(paramLabel = "RUN", arity = "1..*", description = "Folders of runs made by 'layerwise train'.")
   private List<Path> runs;
 
   @Option(
       names = "--out",
       paramLabel = "FILE",
       defaultValue = "report.html",
-      description = "The page; an earlier one is replaced. Default: ${DEFAULT-VALUE}.")
+      description = "The file to write; an existing page is replaced. Default: ${DEFAULT-VALUE}.")
   private Path out;
 
   @Spec private CommandSpec spec;
 
-  /** What is printed. */
+  /** The printed result. */
   private record Done(String report, int runs, int bytes) {}
 
   @Override

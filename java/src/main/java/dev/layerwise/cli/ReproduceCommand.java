@@ -22,13 +22,13 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** Runs published recipes and sets the results beside the published ones. */
+/** Trains by published recipes and compares the results with the published ones. */
 @Command(
     name = "reproduce",
     description = {
-      "Trains a network by its published recipes, once per loss and seed, and tabulates our errors beside the published"
+      "Trains a network by its published recipes, once per loss and seed, and tabulates our errors next to the published"
           + " ones.",
-      "Run the same command again to continue: finished runs are kept, a stopped one goes on."
+      "To continue, run the same command again: it keeps finished runs and resumes a stopped one."
     })
 final class ReproduceCommand implements Callable<Integer> {
   private static final String ALL = "all";
@@ -51,7 +51,7 @@ final class ReproduceCommand implements Callable<Integer> {
     }
   }
 
-  /** What a recipe may train with. */
+  /** Candidates for completion and help. */
   static final class PublishedLosses extends ArrayList<String> {
     private static final long serialVersionUID = 1L;
 
@@ -76,7 +76,7 @@ final class ReproduceCommand implements Callable<Integer> {
       required = true,
       paramLabel = "NAME",
       completionCandidates = PublishedNetworks.class,
-      description = "A network as the presets are named after it: one of ${COMPLETION-CANDIDATES}.")
+      description = "A network, as in the presets' names: one of ${COMPLETION-CANDIDATES}.")
   private String network;
 
   @Option(
@@ -91,28 +91,28 @@ final class ReproduceCommand implements Callable<Integer> {
       names = "--seeds",
       paramLabel = "N",
       defaultValue = "3",
-      description = "Runs of each recipe, with seeds 1 to N. Default: ${DEFAULT-VALUE}.")
+      description = "Number of runs of each recipe, with seeds 1 to N. Default: ${DEFAULT-VALUE}.")
   private int seeds;
 
   @Option(
       names = "--epochs-scale",
       paramLabel = "X",
       defaultValue = "1",
-      description = "Factor of all the recipe's epoch numbers, to see early how it goes. Default: ${DEFAULT-VALUE}.")
+      description = "Multiply all of a recipe's epoch numbers by X, for a quick trial. Default: ${DEFAULT-VALUE}.")
   private double epochsScale;
 
   @Option(
       names = "--data-dir",
       paramLabel = "DIR",
       description = "Folder with the data set's files in their original format."
-          + " Default: the usual places ('layerwise doctor' shows them).")
+          + " Default: the usual places, shown by 'layerwise doctor'.")
   private Path dataDir;
 
   @Option(
       names = "--out",
       paramLabel = "DIR",
-      description = "Folder for table.md, table.json and a folder PRESET/seed-N per run."
-          + " Default: runs/reproduce-DATASET-MODEL, with -xSCALE where --epochs-scale is given.")
+      description = "Folder for table.md, table.json and one folder PRESET/seed-N per run."
+          + " Default: runs/reproduce-DATASET-MODEL, with -xSCALE appended if --epochs-scale is given.")
   private Path out;
 
   @Spec private CommandSpec spec;
@@ -169,7 +169,7 @@ final class ReproduceCommand implements Callable<Integer> {
     Checks.oneOf("--dataset", dataset, Presets.datasets());
     Checks.usage(
         Presets.networks(dataset).contains(network),
-        "nothing is published of '" + network + "' on " + dataset + "; --model takes one of "
+        "there are no published runs of '" + network + "' on " + dataset + "; --model takes one of "
             + String.join(", ", Presets.networks(dataset)));
     Checks.oneOf("--loss", loss, new PublishedLosses());
   }

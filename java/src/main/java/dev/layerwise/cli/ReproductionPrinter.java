@@ -14,7 +14,7 @@ import dev.layerwise.train.TrainingSession;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 
-/** Prints how a reproduction goes: the table to stdout, or JSON lines; how single runs go to stderr. */
+/** Prints a reproduction: the table or JSON lines to stdout, the progress of the runs to stderr. */
 final class ReproductionPrinter implements Reproduction.Listener {
   private final PrintWriter out;
   private final PrintWriter err;
@@ -24,7 +24,7 @@ final class ReproductionPrinter implements Reproduction.Listener {
   /**
    * A printer.
    *
-   * @param verbose also which engine did which operation
+   * @param verbose whether to print the engine chosen for each operation
    */
   ReproductionPrinter(PrintWriter out, PrintWriter err, boolean json, boolean verbose) {
     this.out = out;
@@ -44,13 +44,13 @@ final class ReproductionPrinter implements Reproduction.Listener {
       @JsonProperty("epochs") int epochs,
       @JsonProperty("seconds") double seconds) {}
 
-  /** What prints one run. */
+  /** The printer of one run. */
   TrainingSession.Reporter of(Preset preset, long seed) {
     return new TrainingSession.Reporter() {
       @Override
       public void started(RunConfig config, DataSet<?> images, Path folder, Integer epoch) {
         String how =
-            epoch == null ? "only its result was left to write"
+            epoch == null ? "writing its result"
                 : epoch == 1 ? "training"
                 : "continuing with epoch " + epoch;
         say("%s, seed %d: %s in %s", preset.name(), seed, how, folder);
@@ -84,13 +84,13 @@ final class ReproductionPrinter implements Reproduction.Listener {
 
   @Override
   public void kept(Preset preset, long seed, TrainingResult result) {
-    say("%s, seed %d: was finished before, with test error %.2f %%", preset.name(), seed, result.testError());
+    say("%s, seed %d: already finished, test error %.2f %%", preset.name(), seed, result.testError());
     finished(preset, seed, result);
   }
 
   @Override
   public void leftOut(Preset preset, long seed, FileException reason) {
-    say("%s, seed %d: left out of the table: %s", preset.name(), seed, reason.getMessage());
+    say("%s, seed %d: not in the table: %s", preset.name(), seed, reason.getMessage());
   }
 
   private void finished(Preset preset, long seed, TrainingResult result) {
@@ -109,15 +109,15 @@ final class ReproductionPrinter implements Reproduction.Listener {
       out.print(table.toText());
       out.flush();
     }
-    say("the table is in %s and table.json beside it", folder.resolve("table.md"));
+    say("the table is in %s and in table.json in the same folder", folder.resolve("table.md"));
   }
 
-  /** A stop is asked for. */
+  /** Reports a requested stop. */
   void stopping() {
     say(RunPrinter.STOPPING);
   }
 
-  /** The stop that was asked for has happened. */
+  /** Reports that the reproduction has stopped. */
   void stopped(Path folder) {
     say("stopped; everything is saved in %s. Run the same command again to continue.", folder);
   }

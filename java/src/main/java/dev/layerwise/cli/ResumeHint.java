@@ -6,7 +6,7 @@ import dev.layerwise.run.RunDirectory;
 import java.nio.file.Path;
 import java.util.regex.Pattern;
 
-/** How a run that is not finished is continued: the command, as it can be pasted into a shell. */
+/** The command that continues an unfinished run, ready to paste into a shell. */
 final class ResumeHint {
   /** What no POSIX shell takes for anything but itself. */
   private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9_@%+=:,./-]+");
@@ -29,12 +29,12 @@ final class ResumeHint {
   static void requireModel(Path folder) {
     if (RunDirectory.holdsCheckpoint(folder) && !RunDirectory.holdsModel(folder)) {
       throw new LayerwiseException(
-          "the run in " + folder + " is not finished, and has no " + ModelFile.FILE_NAME + " yet; continue it with: "
+          "the run in " + folder + " is not finished and has no " + ModelFile.FILE_NAME + " yet; continue it with: "
               + command(folder, null, false));
     }
   }
 
-  /** In single quotes where a shell would not take it as it is; a quote itself stands between two such strings. */
+  /** Quotes text for a shell if necessary, in single quotes; a quote itself ends one quoted string and starts the next. */
   private static String quoted(Path path) {
     String text = path.toString();
     return PLAIN.matcher(text).matches() ? text : "'" + text.replace("'", "'\\''") + "'";

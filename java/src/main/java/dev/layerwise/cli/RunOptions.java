@@ -10,7 +10,7 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** Where results go, where a run goes on, and when it stops. */
+/** Where a run writes its results, where it starts from, and when it stops. */
 final class RunOptions {
   private static final Pattern TIME =
       Pattern.compile("(?:(\\d{1,4})d)?(?:(\\d{1,5})h)?(?:(\\d{1,6})m)?(?:(\\d{1,7})s)?");
@@ -21,7 +21,7 @@ final class RunOptions {
       names = {"--out", "--save-dir"},
       paramLabel = "DIR",
       description = "Folder for config.json, metrics.jsonl, checkpoint.safetensors and model.safetensors."
-          + " Default: runs/DATASET-MODEL-LOSS or runs/PRESET, with a number if that is taken.")
+          + " Default: runs/DATASET-MODEL-LOSS or runs/PRESET, with a number appended if that folder exists.")
   Path out;
 
   @Option(
@@ -29,70 +29,69 @@ final class RunOptions {
       paramLabel = "RUN",
       arity = "0..1",
       fallbackValue = "",
-      description = "Continue a stopped run, or a finished one with more --epochs: its folder or checkpoint; without a"
-          + " value, the one in --out. Its images must be those that it was started with. Default: start a new run.")
+      description = "Continue this run (its folder or checkpoint; without a value, the run in --out): a stopped one, or a"
+          + " finished one with more --epochs. The images must be the same as at its start. Default: start a new run.")
   Path resume;
 
   @Option(
       names = "--init",
       paramLabel = "WEIGHTS",
-      description = "Start from these weights instead of random ones: a safetensors file (F32, F64, F16 or BF16) with"
-          + " the names of PyTorch's state_dict, such as another run's model.safetensors, or that run's folder."
-          + " Default: random weights.")
+      description = "Start from these weights: another run's folder or model.safetensors, or a safetensors file (F32, F64,"
+          + " F16 or BF16) with the names of PyTorch's state_dict. Default: random weights.")
   Path init;
 
   @Option(
       names = "--init-partial",
-      description = "With --init: take the weights that fit the network in name and shape, leave the others random, and"
-          + " list on stderr what was not taken. Default: off; all must fit.")
+      description = "With --init: take the weights whose name and shape fit, leave the others random, and list on stderr"
+          + " what was not taken. Default: off; all must fit.")
   boolean initPartial;
 
   @Option(
       names = "--patience",
       paramLabel = "N",
-      description = "End the run when the test error has not improved for N epochs; 0: only after the last. A resumed"
-          + " run keeps its patience unless another is given. Default: 0.")
+      description = "End the run when the test error has not improved for N epochs; 0: train all epochs. Default: 0; a"
+          + " resumed run keeps its patience.")
   Integer patience;
 
   @Option(
       names = "--time-limit",
       paramLabel = "TIME",
       converter = TimeConverter.class,
-      description = "Stop after the step during which so much time, such as 90s, 30m or 1h30m, has passed; the run can"
-          + " be continued. Default: no limit.")
+      description = "Stop after the step in which this time, such as 90s, 30m or 1h30m, is up; the run can be resumed."
+          + " Default: no limit.")
   Duration timeLimit;
 
   @Option(
       names = "--checkpoint-every",
       paramLabel = "N|Nsteps|TIME",
       converter = ScheduleConverter.class,
-      description = "Write a checkpoint every N epochs, every N steps, or when so much time, such as 10m, has passed."
-          + " There is always one at the end and where a run is stopped. Default: 1.")
+      description = "Write a checkpoint every N epochs, every N steps, or every TIME, such as 10m. A run always writes one"
+          + " when it ends or stops. Default: 1.")
   CheckpointSchedule checkpointEvery;
 
   @Option(
       names = "--tensorboard",
-      description = "Write the metrics as event files for TensorBoard too, into the run's folder. Default: off, or as"
-          + " before in a continued run.")
+      description = "Also write the metrics as TensorBoard event files to the run's folder. Default: off; a resumed run"
+          + " keeps its choice.")
   boolean tensorBoard;
 
   SessionSettings settings() {
     return new SessionSettings(timeLimit, Checks.or(checkpointEvery, CheckpointSchedule.EVERY_EPOCH), tensorBoard);
   }
 
-  /** Reads {@code 1d2h3m4s} and parts of it. */
+  /** Reads durations such as {@code 1d2h3m4s}; any part may be missing. */
   static final class TimeConverter implements ITypeConverter<Duration> {
     @Override
     public Duration convert(String text) {
       Duration time = time(text);
       if (time == null) {
-        throw new TypeConversionException("'" + text + "' is no time such as 90s, 30m or 1h30m");
+        throw new TypeConversionException("'" + text + "' is not a duration such as 90s, 30m or 1h30m");
       }
       return time;
     }
   }
 
-  /** Reads numbers of epochs, numbers of steps, and times. */
+  /** Reads numbers of epochs, numbers of steps, and durations. */
   static final class ScheduleConverter implements ITypeConverter<CheckpointSchedule> {
     @Override
     public CheckpointSchedule convert(String text) {
@@ -109,11 +108,11 @@ final class RunOptions {
         return new CheckpointSchedule(0, 0, time);
       }
       throw new TypeConversionException(
-          "'" + text + "' is no number of epochs such as 5, of steps such as 200steps, and no time such as 10m");
+          "'" + text + "' is not a number of epochs such as 5, of steps such as 200steps, or a duration such as 10m");
     }
   }
 
-  /** {@code null} if the text is no time, or none at all. */
+  /** {@code null} if the text is not a duration, or the duration is zero. */
   private static Duration time(String text) {
     Matcher parts = TIME.matcher(text);
     if (!parts.matches()) {

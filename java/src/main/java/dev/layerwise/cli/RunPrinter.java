@@ -16,12 +16,12 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
 
-/** Prints how a run goes: results to stdout as text or JSON lines, the rest to stderr. */
+/** Prints a run's progress: results to stdout as text or JSON lines, everything else to stderr. */
 final class RunPrinter implements TrainingSession.Reporter {
   private final PrintWriter out;
   private final PrintWriter err;
-  /** What is said on the first Ctrl-C. */
-  static final String STOPPING = "stopping after the step in hand; Ctrl-C again stops at once, without saving it";
+  /** The message at the first Ctrl-C. */
+  static final String STOPPING = "stopping after the current step; press Ctrl-C again to stop at once without saving";
 
   private static final Duration PROGRESS_INTERVAL = Duration.ofMillis(500);
 
@@ -35,10 +35,10 @@ final class RunPrinter implements TrainingSession.Reporter {
   /**
    * A printer.
    *
-   * @param verbose also which engine did which operation
-   * @param progress shows epochs under way; {@code null} where stderr is no terminal
-   * @param dataDir that the run was given; {@code null}: none
-   * @param noExif that the run was given
+   * @param verbose whether to print the engine chosen for each operation
+   * @param progress shows the current epoch; {@code null} if stderr is not a terminal
+   * @param dataDir the run's --data-dir; {@code null} if none
+   * @param noExif whether the run was given --no-exif
    */
   RunPrinter(
       PrintWriter out, PrintWriter err, boolean json, boolean verbose, ProgressLine progress, Path dataDir,
@@ -56,7 +56,7 @@ final class RunPrinter implements TrainingSession.Reporter {
       @JsonProperty("test_error") Double testError, int epochs, double seconds, String model,
       @JsonProperty("ended_by") String endedBy) {}
 
-  /** The session is over, the run is not; {@code resume} is what {@code --resume} takes. */
+  /** A session ended before its run; {@code resume} is the value for {@code --resume}. */
   private record Stopped(String reason, int epochs, double seconds, String resume) {}
 
   @Override
@@ -70,7 +70,7 @@ final class RunPrinter implements TrainingSession.Reporter {
         images.test().count(), config.device().device(), config.device().precision(),
         config.device().threads());
     String what =
-        epoch == null ? "nothing is left to train of the run"
+        epoch == null ? "nothing left to train; the run is"
             : epoch == 1 ? "writing the run"
             : "continuing with epoch " + epoch + " of the run";
     err.printf("%s in %s%n", what, folder);
@@ -93,7 +93,7 @@ final class RunPrinter implements TrainingSession.Reporter {
     }
   }
 
-  /** A stop is asked for; from any thread. */
+  /** Reports a requested stop; from any thread. */
   void stopping() {
     clearProgress();
     err.println(STOPPING);
@@ -149,7 +149,7 @@ final class RunPrinter implements TrainingSession.Reporter {
     }
   }
 
-  /** Which engine did which operation, a line each. */
+  /** One line per operation with its engine. */
   static void printEngines(PrintWriter err, String choices) {
     err.printf("engines%n%s", choices.indent(2));
     err.flush();
@@ -173,7 +173,7 @@ final class RunPrinter implements TrainingSession.Reporter {
           new Stopped(timeUp ? "time-limit" : "signal", result.epochs(), result.seconds(), folder.toString()));
     }
     err.printf(
-        "%s in epoch %d; everything is saved. Continue with: %s%n", timeUp ? "the time is up" : "stopped",
+        "%s in epoch %d; everything is saved. Continue with: %s%n", timeUp ? "time limit reached" : "stopped",
         result.epochs() + 1, ResumeHint.command(folder, dataDir, noExif));
     err.flush();
   }

@@ -10,8 +10,8 @@ import java.util.Map;
 import java.util.ResourceBundle;
 
 /**
- * The defaults that help texts state, from the settings themselves: {@code ${bundle:default.batch_size}} in an option's
- * description. Where the digits that come with the program have another default than other data sets, both are said.
+ * The defaults in help texts, taken from the settings: {@code ${bundle:default.batch_size}} in an option's description.
+ * If the default for the included digits differs from that for other data sets, both are given.
  */
 public class SettingDefaults extends ResourceBundle {
   private static final String PREFIX = "default.";
@@ -19,7 +19,7 @@ public class SettingDefaults extends ResourceBundle {
   private final Map<String, Object> digits;
   private final Map<String, Object> others;
 
-  /** Those of training. */
+  /** The defaults of training. */
   public SettingDefaults() {
     this(
         Settings.values(Defaults.of(DataSets.info("digits"))), Settings.values(Defaults.of(DataSets.info("cifar-10"))));
@@ -30,9 +30,9 @@ public class SettingDefaults extends ResourceBundle {
     this.others = others;
   }
 
-  /** Those of {@code bench}. */
+  /** The defaults of {@code bench}. */
   public static final class OfBench extends SettingDefaults {
-    /** As {@link BenchOptions} has them. */
+    /** Those in {@link BenchOptions}. */
     public OfBench() {
       super(Settings.values(BenchOptions.MODEL), Settings.values(BenchOptions.MODEL));
     }

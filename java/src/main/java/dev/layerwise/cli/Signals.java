@@ -7,17 +7,17 @@ import java.lang.invoke.MethodType;
 import java.lang.reflect.InvocationTargetException;
 
 /**
- * Handlers of operating-system signals. Java has them in {@code sun.misc.Signal} alone, whose every mention javac warns
- * of, so it is reached by name.
+ * Handlers of operating-system signals. Java has them only in {@code sun.misc.Signal}. javac warns at every mention of that
+ * class, so it is used by reflection.
  */
 final class Signals {
   private Signals() {}
 
   /**
-   * Sets a handler, which runs on a thread of its own at each signal.
+   * Sets a handler. It runs on its own thread for each signal.
    *
    * @param name such as {@code INT}
-   * @return the handler before, for {@link #restore}; {@code null} where this process leaves the signal to others
+   * @return the previous handler, for {@link #restore}; {@code null} if this process cannot handle the signal
    */
   static Object handle(String name, Runnable handler) {
     try {
@@ -32,7 +32,7 @@ final class Signals {
     }
   }
 
-  /** Brings back what {@link #handle} replaced. */
+  /** Restores the handler that {@link #handle} replaced. */
   static void restore(String name, Object handler) {
     if (handler != null) {
       set(name, handler);

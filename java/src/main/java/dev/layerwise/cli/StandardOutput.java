@@ -10,17 +10,17 @@ import java.io.PrintWriter;
 import java.nio.charset.Charset;
 
 /**
- * Where results are printed. {@link System#out} and a {@link PrintWriter} forget why a write failed; a program that is
- * used in scripts must not report success then. Where the reader has gone, as {@code head} does, the program ends at
- * once and without a word, as SIGPIPE would end it: Java ignores that signal.
+ * Prints results. {@link System#out} and a {@link PrintWriter} do not keep the reason of a failed write, but a command used
+ * in scripts must not report success then. If the reader has gone, as {@code head} does, the program ends at once and
+ * quietly, as SIGPIPE would end it: Java ignores that signal.
  */
 final class StandardOutput extends PrintWriter {
-  /** What a shell reports for a process that SIGPIPE has ended. */
+  /** The exit code that a shell reports for a process ended by SIGPIPE. */
   static final int CLOSED_PIPE = 128 + 13;
 
   private final Watched watched;
 
-  /** In the encoding of the terminal, or of the locale where there is none. */
+  /** Uses the encoding of the terminal, or of the locale if there is no terminal. */
   static StandardOutput open() {
     return new StandardOutput(
         new FileOutputStream(FileDescriptor.out), encoding(), () -> Runtime.getRuntime().halt(CLOSED_PIPE));
@@ -40,13 +40,13 @@ final class StandardOutput extends PrintWriter {
     return name == null ? Charset.forName(System.getProperty("native.encoding", "UTF-8")) : Charset.forName(name);
   }
 
-  /** Writes what is left. What went wrong, now or before; {@code null}: nothing. */
+  /** Writes the remaining output. Returns the first failure, now or before, or {@code null}. */
   IOException finish() {
     flush();
     return watched.failure;
   }
 
-  /** That results cannot be written any more, and why. */
+  /** The message that results cannot be written, with the reason. */
   static String failure(PrintWriter results) {
     IOException cause = results instanceof StandardOutput standard ? standard.watched.failure : null;
     return "cannot write the results to stdout" + (cause == null ? "" : ": " + cause.getMessage());
@@ -74,7 +74,7 @@ final class StandardOutput extends PrintWriter {
         stream.write(bytes, offset, length);
       } catch (IOException e) {
         failure = failure == null ? e : failure;
-        if ("Broken pipe".equals(e.getMessage())) { // strerror's words; Java passes on no number
+        if ("Broken pipe".equals(e.getMessage())) { // strerror's text; Java does not pass on the error number
           readerGone.run();
         }
         throw e;

@@ -5,20 +5,20 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 
-/** Lets work end in good order on Ctrl-C, SIGTERM and a lost terminal; a second such signal ends it at once. */
+/** Lets work end cleanly on Ctrl-C, SIGTERM and a lost terminal; a second such signal ends it at once. */
 final class StopOnSignal {
   /** Signals that ask a process to end, and their numbers. */
   private static final Map<String, Integer> SIGNALS = Map.of("HUP", 1, "INT", 2, "TERM", 15);
-  /** What a shell adds to a signal's number for the exit code of a process that it ended. */
+  /** A shell's exit code for a process ended by a signal is this plus the signal's number. */
   private static final int EXIT_CODE_OFFSET = 128;
 
   private StopOnSignal() {}
 
   /**
-   * Does the work. The first signal asks it to stop. The second ends the process at once: files are replaced as a
-   * whole, so what is on the disk then is what was there before.
+   * Does the work. The first signal asks it to stop. The second ends the process at once. Files are replaced as a
+   * whole, so the disk then still has the previous files.
    *
-   * @param work says whether it came to its end by itself
+   * @param work returns whether it finished without being stopped
    * @return the exit code: 0, or the first signal's
    */
   static int run(Runnable requestStop, BooleanSupplier work) {

@@ -6,13 +6,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 
-/** The terminal that stderr may be. */
+/** The terminal of stderr, if it is one. */
 final class Terminal {
   private static final int USUAL_WIDTH = 80;
 
   private Terminal() {}
 
-  /** Whether stderr is a terminal on which a line can be written anew. */
+  /** Whether stderr is a terminal that can rewrite a line. */
   static boolean isStderr() {
     String kind = System.getenv("TERM");
     if (kind == null || kind.isEmpty() || kind.equals("dumb")) {
@@ -22,11 +22,11 @@ final class Terminal {
       String device = Path.of("/proc/self/fd/2").toRealPath().toString();
       return device.startsWith("/dev/pts/") || device.startsWith("/dev/tty") || device.equals("/dev/console");
     } catch (IOException e) {
-      return false; // a pipe or a socket, which is no file of any name
+      return false; // a pipe or a socket, which has no file name
     }
   }
 
-  /** Columns of the terminal, now. */
+  /** The terminal's current width in columns. */
   static int width() {
     try {
       Process stty =
@@ -37,7 +37,7 @@ final class Terminal {
         return columns > 0 ? columns : USUAL_WIDTH;
       }
     } catch (IOException | NumberFormatException e) {
-      return USUAL_WIDTH; // without stty, or with one that says something else
+      return USUAL_WIDTH; // no stty, or unexpected output from it
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

@@ -40,7 +40,7 @@ import picocli.CommandLine.Spec;
     name = "train",
     resourceBundle = "dev.layerwise.cli.SettingDefaults",
     description = {
-      "Trains a network block by block. Without options: an mlp on the handwritten digits that come with the program.",
+      "Trains a network block by block. Without options, trains an mlp on the included handwritten digits.",
       "Names and defaults follow the published code."
     })
 final class TrainCommand implements Callable<Integer> {
@@ -51,8 +51,8 @@ final class TrainCommand implements Callable<Integer> {
       names = "--preset",
       paramLabel = "NAME",
       completionCandidates = PresetNames.class,
-      description = "Train as one of the published runs that 'layerwise presets' lists; other options change what it"
-          + " says. Default: none.")
+      description = "Use the settings of a published run listed by 'layerwise presets'; other options override them."
+          + " Default: none.")
   private String presetName;
 
   @Mixin(name = "Data")
@@ -74,7 +74,7 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    Checks.usage(run.init != null || !run.initPartial, "--init-partial goes with --init, which gives the weights");
+    Checks.usage(run.init != null || !run.initPartial, "--init-partial needs --init, which gives the weights");
     Path checkpoint = checkpointToResume();
     RunConfig recorded = checkpoint == null ? null : RecordedRun.read(checkpoint).config();
     DataSetInfo info = datasetInfo(recorded);
@@ -89,9 +89,9 @@ final class TrainCommand implements Callable<Integer> {
       List<String> changed = ResumeRules.forbidden(recorded, config);
       Checks.usage(
           changed.isEmpty(),
-          "a resumed run keeps its configuration; the options would change " + String.join(", ", changed));
+          "a resumed run keeps its settings; these options would change " + String.join(", ", changed));
     }
-    Networks.layers(config.model()); // says what cannot work before data is loaded and folders are made
+    Networks.layers(config.model()); // rejects an invalid network before data is loaded and folders are made
     if (recorded == null && config.init() != null) {
       checkWeights(config);
     }
@@ -103,14 +103,14 @@ final class TrainCommand implements Callable<Integer> {
     }
   }
 
-  /** Throws if the weights do not fit the network; says what of them is taken if that is left to them. */
+  /** Throws if the weights do not fit the network; with --init-partial, prints which weights are taken. */
   private void checkWeights(RunConfig config) {
     boolean partial = config.init().takesWhatFits();
     try (NativeContext context = NativeContext.create(config.device(), config.training().seed());
         DeviceNetwork network = new DeviceNetwork(context, config.model(), Optimizer.STATELESS)) {
       WeightImport weights = WeightImport.compare(Path.of(config.init().file()), network);
       if (!partial && weights.fitsInPart() && !weights.fitsWhole()) {
-        throw new LayerwiseException(weights.misfit() + "; --init-partial takes what fits");
+        throw new LayerwiseException(weights.misfit() + "; --init-partial takes the weights that fit");
       }
       weights.requireFit(partial);
       if (partial) {
@@ -125,9 +125,11 @@ final class TrainCommand implements Callable<Integer> {
     if (run.resume == null) {
       return null;
     }
-    Checks.usage(run.init == null, "--init is for new runs; a resumed one goes on from its own weights");
+    Checks.usage(run.init == null, "--init is for new runs; a resumed run continues with its own weights");
     boolean fromOut = run.resume.toString().isEmpty();
-    Checks.usage(!fromOut || run.out != null, "--resume without a value continues the run in --out; give one of the two");
+    Checks.usage(
+        !fromOut || run.out != null,
+        "--resume without a value continues the run in --out; give --resume a run, or add --out");
     return fromOut ? run.out : run.resume;
   }
 
@@ -135,7 +137,7 @@ final class TrainCommand implements Callable<Integer> {
     return presetName == null ? null : PresetNames.require(presetName);
   }
 
-  /** The data set that was asked for, or that of the recorded run or the preset, or the digits. */
+  /** The requested data set, or that of the recorded run or the preset, or the digits. */
   private DataSetInfo datasetInfo(RunConfig recorded) {
     Preset preset = preset();
     String usual = recorded != null ? recorded.training().dataset() : preset != null ? preset.dataset() : "digits";
@@ -160,7 +162,7 @@ final class TrainCommand implements Callable<Integer> {
         recorded != null ? recorded.init() : run.init == null ? null : InitialWeights.of(run.init, run.initPartial));
   }
 
-  /** What the options change. A preset that is resumed keeps the seed and the device that it was started with. */
+  /** The settings that the options override. A resumed preset keeps its seed and device. */
   private static RunConfig base(RunConfig recorded, Preset preset, DataSetInfo data) {
     if (preset == null) {
       return recorded == null ? Defaults.of(data) : recorded;
@@ -174,7 +176,7 @@ final class TrainCommand implements Callable<Integer> {
         base.model(), base.optimizer(), base.training().withSeed(before.seed()), recorded.device());
   }
 
-  /** The run's own folder where it goes on, and otherwise one that no other run has. */
+  /** The resumed run's own folder, or else a folder without a run. */
   private RunDirectory openDirectory(RunConfig config, Path checkpoint) {
     Path home = checkpoint == null || Files.isDirectory(checkpoint) ? checkpoint : checkpoint.toAbsolutePath().getParent();
     Path folder = run.out != null ? run.out : home != null ? home : freeFolder(config);
@@ -193,7 +195,7 @@ final class TrainCommand implements Callable<Integer> {
     try {
       return Files.exists(other) && Files.isSameFile(one, other);
     } catch (IOException e) {
-      throw new LayerwiseException("cannot look at " + other + " (" + FileErrors.reason(e) + ")", e);
+      throw new LayerwiseException("cannot read " + other + " (" + FileErrors.reason(e) + ")", e);
     }
   }
 

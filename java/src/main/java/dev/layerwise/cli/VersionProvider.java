@@ -6,7 +6,7 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import picocli.CommandLine.IVersionProvider;
 
-/** What {@code --version} prints: the native library's version, which is the program's, its source, what it can use. */
+/** The output of {@code --version}: the version, which is the native library's, the commit, and the devices. */
 final class VersionProvider implements IVersionProvider {
   private static final String BUILT_FROM = "/dev/layerwise/built-from.txt"; // written by the build
 

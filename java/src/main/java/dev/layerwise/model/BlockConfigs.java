@@ -36,17 +36,16 @@ final class BlockConfigs {
     BlockConfigStruct fields = blockConfig.fields().index(index).max_pool(flag(layer.maxPool()));
     fields.geometry().kernel(layer.kernel()).stride(layer.stride()).padding(layer.padding());
     BlockSpec block = layer.block();
-    boolean normalizes = block.batchNorm() && config.architecture().batchNorm();
     boolean backprop = config.losses().backprop();
     switch (layer.kind()) {
       case CONVOLUTION, LINEAR, PREACTIVATION -> hidden(blockConfig, layer);
       case SHORTCUT -> {
-        fields.bias(flag(block.bias())).batch_norm(flag(normalizes));
+        fields.bias(flag(block.bias())).batch_norm(flag(normalizes(block)));
         blockConfig.losses(Map.of("loss", "none"));
       }
       case HEAD -> {
         fields
-            .batch_norm(flag(normalizes))
+            .batch_norm(flag(normalizes(block)))
             .negative_slope(block.relu() ? 0 : 1) // 1: no nonlinearity
             .average_pool(block.averagePool())
             .affine(flag(block.affine() && backprop)) // nothing flows back to it under local losses
@@ -57,6 +56,10 @@ final class BlockConfigs {
           fields.loss_scale(config.losses().outputLossScale()).zero_start(flag(block.zeroStart() && !backprop));
     }
     return blockConfig;
+  }
+
+  private boolean normalizes(BlockSpec block) {
+    return block.batchNorm() && config.architecture().batchNorm();
   }
 
   private static int flag(boolean set) {

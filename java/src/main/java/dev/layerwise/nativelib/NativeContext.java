@@ -24,6 +24,9 @@ import org.bytedeco.javacpp.BytePointer;
 public final class NativeContext implements AutoCloseable {
   private static final String DOUBLE = "f64";
 
+  /** Begins the names of precisions in C. */
+  private static final String PRECISION = "LAYERWISE_PRECISION_";
+
   private final Object lock = new Object();
   private final DeviceOptions wanted;
   private final ContextPointer pointer;

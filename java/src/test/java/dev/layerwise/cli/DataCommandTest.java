@@ -22,7 +22,7 @@ class DataCommandTest {
     assertThat(events).extracting(event -> event.get("name").asText())
         .contains("digits", "kuzushiji-mnist", "svhn", "stl-10");
     assertThat(events.get(0).get("event").asText()).isEqualTo("dataset");
-    assertThat(events.get(0).get("location").asText()).isEqualTo("comes with the program");
+    assertThat(events.get(0).get("location").asText()).isEqualTo("included with the program");
     assertThat(events.get(0).get("train").asInt()).isEqualTo(1437);
   }
 
@@ -30,7 +30,7 @@ class DataCommandTest {
   void verifiesWhatIsHereAndWhatIsNot() {
     CommandLineRunner digits = CommandLineRunner.run("data", "verify", "digits");
     assertThat(digits.exitCode()).isZero();
-    assertThat(digits.out()).startsWith("digits").contains("whole", "comes with the program");
+    assertThat(digits.out()).startsWith("digits").contains("whole", "included with the program");
     CommandLineRunner both = CommandLineRunner.run("data", "verify", "--json", "--data-dir", folder, "mnist", "svhn");
     assertThat(both.exitCode()).isEqualTo(1);
     assertThat(both.events()).hasSize(2).allMatch(event -> !event.get("whole").asBoolean());
@@ -57,7 +57,7 @@ class DataCommandTest {
     CommandLineRunner fetch = CommandLineRunner.run("data", "fetch", "digits", "--json");
     assertThat(fetch.exitCode()).isZero();
     assertThat(fetch.lastEvent().get("event").asText()).isEqualTo("fetched");
-    assertThat(fetch.lastEvent().get("location").asText()).isEqualTo("comes with the program");
+    assertThat(fetch.lastEvent().get("location").asText()).isEqualTo("included with the program");
   }
 
   @Test

@@ -140,7 +140,7 @@ class EmbedCommandTest {
     };
     CommandLineRunner embedding = CommandLineRunner.run(embed);
     assertThat(embedding.exitCode()).as(embedding.err()).isZero();
-    assertThat(embedding.err()).contains("1 images could not be used");
+    assertThat(embedding.err()).contains("1 image could not be read");
     float[] first = Npy.read(out).floats();
     assertThat(Npy.read(folder.resolve("colours.labels.npy")).ints()).hasSize(48);
     // The same files, read as single images.

@@ -34,7 +34,7 @@ class ImageFolderCommandTest {
     CommandLineRunner run = train("run", " --epochs 4");
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(run.lastEvent().get("test_error").asDouble()).isLessThan(10);
-    assertThat(run.err()).contains("broken.png").contains("1 images could not be used and were left out");
+    assertThat(run.err()).contains("broken.png").contains("1 image could not be read");
 
     CommandLineRunner evaluation =
         CommandLineRunner.run("evaluate", folder.resolve("run"), "--data-dir", images, "--json");

@@ -89,7 +89,7 @@ class InitialWeightsTest {
         .contains("not in the network: layers.7.encoder.weight;")
         .contains("layers.1.encoder.bias is F32 [3] where the network has F32 [16]")
         .contains("layers.1.bn.bias is I32 [16] where the network has F32 [16]")
-        .contains("; --init-partial takes what fits")
+        .contains("; --init-partial takes the weights that fit")
         .doesNotContain("\tat ");
     assertThat(folder.resolve("refused")).doesNotExist();
     assertThat(train("refused", " --init " + folder.resolve("none")).err()).contains("no such file or folder");
@@ -158,7 +158,7 @@ class InitialWeightsTest {
     }
     CommandLineRunner alone = train("refused", " --epochs 1 --init-partial");
     assertThat(alone.exitCode()).isEqualTo(2);
-    assertThat(alone.err()).contains("--init-partial goes with --init");
+    assertThat(alone.err()).contains("--init-partial needs --init");
     assertThat(folder.resolve("refused")).doesNotExist();
   }
 

@@ -175,7 +175,7 @@ class OwnNetworkTest {
   void whatIsAboutOneNetworkNeedsIt(String options) {
     CommandLineRunner run = CommandLineRunner.run((Object[]) ("networks " + options).split(" "));
     assertThat(run.exitCode()).isEqualTo(2);
-    assertThat(run.err()).contains("are about one network; give its --model");
+    assertThat(run.err()).contains("--num-hidden need --model");
     assertThat(run.out()).isEmpty();
   }
 }

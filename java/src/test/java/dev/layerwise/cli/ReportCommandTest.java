@@ -106,7 +106,7 @@ class ReportCommandTest {
     for (Path path : List.of(bare, model, copy)) {
       CommandLineRunner run = CommandLineRunner.run("evaluate", path, "--save", "--batch-size", 1);
       assertThat(run.exitCode()).isEqualTo(2);
-      assertThat(run.err()).contains("--save is for a run's folder");
+      assertThat(run.err()).contains("--save needs a run's folder");
     }
     assertThat(bare).isDirectoryNotContaining("glob:**{.lock,evaluation.json}");
     assertThat(Files.readAllBytes(trained.resolve("evaluation.json"))).isEqualTo(before);

@@ -77,7 +77,7 @@ class ReproduceCommandTest {
     assertThat(rows.get(1).get("seeds").toString()).isEqualTo("[1,2]");
     CommandLineRunner third = reproduce(common + "--loss pred --seeds 2");
     assertThat(kinds(third)).containsExactly("run", "epoch", "run", "table");
-    assertThat(third.err()).contains("fashion-mlp-pred, seed 1: was finished before");
+    assertThat(third.err()).contains("fashion-mlp-pred, seed 1: already finished");
     assertThat(Files.getLastModifiedTime(model)).isEqualTo(written);
     JsonNode run = third.events().get(0);
     assertThat(run.get("test_error")).isEqualTo(first.events().get(1).get("test_error"));
@@ -125,7 +125,7 @@ class ReproduceCommandTest {
     assertThat(Files.readString(folder.resolve("err"))).contains("Run the same command again to continue");
     CommandLineRunner resumed = reproduce(options);
     assertThat(resumed.exitCode()).as(resumed.err()).isZero();
-    assertThat(resumed.err()).containsPattern("seed 1: (continuing with epoch [2-9]|was finished before)");
+    assertThat(resumed.err()).containsPattern("seed 1: (continuing with epoch [2-9]|already finished)");
     for (int seed = 1; seed <= 2; seed++) {
       String model = "mnist-mlp-predsim/seed-" + seed + "/model.safetensors";
       assertThat(Files.readAllBytes(out(model))).isEqualTo(Files.readAllBytes(folder.resolve("whole").resolve(model)));
@@ -141,7 +141,7 @@ class ReproduceCommandTest {
     Files.write(out("mnist-mlp-pred/seed-1/checkpoint.safetensors"), new byte[100]);
     CommandLineRunner other = reproduce(options + "global");
     assertThat(other.exitCode()).as(other.err()).isZero();
-    assertThat(other.err()).contains("mnist-mlp-pred, seed 1: left out of the table: ", "checkpoint.safetensors");
+    assertThat(other.err()).contains("mnist-mlp-pred, seed 1: not in the table: ", "checkpoint.safetensors");
     assertThat(other.out()).contains("mnist-mlp-global").doesNotContain("mnist-mlp-pred");
     CommandLineRunner same = reproduce(options + "pred");
     assertThat(same.exitCode()).isEqualTo(1);

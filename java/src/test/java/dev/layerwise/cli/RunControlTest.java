@@ -131,7 +131,7 @@ class RunControlTest {
     CommandLineRunner run = train("a", SMALL + "--epochs 1000000 --time-limit 1s --checkpoint-every 1000");
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(Duration.ofNanos(System.nanoTime() - started)).isLessThan(Duration.ofMinutes(1));
-    assertThat(run.err()).contains("the time is up").contains("layerwise train --resume " + folder.resolve("a"));
+    assertThat(run.err()).contains("time limit reached").contains("layerwise train --resume " + folder.resolve("a"));
     assertThat(folder.resolve("a/model.safetensors")).doesNotExist();
     int epochs = (int) run.out().lines().filter(line -> line.startsWith("epoch ")).count();
     assertThat(RecordedRun.read(folder.resolve("a")).result().epochs()).isEqualTo(epochs);
@@ -273,7 +273,7 @@ class RunControlTest {
       waitFor(process, err, "writing the run");
       TimeUnit.MILLISECONDS.sleep(300);
       interrupt(process);
-      waitFor(process, err, "Ctrl-C again stops at once");
+      waitFor(process, err, "press Ctrl-C again to stop at once");
       assertThat(process.waitFor(200, TimeUnit.MILLISECONDS)).as("the step is not over yet").isFalse();
       long second = System.nanoTime();
       interrupt(process);
@@ -301,11 +301,11 @@ class RunControlTest {
   @CsvSource(delimiter = '|', value = {
     "--patience -1            | --patience must be in 0",
     "--patience few           | --patience",
-    "--time-limit 30          | '30' is no time such as 90s, 30m or 1h30m",
-    "--time-limit 0s          | '0s' is no time",
-    "--time-limit 1m1h        | '1m1h' is no time",
-    "--checkpoint-every 0     | '0' is no number of epochs such as 5, of steps such as 200steps, and no time",
-    "--checkpoint-every never | 'never' is no number of epochs",
+    "--time-limit 30          | '30' is not a duration such as 90s, 30m or 1h30m",
+    "--time-limit 0s          | '0s' is not a duration",
+    "--time-limit 1m1h        | '1m1h' is not a duration",
+    "--checkpoint-every 0     | '0' is not a number of epochs such as 5, of steps such as 200steps, or a duration",
+    "--checkpoint-every never | 'never' is not a number of epochs",
   })
   void wrongUsageExitsWith2(String options, String message) {
     CommandLineRunner run = train("a", options);

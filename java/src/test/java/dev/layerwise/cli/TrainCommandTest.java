@@ -193,7 +193,7 @@ class TrainCommandTest {
     assertThat(cuda.get("libraries")).hasSize(known ? 4 : 0); // without a driver: a sentence that says so
     assertThat(cuda.get("problem").asText()).matches(known ? "null" : "CUDA cannot be asked: \\S.*");
     assertThat(cuda.get("gpus").isArray()).isTrue();
-    assertThat(report.get("datasets").get(0).get("location").asText()).isEqualTo("comes with the program");
+    assertThat(report.get("datasets").get(0).get("location").asText()).isEqualTo("included with the program");
     assertThat(CommandLineRunner.run("doctor", "--device", "cuda").exitCode()).isEqualTo(1);
   }
 

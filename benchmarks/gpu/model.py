@@ -1,0 +1,110 @@
+"""The predicted time of a training step's kernels, from counts. docs/gpu.md gives the formula and what is wrong with it.
+
+No number in here has been fitted to a prediction: rates are the H100's, as published or as an expert estimates what can
+be attained of them.
+"""
+
+import collections
+from typing import NamedTuple
+
+
+class Card(NamedTuple):
+    """Like an H100 SXM. Rates of the whole card are for 132 multiprocessors; the L2 cache's follows their number."""
+
+    multiprocessors: int = 132
+    clock: float = 1.6e9  # per second, under the load of tensor cores
+    mma_cycles: float = 6  # of a quarter of a multiprocessor, per mma.sync of 16×8×16 bfloat16: 2/3 of what wgmma attains
+    instructions_per_cycle: float = 2.8  # of a multiprocessor: 4 schedulers, 0.7 attained with few warps
+    wavefronts_per_cycle: float = 1.0  # of shared memory
+    l2_bytes_per_second: float = 5.5e12 / 132  # a multiprocessor's share
+    hbm_bytes_per_second: float = 3.0e12
+    launch_seconds: float = 1.3e-6  # between a node of a graph and the next one
+    early_launch_seconds: float = 0.6e-6  # where the next one is launched before the first has ended
+    latency_seconds: float = 0.8e-6  # a kernel's first loads and last stores, which nothing hides
+    registers: int = 65536
+    shared_bytes: int = 228 << 10
+    reserved_shared_bytes: int = 1 << 10  # of a block
+    threads: int = 2048
+    blocks: int = 32
+
+
+class Time(NamedTuple):
+    seconds: float
+    limit: str  # what takes longest
+    resident: int = 0  # blocks of a multiprocessor
+    occupancy: float = 0  # warps of the most that there can be
+    wave_efficiency: float = 0  # the part of the time in which all multiprocessors have as much to do as they can
+
+
+def divided(extent, by):
+    return -(-extent // by)
+
+
+def resident_blocks(card, launch, kernel):
+    warps = divided(launch.threads, 32)
+    registers = divided(kernel.registers * 32, 256) * 256 * warps
+    shared = launch.shared + kernel.shared + card.reserved_shared_bytes
+    return min(card.registers // max(registers, 1), card.shared_bytes // shared, card.threads // (32 * warps), card.blocks)
+
+
+def cycles_by_limit(card, counts, instructions, hbm_bytes):
+    """What a block keeps each part of its multiprocessor busy for."""
+    return {
+        "mma": (counts.mma_bf16 + counts.mma_tf32) * card.mma_cycles / 4,
+        "issue": instructions / card.instructions_per_cycle,
+        "shared": counts.shared_wavefronts() / card.wavefronts_per_cycle,
+        "L2": 32 * counts.global_sectors() / card.l2_bytes_per_second * card.clock,
+        "HBM": hbm_bytes / card.hbm_bytes_per_second * card.multiprocessors * card.clock,
+    }
+
+
+def instructions_of(launch, kernel, is_tail):
+    """Estimated: products bring those of the loop that they are in; what has none takes as many for a request to memory as
+    the whole kernel has."""
+    counts = launch.tail if is_tail else launch.main
+    products = launch.main.mma_bf16 + launch.main.mma_tf32
+    if products and not is_tail and kernel.loop_products:
+        return products * kernel.loop_instructions / kernel.loop_products
+    return counts.memory_requests() * kernel.instructions / max(kernel.memory_instructions, 1)
+
+
+def launch_time(card, launch, kernel, is_early):
+    """Of one node of the graph."""
+    gap = card.early_launch_seconds if is_early else card.launch_seconds
+    if not launch.is_kernel:
+        return Time(gap + card.latency_seconds + (launch.read + launch.written) / card.hbm_bytes_per_second, "launch")
+    resident = resident_blocks(card, launch, kernel)
+    # Blocks of the multiprocessor that has most of them: whole waves, then what is left, evenly spread.
+    slots = card.multiprocessors * resident
+    busiest = launch.blocks // slots * resident + divided(launch.blocks % slots, card.multiprocessors)
+    parts = [(launch.main, False, launch.read + launch.written)]
+    if launch.tail.memory_requests():
+        parts = [(launch.main, False, launch.read), (launch.tail, True, launch.written)]
+    totals, cycles = collections.Counter(), 0.0
+    for counts, is_tail, hbm_bytes in parts:
+        instructions = instructions_of(launch, kernel, is_tail)
+        limits = cycles_by_limit(card, counts, instructions, hbm_bytes / launch.blocks)
+        name = max(limits, key=limits.get)
+        totals[name] += limits[name]
+        cycles += limits[name]
+    work = busiest * cycles / card.clock
+    fixed = gap + card.latency_seconds
+    limit = "launch" if fixed > work else totals.most_common(1)[0][0]
+    occupancy = resident * divided(launch.threads, 32) * 32 / card.threads
+    return Time(fixed + work, limit, resident, occupancy, launch.blocks / (card.multiprocessors * busiest))
+
+
+def step_times(card, step, kernels, early_launches):
+    """[(operation, [Time of each of its launches])]. Throws KeyError for a kernel that is in no table. `early_launches`:
+    whether kernels of a block are launched before the one before them has ended."""
+    times, block, after_kernel = [], None, False
+    for operation in step.operations:
+        own = []
+        for launch in operation.launches:
+            name = operation.label.split("/")[0]
+            is_early = early_launches and after_kernel and launch.is_kernel and name == block
+            kernel = kernels[launch.kernel] if launch.is_kernel else None
+            own.append(launch_time(card, launch, kernel, is_early))
+            block, after_kernel = name, launch.is_kernel
+        times.append((operation, own))
+    return times

@@ -1,0 +1,134 @@
+// What a kernel costs a GPU, as far as it can be counted: requests to memory and how many parts the hardware divides them
+// into, tensor-core operations, barriers. Off unless count_launches() is called.
+//
+// Accesses are seen where the kernel's source was compiled with -fsanitize=thread, whose calls counting_hooks.cpp answers:
+// every load and store of it, by plain subscripts too. cp.async, ldmatrix and mma report themselves. The threads of a warp
+// run one after the other here; what would be one request of a warp is found again by the place in the code and the
+// number of times that a thread came past it since the warp's last synchronization. (A warp whose threads come past a
+// place a different number of times, in branches that they take apart, is counted slightly wrong.)
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cuda_on_host/execution.h"
+
+namespace layerwise::cuda_on_host {
+
+/// Requests of whole warps to one kind of memory.
+struct Requests {
+  int64_t requests = 0;
+  int64_t parts = 0;  // shared memory: wavefronts, what one cycle serves; global memory: sectors of 32 bytes
+  int64_t bytes = 0;  // that threads asked for
+
+  void add(const Requests& other);
+};
+
+struct Counts {
+  int64_t mma_bf16 = 0, mma_tf32 = 0;  // 16×8×16 and 16×8×8
+  int64_t shuffles = 0, barriers = 0;  // of warps
+  Requests shared_loads, shared_stores;
+  Requests matrix_loads;                // ldmatrix
+  Requests copies_read, copies_stored;  // cp.async: its global side and its shared side
+  Requests global_loads, global_stores;
+
+  void add(const Counts& other);
+};
+
+/// Bytes of device memory between the first and the last that some place in the code has touched in an allocation.
+class Footprint {
+ public:
+  void touch(const void* site, uintptr_t allocation, uintptr_t begin, uintptr_t end);
+  void merge(const Footprint& other);
+  /// Of all places together; what several have touched counts once.
+  int64_t bytes() const;
+
+ private:
+  struct Range {
+    uintptr_t begin, end;
+  };
+  std::map<std::pair<const void*, uintptr_t>, Range> ranges_;  // by site and allocation
+};
+
+/// One kernel, or a copy or fill, that was given to a stream.
+struct LaunchCounts {
+  std::string label;           // set_label()
+  std::string kernel;          // its symbol, or "copy" or "fill"
+  int64_t blocks = 0, counted_blocks = 0;
+  int threads = 0;             // of a block
+  size_t shared_bytes = 0;     // dynamic
+  Counts main, tail;           // of the counted blocks: up to each warp's last mma, and after it; without mma all is main
+  Footprint read, written;
+  int64_t copied_bytes = 0;    // copies and fills
+};
+
+/// From now on launches run `most_blocks` of their blocks at most, evenly spread from the first to the last, and fewer,
+/// but 4, where they do much; 0: none. What they compute is lost: device memory holds zeros at first, and tensor cores
+/// compute nothing. Throws std::runtime_error where no kernel was compiled for counting.
+void count_launches(int64_t most_blocks);
+/// Back to running kernels; what was counted since, in the order in which it ran.
+std::vector<LaunchCounts> end_counting();
+
+/// What launches from now on belong to.
+void set_label(const std::string& label);
+
+// ---- for the emulator -----------------------------------------------------------------------------
+
+/// Called where code that was compiled for counting is part of the program.
+void kernels_are_instrumented();
+
+bool is_counting();
+const std::string& label();
+void count_grid(const Grid& grid);
+void count_transfer(const char* kind, const std::string& label, size_t bytes);
+
+/// What one block does. Used by one thread of the operating system.
+class BlockCounter {
+ public:
+  enum class Access : uint8_t { load, store, copy_read, copy_store };
+
+  void begin(const Block& block, size_t shared_bytes);
+  void add_shared(const void* begin, size_t bytes);
+  void note(Access kind, const void* address, size_t bytes, const void* site);
+  void load_matrix(const void* const (&rows)[warp_size]);
+  void multiply(bool is_bf16);
+  void shuffle() { ++of_warp().shuffles; }
+  void barrier(unsigned warps);
+  /// All threads of the warp have come as far as they can without each other.
+  void synchronize(unsigned warp);
+  /// Adds what the block did.
+  void end(LaunchCounts& to);
+
+  /// A rough measure of how much has been counted.
+  int64_t work() const { return work_; }
+
+ private:
+  struct Entry {
+    const void* site;
+    uintptr_t address;
+    uint32_t occurrence;
+    uint8_t lane, bytes;
+    Access kind;
+    bool is_shared;
+  };
+  struct WarpCounts {
+    Counts before, since_mma;  // the last mma
+    bool multiplied = false;
+    std::vector<Entry> entries;
+  };
+  using Group = std::vector<Entry>::const_iterator;
+
+  Counts& of_warp();
+  void add_request(Counts& counts, Group begin, Group end);
+
+  std::vector<std::pair<uintptr_t, uintptr_t>> shared_;  // ranges
+  std::array<WarpCounts, most_threads_per_block / warp_size> warps_;
+  unsigned used_warps_ = 0;
+  Footprint read_, written_;
+  int64_t work_ = 0;
+};
+
+}  // namespace layerwise::cuda_on_host
