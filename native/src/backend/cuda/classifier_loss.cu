@@ -1,11 +1,246 @@
-#include "backend/cuda/classifier_loss.cuh"
-
+// The linear classifier's loss and gradients in three launches: logits, loss, gradients. N samples, F
+// features, K outputs; size is that of an element of x and W.
+//
+// Floors on an H100: bytes / 3.0 TB/s and, for Bfloat16, FLOPs / 790 TFLOP/s. For N 128, F 2048, K 10 all are
+// far below the time of a launch: what counts is that every multiprocessor has something to do.
 #include <algorithm>
 #include <type_traits>
 
+#include "backend/backend.h"
 #include "backend/cuda/operations.h"
+#include "backend/cuda/tile_product.cuh"
 
 namespace layerwise::cuda {
+
+constexpr int classifier_tile = 64;
+
+/// Shares of the logits: partial[s, n, k] = Σ x[n, f] · W[k, f] over the s-th range of features.
+///
+/// Blocks: (N / 64, K / 64, ranges), each a tile of 64 samples × 64 outputs over its range.
+/// Bytes: (N + K) · F · size (x is read K / 64 times, W N / 64 times, from L2 where not the first time),
+/// ranges · N · K · 4 written. FLOPs: 2 · N · K · F.
+/// Floor: ((N + K) · F · size + ranges · N · K · 4) / 3.0 TB/s; 2 · N · K · F / 790 TFLOP/s.
+template <class T>
+__global__ void __launch_bounds__(tile_threads)
+    classifier_logits_kernel(Operand<T, true> x, Operand<T, true> weight, int64_t range, float* partial) {
+  begin_kernel();
+  LAYERWISE_SHARED(T, x_tile, [classifier_tile][tile_stride<T>]);
+  LAYERWISE_SHARED(T, weight_tile, [classifier_tile][tile_stride<T>]);
+  const int64_t samples = x.rows, outputs = weight.rows;
+  const int64_t first_sample = static_cast<int64_t>(blockIdx.x) * classifier_tile;
+  const int64_t first_output = static_cast<int64_t>(blockIdx.y) * classifier_tile;
+  const int64_t begin = static_cast<int64_t>(blockIdx.z) * range;
+  const int64_t end = begin + range < x.depth ? begin + range : x.depth;
+  Accumulator<T, classifier_tile, classifier_tile> sums;
+  add_tile_product(sums, x, first_sample, weight, first_output, begin, end, x_tile, weight_tile);
+  float* const share = partial + static_cast<int64_t>(blockIdx.z) * samples * outputs;
+  sums.each([&](int row, int column, float sum) {
+    const int64_t n = first_sample + row, k = first_output + column;
+    if (n < samples && k < outputs) share[n * outputs + k] = sum;
+  });
+}
+
+struct ClassifierSamples {
+  const float* partial;     // (ranges, N, K)
+  int ranges;
+  const float* bias;        // (K)
+  int64_t outputs;          // K
+  float* logits;            // (N, K), out
+  const int32_t* labels;    // (N), or null: logits only
+  const float* projection;  // (K, labels), or null
+  int64_t label_count;
+  float scale;              // of d_logits: the gradient's / N
+  float* d_logits;          // (N, K), out, may be logits; or null
+  double* losses;           // (N), scratch
+  double* errors;           // (N), scratch
+  Metrics* metrics;         // or null
+  unsigned* ticket;
+};
+
+constexpr int classifier_sample_threads = 128;
+constexpr int ranges_at_once = 8;  // loads under way in a thread
+
+/// The block's largest logit, the first of equals.
+struct LargestLogit {
+  float value;
+  int64_t index;
+};
+__device__ __forceinline__ LargestLogit larger(const LargestLogit& a, const LargestLogit& b) {
+  return b.value > a.value || (b.value == a.value && b.index < a.index) ? b : a;
+}
+__device__ __forceinline__ LargestLogit block_largest(LargestLogit mine, LargestLogit* scratch) {
+  for (int offset = 16; offset > 0; offset /= 2)
+    mine = larger(mine, {__shfl_xor_sync(all_lanes, mine.value, offset),
+                         __shfl_xor_sync(all_lanes, mine.index, offset)});
+  if (threadIdx.x % 32 == 0) scratch[threadIdx.x / 32] = mine;
+  __syncthreads();
+  for (unsigned warp = 0; warp < blockDim.x / 32; ++warp) mine = larger(mine, scratch[warp]);
+  return mine;
+}
+
+/// Cross-entropy of one sample, log Σ exp(logit) − logit[label], by the block; d logits is
+/// scale · (softmax − one-hot).
+__device__ __forceinline__ void cross_entropy(const ClassifierSamples& a, int64_t n, const float* logits,
+                                              float* d_logits, LargestLogit mine) {
+  LAYERWISE_SHARED(LargestLogit, largest_of_warps, [classifier_sample_threads / 32]);
+  LAYERWISE_SHARED(float, sums_of_warps, [classifier_sample_threads / 32]);
+  const int32_t label = a.labels[n];
+  const LargestLogit largest = block_largest(mine, largest_of_warps);
+  const float at_label = logits[label];  // of another thread, which wrote it before the barrier
+  float sum = 0;
+  for (int64_t k = threadIdx.x; k < a.outputs; k += blockDim.x) sum += expf(logits[k] - largest.value);
+  sum = block_sum(sum, sums_of_warps);  // and d_logits may now take the place of the logits
+  if (d_logits != nullptr) {
+    for (int64_t k = threadIdx.x; k < a.outputs; k += blockDim.x)
+      d_logits[k] = a.scale * (expf(logits[k] - largest.value) / sum - (k == label ? 1.0f : 0.0f));
+  }
+  if (threadIdx.x == 0) {
+    a.losses[n] = log(static_cast<double>(sum)) + largest.value - at_label;
+    a.errors[n] = largest.index == label ? 0 : 1;
+  }
+}
+
+/// Mean over the logits z of the binary cross-entropy of sigmoid(z) and the code's bit t,
+/// max(z, 0) − z·t + log(1 + exp(−|z|)); d logits is scale · (sigmoid(z) − t) / K.
+__device__ __forceinline__ void binary_cross_entropy(const ClassifierSamples& a, int64_t n, const float* logits,
+                                                     float* d_logits) {
+  LAYERWISE_SHARED(double, sums_of_warps, [classifier_sample_threads / 32]);
+  const int32_t label = a.labels[n];
+  const float outputs = static_cast<float>(a.outputs);
+  double loss = 0;
+  for (int64_t k = threadIdx.x; k < a.outputs; k += blockDim.x) {
+    const float z = logits[k], t = a.projection[k * a.label_count + label] > 0 ? 1.0f : 0.0f;
+    const float exponential = expf(-fabsf(z));  // at most 1: nothing overflows
+    loss += fmaxf(z, 0.0f) - z * t + log1pf(exponential);
+    if (d_logits != nullptr) {
+      const float sigmoid = (z > 0 ? 1.0f : exponential) / (1 + exponential);
+      d_logits[k] = a.scale * (sigmoid - t) / outputs;
+    }
+  }
+  loss = block_sum(loss, sums_of_warps);
+  if (threadIdx.x == 0) {
+    a.losses[n] = loss / static_cast<double>(a.outputs);
+    a.errors[n] = 0;
+  }
+}
+
+/// logits = bias + the shares in order, then the loss, d logits, and the metrics.
+///
+/// Blocks: one per sample, a thread every 128th output. The last block adds all samples' losses up.
+/// Bytes: (ranges + 2) · N · K · 4. FLOPs: about (ranges + 40) · N · K. Floor: bytes / 3.0 TB/s.
+__global__ void __launch_bounds__(classifier_sample_threads) classifier_samples_kernel(ClassifierSamples a) {
+  begin_kernel();
+  LAYERWISE_SHARED(double, sums_of_warps, [classifier_sample_threads / 32]);
+  LAYERWISE_SHARED(bool, is_last, );
+  const int64_t n = blockIdx.x, samples = gridDim.x;
+  float* const logits = a.logits + n * a.outputs;
+  LargestLogit mine{-INFINITY, a.outputs};
+  for (int64_t k = threadIdx.x; k < a.outputs; k += blockDim.x) {
+    float logit = a.bias[k];
+    for (int64_t first = 0; first < a.ranges; first += ranges_at_once) {
+      float shares[ranges_at_once];
+      LAYERWISE_UNROLL
+      for (int i = 0; i < ranges_at_once; ++i)
+        shares[i] = first + i < a.ranges ? a.partial[((first + i) * samples + n) * a.outputs + k] : 0.0f;
+      LAYERWISE_UNROLL
+      for (int i = 0; i < ranges_at_once; ++i) logit += shares[i];
+    }
+    logits[k] = logit;
+    mine = larger(mine, {logit, k});
+  }
+  if (a.labels == nullptr) return;
+
+  float* const d_logits = a.d_logits == nullptr ? nullptr : a.d_logits + n * a.outputs;
+  if (a.projection != nullptr)
+    binary_cross_entropy(a, n, logits, d_logits);
+  else
+    cross_entropy(a, n, logits, d_logits, mine);
+  if (a.metrics == nullptr) return;
+
+  if (threadIdx.x == 0) {
+    __threadfence();
+    is_last = atomicInc(a.ticket, gridDim.x - 1) == gridDim.x - 1;
+    __threadfence();
+  }
+  __syncthreads();
+  if (!is_last) return;
+  const volatile double* const losses = a.losses;
+  const volatile double* const errors = a.errors;
+  double loss = 0, error = 0;
+  for (int64_t i = threadIdx.x; i < samples; i += blockDim.x) {
+    loss += losses[i];
+    error += errors[i];
+  }
+  loss = block_sum(loss, sums_of_warps);
+  error = block_sum(error, sums_of_warps);
+  if (threadIdx.x == 0) {
+    a.metrics->prediction_loss += loss;
+    a.metrics->errors += error;
+  }
+}
+
+template <class T>
+struct ClassifierGradients {
+  const float* d_logits;             // (N, K)
+  int64_t samples, outputs;
+  Operand<float, false> d_outputs;   // d_logits: row k, depth n
+  Operand<T, false> x;               // row f, depth n
+  float* d_weight;                   // (K, F)
+  unsigned weight_blocks, feature_tiles;
+  Operand<float, true> d_samples;    // d_logits: row n, depth k
+  Operand<T, false> backward;        // W or the feedback: row f, depth k
+  T* d_x;                            // (N, F)
+  unsigned x_blocks;
+  float* d_bias;                     // (K)
+};
+
+/// to[row, f] = Σ_d left[row, d] · right[f, d], a tile of it.
+template <class T, bool along_depth, class To>
+__device__ __forceinline__ void classifier_gradient_tile(const Operand<float, along_depth>& left,
+                                                         const Operand<T, false>& right, unsigned row_tile,
+                                                         unsigned feature_tile,
+                                                         Tile<T, classifier_tile>& left_tile,
+                                                         Tile<T, classifier_tile>& right_tile, To* to) {
+  const int64_t first_row = static_cast<int64_t>(row_tile) * classifier_tile;
+  const int64_t first_feature = static_cast<int64_t>(feature_tile) * classifier_tile;
+  Accumulator<T, classifier_tile, classifier_tile> sums;
+  add_tile_product(sums, left, first_row, right, first_feature, 0, left.depth, left_tile, right_tile);
+  sums.each([&](int row, int column, float sum) {
+    const int64_t r = first_row + row, f = first_feature + column;
+    if (r < left.rows && f < right.rows) store_element(to + r * right.rows + f, sum);
+  });
+}
+
+/// d_weight = d_logitsᵀ · x, d_x = d_logits · W (or · B), d_bias = Σ d_logits.
+///
+/// Blocks: tiles of 64 outputs × 64 features of d_weight, then of 64 samples × 64 features of d_x, then 128
+/// elements of d_bias each, a thread per element. In Bfloat16 d_logits is rounded for the products.
+/// Bytes: 2 · N · F · size + K · F · (size + 4), d_logits from L2. FLOPs: 4 · N · K · F.
+/// Floor: bytes / 3.0 TB/s; 4 · N · K · F / 790 TFLOP/s.
+template <class T>
+__global__ void __launch_bounds__(tile_threads, 3) classifier_gradients_kernel(ClassifierGradients<T> a) {
+  begin_kernel();
+  LAYERWISE_SHARED(T, left_tile, [classifier_tile][tile_stride<T>]);
+  LAYERWISE_SHARED(T, right_tile, [classifier_tile][tile_stride<T>]);
+  unsigned block = blockIdx.x;
+  if (block < a.weight_blocks) {
+    classifier_gradient_tile(a.d_outputs, a.x, block / a.feature_tiles, block % a.feature_tiles, left_tile, right_tile,
+                             a.d_weight);
+    return;
+  }
+  block -= a.weight_blocks;
+  if (block < a.x_blocks) {
+    classifier_gradient_tile(a.d_samples, a.backward, block / a.feature_tiles, block % a.feature_tiles, left_tile,
+                             right_tile, a.d_x);
+    return;
+  }
+  block -= a.x_blocks;
+  const int64_t k = static_cast<int64_t>(block) * blockDim.x + threadIdx.x;
+  if (k >= a.outputs) return;
+  float sum = 0;
+  for (int64_t n = 0; n < a.samples; ++n) sum += a.d_logits[n * a.outputs + k];
+  a.d_bias[k] = sum;
+}
 
 namespace {
 

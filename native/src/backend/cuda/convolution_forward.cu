@@ -1,5 +1,5 @@
 // Threads, bytes and FLOPs: implicit_gemm.cuh, with M = N · positions, N = O and K = KH · KW · I.
-// Bytes: x + y, and the weights. The moments come from the accumulators (moments.cuh).
+// Bytes: x + y, and the weights. The moments come from the accumulators (merge_moments.cu).
 #include "backend/cuda/convolution.h"
 
 namespace layerwise::cuda {

@@ -1,41 +1,18 @@
 #include "backend/cuda/convolution.h"
 #include "backend/cuda/epilogues.cuh"
 #include "backend/cuda/implicit_gemm_launch.h"
-#include "backend/cuda/moments.cuh"
+#include "backend/cuda/merge_moments.h"
 
 namespace layerwise::cuda {
 
 namespace {
 
-/// Moments per channel are those of one sample that holds all positions of the batch.
-struct MomentsPlan {
-  int64_t samples, positions, slots;
-};
-
-MomentsPlan plan_moments(ConvolutionForward::Moments kind, const Shape& y, int64_t rows_per_piece) {
+MomentPieceLayout piece_layout(ConvolutionForward::Moments kind, const Shape& y, int64_t rows_per_piece) {
   const bool per_sample = kind == ConvolutionForward::Moments::sample_channel;
   const int64_t samples = per_sample ? y.n : 1;
   const int64_t positions = y.n * y.positions() / samples;
-  return {samples, positions, (positions + rows_per_piece - 1) / rows_per_piece + (samples > 1 ? 1 : 0)};
-}
-
-void merge_moments(const Device& device, const MomentsPlan& plan, const GemmPlan& gemm, const Tensor& pieces,
-                   const Tensor& bias, const OutputMoments& moments, int64_t channels) {
-  int threads_per_channel = 4;
-  while (threads_per_channel < plan.slots && threads_per_channel * merge_channels < most_merge_threads)
-    threads_per_channel *= 2;
-  MergeMomentsArguments arguments{};
-  arguments.pieces = static_cast<const float2*>(pieces.data);
-  arguments.channels = static_cast<int>(channels);
-  arguments.slots = static_cast<int>(plan.slots);
-  arguments.positions = static_cast<int>(plan.positions);
-  arguments.rows_per_piece = gemm.moment_rows;
-  arguments.bias = bias.as<float>();
-  arguments.deviation = moments.kind == ConvolutionForward::Moments::sample_channel;
-  arguments.mean = moments.mean.as<float>();
-  arguments.spread = moments.spread.as<float>();
-  const dim3 grid(blocks_for(channels, merge_channels), static_cast<unsigned>(plan.samples));
-  LAYERWISE_LAUNCH(merge_moments_kernel, grid, threads_per_channel * merge_channels, 0, device.stream, arguments);
+  const int64_t slots = (positions + rows_per_piece - 1) / rows_per_piece + (samples > 1 ? 1 : 0);
+  return {samples, slots, y.c, positions, rows_per_piece, false};
 }
 
 }  // namespace
@@ -55,13 +32,13 @@ void fused::convolve(Device& device, const Convolution& geometry, const Tensor& 
       const auto run = [&] { run_gemm<Inner::depth, Inner::depth>(device, plan, typed, a, b, epilogue); };
       if (moments.kind == ConvolutionForward::Moments::none) return run();
 
-      const MomentsPlan pieces_of = plan_moments(moments.kind, y.shape, plan.moment_rows);
-      const ArenaTensor pieces =
-          device.arena.take(DataType::float32, {pieces_of.samples, pieces_of.slots, y.shape.c, 2});
-      epilogue.moments = {static_cast<float2*>(pieces.view().data), Divisor(pieces_of.positions),
-                          static_cast<int>(pieces_of.slots)};
+      const MomentPieceLayout layout = piece_layout(moments.kind, y.shape, plan.moment_rows);
+      const ArenaTensor pieces = device.arena.take(DataType::float32, {layout.samples, layout.slots, y.shape.c, 2});
+      epilogue.moments = {static_cast<float2*>(pieces.view().data), Divisor(layout.positions),
+                          static_cast<int>(layout.slots)};
       run();
-      merge_moments(device, pieces_of, plan, pieces, bias, moments, y.shape.c);
+      merge_moments(device, layout, pieces, bias, moments.kind == ConvolutionForward::Moments::sample_channel,
+                    moments.mean, moments.spread);
     });
   });
 }

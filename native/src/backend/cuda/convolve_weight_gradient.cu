@@ -1,6 +1,6 @@
 // Threads, bytes and FLOPs: implicit_gemm.cuh, with M = O, N = KH · KW · I and K = N · positions. The long
 // sum over positions is divided over as many blocks as a device holds at once; their results, in float32,
-// are added up in a fixed order (sums.cuh).
+// are added up in a fixed order (sums.cu).
 #include "backend/cuda/convolution.h"
 #include "backend/cuda/epilogues.cuh"
 #include "backend/cuda/implicit_gemm_launch.h"

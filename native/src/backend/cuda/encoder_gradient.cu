@@ -1,7 +1,7 @@
 // Batch norm's backward pass writes dy over g; then the weight gradient and, where d_x is wanted, the data gradient are
 // products of stored operands. Making dy while the products load their operands would save one pass over g, but each
 // element would be made again for every tile that reads it.
-// Threads, bytes and FLOPs: batch_norm_gradient.cuh, convolve_weight_gradient.cu, convolve_data_gradient.cu.
+// Threads, bytes and FLOPs: batch_norm_gradient.cu, convolve_weight_gradient.cu, convolve_data_gradient.cu.
 #include "backend/cuda/convolution.h"
 #include "backend/cuda/runtime.h"
 #include "backend/cuda/sums.h"

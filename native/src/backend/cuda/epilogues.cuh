@@ -89,7 +89,7 @@ struct ShiftedSums {
 };
 
 /// Means and sums of squared deviations from them, over pieces of the rows of C that are merged afterwards
-/// (moments.cuh): per warp's rows, and within them per sample of `positions` rows.
+/// (merge_moments.cu): per warp's rows, and within them per sample of `positions` rows.
 struct MomentPieces {
   float2* pieces;  // (samples, slots, columns): slot i of a sample is the i-th group of rows that touches it
   Divisor positions;

@@ -1,4 +1,4 @@
-// Launchers of sums.cuh.
+// Launchers of sums.cu.
 #pragma once
 
 #include "backend/cuda/operations.h"

@@ -1,12 +1,12 @@
-// Mean and spread per channel, or per sample and channel, from the pieces that the forward epilogue left
-// (epilogues.cuh, MomentPieces).
+// Mean and spread per channel, or per sample and channel, from the pieces that the forward epilogue (epilogues.cuh,
+// MomentPieces) or the blocks of moments_of_tensor.cu left.
 //
 // Threads: a block takes 8 channels of one sample ("sample" being the whole batch for moments per channel),
 // with blockDim.x / 8 threads per channel that take every (blockDim.x / 8)-th piece; their sums are added
 // up in a tree. Sums of pieces are double, and relative to the first piece's mean:
 //   M₂ = Σ M₂ᵢ + Σ nᵢ (meanᵢ − k)² − n (mean − k)².
-// Bytes: 8 · pieces · channels, a 16th to a 32nd of what the convolution wrote. FLOPs: none that show.
-#pragma once
+// Bytes: 8 · pieces · channels, a 16th or less of what they are of. FLOPs: none that show.
+#include "backend/cuda/merge_moments.h"
 
 #include "backend/cuda/device_code.h"
 
@@ -20,6 +20,7 @@ struct MergeMomentsArguments {
   int channels, slots;
   int positions;         // rows per sample
   int rows_per_piece;
+  bool begin_with_samples;
   const float* bias;     // added to the mean, or null
   bool deviation;        // spread: the unbiased standard deviation; otherwise the biased variance
   float *mean, *spread;  // (samples, channels)
@@ -31,7 +32,7 @@ __global__ void __launch_bounds__(most_merge_threads) merge_moments_kernel(Merge
   const int thread = static_cast<int>(threadIdx.x), threads = static_cast<int>(blockDim.x);
   const int channel = static_cast<int>(blockIdx.x) * merge_channels + thread % merge_channels;
   const int64_t sample = blockIdx.y;
-  const int64_t begin = sample * a.positions, end = begin + a.positions;
+  const int64_t begin = a.begin_with_samples ? 0 : sample * a.positions, end = begin + a.positions;
   const int64_t first_group = begin / a.rows_per_piece;
   const bool active = channel < a.channels;
   const float2* const pieces = a.pieces + sample * a.slots * a.channels + channel;
@@ -62,7 +63,27 @@ __global__ void __launch_bounds__(most_merge_threads) merge_moments_kernel(Merge
   const double squares = max(0.0, sums[2][thread] + sums[1][thread] - count * mean * mean);
   const int64_t at = sample * a.channels + channel;
   a.mean[at] = static_cast<float>(mean + shift + (a.bias != nullptr ? a.bias[channel] : 0.0f));
-  a.spread[at] = static_cast<float>(a.deviation ? sqrt(squares / (count - 1)) : squares / count);
+  a.spread[at] = static_cast<float>(a.deviation ? (count > 1 ? sqrt(squares / (count - 1)) : 0.0) : squares / count);
+}
+
+void merge_moments(const Device& device, const MomentPieceLayout& layout, const Tensor& pieces, const Tensor& bias,
+                   bool deviations, const Tensor& mean, const Tensor& spread) {
+  int threads_per_channel = 4;
+  while (threads_per_channel < layout.slots && threads_per_channel * merge_channels < most_merge_threads)
+    threads_per_channel *= 2;
+  MergeMomentsArguments arguments{};
+  arguments.pieces = static_cast<const float2*>(pieces.data);
+  arguments.channels = static_cast<int>(layout.channels);
+  arguments.slots = static_cast<int>(layout.slots);
+  arguments.positions = static_cast<int>(layout.positions);
+  arguments.rows_per_piece = static_cast<int>(layout.rows_per_piece);
+  arguments.begin_with_samples = layout.begin_with_samples;
+  arguments.bias = bias.as<float>();
+  arguments.deviation = deviations;
+  arguments.mean = mean.as<float>();
+  arguments.spread = spread.as<float>();
+  const dim3 grid(blocks_for(layout.channels, merge_channels), static_cast<unsigned>(layout.samples));
+  LAYERWISE_LAUNCH(merge_moments_kernel, grid, threads_per_channel * merge_channels, 0, device.stream, arguments);
 }
 
 }  // namespace layerwise::cuda
