@@ -23,19 +23,22 @@ import org.junit.jupiter.api.Test;
 class PackagesTest {
   private static final String ROOT = "dev.layerwise.";
   private static final Path PAGE = Path.of("..", "docs", "architecture.md");
+  private static final String HEADINGS = "| package | holds | uses |";
   private static final Pattern ROW = Pattern.compile("\\| `([a-z.]+)` \\| [^|]* \\| (.*) \\|");
   private static final Pattern NAME = Pattern.compile("`([a-z.]+)`");
 
   /** The table: each package, in its order, with those that it uses. */
   private static Map<String, Set<String>> drawn() throws IOException {
     Map<String, Set<String>> table = new LinkedHashMap<>();
-    for (String line : Files.readAllLines(PAGE)) {
+    List<String> lines = Files.readAllLines(PAGE);
+    for (String line : lines.subList(lines.indexOf(HEADINGS) + 2, lines.size())) {
       Matcher row = ROW.matcher(line);
-      if (row.matches()) {
-        Set<String> used = new TreeSet<>();
-        NAME.matcher(row.group(2)).results().forEach(name -> used.add(name.group(1)));
-        table.put(row.group(1), used);
+      if (!row.matches()) {
+        break;
       }
+      Set<String> used = new TreeSet<>();
+      NAME.matcher(row.group(2)).results().forEach(name -> used.add(name.group(1)));
+      table.put(row.group(1), used);
     }
     return table;
   }

@@ -281,13 +281,14 @@ public final class Trainer {
   public Outcome train(Path folder) {
     ModelConfig model = network.configFor(data);
     Networks.layers(model); // says what cannot work before anything is written
-    RunConfig config = over(usual(model), model);
-    config.training().batches().requireFit(model.architecture());
-    try (RunDirectory directory = RunDirectory.open(folder)) {
+    RunConfig wanted = over(usual(model), model);
+    wanted.training().batches().requireFit(model.architecture());
+    try (NativeContext context = context(wanted); RunDirectory directory = RunDirectory.open(folder)) {
       if (directory.holdsRun()) {
         throw new LayerwiseException("the folder " + folder + " already holds a run; resume it, or choose another");
       }
-      return run(TrainingRun.start(config, data.loaded(), directory, new SingleProcess()));
+      return run(
+          TrainingRun.start(context, wanted.on(context.inUse()), data.loaded(), directory, new SingleProcess()));
     }
   }
 
@@ -303,16 +304,23 @@ public final class Trainer {
    */
   public Outcome resume(Path folder) {
     RunConfig recorded = RecordedRun.read(folder).config();
-    RunConfig config = over(recorded, network.configLike(recorded.model()));
-    List<String> changed = ResumeRules.forbidden(recorded, config);
-    if (!changed.isEmpty()) {
-      throw new LayerwiseException(
-          "the run in " + folder + " keeps its network and its settings; this trainer would change "
-              + String.join(", ", changed));
+    RunConfig wanted = over(recorded, network.configLike(recorded.model()));
+    try (NativeContext context = context(wanted)) {
+      RunConfig config = wanted.on(context.inUse());
+      List<String> changed = ResumeRules.forbidden(recorded, config);
+      if (!changed.isEmpty()) {
+        throw new LayerwiseException(
+            "the run in " + folder + " keeps its network and its settings; this trainer would change "
+                + String.join(", ", changed));
+      }
+      try (RunDirectory directory = RunDirectory.open(folder)) {
+        return run(TrainingRun.resume(context, folder, config, data.loaded(), directory, new SingleProcess()));
+      }
     }
-    try (RunDirectory directory = RunDirectory.open(folder)) {
-      return run(TrainingRun.resume(folder, config, data.loaded(), directory, new SingleProcess()));
-    }
+  }
+
+  private static NativeContext context(RunConfig config) {
+    return NativeContext.create(config.device(), config.training().seed());
   }
 
   private Outcome run(TrainingRun run) {
@@ -361,7 +369,7 @@ public final class Trainer {
         new TrainingConfig(
             training.dataset(), batches.over(training.batches()), schedule.over(training.schedule()),
             augmentation.over(training.augmentation()), or(seed, training.seed())),
-        NativeContext.resolve(deviceOver(base.device())),
+        deviceOver(base.device()),
         initialWeights == null ? base.init() : InitialWeights.of(initialWeights, partialWeights != null));
   }
 

@@ -67,9 +67,9 @@ final class BenchCommand implements Callable<Integer> {
     public Integer call() {
       PrintWriter out = spec.commandLine().getOut();
       ModelConfig model = bench.model();
-      DeviceOptions device = NativeContext.resolve(common.deviceOptions());
-      try (NativeContext context = NativeContext.create(device, 1);
+      try (NativeContext context = NativeContext.create(common.deviceOptions(), 1);
           StepBenchmark benchmark = bench.start(context, model)) {
+        DeviceOptions device = context.inUse();
         double[] seconds = new double[bench.steps];
         for (int i = 0; i < bench.steps; i++) {
           seconds[i] = benchmark.step();

@@ -3,11 +3,6 @@ package dev.layerwise.cli;
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
 import dev.layerwise.model.ModelException;
-import dev.layerwise.nativelib.DeviceOptions;
-import dev.layerwise.nativelib.DeviceUnavailableException;
-import dev.layerwise.nativelib.InvalidArgumentException;
-import dev.layerwise.nativelib.NativeContext;
-import dev.layerwise.nativelib.NativeLibrary;
 import dev.layerwise.settings.Rules;
 import java.util.List;
 
@@ -39,22 +34,6 @@ final class Checks {
   /** NaN is in no range. */
   static void range(String option, Number value, double least, double most) {
     usage(Rules.isIn(value, least, most), Rules.notIn(option, value, least, most));
-  }
-
-  /**
-   * Asks the device whether it supports the requested options. CUDA devices are not asked here: that takes a while, and
-   * a failure may be the machine's fault.
-   */
-  static void device(DeviceOptions wanted) {
-    if (wanted.device().startsWith("cuda")) {
-      return;
-    }
-    NativeLibrary.version(); // a library that does not load is not a usage error
-    try {
-      NativeContext.create(wanted, 0).close();
-    } catch (InvalidArgumentException | DeviceUnavailableException e) {
-      throw new UsageException(e.getMessage());
-    }
   }
 
   /** The layer with that name or number. */

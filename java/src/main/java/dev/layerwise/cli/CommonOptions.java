@@ -53,27 +53,29 @@ final class CommonOptions extends OutputOptions {
       description = "On cuda, allow TF32: float32 products with ten bits of mantissa. Default: off.")
   Boolean tf32;
 
+  /** Whether the last device that was asked for is another than its base, and not a GPU. */
+  private boolean asksOfProcessor;
+
   /** These options over a base. Settings of another device are not carried over. */
   DeviceOptions over(DeviceOptions base) {
     Checks.oneOf("--precision", precision == null ? "auto" : precision, new Precisions());
     boolean same = device == null || device.equals(base.device());
     DeviceOptions start = same ? base : DeviceOptions.of(device, base.threads());
-    return new DeviceOptions(
-        start.device(),
-        Checks.or(threads, start.threads()),
-        Checks.or(precision, start.precision()),
-        Checks.or(engine, start.engine()),
-        Checks.or(tf32, start.tf32()),
-        start.engineChoices());
+    DeviceOptions wanted =
+        new DeviceOptions(
+            start.device(),
+            Checks.or(threads, start.threads()),
+            Checks.or(precision, start.precision()),
+            Checks.or(engine, start.engine()),
+            Checks.or(tf32, start.tf32()),
+            start.engineChoices());
+    asksOfProcessor = !wanted.equals(base) && !wanted.device().startsWith("cuda");
+    return wanted;
   }
 
-  /** As {@link #over}; an option that the processor does not support is a usage error. */
-  DeviceOptions usableOver(DeviceOptions base) {
-    DeviceOptions wanted = over(base);
-    if (!wanted.equals(base)) {
-      Checks.device(wanted);
-    }
-    return wanted;
+  /** Whether it is a usage error if the device cannot be opened; what a GPU lacks may be the machine's fault. */
+  boolean asksOfProcessor() {
+    return asksOfProcessor;
   }
 
   /** Prints the device, precision and threads in use. */
@@ -84,6 +86,6 @@ final class CommonOptions extends OutputOptions {
 
   /** The requested device; the CPU if none is requested. */
   DeviceOptions deviceOptions() {
-    return usableOver(DeviceOptions.of("cpu", 0));
+    return over(DeviceOptions.of("cpu", 0));
   }
 }

@@ -5,10 +5,10 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import dev.layerwise.data.ClassNames;
 import dev.layerwise.data.DataSet;
+import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.Images;
 import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.LayerSpec;
-import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelException;
 import dev.layerwise.model.ModelFile;
 import dev.layerwise.nativelib.BlockMetrics;
@@ -92,9 +92,11 @@ final class EvaluateCommand implements Callable<Integer> {
               + " --dataset with the same classes");
     }
     DataSet<?> images = data.load(data.info(name, file.config().images().height(), spec.commandLine().getErr()));
-    checkFits(file.config(), images);
+    DataSetInfo info = images.info();
+    file.config()
+        .requireFits(model.toString(), images.test().shape(), info.classes(), info.title(), "give its own --dataset");
     if (file.input() != null) { // files of older versions lack the class names
-      ClassNames.requireSame(file.input().classNames(), images.info(), model.toString());
+      ClassNames.requireSame(file.input().classNames(), info, model.toString());
     }
     Result result = evaluate(file, images);
     data.printSkipped(spec.commandLine().getErr());
@@ -105,16 +107,6 @@ final class EvaluateCommand implements Callable<Integer> {
       print(out, result, images);
     }
     return 0;
-  }
-
-  private void checkFits(ModelConfig config, DataSet<?> data) {
-    config.images()
-        .requireFits(model.toString(), data.test().shape(), data.info().title(), "give its own --dataset");
-    if (config.classes() != data.info().classes()) {
-      throw new ModelException(
-          model + " has " + config.classes() + " classes, but " + data.info().title() + " has " + data.info().classes()
-              + "; give its own --dataset");
-    }
   }
 
   private Result evaluate(ModelFile file, DataSet<?> data) {

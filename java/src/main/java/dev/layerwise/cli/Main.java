@@ -1,6 +1,7 @@
 package dev.layerwise.cli;
 
 import dev.layerwise.LayerwiseException;
+import dev.layerwise.nativelib.DeviceOptionsException;
 import dev.layerwise.settings.SettingsException;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -92,11 +93,16 @@ public final class Main {
     return command.getParent() == null ? "" : commandName(command.getParent()) + command.getCommandName() + " ";
   }
 
+  private static boolean isMisuseOfDevice(Exception e, CommandLine command) {
+    return e instanceof DeviceOptionsException
+        && command.getMixins().get(CommonOptions.NAME) instanceof CommonOptions options && options.asksOfProcessor();
+  }
+
   private static int failure(Exception e, CommandLine command, ParseResult parsed) {
     PrintWriter err = command.getErr();
     String misuse =
         e instanceof SettingsException setting ? setting.withOptions()
-            : e instanceof Checks.UsageException ? e.getMessage() : null;
+            : e instanceof Checks.UsageException || isMisuseOfDevice(e, command) ? e.getMessage() : null;
     if (misuse != null) {
       return wrongUsage(new CommandLine.ParameterException(command, misuse), parsed.originalArgs().toArray(new String[0]));
     }

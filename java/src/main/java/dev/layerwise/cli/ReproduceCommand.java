@@ -138,10 +138,13 @@ final class ReproduceCommand implements Callable<Integer> {
     Reproduction reproduction =
         new Reproduction(
             related, images, folder, epochsScale, device,
-            (preset, config, checkpoint, directory) ->
-                session.train(
-                    config, checkpoint, images, directory, SessionSettings.DEFAULT,
-                    printer.of(preset, config.training().seed())),
+            (preset, config, checkpoint, directory) -> {
+              long seed = config.training().seed();
+              try (NativeContext context = NativeContext.create(config.device(), seed)) {
+                return session.train(
+                    context, config, checkpoint, images, directory, SessionSettings.DEFAULT, printer.of(preset, seed));
+              }
+            },
             printer);
     return StopOnSignal.run(
         () -> {

@@ -78,7 +78,13 @@ final class TrainCommand implements Callable<Integer> {
     Path checkpoint = checkpointToResume();
     RunConfig recorded = checkpoint == null ? null : RecordedRun.read(checkpoint).config();
     DataSetInfo info = datasetInfo(recorded);
-    RunConfig config = configure(recorded, info);
+    RunConfig wanted = configure(recorded, info);
+    try (NativeContext context = NativeContext.create(wanted.device(), wanted.training().seed())) {
+      return train(context, wanted.on(context.inUse()), recorded, checkpoint, info);
+    }
+  }
+
+  private int train(NativeContext context, RunConfig config, RunConfig recorded, Path checkpoint, DataSetInfo info) {
     if (recorded != null) {
       List<String> changed = ResumeRules.forbidden(recorded, config);
       Checks.usage(
@@ -91,7 +97,7 @@ final class TrainCommand implements Callable<Integer> {
     }
     DataSet<?> images = data.load(info);
     try (RunDirectory directory = openDirectory(config, checkpoint)) {
-      return train(config, checkpoint, images, directory);
+      return train(context, config, checkpoint, images, directory);
     } catch (OtherImagesException e) {
       throw new LayerwiseException(e.getMessage() + " from its weights with --init " + checkpoint, e);
     }
@@ -152,7 +158,7 @@ final class TrainCommand implements Callable<Integer> {
         new TrainingConfig(
             info.name(), batches, optimization.schedule(run.patience).over(training.schedule()),
             cutout.over(training.augmentation()), Checks.or(optimization.seed, training.seed())),
-        NativeContext.resolve(common.usableOver(base.device())),
+        common.over(base.device()),
         recorded != null ? recorded.init() : run.init == null ? null : InitialWeights.of(run.init, run.initPartial));
   }
 
@@ -208,7 +214,8 @@ final class TrainCommand implements Callable<Integer> {
     return folder;
   }
 
-  private int train(RunConfig config, Path checkpoint, DataSet<?> images, RunDirectory directory) {
+  private int train(
+      NativeContext context, RunConfig config, Path checkpoint, DataSet<?> images, RunDirectory directory) {
     PrintWriter err = spec.commandLine().getErr();
     ProgressLine progress = !common.json && Terminal.isStderr() ? new ProgressLine(err, Terminal::width) : null;
     RunPrinter printer =
@@ -223,7 +230,7 @@ final class TrainCommand implements Callable<Integer> {
             },
             () -> {
               TrainingResult result =
-                  session.train(config, checkpoint, images, directory, run.settings(), printer);
+                  session.train(context, config, checkpoint, images, directory, run.settings(), printer);
               return result.ending() != TrainingResult.Ending.STOPPED;
             });
     data.printSkipped(err);

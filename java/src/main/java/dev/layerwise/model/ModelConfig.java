@@ -46,6 +46,21 @@ public record ModelConfig(
     return new ModelConfig(architecture, losses, otherImages, otherClasses, network);
   }
 
+  /**
+   * Throws unless images are of the shape and of as many classes as the network was made for.
+   *
+   * @param owner of the network, such as "runs/a"
+   * @param source where the images come from
+   * @param remedy what to do if they do not fit
+   */
+  public void requireFits(String owner, ImageShape shape, int ofClasses, String source, String remedy) {
+    images.requireFits(owner, shape, source, remedy);
+    if (ofClasses != classes) {
+      throw new ModelException(
+          owner + " has " + classes + " classes, but " + source + " has " + ofClasses + "; " + remedy);
+    }
+  }
+
   /** What the network is called. */
   public String name() {
     return architecture.model();

@@ -3,7 +3,7 @@ package dev.layerwise.nativelib;
 import dev.layerwise.LayerwiseException;
 
 /** There is no such device here, or the library that drives it does not load. */
-public final class DeviceUnavailableException extends LayerwiseException {
+public class DeviceUnavailableException extends LayerwiseException {
   private static final long serialVersionUID = 1L;
 
   DeviceUnavailableException(String message) {

@@ -42,8 +42,8 @@ public final class NativeContext implements AutoCloseable {
    * Opens a device.
    *
    * @param seed keys every random number: initialization, dropout, augmentation
-   * @throws DeviceUnavailableException if there is no such device here, or its library does not load
-   * @throws InvalidArgumentException if the device does not have what the options ask for
+   * @throws DeviceOptionsException if there is no such device here, or it does not have what the options ask for
+   * @throws DeviceUnavailableException if the native library does not load
    */
   public static NativeContext create(DeviceOptions options, long seed) {
     return create(options, seed, false);
@@ -75,6 +75,8 @@ public final class NativeContext implements AutoCloseable {
           .engine_choices(choices)
           .profiled(profiled ? 1 : 0);
       check(LayerwiseApi.layerwise_context_create(struct, pointer));
+    } catch (InvalidArgumentException | DeviceUnavailableException e) {
+      throw new DeviceOptionsException(e);
     }
     return new NativeContext(options, pointer);
   }

@@ -1,12 +1,9 @@
 package dev.layerwise.train;
 
 import dev.layerwise.LayerwiseException;
-import dev.layerwise.data.ClassNames;
 import dev.layerwise.data.DataSet;
-import dev.layerwise.data.Images;
 import dev.layerwise.files.FileException;
 import dev.layerwise.model.DeviceNetwork;
-import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.StoredWeights;
 import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.BlockMetrics;
@@ -15,7 +12,7 @@ import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.run.Checkpoint;
 import dev.layerwise.run.EpochReport;
 import dev.layerwise.run.Progress;
-import dev.layerwise.run.RecordedRun;
+import dev.layerwise.run.ResumeRules;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.run.RunDirectory;
 import dev.layerwise.run.RunImages;
@@ -52,30 +49,30 @@ public final class TrainingRun implements AutoCloseable {
   private volatile boolean stopRequested;
 
   private TrainingRun(
-      RunConfig config, DataSet<?> data, RunImages images, RunDirectory directory, Communicator communicator) {
+      NativeContext context, RunConfig config, DataSet<?> data, RunImages images, RunDirectory directory,
+      Communicator communicator) {
+    this.context = context;
     this.config = config;
     this.data = data;
     this.communicator = communicator;
     recorder = new RunRecorder(directory, config, data, images);
     TrainingConfig training = config.training();
-    context = NativeContext.create(config.device(), training.seed());
-    try {
-      network = new DeviceNetwork(context, config.model(), config.optimizer());
-      trainImages = ImageFeed.of(context, data.train(), data.info(), training.seed());
-      testImages = ImageFeed.of(context, data.test(), data.info(), training.seed());
-    } catch (RuntimeException e) {
-      context.close();
-      throw e;
-    }
+    network = new DeviceNetwork(context, config.model(), config.optimizer());
+    trainImages = ImageFeed.of(context, data.train(), data.info(), training.seed());
+    testImages = ImageFeed.of(context, data.test(), data.info(), training.seed());
     reports = new Reports(config, network.measuredLayers());
     progress = Progress.start(network.measuredLayers().size());
   }
 
-  /** A new run; the folder must not hold another. */
+  /**
+   * A new run; the folder must not hold another.
+   *
+   * @param context opened with the configuration's device and seed; closed by the caller, after the run
+   */
   public static TrainingRun start(
-      RunConfig config, DataSet<?> data, RunDirectory directory, Communicator communicator) {
+      NativeContext context, RunConfig config, DataSet<?> data, RunDirectory directory, Communicator communicator) {
     directory.requireNoForeignFiles();
-    TrainingRun run = new TrainingRun(config, data, RunImages.of(data), directory, communicator);
+    TrainingRun run = new TrainingRun(context, config, data, RunImages.of(data), directory, communicator);
     try {
       if (config.init() != null) {
         run.weightSummary =
@@ -94,28 +91,21 @@ public final class TrainingRun implements AutoCloseable {
   /**
    * A run that goes on from a checkpoint.
    *
+   * @param context as for {@link #start}
    * @param config the checkpoint's, but perhaps for the number of epochs and the patience
    * @throws OtherImagesException if images of the data set were added, removed or changed since the run was started
    * @throws LayerwiseException if there is no whole checkpoint, the data set is not the run's, or the run has come
    *     further than it is to go
    */
   public static TrainingRun resume(
-      Path checkpoint, RunConfig config, DataSet<?> data, RunDirectory directory, Communicator communicator) {
+      NativeContext context, Path checkpoint, RunConfig config, DataSet<?> data, RunDirectory directory,
+      Communicator communicator) {
     Checkpoint from = Checkpoint.read(checkpoint);
     Progress progress = from.run().progress();
-    checkData(from.run(), data);
     RunImages images = RunImages.of(data);
-    if (from.run().images() != null) {
-      from.run().images().requireSame(images);
-    }
-    int begun = progress.epoch() - (progress.images() == 0 ? 1 : 0);
-    int epochs = config.training().schedule().epochs();
-    if (epochs < begun) {
-      throw new LayerwiseException(
-          "the run has begun its epoch " + begun + " already, more than the " + epochs + " asked for");
-    }
+    ResumeRules.check(from.run(), config, data, images);
     StoredWeights.check(config.model(), from.weights());
-    TrainingRun run = new TrainingRun(config, data, images, directory, communicator);
+    TrainingRun run = new TrainingRun(context, config, data, images, directory, communicator);
     try {
       if (progress.images() > data.train().count() || progress.sums().size() != run.progress.sums().size()) {
         throw new FileException(checkpoint + " is damaged: its progress does not fit its network and its data");
@@ -130,28 +120,6 @@ public final class TrainingRun implements AutoCloseable {
     } catch (RuntimeException e) {
       run.close();
       throw e;
-    }
-  }
-
-  /** Throws unless images and labels mean what they meant when the run was started. */
-  private static void checkData(RecordedRun from, DataSet<?> data) {
-    String recorded = from.config().training().dataset();
-    ModelConfig model = from.config().model();
-    Images images = data.train();
-    if (!data.info().name().equals(recorded)) {
-      throw new LayerwiseException(
-          "the run trains on the data set '" + recorded + "', not on '" + data.info().name()
-              + "'; resume it with its own, or start a new run");
-    }
-    model.images().requireFits("the run", images.shape(), data.info().title(), "resume it with images of its size");
-    if (data.info().classes() != model.classes()) {
-      throw new LayerwiseException(
-          String.format(
-              Locale.ROOT, "the run has %d classes, but %s has %d; resume it with its own data set", model.classes(),
-              data.info().title(), data.info().classes()));
-    }
-    if (from.classNames() != null) {
-      ClassNames.requireSame(from.classNames(), data.info(), "the run");
     }
   }
 
@@ -352,6 +320,5 @@ public final class TrainingRun implements AutoCloseable {
     testImages.close();
     trainImages.close();
     network.close();
-    context.close();
   }
 }

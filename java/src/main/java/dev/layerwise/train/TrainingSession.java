@@ -1,6 +1,7 @@
 package dev.layerwise.train;
 
 import dev.layerwise.data.DataSet;
+import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.run.RunDirectory;
 import dev.layerwise.run.TrainingResult;
@@ -51,15 +52,16 @@ public final class TrainingSession {
   /**
    * Trains until the run is finished or a stop is asked for.
    *
+   * @param context opened with the configuration's device and seed
    * @param checkpoint where the run goes on from: a file or a run's folder; {@code null}: a new run
    */
   public TrainingResult train(
-      RunConfig config, Path checkpoint, DataSet<?> images, RunDirectory directory, SessionSettings settings,
-      Reporter reporter) {
+      NativeContext context, RunConfig config, Path checkpoint, DataSet<?> images, RunDirectory directory,
+      SessionSettings settings, Reporter reporter) {
     try (TrainingRun run =
         checkpoint == null
-            ? TrainingRun.start(config, images, directory, communicator)
-            : TrainingRun.resume(checkpoint, config, images, directory, communicator)) {
+            ? TrainingRun.start(context, config, images, directory, communicator)
+            : TrainingRun.resume(context, checkpoint, config, images, directory, communicator)) {
       entrust(run);
       reporter.started(config, images, directory.path(), run.isOver() ? null : (Integer) run.epoch());
       TrainingResult result = run.run(settings, reporter);

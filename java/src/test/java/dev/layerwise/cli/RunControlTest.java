@@ -8,7 +8,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.TestImageFolder;
+import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSets;
+import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.run.EpochReport;
 import dev.layerwise.run.RecordedRun;
 import dev.layerwise.run.RunConfig;
@@ -56,10 +58,12 @@ class RunControlTest {
   void aFolderThatWasReplacedIsNotWrittenTo() throws IOException {
     assertThat(train("other", SMALL + "--epochs 1").exitCode()).isZero();
     RunConfig config = RecordedRun.read(folder.resolve("other")).config();
-    try (RunDirectory directory = RunDirectory.open(folder.resolve("a"))) {
+    try (NativeContext context = NativeContext.create(config.device(), config.training().seed());
+        RunDirectory directory = RunDirectory.open(folder.resolve("a"))) {
       Files.move(folder.resolve("a"), folder.resolve("b"));
       RunDirectory.open(folder.resolve("a")).close();
-      assertThatThrownBy(() -> TrainingRun.start(config, DataSets.load("digits", null), directory, new SingleProcess()))
+      DataSet<?> digits = DataSets.load("digits", null);
+      assertThatThrownBy(() -> TrainingRun.start(context, config, digits, directory, new SingleProcess()))
           .isInstanceOf(LayerwiseException.class)
           .hasMessageContaining("was replaced by another since the run began");
     }
@@ -222,9 +226,11 @@ class RunControlTest {
     RunConfig config = RecordedRun.read(folder.resolve("a")).config();
     List<EpochProgress> seen = new ArrayList<>();
     List<EpochReport> reports = new ArrayList<>();
-    try (RunDirectory directory = RunDirectory.open(folder.resolve("b"));
-        TrainingRun trainer = TrainingRun.start(config, DataSets.load("digits", null), directory, new SingleProcess())) {
-      trainer.run(SessionSettings.DEFAULT, new TrainingListener() {
+    try (NativeContext context = NativeContext.create(config.device(), config.training().seed());
+        RunDirectory directory = RunDirectory.open(folder.resolve("b"));
+        TrainingRun run =
+            TrainingRun.start(context, config, DataSets.load("digits", null), directory, new SingleProcess())) {
+      run.run(SessionSettings.DEFAULT, new TrainingListener() {
         @Override
         public Duration progressInterval() {
           return Duration.ZERO;

@@ -172,7 +172,7 @@ class ReportPageTest {
     assertThat(page.text())
         .contains("stopped: no epoch is finished yet")
         .contains("The run is not finished; what its model predicts is saved at its end.")
-        .contains("layerwise evaluate " + finished + " save it");
+        .contains("layerwise evaluate " + finished, "save it, and write the report again");
     assertThat(page.row("Errors: last", "1 stopped").subList(4, 10))
         .containsExactly("0 of 100", "–", "–", "0.62", "–", "–");
     page(stopped); // nothing at all to draw

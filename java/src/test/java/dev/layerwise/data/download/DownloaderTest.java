@@ -148,7 +148,7 @@ class DownloaderTest {
   void corruptedFileIsNotKept() {
     server.first(server.corrupted());
     assertThatThrownBy(() -> download("file")).isInstanceOf(DownloadException.class).message()
-        .contains("changed or damaged on its way", "md5", md5(FILE), "--mirror").endsWith(".");
+        .contains("changed or damaged on its way", "md5", md5(FILE), "try a mirror").endsWith(".");
     assertThat(folder).isEmptyDirectory();
   }
 
@@ -182,7 +182,7 @@ class DownloaderTest {
   void busyServerIsNotAskedForEver() {
     server.first(status(503)).first(status(500)).first(status(503));
     assertThatThrownBy(() -> download("file")).isInstanceOf(DownloadException.class).message()
-        .contains("Gave up", "after 3 attempts", "status 503", "--mirror").endsWith(".");
+        .contains("Gave up", "after 3 attempts", "status 503", "try a mirror").endsWith(".");
     assertThat(server.requests()).hasSize(3);
   }
 
