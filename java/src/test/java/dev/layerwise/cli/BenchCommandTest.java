@@ -82,7 +82,7 @@ class BenchCommandTest {
       assertThat(help)
           .doesNotContain("digits", "bundle")
           .contains("Default: vgg8b.", "Default: leakyrelu.", "Number of classes. Default: 100.")
-          .containsPattern("Probability of dropping .* Default: 0\\.");
+          .containsPattern("Dropout probability .* Default: 0\\.");
     }
     assertThat(help("train"))
         .doesNotContain("bundle")
