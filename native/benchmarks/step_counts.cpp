@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "backend/cuda/cuda_backend.h"
-#include "block/data_set.h"
+#include "context/data_set.h"
 #include "block/local_block.h"
 #include "block/output_layer.h"
 #include "cuda_on_host/runtime_api.h"

@@ -30,23 +30,17 @@ public final class TestConfigs {
 
   /** Without the rules for what may be asked for together. */
   private static Losses whole(Losses losses) {
-    Losses usual = Losses.DEFAULT;
-    Losses base =
-        Boolean.TRUE.equals(losses.backprop())
-            ? new Losses(
-                null, true, usual.beta(), usual.alpha(), usual.lossUnsup(), usual.bio(), usual.targetProjSize(),
-                usual.noDetach(), usual.dimInDecoder(), usual.similarityStd())
-            : usual;
-    return Settings.over(losses, base);
+    boolean global = Boolean.TRUE.equals(losses.backprop());
+    return Settings.over(losses, global ? Losses.DEFAULT.withLoss(null) : Losses.DEFAULT);
   }
 
   /** A network of that name and width. */
   public static Architecture named(String model, double featMult) {
-    return new Architecture(model, featMult, null, null, null, null, null, null);
+    return Settings.partial(Architecture.class, "model", model, "feat_mult", featMult);
   }
 
   /** An mlp. */
   public static Architecture mlp(int layers, int hidden) {
-    return new Architecture("mlp", null, layers, hidden, null, null, null, null);
+    return Settings.partial(Architecture.class, "model", "mlp", "num_layers", layers, "num_hidden", hidden);
   }
 }

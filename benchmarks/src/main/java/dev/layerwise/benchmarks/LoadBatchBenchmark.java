@@ -4,6 +4,7 @@ import dev.layerwise.data.EpochOrder;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.settings.Augmentation;
+import dev.layerwise.settings.Settings;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -34,6 +35,8 @@ import org.openjdk.jmh.annotations.Warmup;
 public class LoadBatchBenchmark {
   private static final int IMAGES = 50_000;
   private static final int BATCH = 128;
+  private static final Augmentation AUGMENTATION =
+      Settings.with(Augmentation.NONE, "crop_padding", 4, "horizontal_flip", true, "n_holes", 1, "length", 16);
 
   private NativeContext context;
   private NativeDataSet images;
@@ -63,7 +66,7 @@ public class LoadBatchBenchmark {
   public long[] augmentedBatch() {
     context.setStep(from, 0);
     images.choose(order, from, BATCH);
-    try (NativeDataSet.Batch batch = images.batch(new Augmentation(4, true, 1, 16))) {
+    try (NativeDataSet.Batch batch = images.batch(AUGMENTATION)) {
       from = from + 2 * BATCH > IMAGES ? 0 : from + BATCH;
       long[] shape = batch.images().shape();
       if (shape[0] != BATCH) {

@@ -53,8 +53,8 @@ public class NetworkStepBenchmark {
     context = NativeContext.create(DeviceOptions.of("cpu", threads), 1);
     ModelConfig config =
         new ModelConfig(
-            Settings.over(
-                new Architecture(model, null, mlp ? 3 : 1, null, null, "leakyrelu", null, null), Architecture.DEFAULT),
+            Settings.with(
+                Architecture.DEFAULT, "model", model, "num_layers", mlp ? 3 : 1, "nonlin", "leakyrelu"),
             Losses.DEFAULT, mlp ? new ImageShape(1, 28, 28) : new ImageShape(3, 32, 32), mlp ? 10 : 100, null);
     steps = new StepBenchmark(context, config, Optimizer.DEFAULT, BATCH);
   }

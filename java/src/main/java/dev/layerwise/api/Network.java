@@ -84,9 +84,7 @@ public final class Network {
     Architecture recordedOne = recorded.architecture();
     Architecture architecture =
         sized ? own
-            : new Architecture(
-                own.model(), own.featMult(), recordedOne.numLayers(), recordedOne.numHidden(), own.preAct(), own.nonlin(),
-                own.dropout(), own.batchNorm());
+            : Settings.with(own, "num_layers", recordedOne.numLayers(), "num_hidden", recordedOne.numHidden());
     return config.with(architecture, config.network()).with(recorded.images(), recorded.classes());
   }
 
@@ -98,11 +96,11 @@ public final class Network {
   public static final class Builder {
     private final NetworkSpec description;
     private Architecture architecture;
-    private Losses losses = new Losses(null, null, null, null, null, null, null, null, null, null);
+    private Losses losses = Settings.partial(Losses.class);
 
     private Builder(String name, NetworkSpec description) {
       this.description = description;
-      architecture = new Architecture(name, null, null, null, null, null, null, null);
+      architecture = Settings.partial(Architecture.class, "model", name);
     }
 
     /** Asks for more, over what was asked for before. */
@@ -124,7 +122,7 @@ public final class Network {
      * @throws LayerwiseException if it is out of range, as all methods here do
      */
     public Builder widthFactor(double factor) {
-      return with(new Architecture(null, factor, null, null, null, null, null, null));
+      return with(Settings.partial(Architecture.class, "feat_mult", factor));
     }
 
     /**
@@ -135,7 +133,9 @@ public final class Network {
      * @return this
      */
     public Builder hiddenLayers(int count, int units) {
-      return with(new Architecture(null, null, count, count == 0 ? null : (Integer) units, null, null, null, null));
+      return with(
+          Settings.partial(
+              Architecture.class, "num_layers", count, "num_hidden", count == 0 ? null : (Integer) units));
     }
 
     /**
@@ -146,10 +146,7 @@ public final class Network {
      * @return this
      */
     public Builder loss(String name) {
-      losses =
-          new Losses(
-              name, name == null ? true : null, losses.beta(), losses.alpha(), losses.lossUnsup(), losses.bio(),
-              losses.targetProjSize(), losses.noDetach(), losses.dimInDecoder(), losses.similarityStd());
+      losses = losses.withLoss(name);
       return this;
     }
 
@@ -160,7 +157,7 @@ public final class Network {
      * @return this
      */
     public Builder beta(double weight) {
-      return with(new Losses(null, null, weight, null, null, null, null, null, null, null));
+      return with(Settings.partial(Losses.class, "beta", weight));
     }
 
     /**
@@ -171,7 +168,7 @@ public final class Network {
      * @return this
      */
     public Builder unsupervisedLoss(String name, double weight) {
-      return with(new Losses(null, null, null, weight, name, null, null, null, null, null));
+      return with(Settings.partial(Losses.class, "alpha", weight, "loss_unsup", name));
     }
 
     /**
@@ -181,7 +178,7 @@ public final class Network {
      * @return this
      */
     public Builder bio(int targetBits) {
-      return with(new Losses(null, null, null, null, null, true, targetBits, null, null, null));
+      return with(Settings.partial(Losses.class, "bio", true, "target_proj_size", targetBits));
     }
 
     /**
@@ -191,7 +188,7 @@ public final class Network {
      * @return this
      */
     public Builder connected(boolean wanted) {
-      return with(new Losses(null, null, null, null, null, null, null, wanted, null, null));
+      return with(Settings.partial(Losses.class, "no_detach", wanted));
     }
 
     /**
@@ -202,7 +199,7 @@ public final class Network {
      * @return this
      */
     public Builder dimInDecoder(int features) {
-      return with(new Losses(null, null, null, null, null, null, null, null, features, null));
+      return with(Settings.partial(Losses.class, "dim_in_decoder", features));
     }
 
     /**
@@ -212,7 +209,7 @@ public final class Network {
      * @return this
      */
     public Builder similarityOfDeviations(boolean wanted) {
-      return with(new Losses(null, null, null, null, null, null, null, null, null, wanted));
+      return with(Settings.partial(Losses.class, "similarity_std", wanted));
     }
 
     /**
@@ -222,7 +219,7 @@ public final class Network {
      * @return this
      */
     public Builder nonlinearity(String name) {
-      return with(new Architecture(null, null, null, null, null, name, null, null));
+      return with(Settings.partial(Architecture.class, "nonlin", name));
     }
 
     /**
@@ -232,7 +229,7 @@ public final class Network {
      * @return this
      */
     public Builder dropout(double probability) {
-      return with(new Architecture(null, null, null, null, null, null, probability, null));
+      return with(Settings.partial(Architecture.class, "dropout", probability));
     }
 
     /**
@@ -242,7 +239,7 @@ public final class Network {
      * @return this
      */
     public Builder batchNorm(boolean wanted) {
-      return with(new Architecture(null, null, null, null, null, null, null, wanted));
+      return with(Settings.partial(Architecture.class, "batch_norm", wanted));
     }
 
     /**
@@ -252,7 +249,21 @@ public final class Network {
      * @return this
      */
     public Builder preactivation(boolean wanted) {
-      return with(new Architecture(null, null, null, null, wanted, null, null, null));
+      return with(Settings.partial(Architecture.class, "pre_act", wanted));
+    }
+
+    /**
+     * Any setting of the network or its losses by its name in {@code config.json}: {@code "dim_in_decoder"}.
+     *
+     * @param name of the setting
+     * @param value of its type: an Integer, a Double, a Boolean or a String
+     * @return this
+     * @throws IllegalArgumentException if there is no such setting, or it has another type
+     */
+    public Builder setting(String name, Object value) {
+      return Settings.has(Architecture.class, name)
+          ? with(Settings.partial(Architecture.class, name, value))
+          : with(Settings.partial(Losses.class, name, value));
     }
 
     /**

@@ -38,15 +38,15 @@ import java.util.stream.IntStream;
  */
 public final class Trainer {
   /** Few epochs, through which the learning rate stays. */
-  private static final Schedule USUAL = new Schedule(10, null, List.of(), null, null);
+  private static final Schedule USUAL = Settings.partial(Schedule.class, "epochs", 10, "lr_decay_milestones", List.of());
 
   private final Network network;
   private final DataSet data;
   // What is null was not asked for: a new run then has the usual value, and a resumed one keeps its own.
-  private Schedule schedule = new Schedule(null, null, null, null, null);
-  private Batches batches = new Batches(null, null, null);
-  private Optimizer optimizer = new Optimizer(null, null, null);
-  private Augmentation augmentation = new Augmentation(null, null, null, null);
+  private Schedule schedule = Settings.partial(Schedule.class);
+  private Batches batches = Settings.partial(Batches.class);
+  private Optimizer optimizer = Settings.partial(Optimizer.class);
+  private Augmentation augmentation = Settings.partial(Augmentation.class);
   private Long seed;
   private DeviceOptions device;
   private Path initialWeights;
@@ -98,7 +98,7 @@ public final class Trainer {
    * @throws LayerwiseException if it is not
    */
   public Trainer epochs(int count) {
-    return with(new Schedule(count, null, null, null, null));
+    return with(Settings.partial(Schedule.class, "epochs", count));
   }
 
   /**
@@ -109,7 +109,7 @@ public final class Trainer {
    * @throws LayerwiseException if it is not positive
    */
   public Trainer batchSize(int count) {
-    batches = Settings.over(new Batches(count, null, null), batches);
+    batches = Settings.with(batches, "batch_size", count);
     return this;
   }
 
@@ -122,7 +122,10 @@ public final class Trainer {
    * @throws LayerwiseException if a number is out of its range
    */
   public Trainer classesPerBatch(int images, int untilEpoch) {
-    batches = Settings.over(new Batches(null, images, images == 0 ? null : (Integer) untilEpoch), batches);
+    batches =
+        Settings.with(
+            batches, "classes_per_batch", images, "classes_per_batch_until_epoch",
+            images == 0 ? null : (Integer) untilEpoch);
     return this;
   }
 
@@ -134,7 +137,7 @@ public final class Trainer {
    * @throws LayerwiseException if it is not, or not finite
    */
   public Trainer learningRate(double rate) {
-    return with(new Schedule(null, rate, null, null, null));
+    return with(Settings.partial(Schedule.class, "lr", rate));
   }
 
   /**
@@ -146,7 +149,9 @@ public final class Trainer {
    * @throws LayerwiseException if a number is out of its range
    */
   public Trainer decay(double factor, int... afterEpochs) {
-    return with(new Schedule(null, null, IntStream.of(afterEpochs).boxed().toList(), factor, null));
+    List<Integer> milestones = IntStream.of(afterEpochs).boxed().toList();
+    return with(
+        Settings.partial(Schedule.class, "lr_decay_milestones", milestones, "lr_decay_fact", factor));
   }
 
   /**
@@ -157,7 +162,7 @@ public final class Trainer {
    * @throws LayerwiseException if it is negative
    */
   public Trainer patience(int epochs) {
-    return with(new Schedule(null, null, null, null, epochs));
+    return with(Settings.partial(Schedule.class, "patience", epochs));
   }
 
   /**
@@ -170,7 +175,9 @@ public final class Trainer {
    * @throws LayerwiseException if there is no such rule, or it does not take such numbers
    */
   public Trainer optimizer(String rule, double momentum, double weightDecay) {
-    optimizer = new Optimizer(rule, momentum, weightDecay).over(Optimizer.DEFAULT);
+    optimizer =
+        Settings.partial(Optimizer.class, "optim", rule, "momentum", momentum, "weight_decay", weightDecay)
+            .over(Optimizer.DEFAULT);
     return this;
   }
 
@@ -183,7 +190,7 @@ public final class Trainer {
    * @throws LayerwiseException if there cannot be so many
    */
   public Trainer augmentation(int padding, boolean mirrored) {
-    return with(new Augmentation(padding, mirrored, null, null));
+    return with(Settings.partial(Augmentation.class, "crop_padding", padding, "horizontal_flip", mirrored));
   }
 
   /**
@@ -195,7 +202,31 @@ public final class Trainer {
    * @throws LayerwiseException if a number is out of its range
    */
   public Trainer cutout(int squares, int side) {
-    return with(new Augmentation(null, null, squares, squares == 0 ? 0 : side));
+    return with(Settings.partial(Augmentation.class, "n_holes", squares, "length", squares == 0 ? 0 : side));
+  }
+
+  /**
+   * Any setting of training by its name in {@code config.json}: {@code "weight_decay"}.
+   *
+   * @param name of the setting
+   * @param value of its type: an Integer, a Double, a Boolean, a String or a list
+   * @return this
+   * @throws LayerwiseException if it is out of its range
+   * @throws IllegalArgumentException if there is no such setting, or it has another type
+   */
+  public Trainer setting(String name, Object value) {
+    if (Settings.has(Schedule.class, name)) {
+      return with(Settings.partial(Schedule.class, name, value));
+    }
+    if (Settings.has(Augmentation.class, name)) {
+      return with(Settings.partial(Augmentation.class, name, value));
+    }
+    if (Settings.has(Batches.class, name)) {
+      batches = Settings.with(batches, name, value);
+    } else {
+      optimizer = Settings.with(optimizer, name, value);
+    }
+    return this;
   }
 
   /**

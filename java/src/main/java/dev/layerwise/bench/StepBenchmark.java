@@ -8,6 +8,7 @@ import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.settings.Augmentation;
 import dev.layerwise.settings.Optimizer;
+import dev.layerwise.settings.Settings;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -46,7 +47,7 @@ public final class StepBenchmark implements AutoCloseable {
         context.dataSet(
             pixels, labels, count, channels, model.images().height(), model.images().width(), model.classes(), mean, deviation);
     order = IntStream.range(0, count).toArray();
-    augmentation = new Augmentation(4, true, 0, 0);
+    augmentation = Settings.with(Augmentation.NONE, "crop_padding", 4, "horizontal_flip", true);
   }
 
   /** One step, done when this returns; the seconds it took. */

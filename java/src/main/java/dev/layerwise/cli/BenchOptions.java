@@ -19,8 +19,7 @@ final class BenchOptions {
   /** The published vgg8b with the nonlinearity of predsim, for colour images of 32×32 pixels. */
   static final ModelConfig MODEL =
       new ModelConfig(
-          Settings.over(
-              new Architecture(null, null, null, null, null, "leakyrelu", null, null), Architecture.DEFAULT),
+          Settings.with(Architecture.DEFAULT, "nonlin", "leakyrelu"),
           Losses.DEFAULT, new ImageShape(3, 32, 32), 100, null);
 
   private static final Pattern INPUT = Pattern.compile("([1-9]\\d{0,4})x([1-9]\\d{0,4})x([1-9]\\d{0,4})");
@@ -74,7 +73,7 @@ final class BenchOptions {
         new ImageShape(
             Integer.parseInt(size.group(1)), Integer.parseInt(size.group(2)), Integer.parseInt(size.group(3)));
     ModelConfig model = network.over(MODEL.with(images, classes));
-    new Batches(batchSize, 0, 0).requireFit(model.architecture());
+    Settings.with(Batches.DEFAULT, "batch_size", batchSize).requireFit(model.architecture());
     return model;
   }
 

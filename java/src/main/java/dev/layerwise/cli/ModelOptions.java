@@ -3,6 +3,7 @@ package dev.layerwise.cli;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.settings.Architecture;
 import dev.layerwise.settings.Losses;
+import dev.layerwise.settings.Settings;
 import java.util.ArrayList;
 import picocli.CommandLine.Option;
 
@@ -117,17 +118,16 @@ final class ModelOptions extends NetworkOptions {
 
   @Override
   Architecture architecture() {
-    Architecture of = super.architecture();
-    return new Architecture(
-        of.model(), of.featMult(), of.numLayers(), of.numHidden(), of.preAct(), lower(nonlin), dropout,
-        noBatchNorm ? false : null);
+    return Settings.with(
+        super.architecture(), "nonlin", lower(nonlin), "dropout", dropout, "batch_norm", noBatchNorm ? false : null);
   }
 
   /** The requested losses; partial. */
   private Losses losses() {
-    return new Losses(
-        lower(loss), onlyIf(backprop), beta, alpha, lower(lossUnsup), onlyIf(bio), targetProjSize, onlyIf(noDetach),
-        dimInDecoder, noSimilarityStd ? false : null);
+    return Settings.partial(
+        Losses.class, "loss", lower(loss), "backprop", onlyIf(backprop), "beta", beta, "alpha", alpha, "loss_unsup",
+        lower(lossUnsup), "bio", onlyIf(bio), "target_proj_size", targetProjSize, "no_detach", onlyIf(noDetach),
+        "dim_in_decoder", dimInDecoder, "similarity_std", noSimilarityStd ? false : null);
   }
 
   /** These options over a base: a data set's defaults, or a recorded run's configuration. */

@@ -4,6 +4,7 @@ import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.NetworkSpec;
 import dev.layerwise.model.Networks;
 import dev.layerwise.settings.Architecture;
+import dev.layerwise.settings.Settings;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Locale;
@@ -62,7 +63,9 @@ class NetworkOptions {
   /** The requested architecture; partial. */
   Architecture architecture() {
     String name = model == null ? null : namesFile() ? Path.of(model).getFileName().toString() : lower(model);
-    return new Architecture(name, featMult, numLayers, numHidden, onlyIf(preAct), null, null, null);
+    return Settings.partial(
+        Architecture.class, "model", name, "feat_mult", featMult, "num_layers", numLayers, "num_hidden", numHidden,
+        "pre_act", onlyIf(preAct));
   }
 
   /** A base's losses and images with the network of these options. */

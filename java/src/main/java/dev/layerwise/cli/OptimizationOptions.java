@@ -3,6 +3,7 @@ package dev.layerwise.cli;
 import dev.layerwise.settings.Batches;
 import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Schedule;
+import dev.layerwise.settings.Settings;
 import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.Option;
@@ -87,15 +88,20 @@ final class OptimizationOptions {
 
   /** The requested optimizer; partial, as are the others. */
   Optimizer optimizer() {
-    return new Optimizer(NetworkOptions.lower(optim), momentum, weightDecay);
+    return Settings.partial(
+        Optimizer.class, "optim", NetworkOptions.lower(optim), "momentum", momentum, "weight_decay", weightDecay);
   }
 
   Batches batches() {
-    return new Batches(batchSize, classesPerBatch, classesPerBatchUntilEpoch);
+    return Settings.partial(
+        Batches.class, "batch_size", batchSize, "classes_per_batch", classesPerBatch,
+        "classes_per_batch_until_epoch", classesPerBatchUntilEpoch);
   }
 
   /** With the patience that another option requests, or null. */
   Schedule schedule(Integer patience) {
-    return new Schedule(epochs, lr, lrDecayMilestones, lrDecayFact, patience);
+    return Settings.partial(
+        Schedule.class, "epochs", epochs, "lr", lr, "lr_decay_milestones", lrDecayMilestones,
+        "lr_decay_fact", lrDecayFact, "patience", patience);
   }
 }

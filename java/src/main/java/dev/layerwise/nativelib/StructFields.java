@@ -15,12 +15,17 @@ final class StructFields {
   private StructFields() {}
 
   /**
-   * Writes each value into its field.
+   * Writes each value into its field; null: the field stays as it is.
    *
    * @throws IllegalArgumentException if the structure has no such field, or the enumeration no such value
    */
   static void write(Map<String, ?> values, Pointer struct) {
-    values.forEach((name, value) -> write(struct, name, value));
+    values.forEach(
+        (name, value) -> {
+          if (value != null) {
+            write(struct, name, value);
+          }
+        });
   }
 
   private static void write(Pointer struct, String name, Object value) {

@@ -13,6 +13,7 @@ import dev.layerwise.settings.Architecture;
 import dev.layerwise.settings.ImageShape;
 import dev.layerwise.settings.Losses;
 import dev.layerwise.settings.Optimizer;
+import dev.layerwise.settings.Settings;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -31,8 +32,9 @@ final class NetworkReplay {
   static ParityResult run(Fixture fixture, NativeContext context) {
     Comparison comparison = new Comparison(context.precision());
     Optimizer optimizer =
-        new Optimizer(
-            fixture.text("optimizer"), fixture.number("momentum"), fixture.number("weight_decay"));
+        Settings.with(
+            Optimizer.DEFAULT, "optim", fixture.text("optimizer"), "momentum", fixture.number("momentum"), "weight_decay",
+            fixture.number("weight_decay"));
     try (DeviceNetwork network = new DeviceNetwork(context, config(fixture), optimizer)) {
       Map<String, HostTensor> weights = new HashMap<>(network.weights()); // running statistics stay as they start
       Map<String, HostTensor> tensors = fixture.contents().tensors();
@@ -63,14 +65,15 @@ final class NetworkReplay {
     boolean backprop = fixture.flag("backprop");
     int side = fixture.integer("input_dim");
     Architecture architecture =
-        new Architecture(
-            fixture.text("model"), fixture.number("feature_multiplier"), fixture.integer("num_layers"),
-            fixture.integer("num_hidden"), fixture.flagOr("pre_act", false), fixture.text("nonlinearity"), 0.0, true);
+        Settings.with(
+            Architecture.DEFAULT, "model", fixture.text("model"), "feat_mult", fixture.number("feature_multiplier"),
+            "num_layers", fixture.integer("num_layers"), "num_hidden", fixture.integer("num_hidden"),
+            "pre_act", fixture.flagOr("pre_act", false), "nonlin", fixture.text("nonlinearity"));
     Losses losses =
-        new Losses(
-            backprop ? null : fixture.text("loss"), backprop, fixture.number("beta"), fixture.number("alpha"),
-            fixture.text("unsupervised"), fixture.flag("bio"), Losses.DEFAULT.targetProjSize(), false, fixture.integer("dim_in_decoder"),
-            fixture.flag("similarity_std"));
+        Settings.with(
+            Losses.DEFAULT.withLoss(backprop ? null : fixture.text("loss")), "beta", fixture.number("beta"),
+            "alpha", fixture.number("alpha"), "loss_unsup", fixture.text("unsupervised"), "bio", fixture.flag("bio"),
+            "dim_in_decoder", fixture.integer("dim_in_decoder"), "similarity_std", fixture.flag("similarity_std"));
     return new ModelConfig(
         architecture, losses, new ImageShape(fixture.integer("input_channels"), side, side),
         fixture.integer("classes"), null);

@@ -21,10 +21,12 @@ public final class Defaults {
 
   /** The recipe for the digits that come with the program. */
   private static final Architecture DIGITS_ARCHITECTURE =
-      new Architecture("mlp", null, 3, 256, null, "leakyrelu", 0.1, null);
+      Settings.partial(
+          Architecture.class, "model", "mlp", "num_layers", 3, "num_hidden", 256, "nonlin", "leakyrelu", "dropout", 0.1);
 
-  private static final Batches DIGITS_BATCHES = new Batches(64, null, null);
-  private static final Schedule DIGITS_SCHEDULE = new Schedule(30, null, List.of(15, 22, 27), null, null);
+  private static final Batches DIGITS_BATCHES = Settings.partial(Batches.class, "batch_size", 64);
+  private static final Schedule DIGITS_SCHEDULE =
+      Settings.partial(Schedule.class, "epochs", 30, "lr_decay_milestones", List.of(15, 22, 27));
 
   private Defaults() {}
 
@@ -43,9 +45,11 @@ public final class Defaults {
         new ModelConfig(
             Architecture.DEFAULT, Losses.DEFAULT, new ImageShape(data.channels(), data.height(), data.width()),
             data.classes(), null);
-    Augmentation usual = new Augmentation(data.cropPadding(), data.horizontalFlip(), null, null);
+    Augmentation usual =
+        Settings.with(
+            Augmentation.NONE, "crop_padding", data.cropPadding(), "horizontal_flip", data.horizontalFlip());
     TrainingConfig training =
-        new TrainingConfig(data.name(), Batches.DEFAULT, Schedule.DEFAULT, usual.over(Augmentation.NONE), 1);
+        new TrainingConfig(data.name(), Batches.DEFAULT, Schedule.DEFAULT, usual, 1);
     return new RunConfig(model, Optimizer.DEFAULT, training, DeviceOptions.of("cpu", 0));
   }
 }

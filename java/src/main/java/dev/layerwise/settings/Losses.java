@@ -61,9 +61,10 @@ public record Losses(
         "{loss} is for local losses; with {backprop} there is one global loss");
   }
 
-  /** Only a local loss. */
-  public static Losses of(String loss) {
-    return new Losses(loss, null, null, null, null, null, null, null, null, null);
+  /** These with another local loss; null: one global loss and backpropagation. */
+  public Losses withLoss(String other) {
+    return new Losses(
+        other, other == null, beta, alpha, lossUnsup, bio, targetProjSize, noDetach, dimInDecoder, similarityStd);
   }
 
   /**

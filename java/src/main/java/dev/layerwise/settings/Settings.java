@@ -27,7 +27,10 @@ public final class Settings {
   @Retention(RetentionPolicy.RUNTIME)
   public @interface MayChange {}
 
-  /** A setting that a whole record may lack. */
+  /**
+   * A setting that a whole record may lack: it then is as it was before there was such a setting. One that is added later
+   * is of this kind, so that what older versions wrote is whole.
+   */
   @Target(ElementType.RECORD_COMPONENT)
   @Retention(RetentionPolicy.RUNTIME)
   public @interface MayBeAbsent {}
@@ -52,6 +55,37 @@ public final class Settings {
     private static String said(Object value) {
       return value == null ? "none" : value instanceof String text ? '"' + text + '"' : value.toString();
     }
+  }
+
+  /**
+   * A partial record.
+   *
+   * @param namesAndValues settings as {@code config.json} names them, each with its value; null: not given
+   * @throws IllegalArgumentException if there is no such setting, or it is not of such a value
+   */
+  public static <R extends Record> R partial(Class<R> type, Object... namesAndValues) {
+    RecordComponent[] components = type.getRecordComponents();
+    Object[] values = new Object[components.length];
+    List<String> names = Stream.of(components).map(Settings::name).toList();
+    for (int i = 0; i < namesAndValues.length; i += 2) {
+      int at = names.indexOf(namesAndValues[i]);
+      if (at < 0) {
+        throw new IllegalArgumentException(type.getSimpleName() + " has no setting " + namesAndValues[i]);
+      }
+      values[at] = namesAndValues[i + 1];
+    }
+    return make(type, values);
+  }
+
+  /** Whether a record has a setting of that name. */
+  public static boolean has(Class<? extends Record> type, String name) {
+    return Stream.of(type.getRecordComponents()).anyMatch(component -> name(component).equals(name));
+  }
+
+  /** Some settings, named as for {@link #partial}, over a base; neither is judged beyond the ranges of values. */
+  @SuppressWarnings("unchecked") // a record's class is its own
+  public static <R extends Record> R with(R base, Object... namesAndValues) {
+    return over(partial((Class<R>) base.getClass(), namesAndValues), base);
   }
 
   /** The settings of a partial record, and for those that it does not have, a base's; records within records likewise. */

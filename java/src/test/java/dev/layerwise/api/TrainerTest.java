@@ -180,6 +180,26 @@ class TrainerTest {
     assertThatThrownBy(() -> trainer().learningRate(Double.NaN)).isInstanceOf(LayerwiseException.class);
   }
 
+  /** All settings are there under their names, those of later versions too. */
+  @Test
+  void everySettingHasAName() throws IOException {
+    Network network =
+        Network.named("mlp").setting("num_hidden", 8).setting("beta", 0.5).setting("similarity_std", true).build();
+    Trainer trainer =
+        new Trainer(network, DataSet.named("digits"))
+            .setting("epochs", 1).setting("batch_size", 64).setting("weight_decay", 0.25).setting("crop_padding", 1);
+    trainer.train(folder.resolve("run"));
+    RunConfig recorded = RecordedRun.read(folder.resolve("run")).config();
+    assertThat(recorded.model().architecture().numHidden()).isEqualTo(8);
+    assertThat(recorded.model().losses().beta()).isEqualTo(0.5);
+    assertThat(recorded.training().batches().batchSize()).isEqualTo(64);
+    assertThat(recorded.optimizer().weightDecay()).isEqualTo(0.25);
+    assertThat(recorded.training().augmentation().cropPadding()).isEqualTo(1);
+    assertThatThrownBy(() -> trainer.setting("nesterof", true)).hasMessageContaining("no setting nesterof");
+    assertThatThrownBy(() -> trainer.setting("epochs", "ten")).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> trainer.setting("weight_decay", -1.0)).isInstanceOf(LayerwiseException.class);
+  }
+
   @Test
   void settingsThatTheCommandLineRefusesAreRefused() {
     refused("batch_size 1 leaves batch normalization", () -> trainer().batchSize(1).train(folder.resolve("run")));

@@ -24,6 +24,7 @@ import dev.layerwise.safetensors.HostTensor;
 import dev.layerwise.settings.Architecture;
 import dev.layerwise.settings.Losses;
 import dev.layerwise.settings.Optimizer;
+import dev.layerwise.settings.Settings;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -67,8 +68,11 @@ class OnnxExporterTest {
   private static ModelConfig config(String model, double width, boolean preAct, NetworkSpec own, String loss,
       int limit, boolean batchNorm, int channels, int size) {
     return TestConfigs.model(
-        new Architecture(model, width, 1, 16, preAct, "leakyrelu", 0.1, batchNorm),
-        new Losses(loss, loss == null, null, null, null, null, null, null, limit, null), channels, size, own);
+        Settings.partial(
+            Architecture.class, "model", model, "feat_mult", width, "num_layers", 1, "num_hidden", 16, "pre_act", preAct,
+            "nonlin", "leakyrelu", "dropout", 0.1, "batch_norm", batchNorm),
+        Settings.partial(Losses.class, "loss", loss, "backprop", loss == null, "dim_in_decoder", limit),
+        channels, size, own);
   }
 
   /** Trains a few steps on the digits and writes the model. */

@@ -12,6 +12,7 @@ import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeTensor;
 import dev.layerwise.settings.Losses;
 import dev.layerwise.settings.Optimizer;
+import dev.layerwise.settings.Settings;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -29,7 +30,10 @@ class EarlyExitTest {
 
   private static ModelConfig config(String description, String loss, boolean bio) throws JsonProcessingException {
     NetworkSpec own = new ObjectMapper().readValue(description, NetworkSpec.class);
-    Losses losses = new Losses(loss, loss == null, null, null, null, bio, bio ? 16 : null, null, 64, null);
+    Losses losses =
+        Settings.partial(
+            Losses.class, "loss", loss, "backprop", loss == null, "bio", bio, "target_proj_size", bio ? 16 : null,
+            "dim_in_decoder", 64);
     return TestConfigs.model(TestConfigs.named("own", 1), losses, 1, 8, own);
   }
 

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.layerwise.TestConfigs;
 import dev.layerwise.settings.Architecture;
 import dev.layerwise.settings.Losses;
+import dev.layerwise.settings.Settings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -39,8 +40,10 @@ class NetworkSpecTest {
 
   static ModelConfig config(NetworkSpec network, double featMult, String lossUnsup, boolean batchNorm) {
     return TestConfigs.model(
-        new Architecture("my-net.json", featMult, 0, 1, null, null, 0.1, batchNorm),
-        new Losses("predsim", null, null, null, lossUnsup, null, null, null, null, null), 1, 8, network);
+        Settings.partial(
+            Architecture.class, "model", "my-net.json", "feat_mult", featMult, "num_layers", 0, "num_hidden", 1,
+            "dropout", 0.1, "batch_norm", batchNorm),
+        Settings.partial(Losses.class, "loss", "predsim", "loss_unsup", lossUnsup), 1, 8, network);
   }
 
   private static List<LayerSpec> plan(NetworkSpec network) {
@@ -186,7 +189,7 @@ class NetworkSpecTest {
   void publishedNetworksAreDescribedInTheSameForm() throws JsonProcessingException {
     for (String name : Networks.names()) {
       ModelConfig named =
-          TestConfigs.model(new Architecture(name, null, null, 64, null, null, null, null), 3, 32);
+          TestConfigs.model(Settings.partial(Architecture.class, "model", name, "num_hidden", 64), 3, 32);
       NetworkSpec network = Networks.spec(named);
       ObjectMapper json = new ObjectMapper();
       NetworkSpec again = json.readValue(json.writeValueAsString(network), NetworkSpec.class);

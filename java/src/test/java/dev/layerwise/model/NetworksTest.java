@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.layerwise.TestConfigs;
 import dev.layerwise.model.LayerSpec.Kind;
 import dev.layerwise.settings.Architecture;
+import dev.layerwise.settings.Settings;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -14,7 +15,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class NetworksTest {
   private static ModelConfig config(String model, double featMult, int numLayers, int channels, int side) {
     return TestConfigs.model(
-        new Architecture(model, featMult, numLayers, null, null, null, null, null), channels, side);
+        Settings.partial(Architecture.class, "model", model, "feat_mult", featMult, "num_layers", numLayers),
+        channels, side);
   }
 
   @Test

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.layerwise.TestConfigs;
 import dev.layerwise.model.LayerSpec.Kind;
 import dev.layerwise.settings.Architecture;
+import dev.layerwise.settings.Settings;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -15,7 +16,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class ResidualNetworksTest {
   private static List<LayerSpec> layers(String model, double featMult, boolean preAct) {
     return Networks.layers(
-        TestConfigs.model(new Architecture(model, featMult, null, null, preAct, null, null, null), 3, 32));
+        TestConfigs.model(
+            Settings.partial(Architecture.class, "model", model, "feat_mult", featMult, "pre_act", preAct), 3, 32));
   }
 
   private static LayerSpec named(List<LayerSpec> layers, String name) {

@@ -58,7 +58,7 @@ class NativeLibraryTest {
   @Test
   void settingsReachTheFieldsOfTheirNames() {
     BlockConfig config = new BlockConfig("features.0", BlockKind.LAYERWISE_CONVOLUTION);
-    config.optimizer(Settings.values(new Optimizer("sgd", 0.5, 0.25)));
+    config.optimizer(Map.of("optim", "sgd", "momentum", 0.5, "weight_decay", 0.25));
     config.losses(Map.of("loss", "sim", "loss_unsup", "recon", "bio", true, "classes", 7));
     assertThat(config.fields().optimizer().optim()).isEqualTo(LayerwiseApi.Optim.LAYERWISE_OPTIM_SGD.value);
     assertThat(config.fields().optimizer().momentum()).isEqualTo(0.5);

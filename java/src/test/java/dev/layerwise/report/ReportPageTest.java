@@ -58,7 +58,7 @@ class ReportPageTest {
     RunConfig patient =
         config.with(
             config.model().architecture(), config.model().losses(), config.training().batches(),
-            Settings.over(new Schedule(null, null, null, null, 3), config.training().schedule()), null);
+            Settings.over(Settings.partial(Schedule.class, "patience", 3), config.training().schedule()), null);
     List<EpochReport> epochs = new ArrayList<>(RunFolders.epochs(100, 2).subList(0, 4));
     for (int epoch = 5; epoch <= 7; epoch++) {
       EpochReport best = epochs.get(3);
@@ -193,7 +193,9 @@ class ReportPageTest {
         RunFolders.epochs(10, 3));
     Path other = RunFolders.write(
         folder.resolve("other"),
-        new RunConfig(recipe.model(), new Optimizer("sgd", 0.9, 0.0), recipe.training(), recipe.device()),
+        new RunConfig(
+            recipe.model(), Settings.with(Optimizer.DEFAULT, "optim", "sgd", "momentum", 0.9), recipe.training(),
+            recipe.device()),
         RunFolders.epochs(10, 3));
     PageReader page = page(same, seed, shorter, other);
     List<String> published =

@@ -8,6 +8,7 @@ import dev.layerwise.data.ImageSet;
 import dev.layerwise.settings.Augmentation;
 import dev.layerwise.settings.Batches;
 import dev.layerwise.settings.Schedule;
+import dev.layerwise.settings.Settings;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -47,7 +48,12 @@ class TrainingConfigTest {
 
   private static TrainingConfig config(int classesPerBatch, int untilEpoch) {
     return new TrainingConfig(
-        "digits", new Batches(64, classesPerBatch, untilEpoch), new Schedule(30, 0.4, List.of(15, 22), 0.25, null),
+        "digits", 
+        Settings.partial(
+            Batches.class, "batch_size", 64, "classes_per_batch", classesPerBatch,
+            "classes_per_batch_until_epoch", untilEpoch),
+        Settings.partial(
+            Schedule.class, "epochs", 30, "lr", 0.4, "lr_decay_milestones", List.of(15, 22), "lr_decay_fact", 0.25),
         Augmentation.NONE, 1);
   }
 }
