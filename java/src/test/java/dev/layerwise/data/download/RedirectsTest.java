@@ -21,7 +21,7 @@ class RedirectsTest {
   @Test
   void encryptionIsNotGivenUp() {
     assertThatThrownBy(() -> Redirects.follow(SAFE, "http://data.example/a/file"))
-        .isInstanceOf(DownloadException.class).message().contains("from https to unencrypted", "--mirror");
+        .isInstanceOf(DownloadException.class).message().contains("from https to unencrypted", "try a mirror");
   }
 
   @Test
