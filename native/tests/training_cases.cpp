@@ -36,6 +36,14 @@ struct OptimizerCase {
   int64_t parameters = 1003;
 };
 
+layerwise_optimizer optimizer(layerwise_optim optim, double momentum = 0, double weight_decay = 0) {
+  layerwise_optimizer settings = default_optimizer;
+  settings.optim = optim;
+  settings.momentum = momentum;
+  settings.weight_decay = weight_decay;
+  return settings;
+}
+
 void run_optimizer_step(Operands& operands, const OptimizerCase& optimizer) {
   StepState state;
   state.learning_rate = 0.5;  // changes of the size of the parameters, so that their error shows
@@ -80,21 +88,19 @@ void add_training_cases(std::vector<OperationCase>& cases) {
     cases.push_back({"load_batch_" + load.name, [=](Operands& operands) { run_load_batch(operands, load); }});
   }
 
-  constexpr layerwise_optim sgd = LAYERWISE_OPTIM_SGD, adam = LAYERWISE_OPTIM_ADAM, amsgrad = LAYERWISE_OPTIM_AMSGRAD;
   const std::vector<OptimizerCase> optimizers = {
-      {"sgd", {sgd, 0, 0}, 0},
-      {"sgd_momentum", {sgd, 0.875, 0}, 5},
-      {"sgd_momentum_decay", {sgd, 0.5, 0.0625}, 5},
-      {"adam_first_step", {adam, 0, 0}, 0},
-      {"adam", {adam, 0, 0}, 9},
-      {"adam_decay_one_parameter", {adam, 0, 0.125}, 1000, 1},
-      {"amsgrad_first_step", {amsgrad, 0, 0}, 0},
-      {"amsgrad", {amsgrad, 0, 0}, 9},
-      {"amsgrad_decay", {amsgrad, 0, 0.125}, 100000},
+      {"sgd", optimizer(LAYERWISE_OPTIM_SGD), 0},
+      {"sgd_momentum", optimizer(LAYERWISE_OPTIM_SGD, 0.875), 5},
+      {"sgd_momentum_decay", optimizer(LAYERWISE_OPTIM_SGD, 0.5, 0.0625), 5},
+      {"adam_first_step", optimizer(LAYERWISE_OPTIM_ADAM), 0},
+      {"adam", optimizer(LAYERWISE_OPTIM_ADAM), 9},
+      {"adam_decay_one_parameter", optimizer(LAYERWISE_OPTIM_ADAM, 0, 0.125), 1000, 1},
+      {"amsgrad_first_step", optimizer(LAYERWISE_OPTIM_AMSGRAD), 0},
+      {"amsgrad", optimizer(LAYERWISE_OPTIM_AMSGRAD), 9},
+      {"amsgrad_decay", optimizer(LAYERWISE_OPTIM_AMSGRAD, 0, 0.125), 100000},
   };
-  for (const OptimizerCase& optimizer : optimizers) {
-    cases.push_back({"optimizer_step_" + optimizer.name,
-                     [=](Operands& operands) { run_optimizer_step(operands, optimizer); }});
+  for (const OptimizerCase& step : optimizers) {
+    cases.push_back({"optimizer_step_" + step.name, [=](Operands& operands) { run_optimizer_step(operands, step); }});
   }
 }
 

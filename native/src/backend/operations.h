@@ -294,7 +294,7 @@ struct DropElements {
 /// One optimizer step over all parameters of a block, one contiguous vector each: layerwise_optimizer has the formulas,
 /// core/optimizer_rule.h the arithmetic.
 struct OptimizerStep {
-  layerwise_optimizer settings{LAYERWISE_OPTIM_ADAM, 0, 0};
+  layerwise_optimizer settings = default_optimizer;
   Tensor parameters;                 // P vector
   Tensor gradients;                  // P vector
   Tensor copy;                       // out, A vector: the new parameters rounded to A; absent where A is P

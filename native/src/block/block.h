@@ -20,7 +20,7 @@ struct BlockConfig {
   std::string name;
   uint32_t index = 0;
   Shape input;  // of one sample (n = 1)
-  layerwise_optimizer optimizer{LAYERWISE_OPTIM_ADAM, 0, 0};
+  layerwise_optimizer optimizer = default_optimizer;
 };
 
 /// Sums over the samples since the last reading; losses are sums of each sample's mean loss of its batch.

@@ -16,6 +16,9 @@
 
 namespace layerwise {
 
+/// Adam, without weight decay.
+constexpr layerwise_optimizer default_optimizer{LAYERWISE_OPTIM_ADAM, 0, 0};
+
 constexpr double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
 
 LAYERWISE_ALWAYS_INLINE float square_root(float x) {
