@@ -3,7 +3,7 @@
     python3 benchmarks/gpu/sass.py FILE...    a line per kernel: symbol, architecture, and the fields of Kernel
 
 The encoding of instructions is not documented. The operation codes below were found by compiling kernels whose
-instructions are known; they hold for compute capability 8.0 to 10.0, and the counts fit the sources.
+instructions are known; the counts fit the sources. Targets of branches are known of 9.0 alone, for which loops are used.
 """
 
 import struct
@@ -81,7 +81,7 @@ def kernel_of(code):
         instructions.pop()
     most, loop = 0, 0
     for end, last in enumerate(instructions):
-        if last.code == BRANCH and last.target < end:
+        if last.code == BRANCH and 0 <= last.target < end:
             products = sum(i.code == TENSOR_CORE for i in instructions[last.target : end + 1])
             if products > most:
                 most, loop = products, usual_way(instructions, last.target, end)

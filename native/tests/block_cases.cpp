@@ -194,6 +194,9 @@ void add_many_tile_block_cases(std::vector<OperationCase>& cases) {
   flat.similarity = BlockCase::Similarity::flat;
   flat.batch_norm = false;
   cases.push_back({"hidden_gradient_" + flat.name, [=](Operands& operands) { run_hidden_gradient(operands, flat); }});
+  // 136 tall tiles of g
+  const BlockCase tall = block_case("tall_tiles_predsim", {17, 32, 32, 256}, predsim);
+  cases.push_back({"hidden_gradient_" + tall.name, [=](Operands& operands) { run_hidden_gradient(operands, tall); }});
 }
 
 void add_block_cases(std::vector<OperationCase>& cases) {

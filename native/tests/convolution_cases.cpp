@@ -114,6 +114,14 @@ void add_many_tile_convolution_cases(std::vector<OperationCase>& cases) {
   cases.push_back({"encoder_gradient_many_tiles_d_x", [=](Operands& operands) {
     run_encoder_gradient(operands, data, false, false, true, InputGradient::absent);
   }});
+  // 132 tall tiles of y; one of d_weight, in as many pieces
+  const Geometry tall{"tall_tiles", 33, 32, 32, 24, 128, 3, 3, 1, 1};
+  cases.push_back({"convolution_forward_tall_tiles_channel_moments",
+                   [=](Operands& operands) { run_forward(operands, tall, Moments::channel, true); }});
+  const Geometry tall_weights{"tall_tiles", 64, 32, 32, 8, 256, 3, 3, 1, 1};
+  cases.push_back({"encoder_gradient_tall_tiles", [=](Operands& operands) {
+    run_encoder_gradient(operands, tall_weights, false, false, false, InputGradient::absent);
+  }});
 }
 
 }  // namespace layerwise::test

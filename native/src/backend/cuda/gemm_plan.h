@@ -23,11 +23,15 @@ struct GemmProblem {
   bool fours = true;        // what the epilogue reads and writes has aligned fours of neighbours
   bool tensor_float32 = false;
   bool may_divide = false;  // whether the sum may be divided into pieces
+  int shared_bytes = 228 << 10;  // of a multiprocessor's shared memory
 };
+
+/// TallTile is for bfloat16 alone; large is LargeTile or LargeScalarTile.
+enum class TileSize { small, large, tall };
 
 struct GemmPlan {
   bool vectors_a, vectors_b;  // both: whole chunks, and fours in the epilogue
-  bool large;                 // LargeTile or LargeScalarTile, otherwise SmallTile
+  TileSize tile;
   bool tensor_float32;
   int64_t row_tiles, column_tiles, depth_tiles;
   int64_t depth_tiles_per_piece;
@@ -42,6 +46,9 @@ struct GemmPlan {
     return static_cast<double>(blocks()) / static_cast<double>(waves * slots);
   }
 };
+
+/// What a multiprocessor must have for a block of TallTile: its accumulators, and what CUDA reserves.
+constexpr int tall_shared_bytes = TallTile::accumulator_bytes + 1024;
 
 /// A way to cut C into tiles, and how fast a multiprocessor is then.
 struct TileKind {
@@ -96,8 +103,10 @@ inline GemmPlan plan_pieces(const GemmProblem& problem, const TileKind& kind, in
 }
 
 inline GemmPlan plan_gemm(const GemmProblem& problem, int multiprocessors) {
-  // Estimates. On tensor cores the L2 cache is the limit, 5.5 TB/s over 132 multiprocessors: large tiles do 64 FLOP for a
-  // byte of bfloat16, small ones 32; float32 has half of that. FFMA does 60 TFLOP/s.
+  // Estimates. On tensor cores the L2 cache is the limit, 5.5 TB/s over 132 multiprocessors: tall tiles do 85 FLOP for a
+  // byte of bfloat16, large ones 64, small ones 32; float32 has half of that. FFMA does 60 TFLOP/s. Nothing hides how a tall
+  // tile begins and ends, since it has its multiprocessor for itself.
+  constexpr TileKind bfloat16_tall = tile_kind<TallTile>(1, 3.4e12, 3.4e12, 4e-6);
   constexpr TileKind bfloat16_large = tile_kind<LargeTile>(2, 2.6e12, 1.9e12, 3e-6);
   constexpr TileKind bfloat16_small = tile_kind<SmallTile>(4, 1.3e12, 0.8e12, 2e-6);
   constexpr TileKind tf32_large = tile_kind<LargeTile>(2, 1.3e12, 0.9e12, 3e-6);
@@ -108,15 +117,19 @@ inline GemmPlan plan_gemm(const GemmProblem& problem, int multiprocessors) {
   const bool whole = problem.vectors_a && problem.vectors_b && problem.fours;
   const bool tensor_float32 = whole && problem.tensor_float32 && problem.element_bytes == 4;
   const bool narrow = problem.element_bytes == 2;
-  double seconds = 0, large_seconds = 0;
+  double seconds = 0;
   GemmPlan plan = plan_pieces(problem, narrow ? bfloat16_small : tensor_float32 ? tf32_small : float32_small,
                               multiprocessors, seconds);
-  if (whole) {
-    GemmPlan large = plan_pieces(problem, narrow ? bfloat16_large : tensor_float32 ? tf32_large : float32_large,
-                                 multiprocessors, large_seconds);
-    large.large = true;
-    if (large_seconds < seconds) plan = large;
-  }
+  const auto consider = [&](TileSize tile, const TileKind& kind) {
+    double its_seconds = 0;
+    GemmPlan other = plan_pieces(problem, kind, multiprocessors, its_seconds);
+    if (its_seconds >= seconds) return;
+    plan = other;
+    plan.tile = tile;
+    seconds = its_seconds;
+  };
+  if (whole) consider(TileSize::large, narrow ? bfloat16_large : tensor_float32 ? tf32_large : float32_large);
+  if (whole && narrow && problem.shared_bytes >= tall_shared_bytes) consider(TileSize::tall, bfloat16_tall);
   plan.tensor_float32 = tensor_float32;
   plan.vectors_a = whole || (problem.vectors_a && !problem.vectors_b);
   plan.vectors_b = whole;

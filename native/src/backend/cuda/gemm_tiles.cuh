@@ -18,6 +18,7 @@ struct BlockTile {
   static constexpr int accumulator_bytes = rows * row_stride * static_cast<int>(sizeof(float));
 };
 
+using TallTile = BlockTile<256, 128, 64, 64>;         // 256 threads, 128 accumulators each
 using LargeTile = BlockTile<128, 128, 64, 64>;        // 128 threads, 128 accumulators each
 using LargeScalarTile = BlockTile<128, 128, 64, 32>;  // 256 threads, 64 accumulators each
 using SmallTile = BlockTile<64, 64, 32, 32>;          // 128 threads, 32 accumulators each

@@ -75,10 +75,12 @@ void run_gemm(const Device& device, const GemmPlan& plan, const T*, const Source
     return run(small, elements, elements);
   }
   if constexpr (is_float) {
-    if (plan.tensor_float32 && plan.large) return run(static_cast<TensorFloat32Product<LargeTile>*>(nullptr), vectors, vectors);
+    if (plan.tensor_float32 && plan.tile == TileSize::large) return run(static_cast<TensorFloat32Product<LargeTile>*>(nullptr), vectors, vectors);
     if (plan.tensor_float32) return run(static_cast<TensorFloat32Product<SmallTile>*>(nullptr), vectors, vectors);
   }
-  if (plan.large) return run(static_cast<LargeProduct*>(nullptr), vectors, vectors);
+  if constexpr (!is_float)
+    if (plan.tile == TileSize::tall) return run(static_cast<Bfloat16Product<TallTile>*>(nullptr), vectors, vectors);
+  if (plan.tile == TileSize::large) return run(static_cast<LargeProduct*>(nullptr), vectors, vectors);
   run(small, vectors, vectors);
 }
 
@@ -129,6 +131,7 @@ GemmProblem gemm_problem(const Device& device, const SourceA& a, const SourceB& 
   problem.vectors_b = b.vectors;
   problem.fours = fours;
   problem.tensor_float32 = device.tensor_float32;
+  problem.shared_bytes = device.shared_bytes;
   return problem;
 }
 
