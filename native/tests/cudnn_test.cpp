@@ -1,6 +1,6 @@
 // Which of cuDNN's plans are taken and how they are run, on a stand-in for the library that checks what it is given:
 // cudnn.h, cudnn_graph.h, cuda_on_host/cudnn_stand_in.h.
-#include "backend/cuda/cudnn.h"
+#include "backend/cuda/engines/cudnn.h"
 
 #include <gtest/gtest.h>
 

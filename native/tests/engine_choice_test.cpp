@@ -1,6 +1,6 @@
 // How engines and their plans are chosen, and how choices are written down: engine_choice.h, engine_plans.h,
 // engine_cache.h, vendor_libraries.h.
-#include "backend/cuda/engine_choice.h"
+#include "backend/cuda/engines/engine_choice.h"
 
 #include <gtest/gtest.h>
 
@@ -19,8 +19,8 @@
 #include <utility>
 #include <vector>
 
-#include "backend/cuda/engine_plans.h"
-#include "backend/cuda/vendor_libraries.h"
+#include "backend/cuda/engines/engine_plans.h"
+#include "backend/cuda/engines/vendor_libraries.h"
 #include "core/arena.h"
 #include "core/bfloat16.h"
 #include "core/error.h"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "backend/cuda/cuda_backend.h"
-#include "backend/cuda/engines.h"
+#include "backend/cuda/engines/engines.h"
 #include "backend/cuda/implicit_gemm_launch.h"
 #include "cuda_on_host/runtime_api.h"
 #include "operation_cases.h"

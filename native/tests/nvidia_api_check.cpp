@@ -1,8 +1,8 @@
 // Compiles where the headers of cuBLAS 13 and cuDNN 9 are, and only if cublas_api.h and cudnn_api.h say what
 // they say:
 //   c++ -std=c++17 -fsyntax-only -I native/src -I <CUDA's include> -I <cuDNN's include> native/tests/nvidia_api_check.cpp
-#include "backend/cuda/cublas_api.h"
-#include "backend/cuda/cudnn_api.h"
+#include "backend/cuda/engines/cublas_api.h"
+#include "backend/cuda/engines/cudnn_api.h"
 
 #include <cublas_v2.h>
 #include <cudnn.h>

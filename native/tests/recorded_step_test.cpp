@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "backend/cuda/cuda_backend.h"
-#include "backend/cuda/engines.h"
+#include "backend/cuda/engines/engines.h"
 #include "block_support.h"
 #include "cuda_on_host/cudnn_stand_in.h"
 #include "cuda_on_host/library_stand_in.h"

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "backend/cuda/cudnn_api.h"
+#include "backend/cuda/engines/cudnn_api.h"
 #include "cuda_on_host/cudnn_stand_in.h"
 
 namespace layerwise::cuda_on_host {

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "backend/cuda/cudnn_graph.h"
+#include "backend/cuda/engines/cudnn_graph.h"
 
 namespace layerwise::cuda_on_host {
 

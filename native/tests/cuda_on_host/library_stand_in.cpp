@@ -4,9 +4,9 @@
 #include <type_traits>
 #include <vector>
 
-#include "backend/cuda/cudnn.h"
+#include "backend/cuda/engines/cudnn.h"
 #include "backend/cuda/runtime.h"
-#include "backend/cuda/vendor_engine.h"
+#include "backend/cuda/engines/vendor_engine.h"
 #include "cuda_on_host/cudnn_stand_in.h"
 #include "cuda_on_host/library_stand_in.h"
 #include "cuda_on_host/runtime_state.h"

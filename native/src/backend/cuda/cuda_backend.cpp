@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "backend/cuda/engines.h"
+#include "backend/cuda/engines/engines.h"
 #include "backend/cuda/launch_order.h"
 #include "backend/cuda/operations.h"
 #include "backend/cuda/recording.h"

@@ -1,6 +1,6 @@
 #include "backend/cuda/product.h"
 
-#include "backend/cuda/engines.h"
+#include "backend/cuda/engines/engines.h"
 
 namespace layerwise::cuda {
 

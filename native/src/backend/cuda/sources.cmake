@@ -1,14 +1,14 @@
 # The CUDA backend's sources, for the library that nvcc builds and the one that runs on the host.
 set(layerwise_cuda_host_sources
   ${CMAKE_CURRENT_LIST_DIR}/cuda_backend.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/cudnn.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/cudnn_graph.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/engine_cache.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/engine_choice.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/engine_comparison.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/engine_plans.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/engines.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/library_engines.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/engines/cudnn.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/engines/cudnn_graph.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/engines/engine_cache.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/engines/engine_choice.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/engines/engine_comparison.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/engines/engine_plans.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/engines/engines.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/engines/library_engines.cpp
   ${CMAKE_CURRENT_LIST_DIR}/product.cpp
   ${CMAKE_CURRENT_LIST_DIR}/recording.cpp
   ${CMAKE_CURRENT_LIST_DIR}/runtime.cpp
@@ -26,7 +26,7 @@ foreach(file IN LISTS layerwise_kernel_files)
 endforeach()
 string(SHA256 layerwise_kernel_revision "${layerwise_kernel_hashes}")
 string(SUBSTRING ${layerwise_kernel_revision} 0 12 layerwise_kernel_revision)
-set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/engines.cpp PROPERTIES
+set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/engines/engines.cpp PROPERTIES
   COMPILE_DEFINITIONS LAYERWISE_KERNEL_REVISION="${layerwise_kernel_revision}")
 set(layerwise_cuda_kernel_sources
   ${CMAKE_CURRENT_LIST_DIR}/add_tensor.cu
@@ -43,6 +43,7 @@ set(layerwise_cuda_kernel_sources
   ${CMAKE_CURRENT_LIST_DIR}/encoder_gradient.cu
   ${CMAKE_CURRENT_LIST_DIR}/hidden_gradient.cu
   ${CMAKE_CURRENT_LIST_DIR}/load_batch.cu
+  ${CMAKE_CURRENT_LIST_DIR}/merge_moments.cu
   ${CMAKE_CURRENT_LIST_DIR}/moments_of_tensor.cu
   ${CMAKE_CURRENT_LIST_DIR}/normalize_activate.cu
   ${CMAKE_CURRENT_LIST_DIR}/optimizer_step.cu

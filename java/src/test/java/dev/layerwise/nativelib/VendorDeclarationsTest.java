@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test;
  * numbers must be the same. (The presets' classes are not initialized, as that would load the libraries.)
  */
 class VendorDeclarationsTest {
-  private static final Path DECLARATIONS = Path.of("../native/src/backend/cuda");
+  private static final Path DECLARATIONS = Path.of("../native/src/backend/cuda/engines");
   private static final Pattern NUMBER = Pattern.compile("\\b(CU(?:BLAS|DNN)_[A-Z0-9_a-z]+) = (-?\\d+)");
   private static final Pattern FUNCTION =
       Pattern.compile("^(?:cu\\w+_t|size_t|const char\\*) (cu(?:blas|dnn)\\w+)\\(([^;]*)\\);", Pattern.MULTILINE);

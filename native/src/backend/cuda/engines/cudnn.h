@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "backend/cuda/cudnn_graph.h"
+#include "backend/cuda/engines/cudnn_graph.h"
 #include "backend/cuda/operations.h"
 
 namespace layerwise::cuda {

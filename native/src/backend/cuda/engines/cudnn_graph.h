@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "backend/cuda/cudnn_api.h"
-#include "backend/cuda/vendor_engine.h"
-#include "backend/cuda/vendor_libraries.h"
+#include "backend/cuda/engines/cudnn_api.h"
+#include "backend/cuda/engines/vendor_engine.h"
+#include "backend/cuda/engines/vendor_libraries.h"
 
 namespace layerwise::cuda {
 

@@ -1,4 +1,4 @@
-#include "backend/cuda/engine_comparison.h"
+#include "backend/cuda/engines/engine_comparison.h"
 
 #include <cmath>
 #include <sstream>

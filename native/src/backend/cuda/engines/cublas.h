@@ -3,10 +3,10 @@
 
 #include <string>
 
-#include "backend/cuda/cublas_api.h"
+#include "backend/cuda/engines/cublas_api.h"
 #include "backend/cuda/runtime.h"
-#include "backend/cuda/vendor_engine.h"
-#include "backend/cuda/vendor_libraries.h"
+#include "backend/cuda/engines/vendor_engine.h"
+#include "backend/cuda/engines/vendor_libraries.h"
 
 namespace layerwise::cuda {
 

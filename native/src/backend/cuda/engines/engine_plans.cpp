@@ -1,4 +1,4 @@
-#include "backend/cuda/engine_plans.h"
+#include "backend/cuda/engines/engine_plans.h"
 
 #include <algorithm>
 #include <cctype>

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "backend/cuda/engine_cache.h"
-#include "backend/cuda/engine_comparison.h"
+#include "backend/cuda/engines/engine_cache.h"
+#include "backend/cuda/engines/engine_comparison.h"
 #include "core/error.h"
 #include "core/tensor.h"
 

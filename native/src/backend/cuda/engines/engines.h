@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "backend/cuda/engine_choice.h"
+#include "backend/cuda/engines/engine_choice.h"
 #include "backend/cuda/launch_order.h"
 #include "backend/cuda/product.h"
-#include "backend/cuda/vendor_engine.h"
+#include "backend/cuda/engines/vendor_engine.h"
 
 namespace layerwise::cuda {
 

@@ -1,4 +1,4 @@
-#include "backend/cuda/vendor_libraries.h"
+#include "backend/cuda/engines/vendor_libraries.h"
 
 #include <dlfcn.h>
 

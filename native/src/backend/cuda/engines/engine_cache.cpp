@@ -1,4 +1,4 @@
-#include "backend/cuda/engine_cache.h"
+#include "backend/cuda/engines/engine_cache.h"
 
 #include <unistd.h>
 
@@ -11,7 +11,7 @@
 #include <sstream>
 #include <system_error>
 
-#include "backend/cuda/engine_plans.h"
+#include "backend/cuda/engines/engine_plans.h"
 #include "core/error.h"
 
 namespace layerwise::cuda {

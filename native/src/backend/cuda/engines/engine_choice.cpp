@@ -1,10 +1,10 @@
-#include "backend/cuda/engine_choice.h"
+#include "backend/cuda/engines/engine_choice.h"
 
 #include <algorithm>
 #include <limits>
 #include <utility>
 
-#include "backend/cuda/engine_plans.h"
+#include "backend/cuda/engines/engine_plans.h"
 #include "core/error.h"
 #include "core/notice.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "backend/cuda/engine_choice.h"
+#include "backend/cuda/engines/engine_choice.h"
 
 namespace layerwise::cuda {
 

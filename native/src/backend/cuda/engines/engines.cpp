@@ -1,4 +1,4 @@
-#include "backend/cuda/engines.h"
+#include "backend/cuda/engines/engines.h"
 
 #include <algorithm>
 #include <cstring>
@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "backend/cuda/engine_plans.h"
+#include "backend/cuda/engines/engine_plans.h"
 #include "backend/cuda/runtime.h"
 
 namespace layerwise::cuda {

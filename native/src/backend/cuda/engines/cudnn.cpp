@@ -1,11 +1,11 @@
-#include "backend/cuda/cudnn.h"
+#include "backend/cuda/engines/cudnn.h"
 
 #include <algorithm>
 #include <set>
 #include <utility>
 
 #include "backend/cuda/convert.h"
-#include "backend/cuda/engine_plans.h"
+#include "backend/cuda/engines/engine_plans.h"
 #include "core/error.h"
 
 namespace layerwise::cuda {

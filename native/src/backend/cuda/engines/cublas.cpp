@@ -1,4 +1,4 @@
-#include "backend/cuda/cublas.h"
+#include "backend/cuda/engines/cublas.h"
 
 #include <limits>
 

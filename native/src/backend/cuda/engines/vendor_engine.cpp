@@ -1,7 +1,7 @@
-#include "backend/cuda/vendor_engine.h"
+#include "backend/cuda/engines/vendor_engine.h"
 
-#include "backend/cuda/cublas.h"
-#include "backend/cuda/cudnn.h"
+#include "backend/cuda/engines/cublas.h"
+#include "backend/cuda/engines/cudnn.h"
 #include "core/notice.h"
 
 namespace layerwise::cuda {

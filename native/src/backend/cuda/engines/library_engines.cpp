@@ -1,6 +1,6 @@
 // Products by NVIDIA's libraries: cuBLAS for what is one matrix product, cuDNN for other convolutions.
 #include "backend/cuda/convert.h"
-#include "backend/cuda/engines.h"
+#include "backend/cuda/engines/engines.h"
 #include "backend/cuda/launch_order.h"
 
 namespace layerwise::cuda {

@@ -1,4 +1,4 @@
-#include "backend/cuda/cudnn_graph.h"
+#include "backend/cuda/engines/cudnn_graph.h"
 
 #include <charconv>
 #include <set>
