@@ -16,7 +16,7 @@ Precision precision_of(int32_t value) {
     case LAYERWISE_PRECISION_AUTO: return Precision::automatic;
     case LAYERWISE_PRECISION_F32: return Precision::f32;
     case LAYERWISE_PRECISION_BF16: return Precision::bf16;
-    default: fail(ErrorKind::invalid_argument, value, " is no precision that can be asked for");
+    default: fail(ErrorKind::invalid_argument, value, " is not a precision that can be requested");
   }
 }
 

@@ -64,7 +64,7 @@ DataType activations_of(Precision precision) {
               "does not have or ONEDNN_MAX_CPU_ISA does not allow; ask for precision f32 or auto");
       return DataType::bfloat16;
   }
-  fail(ErrorKind::invalid_argument, "there is no such precision");
+  fail(ErrorKind::invalid_argument, "unknown precision");
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ public final class Network {
   public static Builder named(String name) {
     if (!Networks.names().contains(name)) {
       throw new LayerwiseException(
-          "there is no network '" + name + "'; there are: " + String.join(", ", Networks.names()));
+          "unknown network '" + name + "'; choose from " + String.join(", ", Networks.names()));
     }
     return new Builder(name, null);
   }

@@ -50,11 +50,11 @@ final class ImageArguments {
       List<Path> found = listing.images(argument);
       if (found.isEmpty()) {
         throw new DataException(
-            FileNames.text(argument) + " has no " + FolderListing.KINDS + listing.leftOut("; left out: ") + ".");
+            FileNames.text(argument) + " has no " + FolderListing.KINDS + listing.leftOut("; skipped: ") + ".");
       }
       files.addAll(found);
     }
-    String leftOut = listing.leftOut("left out: ");
+    String leftOut = listing.leftOut("skipped: ");
     if (!leftOut.isEmpty()) {
       say(leftOut);
     }

@@ -127,7 +127,7 @@ final class Catalog {
     Entry entry = ENTRIES.get(name);
     if (entry == null) {
       throw new DataException(
-          "There is no data set named '" + name + "'; known are " + String.join(", ", ENTRIES.keySet()) + ".");
+          "Unknown data set '" + name + "'; choose from " + String.join(", ", ENTRIES.keySet()) + ".");
     }
     return entry;
   }

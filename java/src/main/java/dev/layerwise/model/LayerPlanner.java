@@ -106,7 +106,7 @@ final class LayerPlanner {
     if (at > 0) {
       LayerSpec before = layers.get(at - 1);
       check(
-          before.kind() != Kind.OUTPUT, name, "it stands behind the output layer '%s', which must be the last",
+          before.kind() != Kind.OUTPUT, name, "it comes after the output layer '%s', which must be the last",
           before.name());
     }
     String misplaced = BlockFields.misplaced(described);
@@ -202,7 +202,7 @@ final class LayerPlanner {
       require(
           out.height >= 2 && out.width >= 2,
           String.format(
-              Locale.ROOT, "%s is too deep for %d×%d images: behind %s the map is %d×%d, and pooling it leaves nothing;"
+              Locale.ROOT, "%s is too deep for %d×%d images: after %s the map is %d×%d, and pooling it leaves nothing;"
                   + " choose a network with fewer poolings or mlp",
               config.name(), config.images().height(), config.images().width(), block.name(), out.height, out.width));
       out = new Shape(out.channels, out.height / 2, out.width / 2);

@@ -105,7 +105,7 @@ public record ModelFile(
     if (input == null) {
       throw new ModelException(
           path + " does not say how images are normalized and what the classes are called: it was written by an older"
-              + " version; resuming its finished run writes it anew");
+              + " version; resuming its finished run writes it again");
     }
     return input;
   }

@@ -68,7 +68,7 @@ public final class Networks {
     String name = config.name();
     require(
         names().contains(name),
-        "there is no network '" + name + "'; there are: " + String.join(", ", names())
+        "unknown network '" + name + "'; choose from " + String.join(", ", names())
             + ", and what you describe in a .json file");
     require(
         config.architecture().featMult() == 1 || PUBLISHED.hasWidth(name) || name.equals(VggNetworks.MLP),

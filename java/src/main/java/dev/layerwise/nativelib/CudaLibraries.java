@@ -88,7 +88,7 @@ public final class CudaLibraries {
     List<Library> libraries = new ArrayList<>();
     try {
       boolean known = check(cudart.cudaDriverGetVersion(number)) && number[0] > 0;
-      libraries.add(new Library("driver", known ? shortVersion(number[0]) : null, known ? null : "there is none"));
+      libraries.add(new Library("driver", known ? shortVersion(number[0]) : null, known ? null : "none"));
       check(cudart.cudaRuntimeGetVersion(number));
       libraries.add(new Library("runtime", shortVersion(number[0]), null));
     } catch (LinkageError e) {

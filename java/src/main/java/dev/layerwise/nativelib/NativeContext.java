@@ -105,7 +105,7 @@ public final class NativeContext implements AutoCloseable {
     }
     if (!DeviceOptions.PRECISIONS.contains(name)) {
       throw new InvalidArgumentException(
-          "there is no precision '" + name + "'; ask for " + String.join(", ", DeviceOptions.PRECISIONS));
+          "unknown precision '" + name + "'; choose from " + String.join(", ", DeviceOptions.PRECISIONS));
     }
     return Precision.valueOf(PRECISION + name.toUpperCase(Locale.ROOT)).value;
   }

@@ -99,7 +99,7 @@ final class Comparison {
   ParityResult result(String fixture) {
     Entry worst = entries.stream().max(Comparator.comparingDouble(Entry::used)).orElse(null);
     if (worst == null) {
-      return ParityResult.failed(fixture, "the file holds nothing to compare");
+      return ParityResult.failed(fixture, "the file has nothing to compare");
     }
     boolean passed = worst.error() <= worst.tolerance(); // false for NaN
     return new ParityResult(

@@ -48,13 +48,13 @@ final class Fixture {
       throw new FileException("its format is '" + format + "', not a parity file's");
     }
     if (!text("loss").matches("pred|sim|predsim")) {
-      return "there is no loss '" + text("loss") + "'";
+      return "unknown loss '" + text("loss") + "'";
     }
     if (!text("unsupervised").matches("none|sim|recon")) {
-      return "there is no unsupervised loss '" + text("unsupervised") + "'";
+      return "unknown unsupervised loss '" + text("unsupervised") + "'";
     }
     if (format.equals(BLOCK) ? !text("kind").matches("conv|linear") : !Networks.names().contains(text("model"))) {
-      return "there is no such kind of block or network";
+      return "unknown kind of block or network";
     }
     return null;
   }

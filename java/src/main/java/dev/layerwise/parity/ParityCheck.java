@@ -33,7 +33,7 @@ public final class ParityCheck {
       try (Stream<Path> entries = Files.list(path)) {
         List<Path> found = entries.filter(file -> file.toString().endsWith(".safetensors")).sorted().toList();
         if (found.isEmpty()) {
-          throw new LayerwiseException("the folder " + path + " holds no .safetensors files");
+          throw new LayerwiseException("the folder " + path + " has no .safetensors files");
         }
         files.addAll(found);
       } catch (IOException e) {

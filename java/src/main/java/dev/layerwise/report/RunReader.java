@@ -67,7 +67,7 @@ public final class RunReader {
   private static Run read(Path folder, String name) {
     if (!Files.exists(folder.resolve(RunDirectory.CONFIG))) {
       throw new LayerwiseException(
-          folder + " holds no run: it has no " + RunDirectory.CONFIG
+          folder + " is not a run: it has no " + RunDirectory.CONFIG
               + "; give a run's folder, as 'layerwise train' makes it");
     }
     Path configFile = folder.resolve(RunDirectory.CONFIG);
@@ -78,7 +78,7 @@ public final class RunReader {
     MetricsFile.Contents metrics = new MetricsFile(folder).read();
     String remark =
         metrics.cutShort()
-            ? "The last line of " + MetricsFile.NAME + " is cut short and left out; a killed run leaves such."
+            ? "The last line of " + MetricsFile.NAME + " is cut short and was skipped; this happens when a run is killed."
             : null;
     Path evaluationFile = folder.resolve(Evaluation.FILE_NAME);
     Evaluation evaluation =
@@ -101,7 +101,7 @@ public final class RunReader {
     if (!inRange) {
       throw new LayerwiseException(
           file + " is damaged: its classes, counts and mistakes do not fit together; evaluate the run's model and save"
-              + " the result to write it anew");
+              + " the result to write it again");
     }
     return evaluation;
   }

@@ -9,7 +9,7 @@ final class ThroughputSection {
   private ThroughputSection() {}
 
   static void write(Markup page, List<Run> runs) {
-    page.element("p", "Training images over training time, evaluation left out; the time is that of the whole run.");
+    page.element("p", "Training images divided by training time, without evaluation; the time is that of the whole run.");
     page.open("div", "class", "panels");
     Figures.writeOverEpochs(
         page, runs,

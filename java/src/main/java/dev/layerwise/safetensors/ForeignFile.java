@@ -106,7 +106,7 @@ public record ForeignFile(String what, boolean holdsWeights, String remedy) {
           "download the file itself");
     }
     if (text.startsWith("version https://git-lfs.github.com/")) {
-      return new ForeignFile("a pointer that stands for a file in Git LFS", false, "fetch the file with 'git lfs pull'");
+      return new ForeignFile("a Git LFS pointer instead of the file itself", false, "fetch the file with 'git lfs pull'");
     }
     if (head.startsWith("\37\u008b")) {
       return packed("packed with gzip");

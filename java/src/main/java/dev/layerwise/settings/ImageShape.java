@@ -18,7 +18,7 @@ public record ImageShape(
   public ImageShape {
     SettingsException.require(
         channels != null && height != null && width != null && channels > 0 && height > 0 && width > 0,
-        "there are no images of " + channels + "×" + height + "×" + width);
+        "images cannot be " + channels + "×" + height + "×" + width);
   }
 
   /** "3×32×32". */

@@ -175,7 +175,7 @@ class TrainerTest {
         .isInstanceOf(LayerwiseException.class)
         .hasMessageContaining("too deep for 8×8 images");
     assertThat(run).doesNotExist();
-    assertThatThrownBy(() -> Network.named("vgg9")).hasMessageContaining("no network 'vgg9'");
+    assertThatThrownBy(() -> Network.named("vgg9")).hasMessageContaining("unknown network 'vgg9'");
     assertThatThrownBy(() -> trainer().epochs(0)).isInstanceOf(LayerwiseException.class);
     assertThatThrownBy(() -> trainer().learningRate(Double.NaN)).isInstanceOf(LayerwiseException.class);
   }

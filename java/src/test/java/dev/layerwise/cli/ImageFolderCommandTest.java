@@ -114,7 +114,7 @@ class ImageFolderCommandTest {
     CommandLineRunner other = train("other", " --epochs 1");
     assertThat(other.exitCode()).as(other.err()).isZero();
     assertThat(other.err().lines()).contains(
-        "layerwise: left out of " + images + ": 2 other files (.txt); 2 hidden or system files and folders (__MACOSX)");
+        "layerwise: skipped in " + images + ": 2 other files (.txt); 2 hidden or system files and folders (__MACOSX)");
     assertThat(Files.readAllBytes(folder.resolve("other/model.safetensors")))
         .isEqualTo(Files.readAllBytes(folder.resolve("run/model.safetensors")));
   }

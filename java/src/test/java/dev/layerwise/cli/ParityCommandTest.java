@@ -63,6 +63,6 @@ class ParityCommandTest {
     assertThat(run.out()).contains("failed  text").contains("0 passed, 1 failed, 0 skipped");
     assertThat(CommandLineRunner.run("parity", folder.resolve("missing")).err()).contains("there is no file or folder");
     Path empty = Files.createDirectory(folder.resolve("empty"));
-    assertThat(CommandLineRunner.run("parity", empty).err()).contains("holds no .safetensors files");
+    assertThat(CommandLineRunner.run("parity", empty).err()).contains("has no .safetensors files");
   }
 }

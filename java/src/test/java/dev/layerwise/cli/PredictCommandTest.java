@@ -127,7 +127,7 @@ class PredictCommandTest {
     assertThat(prediction.events()).extracting(event -> event.get("image").asText())
         .containsExactly(link.resolve("more/a.png").toString());
     assertThat(prediction.err()).isEqualTo(
-        "layerwise: left out: 1 image of a kind that is not read (.webp); 1 hidden or system file or folder (@eaDir);"
+        "layerwise: skipped: 1 image of a kind that is not read (.webp); 1 hidden or system file or folder (@eaDir);"
             + " 1 link to a folder that it is in (" + link.resolve("more/back") + ")\n");
   }
 

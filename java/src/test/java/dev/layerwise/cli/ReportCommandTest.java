@@ -144,7 +144,7 @@ class ReportCommandTest {
   @Test
   void failuresAreOneSentence() throws IOException {
     refused(1, "there is no folder", folder.resolve("none"));
-    refused(1, "holds no run", folder);
+    refused(1, "is not a run", folder);
     refused(1, "is given twice", trained, trained);
     refused(1, "does not exist", trained, "--out", folder.resolve("no/such/report.html"));
     refused(2, "RUN");

@@ -25,7 +25,7 @@ class DataSetsTest {
   @Test
   void unknownName() {
     assertThatThrownBy(() -> DataSets.load("minst", null)).isInstanceOf(LayerwiseException.class).hasMessage(
-        "There is no data set named 'minst'; known are digits, mnist, fashion-mnist, kuzushiji-mnist, cifar-10, "
+        "Unknown data set 'minst'; choose from digits, mnist, fashion-mnist, kuzushiji-mnist, cifar-10, "
             + "cifar-100, svhn, stl-10.");
   }
 

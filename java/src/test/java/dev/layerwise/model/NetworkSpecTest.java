@@ -109,8 +109,8 @@ class NetworkSpecTest {
     "{name: a, kind: head, average_pool: 2, pool: true}, {name: b, kind: output}    | a: it has either pool or average_pool",
     "{name: a, kind: head, norm_momentum: 0}, {name: b, kind: output}               | a: norm_momentum must be above 0",
     "{name: a, kind: conv, channels: 4}                                             | has no output layer; its last block must be one, not a",
-    "{name: a, kind: output}, {name: b, kind: output}                               | b: it stands behind the output layer 'a'",
-    "{name: a, kind: output}, {name: b, kind: conv, channels: 3}                    | b: it stands behind the output layer 'a'",
+    "{name: a, kind: output}, {name: b, kind: output}                               | b: it comes after the output layer 'a'",
+    "{name: a, kind: output}, {name: b, kind: conv, channels: 3}                    | b: it comes after the output layer 'a'",
     "{name: a, kind: conv, channels: 4}, {name: b, kind: output, input: images}     | a: no block reads it",
     "{name: a, kind: conv, channels: 4}, {name: s, kind: shortcut, channels: 4}, {name: b, kind: output} | s: no block reads it",
     "{name: s, kind: shortcut, channels: 4}, {name: a, kind: conv, channels: 4, input: s}, {name: b, kind: output} "

@@ -71,7 +71,7 @@ class NetworksTest {
     assertThatThrownBy(() -> Networks.layers(config("vgg8b", 0.001, 1, 3, 32))).hasMessageContaining("channels times 0.001");
     assertThatThrownBy(() -> Networks.layers(config("resnet19", 1, 1, 3, 32)))
         .isInstanceOf(ModelException.class)
-        .hasMessageContaining("there is no network 'resnet19'")
+        .hasMessageContaining("unknown network 'resnet19'")
         .hasMessageContaining("vgg11b");
   }
 }

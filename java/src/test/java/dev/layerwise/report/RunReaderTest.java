@@ -78,7 +78,7 @@ class RunReaderTest {
   @Test
   void foldersWithoutARunAreNamed() throws IOException {
     refused(folder.resolve("none"), "there is no folder " + folder.resolve("none"));
-    refused(folder, folder + " holds no run: it has no config.json");
+    refused(folder, folder + " is not a run: it has no config.json");
     refused(Files.writeString(folder.resolve("file"), ""), "file is not a folder");
     Path config = Files.createDirectories(folder.resolve("foreign")).resolve("config.json");
     Files.writeString(config, "{\"name\": \"something else\"}");

@@ -47,18 +47,18 @@ public final class ImageFolder {
     for (int i = 0; i < classes.size(); i++) {
       if (trainFiles.count(i) == 0) {
         throw new DataException(FileNames.text(trainFolders.get(classes.get(i))) + " has no " + FolderListing.KINDS
-            + listing.leftOut("; left out: ") + "; remove the folder or fill it.");
+            + listing.leftOut("; skipped: ") + "; remove the folder or fill it.");
       }
     }
     if (testFiles.count() == 0) {
       throw new DataException(FileNames.text(test) + " has no " + FolderListing.KINDS + " in its folders"
-          + listing.leftOut("; left out: ") + ".");
+          + listing.leftOut("; skipped: ") + ".");
     }
     if (options.strict() && listing.hasUnreadable()) {
       throw new DataException(
-          "Not all folders in " + FileNames.text(dir) + " can be read; left out" + listing.leftOut(": ") + ".");
+          "Not all folders in " + FileNames.text(dir) + " can be read; skipped" + listing.leftOut(": ") + ".");
     }
-    String leftOut = listing.leftOut("left out of " + FileNames.text(dir) + ": ");
+    String leftOut = listing.leftOut("skipped in " + FileNames.text(dir) + ": ");
     if (!leftOut.isEmpty()) {
       options.skipped().accept(leftOut);
     }

@@ -161,7 +161,7 @@ public final class StreamedImages implements Images {
   void refuse(int index, ImageDecoder.UnusableException reason) {
     String sentence = FileNames.text(files.path(index)) + " " + reason.getMessage();
     if (options.strict()) {
-      throw new DataException(sentence + "; repair or remove it, or let such images be left out.", reason);
+      throw new DataException(sentence + "; repair or remove it, or skip such images.", reason);
     }
     synchronized (skipped) {
       if (skipped.get(index)) {
@@ -170,6 +170,6 @@ public final class StreamedImages implements Images {
       skipped.set(index);
     }
     Consumer<String> listener = options.skipped();
-    listener.accept(sentence + "; it is left out.");
+    listener.accept(sentence + "; it is skipped.");
   }
 }

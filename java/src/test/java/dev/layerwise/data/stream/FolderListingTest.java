@@ -33,7 +33,7 @@ class FolderListingTest {
     }
     assertThat(images(folder))
         .containsExactly("B.tif", "a.png", "a/1.tiff", "a/b/c/1.bmp", "b.gif", "b/10.jpeg", "b/2.JPG");
-    assertThat(listing.leftOut("left out: ")).isEmpty();
+    assertThat(listing.leftOut("skipped: ")).isEmpty();
   }
 
   @Test
@@ -59,7 +59,7 @@ class FolderListingTest {
     assertThat(images(folder)).containsExactly(
         "a/b/1.png", "a/to-c/2.png", "c/2.png", "c/to-a/b/1.png");
     // Three in a/b, a/to-c/to-a, three in c/to-a/b, c/to-a/to-c.
-    assertThat(listing.leftOut("left out: ")).startsWith("left out: 8 links to folders that they are in (")
+    assertThat(listing.leftOut("skipped: ")).startsWith("skipped: 8 links to folders that they are in (")
         .contains(folder.resolve("a/b/root") + ", ").endsWith(" and others)");
   }
 
@@ -85,8 +85,8 @@ class FolderListingTest {
     Files.createSymbolicLink(folder.resolve("nowhere.png"), folder.resolve("none.png"));
     assertThat(new ProcessBuilder("mkfifo", folder.resolve("pipe.png").toString()).start().waitFor()).isZero();
     assertThat(images(folder)).containsExactly("1.png", "nowhere.png");
-    assertThat(listing.leftOut("left out: ")).isEqualTo(
-        "left out: 3 images of kinds that are not read (.webp, .heic); 2 other files (README, .txt);"
+    assertThat(listing.leftOut("skipped: ")).isEqualTo(
+        "skipped: 3 images of kinds that are not read (.webp, .heic); 2 other files (README, .txt);"
             + " 7 hidden or system files and folders ($RECYCLE.BIN, .git, .hidden.png and others);"
             + " 1 pipe or device (" + folder.resolve("pipe.png") + ");"
             + " 1 link that leads nowhere (" + folder.resolve("nowhere") + ")");

@@ -124,7 +124,7 @@ class ImageFolderTest {
       assertThat(Arrays.copyOfRange(batches.get(0).pixels(), IMAGE_BYTES, 2 * IMAGE_BYTES)).isEqualTo(alone);
     }
     assertThat(skipped).hasSize(2);
-    assertThat(skipped.get(0)).contains("001.png is damaged", "left out");
+    assertThat(skipped.get(0)).contains("001.png is damaged", "skipped");
     assertThat(skipped.get(1)).contains("a.JPEG is not an image");
     assertThat(train.skipped()).isEqualTo(2);
     assertThat(all(train, new int[] {1, 3, 0}, 2, 0, 3)).hasSize(1);
