@@ -273,7 +273,7 @@ LAYERWISE_API void layerwise_block_close(layerwise_block* block);
 /* One local training step: forward, the block's own loss, its gradients, its optimiser. output is
  * computed with the parameters before the update and is detached; for the output layer it is the logits
  * (N, classes). shortcut (NULL: none) is added after batch norm; d_shortcut (NULL: not wanted) receives
- * the gradient at it. */
+ * the gradient at it. A head whose scale and shift are not trained has no loss and only follows its statistics. */
 LAYERWISE_API layerwise_status layerwise_block_train_step(layerwise_block* block, const layerwise_tensor* x,
                                                           const layerwise_tensor* labels,
                                                           const layerwise_tensor* shortcut,

@@ -185,12 +185,27 @@ TEST(Head, without_affine_only_the_running_statistics_move) {
   Head head(context, config);
   EXPECT_EQ(head.parameters().parameter_count(), 0u);
   const Batch batch(context, {6, 4, 4, 3}, 3);
-  head.forward(batch.x, {}, {});
+  head.train_step(*batch.x, {}, {}, nullptr);
   const auto tensors = tensors_of(head);
   EXPECT_EQ(tensors.at("weight"), std::vector<float>(3, 1.0f));
   EXPECT_EQ(tensors.at("bias"), std::vector<float>(3, 0.0f));
   // Uniform values in [-1, 1): the variance is about a third, and nine tenths of it move in at once.
   for (const float variance : tensors.at("running_var")) EXPECT_NEAR(variance, 0.1 + 0.9 / 3, 0.1);
+}
+
+// What lies in the arena when a step begins keeps it from being recorded.
+TEST(Head, keeps_nothing_of_a_training_step_of_its_own) {
+  const auto context = std::make_shared<Context>(open_device("reference", {}), 7);
+  HeadConfig config;
+  config.name = "pool";
+  config.input = {1, 4, 4, 3};
+  config.average_pool = 4;
+  Head head(context, config);
+  {
+    const Batch batch(context, {6, 4, 4, 3}, 3);
+    head.train_step(*batch.x, {}, {}, nullptr);
+  }
+  EXPECT_TRUE(context->backend().arena().is_empty());
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ struct HiddenActivation {
   const Tensor& pooled_or_h() const { return pooled ? pooled : h; }
 };
 
-/// A block that learns from losses of its own, or, without any, from what flows back to it.
+/// A block that learns from losses of its own, or, without any, from what flows back to it. One that has nothing to learn
+/// either only follows its running statistics in a training step.
 ///
 /// `Forward` is all that the block's forward pass leaves for the losses and the backward pass: a HiddenActivation with
 /// an output(), which is passed on.
@@ -29,11 +30,13 @@ class LossBlock : public Block {
  public:
   ArenaTensor train_step(const Tensor& x, const Labels& labels, const Tensor& shortcut,
                          ArenaTensor* d_shortcut) override {
-    require(losses_.has_value(), "the block has no local loss; use forward and backward");
+    require(losses_ || parameters_.parameter_count() == 0, "the block has no local loss; use forward and backward");
     Step step = begin_step(x, labels, shortcut, nullptr);
-    PassedOn passed_on = end_step(x, step, {}, false, d_shortcut != nullptr);
-    parameters_.update(step.gradients);
-    if (d_shortcut != nullptr) *d_shortcut = std::move(passed_on.d_shortcut);
+    if (losses_) {
+      PassedOn passed_on = end_step(x, step, {}, false, d_shortcut != nullptr);
+      parameters_.update(step.gradients);
+      if (d_shortcut != nullptr) *d_shortcut = std::move(passed_on.d_shortcut);
+    }
     return std::move(step.forward.output());
   }
 

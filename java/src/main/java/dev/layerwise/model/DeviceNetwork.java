@@ -88,9 +88,8 @@ public final class DeviceNetwork implements AutoCloseable {
     NativeBlock block = blocks.get(index);
     LayerSpec layer = layers.get(index);
     NativeTensor x = passed.input(index);
-    if (!layer.hasLoss()) {
-      // A shortcut waits for the gradient of the block that it joins; a head gets none and only follows its statistics.
-      return block.forward(x, null, null);
+    if (layer.kind() == LayerSpec.Kind.SHORTCUT) {
+      return block.forward(x, null, null); // it waits for the gradient of the block that it joins
     }
     if (!joinsProjection(layer)) {
       return block.trainStep(x, labels, passed.shortcut(index));

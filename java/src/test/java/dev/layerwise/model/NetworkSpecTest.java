@@ -104,7 +104,7 @@ class NetworkSpecTest {
     "{name: a, kind: conv, channels: 4}, {name: b, kind: conv, channels: 4, stride: 2, shortcut: a}, {name: c, kind: output} "
         + "| b: its map is 4×4×4, but the shortcut 'a' brings 4×8×8",
     "{name: a, kind: conv, channels: 4, kernel: 9, padding: 0}, {name: b, kind: output} | a: a kernel of 9×9 does not fit",
-    "{name: a, kind: conv, channels: 4, stride: 8, pool: true}, {name: b, kind: output} | behind a the map is 1×1, and pooling it leaves nothing",
+    "{name: a, kind: conv, channels: 4, stride: 8, pool: true}, {name: b, kind: output} | after a the map is 1×1, and pooling it leaves nothing",
     "{name: a, kind: head, average_pool: 9}, {name: b, kind: output}                | a: an average over 9×9 positions does not fit",
     "{name: a, kind: head, average_pool: 2, pool: true}, {name: b, kind: output}    | a: it has either pool or average_pool",
     "{name: a, kind: head, norm_momentum: 0}, {name: b, kind: output}               | a: norm_momentum must be above 0",
