@@ -7,7 +7,6 @@ import dev.layerwise.nativelib.generated.DataSetPointer;
 import dev.layerwise.nativelib.generated.LayerwiseApi;
 import dev.layerwise.nativelib.generated.TensorPointer;
 import dev.layerwise.settings.Augmentation;
-import dev.layerwise.settings.Settings;
 import java.util.Arrays;
 import java.util.Locale;
 
@@ -67,9 +66,11 @@ public final class NativeDataSet extends NativeHandle<DataSetPointer> {
   }
 
   private static AugmentationStruct structOf(Augmentation augmentation) {
-    AugmentationStruct struct = new AugmentationStruct();
-    StructFields.write(Settings.values(augmentation), struct);
-    return struct;
+    return new AugmentationStruct() // not by name: this is done for every batch
+        .crop_padding(augmentation.cropPadding())
+        .horizontal_flip(augmentation.horizontalFlip() ? 1 : 0)
+        .n_holes(augmentation.nHoles())
+        .length(augmentation.length());
   }
 
   @Override
