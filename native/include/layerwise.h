@@ -48,6 +48,42 @@ LAYERWISE_API const char* layerwise_version(void);
 /* Vector extensions of this processor that the library can use: "avx2 avx512f avx512_bf16". */
 LAYERWISE_API const char* layerwise_cpu_features(void);
 
+/* ---- communicator: the processes that train one network together --------------------------------- */
+
+/* The processes that a launcher of MPI (mpirun, srun --mpi) has started together. All of them make the same calls in the
+ * same order, each of them from one thread at a time. */
+typedef struct layerwise_communicator layerwise_communicator;
+
+/* Starts MPI, which a process can do once; without a launcher there is one process. LAYERWISE_DEVICE_UNAVAILABLE, with a
+ * message that says what to install, where this build or this machine has no MPI. */
+LAYERWISE_API layerwise_status layerwise_communicator_create(layerwise_communicator** communicator);
+/* Ends MPI when the last context that uses the communicator is closed as well. */
+LAYERWISE_API void layerwise_communicator_close(layerwise_communicator* communicator);
+
+/* Processes are numbered from 0. */
+LAYERWISE_API layerwise_status layerwise_communicator_rank(const layerwise_communicator* communicator, int32_t* rank);
+LAYERWISE_API layerwise_status layerwise_communicator_size(const layerwise_communicator* communicator, int32_t* size);
+
+/* Overwrites the bytes with those of rank `root`. */
+LAYERWISE_API layerwise_status layerwise_communicator_broadcast(layerwise_communicator* communicator, void* data,
+                                                                int64_t bytes, int32_t root);
+/* gathered: the pieces of all ranks in rank order, each of `bytes` bytes. */
+LAYERWISE_API layerwise_status layerwise_communicator_all_gather(layerwise_communicator* communicator, const void* piece,
+                                                                 int64_t bytes, void* gathered);
+/* values: the sums over all ranks, added in rank order. */
+LAYERWISE_API layerwise_status layerwise_communicator_sum(layerwise_communicator* communicator, double* values,
+                                                          int64_t count);
+/* LAYERWISE_INVALID_ARGUMENT on all ranks unless they all give the same value. The message says which rank's differs;
+ * `what` names the value in it. */
+LAYERWISE_API layerwise_status layerwise_communicator_check_equal(layerwise_communicator* communicator, const char* what,
+                                                                  const char* value);
+/* Ends all processes at once, this one included; the launcher returns exit_code. From any thread. */
+LAYERWISE_API void layerwise_communicator_abort(layerwise_communicator* communicator, int32_t exit_code);
+
+/* The MPI library that layerwise_communicator_create would use, such as "Open MPI v4.1.4"; fails as that does. Copies at
+ * most `capacity` bytes with the closing NUL; length: the text's own, without it. */
+LAYERWISE_API layerwise_status layerwise_mpi_description(char* text, int64_t capacity, int64_t* length);
+
 /* ---- context: a device, its memory, the state of a run ------------------------------------------ */
 
 typedef struct layerwise_context layerwise_context;
@@ -71,6 +107,10 @@ typedef struct layerwise_context_options {
   const char* engine;     /* which implementation runs; every device has "auto", CUDA "fused" and "cudnn" */
   int32_t tf32;           /* 1: float32 products may be rounded to ten bits of mantissa, on devices that can */
   const char* engine_choices; /* what layerwise_context_engine_choices gave for an earlier run; NULL: none */
+  layerwise_communicator* communicator; /* NULL: this process trains alone. Otherwise data parallel: every process has a
+                             slice of every batch, in rank order, and the results are those of one device with the whole
+                             batch. Losses and errors in a block's metrics are this process's part: their sums over
+                             processes count. Devices cpu and reference */
   int32_t profiled;       /* 1: time every operation by the device's own clock; steps are not recorded then */
 } layerwise_context_options;
 
@@ -93,6 +133,11 @@ LAYERWISE_API layerwise_status layerwise_context_engine_choices(const layerwise_
  * counts) and the learning rate. */
 LAYERWISE_API layerwise_status layerwise_context_set_step(layerwise_context* context, uint64_t step,
                                                           double learning_rate);
+
+/* How many samples of the coming steps' batches are this process's. With a communicator all processes call it before they
+ * train, and whenever a number changes; LAYERWISE_INVALID_ARGUMENT on all of them if one has none. Without one it need not
+ * be called. */
+LAYERWISE_API layerwise_status layerwise_context_set_batch(layerwise_context* context, int64_t samples);
 
 /* Lines "operation TAB shapes TAB calls TAB seconds TAB fastest TAB flops TAB bytes", of all calls with equal shapes
  * together, but for fastest, the seconds of the quickest call; flops (of convolutions and matrix products) and bytes

@@ -1,9 +1,8 @@
 // The C API: contexts, tensors and data sets. Handles, validation and exception → status; no arithmetic.
-#include <algorithm>
-
 #include "api/handles.h"
 #include "context/transfer.h"
 #include "devices/open_device.h"
+#include "processes/host_collectives.h"
 
 namespace layerwise {
 
@@ -20,14 +19,10 @@ Precision precision_of(int32_t value) {
   }
 }
 
-/// Copies at most `capacity` bytes, the closing NUL among them; length is the whole text's, without it.
-void give_text(const std::string& from, char* text, int64_t capacity, int64_t* length) {
-  given(length, "length") = static_cast<int64_t>(from.size());
-  if (capacity <= 0) return;
-  given(text, "text");
-  const size_t copied = std::min(from.size(), static_cast<size_t>(capacity) - 1);
-  from.copy(text, copied);
-  text[copied] = '\0';
+std::unique_ptr<Collectives> collectives_of(const Backend& backend, const layerwise_communicator& communicator) {
+  require(backend.has_host_memory(), "device ", backend.name(),
+          " cannot train in several processes; the devices that can are cpu and reference");
+  return std::make_unique<HostCollectives>(communicator.communicator);
 }
 
 }  // namespace
@@ -67,7 +62,7 @@ const char* layerwise_cpu_features(void) {
 // ---- context --------------------------------------------------------------------------------------
 
 void layerwise_context_options_defaults(layerwise_context_options* options) {
-  if (options != nullptr) *options = {"cpu", 0, 0, LAYERWISE_PRECISION_AUTO, "auto", 0, nullptr, 0};
+  if (options != nullptr) *options = {"cpu", 0, 0, LAYERWISE_PRECISION_AUTO, "auto", 0, nullptr, nullptr, 0};
 }
 
 layerwise_status layerwise_context_create(const layerwise_context_options* options, layerwise_context** context) {
@@ -80,9 +75,11 @@ layerwise_status layerwise_context_create(const layerwise_context_options* optio
     chosen.engine = &given(options->engine, "engine");
     chosen.tf32 = options->tf32 != 0;
     if (options->engine_choices != nullptr) chosen.engine_choices = options->engine_choices;
-    *context = new layerwise_context{
-        std::make_shared<Context>(
-        open_device(&given(options->device, "device"), chosen), options->seed, options->profiled != 0)};
+    std::unique_ptr<Backend> backend = open_device(&given(options->device, "device"), chosen);
+    std::unique_ptr<Collectives> collectives;
+    if (options->communicator != nullptr) collectives = collectives_of(*backend, *options->communicator);
+    *context = new layerwise_context{std::make_shared<Context>(std::move(backend), options->seed, options->profiled != 0,
+                                                               std::move(collectives))};
   });
 }
 
@@ -90,6 +87,14 @@ void layerwise_context_close(layerwise_context* context) { delete context; }
 
 layerwise_status layerwise_context_set_step(layerwise_context* context, uint64_t step, double learning_rate) {
   return guarded([&] { given(context, "context").context->set_step(step, learning_rate); });
+}
+
+layerwise_status layerwise_context_set_batch(layerwise_context* context, int64_t samples) {
+  return guarded([&] {
+    Context& on = *given(context, "context").context;
+    on.backend().enter();
+    on.set_batch(samples);
+  });
 }
 
 layerwise_status layerwise_context_precision(const layerwise_context* context, int32_t* precision) {

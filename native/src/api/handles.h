@@ -1,6 +1,7 @@
 // What stands behind the C API's handles, and how its functions report failure.
 #pragma once
 
+#include <algorithm>
 #include <exception>
 #include <memory>
 #include <new>
@@ -11,6 +12,11 @@
 #include "context/data_set.h"
 #include "core/error.h"
 #include "layerwise.h"
+#include "processes/communicator.h"
+
+struct layerwise_communicator {
+  std::shared_ptr<layerwise::Communicator> communicator;
+};
 
 struct layerwise_context {
   std::shared_ptr<layerwise::Context> context;
@@ -79,6 +85,16 @@ template <class T>
 T& given(T* pointer, const char* what) {
   require(pointer != nullptr, what, " is NULL");
   return *pointer;
+}
+
+/// Copies at most `capacity` bytes, the closing NUL among them; length is the whole text's, without it.
+inline void give_text(const std::string& from, char* text, int64_t capacity, int64_t* length) {
+  given(length, "length") = static_cast<int64_t>(from.size());
+  if (capacity <= 0) return;
+  given(text, "text");
+  const size_t copied = std::min(from.size(), static_cast<size_t>(capacity) - 1);
+  from.copy(text, copied);
+  text[copied] = '\0';
 }
 
 /// A new tensor handle that owns the arena's piece.

@@ -18,6 +18,7 @@ struct StepState {
   uint64_t seed = 0;
   uint64_t step = 0;          // batches trained since the start of the run: keys the random numbers
   double learning_rate = 0;
+  int64_t first_sample = 0;   // the number in the whole batch of this process's first sample: random numbers go by it
 };
 
 /// The operations of one step, recorded once: replaying it does them again, on the same memory, with the
@@ -73,6 +74,8 @@ class Backend {
   virtual void fill_zero(void* data, size_t bytes) = 0;
   virtual void copy_to_device(void* device, const void* host, size_t bytes) = 0;
   virtual void copy_to_host(void* host, const void* device, size_t bytes) = 0;
+  /// Whether the host may read and write this memory directly.
+  virtual bool has_host_memory() const { return false; }
 
   /// Replaces what changes from step to step.
   virtual void set_step_state(const StepState& state) = 0;

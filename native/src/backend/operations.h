@@ -63,7 +63,7 @@ struct AveragePooling {
 inline Shape max_pooled(const Shape& input) { return {input.n, input.h / 2, input.w / 2, input.c}; }
 
 /// Dropout of whole channels: element (n, c) of the sequence {seed, dropout, stream, step} has index
-/// n·C + c; the channel is dropped where the word is below dropout_threshold(probability), else scaled
+/// (first_sample + n)·C + c, as StepState has it; the channel is dropped where the word is below dropout_threshold(probability), else scaled
 /// by 1 / (1 − probability). On 1×1 maps that is the dropout of elements.
 struct Dropout {
   double probability = 0;  // in [0, 1); 0 switches it off
@@ -72,7 +72,7 @@ struct Dropout {
 
 /// Crop, flip, cutout and normalisation of byte images.
 ///
-/// Image i of a batch uses the sequence {seed, augmentation, i, step}. Word 0: crop row offset,
+/// Image i of a batch uses the sequence {seed, augmentation, first_sample + i, step}, first_sample as in StepState. Word 0: crop row offset,
 /// random_below(·, 2·padding + 1), within the image framed by `padding` black pixels; word 1: crop
 /// column offset; word 2: flipped left to right where below 2³¹; words 3 + 2k and 4 + 2k: row and
 /// column of the centre of hole k, random_below(·, height) and random_below(·, width).
@@ -123,6 +123,7 @@ struct NormalizeActivate {
   Tensor running_mean, running_variance;    // P (C): r ← (1 − m)·r + m·value, the variance unbiased (biased
                                             // where there is one value per channel); absent in evaluation
   double momentum = 0.1;
+  int64_t statistics_samples = 0;           // samples behind mean and variance, where they are not only those of y; 0: of y
   Tensor shortcut;                          // A, as y
   double negative_slope = 0;                // act(v) = v > 0 ? v : slope · v; 0 is ReLU, 1 the identity
   Tensor h;                                 // out, A, as y
@@ -283,7 +284,7 @@ struct BatchNormGradient {
 };
 
 /// Dropout of single elements: output = x · (0 or 1 / (1 − probability)). Element i in memory order has
-/// index i in the sequence {seed, dropout, stream, step}. The backward pass is the same with gradients.
+/// index first_sample·features + i in the sequence {seed, dropout, stream, step}, first_sample as in StepState. The backward pass is the same with gradients.
 /// Bytes: read x, write output.
 struct DropElements {
   Tensor x;                          // A

@@ -33,6 +33,7 @@ BatchStatistics BatchNorm::statistics_of(const Tensor& y) const {
   BatchStatistics statistics = take_statistics();
   context_.backend().moments_of_tensor(
       {ConvolutionForward::Moments::channel, y, statistics.mean, statistics.variance});
+  merge(statistics, y);
   return statistics;
 }
 
@@ -42,6 +43,10 @@ BatchStatistics BatchNorm::statistics_of(ConvolutionForward& op) const {
   op.mean = statistics.mean;
   op.spread = statistics.variance;
   return statistics;
+}
+
+void BatchNorm::merge(const BatchStatistics& statistics, const Tensor& y) const {
+  context_.data_parallel().merge_moments(statistics.mean, statistics.variance, y.shape.n, y.shape.positions());
 }
 
 Tensor BatchNorm::trained_or_kept(size_t number) const {
@@ -57,6 +62,7 @@ void BatchNorm::connect(const BatchStatistics& statistics, NormalizeActivate& op
   op.running_mean = op.mean;
   op.running_variance = op.variance;
   op.momentum = momentum_;
+  op.statistics_samples = context_.data_parallel().samples(op.y.shape.n);
   op.mean = statistics.mean;
   op.variance = statistics.variance;
 }
@@ -88,8 +94,13 @@ void BatchNorm::connect_gradient(const Tensor& y, const BatchStatistics& statist
   op.d_shift = d_shift(statistics, gradients);
 }
 
+void BatchNorm::sum_gradients(const Tensor& y, const BatchStatistics& statistics, const ArenaTensor& gradients) const {
+  context_.data_parallel().sum_shares({d_scale(statistics, gradients), d_shift(statistics, gradients)}, y.shape.n);
+}
+
 void BatchNorm::backward(const Tensor& y, const BatchStatistics& statistics, const ArenaTensor& gradients,
                          const Tensor& g, const Tensor& addend) const {
+  sum_gradients(y, statistics, gradients);
   context_.backend().batch_norm_gradient({g, y, statistics.mean, statistics.variance, trained_or_kept(scale_),
                                           d_scale(statistics, gradients), d_shift(statistics, gradients), addend, g});
 }

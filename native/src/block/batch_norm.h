@@ -21,10 +21,12 @@ class BatchNorm {
   BatchNorm(Context& context, Parameters& parameters, const std::string& prefix, int64_t channels, bool affine = true,
             double momentum = 0.1);
 
-  /// The statistics of y.
+  /// The statistics of y, of the whole batch.
   BatchStatistics statistics_of(const Tensor& y) const;
-  /// The statistics of what a convolution gives, which it computes itself.
+  /// The statistics of what a convolution gives, which it computes itself; of this process's samples, until they are merged.
   BatchStatistics statistics_of(ConvolutionForward& op) const;
+  /// The convolution's statistics become those of the whole batch.
+  void merge(const BatchStatistics& statistics, const Tensor& y) const;
 
   /// The operands of a forward pass: with these statistics, which also move the running ones, or in evaluation, where
   /// they are absent, with the running ones.
@@ -37,7 +39,11 @@ class BatchNorm {
   void connect_gradient(const Tensor& y, const BatchStatistics& statistics, const ArenaTensor& gradients,
                         EncoderGradient& op) const;
 
-  /// After a HiddenGradient so connected: g, the gradient at the normalized values, becomes that at y, plus `addend`
+  /// After a HiddenGradient so connected, and before what else needs the gradients of scale and shift: they become those of
+  /// the whole batch, of which every process keeps its share.
+  void sum_gradients(const Tensor& y, const BatchStatistics& statistics, const ArenaTensor& gradients) const;
+
+  /// After a HiddenGradient so connected, sum_gradients included: g, the gradient at the normalized values, becomes that at y, plus `addend`
   /// if there is one.
   void backward(const Tensor& y, const BatchStatistics& statistics, const ArenaTensor& gradients, const Tensor& g,
                 const Tensor& addend = {}) const;

@@ -59,6 +59,7 @@ void Block::check_labels(const Tensor& x, const Labels& labels, int64_t classes)
 }
 
 void Block::inspect_gradients(const ArenaTensor& gradients, Inspection& inspection) const {
+  data_parallel().sum_gradients(gradients);
   for (size_t i = 0; i < parameters_.parameter_count(); ++i)
     inspection["grad." + parameters_.parameter_name(i)] =
         download<float>(backend(), parameters_.gradient(gradients, i));

@@ -93,6 +93,7 @@ class Block {
 
   Backend& backend() const { return context_->backend(); }
   Arena& arena() const { return backend().arena(); }
+  DataParallel& data_parallel() const { return context_->data_parallel(); }
   Metrics* metrics() const { return static_cast<Metrics*>(metrics_.view().data); }
   void count_samples(int64_t samples);
 

@@ -55,6 +55,7 @@ LocalForward LocalBlock::forward_pass(const Tensor& x, const Tensor& shortcut, M
   ConvolutionForward convolve = encoder_.forward(x, forward.y);
   if (norm_ && training) forward.statistics = norm_->statistics_of(convolve);
   backend().convolution_forward(convolve);
+  if (norm_ && training) norm_->merge(forward.statistics, forward.y);
 
   NormalizeActivate activate;
   activate.y = forward.y;
@@ -98,7 +99,10 @@ ArenaTensor LocalBlock::encoder_gradient(const Tensor& x, const Step& step, cons
   ArenaTensor d_x;
   if (want_d_input) d_x = arena().take(x.type, x.shape);
   EncoderGradient op = encoder_.gradient(x, g, step.gradients);
-  if (norm_) norm_->connect_gradient(step.forward.y, step.forward.statistics, step.gradients, op);
+  if (norm_) {
+    norm_->sum_gradients(step.forward.y, step.forward.statistics, step.gradients);
+    norm_->connect_gradient(step.forward.y, step.forward.statistics, step.gradients, op);
+  }
   op.d_x = d_x;
   op.d_y = d_y;
   backend().encoder_gradient(op);

@@ -107,7 +107,6 @@ ClassifierLoss LocalLosses::classifier(const Tensor& pooled, const Labels& label
     classify.projection = parameters_.buffer(projection_);
     classify.feedback = parameters_.buffer_weight(feedback_);
   }
-  classify.gradient_scale = supervised_scale() * prediction_weight();
   classify.metrics = metrics;
   return classify;
 }
@@ -120,6 +119,7 @@ ArenaTensor LocalLosses::prediction_loss(const Tensor& pooled, const Labels& lab
   ArenaTensor logits;
   if (inspection != nullptr)
     logits = arena().take(backend().parameter_type(), Shape::matrix(pooled.shape.n, classify.weight.shape.n));
+  classify.gradient_scale = supervised_scale() * prediction_weight() * data_parallel().share(pooled.shape.n);
   classify.d_weight = parameters_.gradient(gradients, decoder_weight_);
   classify.d_bias = parameters_.gradient(gradients, decoder_bias_);
   classify.d_x = d_pooled;
@@ -178,18 +178,23 @@ void LocalLosses::pooled_similarity_loss(const Tensor& pooled, const Tensor& x, 
     branches.d_pooled = std::move(d_pooled);
 }
 
-// Similarity matching of features against labels, codes of labels, and features of the block's input.
+// Similarity matching of features against labels, codes of labels, and features of the block's input, of the whole batch:
+// every process has all samples' features, and keeps the gradient of its own.
 void LocalLosses::match(const Tensor& features, const Tensor& d_features, const Tensor& x, const Labels& labels,
                         Metrics* metrics, Inspection* inspection) const {
   const DataType statistic = backend().parameter_type();
-  const int64_t samples = features.shape.n;
+  const GatheredRows all_features = data_parallel().gather(features);
+  const GatheredRows d_all_features = data_parallel().take_rows(d_features);
+  const int64_t samples = all_features.all.shape.n;
   SimilarityLoss op;
-  op.x = features;
-  op.d_x = d_features;
-  op.metrics = metrics;
+  op.x = all_features.all;
+  op.d_x = d_all_features.all;
+  op.metrics = data_parallel().counts_for_all() ? metrics : nullptr;
   ArenaTensor similarity, target;
+  GatheredRows all_labels;
   if (learns_labels_by_similarity()) {
-    op.labels = labels.values;
+    all_labels = data_parallel().gather(labels.values);
+    op.labels = all_labels.all;
     op.classes = config_.classes;
     if (config_.bio) op.projection = parameters_.buffer(projection_);
     op.gradient_scale = supervised_scale() * similarity_weight();
@@ -201,17 +206,21 @@ void LocalLosses::match(const Tensor& features, const Tensor& d_features, const 
     }
   }
   ArenaTensor mean, deviation;
+  GatheredRows all_inputs;
   if (config_.unsupervised == UnsupervisedLoss::sim) {
-    op.input = x;
-    op.input_scale = config_.alpha;
+    Tensor input = x;
     if (uses_deviations(x.shape)) {
-      mean = arena().take(statistic, Shape::matrix(samples, x.shape.c));
-      deviation = arena().take(statistic, Shape::matrix(samples, x.shape.c));
+      mean = arena().take(statistic, Shape::matrix(x.shape.n, x.shape.c));
+      deviation = arena().take(statistic, Shape::matrix(x.shape.n, x.shape.c));
       backend().moments_of_tensor({ConvolutionForward::Moments::sample_channel, x, mean, deviation});
-      op.input = deviation;
+      input = deviation;
     }
+    all_inputs = data_parallel().gather(input);
+    op.input = all_inputs.all;
+    op.input_scale = config_.alpha;
   }
   backend().similarity_loss(op);
+  data_parallel().keep_own_rows(d_all_features, d_features);
   if (similarity) {
     (*inspection)["similarity_hidden"] = download<float>(backend(), similarity);
     (*inspection)["similarity_target"] = download<float>(backend(), target);
@@ -230,7 +239,7 @@ ArenaTensor LocalLosses::reconstruction_loss(const Tensor& h, const Tensor& x, c
   op.x = x;
   op.weight = parameters_.weight(reconstruction_weight_);
   op.bias = parameters_.parameter(reconstruction_bias_);
-  op.gradient_scale = config_.alpha;
+  op.gradient_scale = config_.alpha * data_parallel().share(h.shape.n);
   op.d_weight = parameters_.gradient(gradients, reconstruction_weight_);
   op.d_bias = parameters_.gradient(gradients, reconstruction_bias_);
   op.d_h = d_h;

@@ -35,7 +35,8 @@ struct LossSurroundings {
 
 /// Nøkland & Eidnes 2019, sections 2.1 to 2.4: prediction loss, similarity matching loss, their
 /// combination, the unsupervised losses and the backprop-free variants. All see h, the activation before
-/// dropout, and know nothing of how it came about.
+/// dropout, and know nothing of how it came about. Losses are means over the whole batch, of which this
+/// process may have a part.
 class LocalLosses {
  public:
   /// What the losses leave for the gradient at the pre-activation. Absent tensors contribute nothing.
@@ -93,6 +94,8 @@ class LocalLosses {
   double supervised_scale() const { return 1 - config_.alpha; }
   Backend& backend() const { return context_.backend(); }
   Arena& arena() const { return backend().arena(); }
+
+  DataParallel& data_parallel() const { return context_.data_parallel(); }
 
   ClassifierLoss classifier(const Tensor& pooled, const Labels& labels, Metrics* metrics) const;
   ArenaTensor prediction_loss(const Tensor& pooled, const Labels& labels, const ArenaTensor& gradients,

@@ -133,6 +133,7 @@ Tensor Parameters::moment(const std::string& prefix) const {
 
 void Parameters::update(const ArenaTensor& gradients) {
   if (trained_.empty()) return;
+  context_->data_parallel().sum_gradients(gradients);
   OptimizerStep op;
   op.settings = optimizer_;
   op.parameters = values_.view();

@@ -56,7 +56,7 @@ class Parameters {
   size_t parameter_count() const { return trained_.size(); }
   const std::string& parameter_name(size_t number) const { return trained_[number].name; }
 
-  /// One optimiser step with these gradients.
+  /// One optimiser step with these gradients, which are this process's part of the whole batch's.
   void update(const ArenaTensor& gradients);
 
   /// Everything with a name: parameters, buffers, then the optimiser's "exp_avg.…", "exp_avg_sq.…",

@@ -7,13 +7,16 @@
 
 namespace layerwise {
 
-Context::Context(std::unique_ptr<Backend> backend, uint64_t seed, bool profiled)
-    : backend_(std::move(backend)), seed_(seed) {
+Context::Context(std::unique_ptr<Backend> backend, uint64_t seed, bool profiled,
+                 std::unique_ptr<Collectives> collectives)
+    : backend_(std::move(backend)) {
   if (profiled) {
     auto timed = std::make_unique<ProfiledBackend>(std::move(backend_));
     profiled_ = timed.get();
     backend_ = std::move(timed);
   }
+  data_parallel_ = std::make_unique<DataParallel>(*backend_, std::move(collectives));
+  state_.seed = seed;
   set_step(0, 0);
 }
 
@@ -23,7 +26,15 @@ std::string Context::profile() {
 }
 
 void Context::set_step(uint64_t step, double learning_rate) {
-  backend_->set_step_state({seed_, step, learning_rate});
+  state_.step = step;
+  state_.learning_rate = learning_rate;
+  backend_->set_step_state(state_);
+}
+
+void Context::set_batch(int64_t samples) {
+  data_parallel_->set_batch(samples);
+  state_.first_sample = data_parallel_->first_sample();
+  backend_->set_step_state(state_);
 }
 
 // ---- recorded steps -------------------------------------------------------------------------------

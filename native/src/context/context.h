@@ -10,6 +10,7 @@
 
 #include "backend/backend.h"
 #include "backend/profiled_backend.h"
+#include "context/data_parallel.h"
 
 namespace layerwise {
 
@@ -17,17 +18,23 @@ namespace layerwise {
 /// activations hold the context by shared_ptr, so that handles may be closed in any order.
 class Context {
  public:
-  /// `profiled`: operations are timed one by one; profile() tells.
-  Context(std::unique_ptr<Backend> backend, uint64_t seed, bool profiled = false);
+  /// `profiled`: operations are timed one by one; profile() tells. `collectives`: of the processes that train together;
+  /// null for a process that is alone.
+  Context(std::unique_ptr<Backend> backend, uint64_t seed, bool profiled = false,
+          std::unique_ptr<Collectives> collectives = nullptr);
 
   Backend& backend() const { return *backend_; }
-  uint64_t seed() const { return seed_; }
+  uint64_t seed() const { return state_.seed; }
   int threads() const { return backend_->threads(); }
 
   /// As ProfiledBackend gives it; throws Error(invalid_state) where operations are not timed.
   std::string profile();
 
   void set_step(uint64_t step, double learning_rate);
+
+  /// How many samples of the batch of the coming steps are this process's: see DataParallel::set_batch.
+  void set_batch(int64_t samples);
+  DataParallel& data_parallel() const { return *data_parallel_; }
 
   /// Begins a step of a kind. Steps of one kind do the same on the same memory and differ in the step state
   /// and in the contents of that memory only. True: the device has replayed such a step, nothing is left to
@@ -64,7 +71,8 @@ class Context {
 
   std::unique_ptr<Backend> backend_;
   ProfiledBackend* profiled_ = nullptr;  // the backend, where it is one
-  uint64_t seed_;
+  std::unique_ptr<DataParallel> data_parallel_;
+  StepState state_;
   std::map<int64_t, Routine> routines_;
   uint64_t routines_at_ = 0;      // the arena's changes() for which the recordings hold
   Routine* step_of_ = nullptr;    // the step under way

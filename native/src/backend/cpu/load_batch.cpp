@@ -64,7 +64,8 @@ template <class A>
 void load_image(const LoadBatch& op, const StepState& step, const A* table, int64_t i) {
   const Shape& shape = op.images.shape;
   const Augmentation& augmentation = op.augmentation;
-  const RandomKey key{step.seed, RandomPurpose::augmentation, static_cast<uint32_t>(i), step.step};
+  const RandomKey key{step.seed, RandomPurpose::augmentation, static_cast<uint32_t>(step.first_sample + i),
+                      step.step};
   const auto frame = static_cast<uint32_t>(2 * augmentation.crop_padding + 1);
   const int64_t row_offset = random_below(random_word(key, 0), frame) - augmentation.crop_padding;
   const int64_t column_offset = random_below(random_word(key, 1), frame) - augmentation.crop_padding;

@@ -20,7 +20,8 @@ ArenaTensor multipliers(Device& device, const NormalizeActivate& op) {
 }
 
 void update_running_statistics(const NormalizeActivate& op) {
-  const int64_t count = op.y.shape.n * op.y.shape.positions();
+  const int64_t samples = op.statistics_samples > 0 ? op.statistics_samples : op.y.shape.n;
+  const int64_t count = samples * op.y.shape.positions();
   const double unbiased = count > 1 ? static_cast<double>(count) / static_cast<double>(count - 1) : 1;
   const auto move = [&op](float& running, double value) {
     running = static_cast<float>((1 - op.momentum) * running + op.momentum * value);

@@ -48,7 +48,8 @@ void load_batch(const LoadBatch& op, const StepState& state) {
     const int64_t index = op.indices.as<int32_t>()[i];
     op.labels.as<int32_t>()[i] = op.dataset_labels.as<int32_t>()[index];
     const uint8_t* pixels = op.pixels.as<uint8_t>() + index * shape.features();
-    const RandomKey key{state.seed, RandomPurpose::augmentation, static_cast<uint32_t>(i), state.step};
+    const RandomKey key{state.seed, RandomPurpose::augmentation, static_cast<uint32_t>(state.first_sample + i),
+                        state.step};
     const Draw draw = draw_augmentation(op.augmentation, key);
     for (int64_t h = 0; h < shape.h; ++h) {
       for (int64_t w = 0; w < shape.w; ++w) {

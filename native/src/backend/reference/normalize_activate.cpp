@@ -10,7 +10,8 @@ namespace reference {
 namespace {
 
 void update_running_statistics(const NormalizeActivate& op) {
-  const double count = static_cast<double>(op.y.shape.n * op.y.shape.positions());
+  const int64_t samples = op.statistics_samples > 0 ? op.statistics_samples : op.y.shape.n;
+  const double count = static_cast<double>(samples * op.y.shape.positions());
   const double unbiased = count > 1 ? count / (count - 1) : 1;
   const Elements mean(op.mean), variance(op.variance);
   const Elements running_mean(op.running_mean), running_variance(op.running_variance);

@@ -30,7 +30,7 @@ void for_each_window_position(const AveragePooling& pooling, const Shape& pooled
 double dropout_factor(const Dropout& dropout, const StepState& state, int64_t channels, int64_t n, int64_t c) {
   if (dropout.probability == 0) return 1;
   const RandomKey key{state.seed, RandomPurpose::dropout, dropout.stream, state.step};
-  const uint32_t word = random_word(key, static_cast<uint64_t>(n * channels + c));
+  const uint32_t word = random_word(key, static_cast<uint64_t>((state.first_sample + n) * channels + c));
   return word < dropout_threshold(dropout.probability) ? 0 : 1 / (1 - dropout.probability);
 }
 

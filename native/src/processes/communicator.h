@@ -1,0 +1,44 @@
+// The processes that a launcher has started together, and what they exchange in host memory.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace layerwise {
+
+/// One of `size()` processes. All make the same calls in the same order; each call returns when this process's part of it
+/// is done. Not thread-safe, but for abort. Throws Error(internal) where a call fails.
+class Communicator {
+ public:
+  virtual ~Communicator() = default;
+
+  virtual int rank() const = 0;
+  virtual int size() const = 0;
+
+  /// Overwrites the bytes with those of rank `root`.
+  virtual void broadcast(void* data, int64_t bytes, int root) = 0;
+
+  /// gathered ← the pieces of all ranks in rank order; rank r's has bytes[r] bytes.
+  virtual void all_gather(const void* piece, void* gathered, const std::vector<int64_t>& bytes) = 0;
+
+  /// Every rank has cut its data into slices, slice r of bytes[r] bytes; received ← slice rank() of all ranks' data, in
+  /// rank order.
+  virtual void exchange_slices(const void* slices, void* received, const std::vector<int64_t>& bytes) = 0;
+
+  /// Ends all processes at once; the launcher returns `exit_code`. From any thread.
+  virtual void abort(int exit_code) noexcept = 0;
+};
+
+/// values ← Σ over ranks, added in rank order in double.
+template <class T>
+void ordered_sum(Communicator& communicator, T* values, int64_t count);
+
+/// A text of each rank, in rank order.
+std::vector<std::string> gather_texts(Communicator& communicator, const std::string& text);
+
+/// Throws Error(invalid_argument) on all ranks unless they have the same value; the message says which rank differs from
+/// most, and how. `what` names the value: "the data set's fingerprint".
+void check_equal(Communicator& communicator, const std::string& what, const std::string& value);
+
+}  // namespace layerwise

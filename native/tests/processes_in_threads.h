@@ -1,0 +1,121 @@
+// Several processes in one: a communicator for each of some threads, so that tests need no launcher.
+#pragma once
+
+#include <condition_variable>
+#include <cstring>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <numeric>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "processes/communicator.h"
+
+namespace layerwise::testing {
+
+/// Threads that wait for each other. When one of them is gone, waiting throws.
+class Meeting {
+ public:
+  explicit Meeting(int size) : size_(size), data_(static_cast<size_t>(size)) {}
+
+  /// Shows `data` to all; reads what all show; returns when nobody reads any more.
+  void show(int rank, const void* data, const std::function<void(const std::vector<const void*>&)>& read) {
+    data_[static_cast<size_t>(rank)] = data;
+    wait();
+    read(data_);
+    wait();
+  }
+
+  void leave() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    someone_left_ = true;
+    changed_.notify_all();
+  }
+
+  int size() const { return size_; }
+
+ private:
+  void wait() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    const int round = round_;
+    if (++arrived_ == size_) {
+      arrived_ = 0;
+      ++round_;
+      changed_.notify_all();
+    }
+    changed_.wait(lock, [&] { return round_ != round || someone_left_; });
+    if (round_ == round) throw std::runtime_error("another rank ended");
+  }
+
+  const int size_;
+  std::vector<const void*> data_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int arrived_ = 0, round_ = 0;
+  bool someone_left_ = false;
+};
+
+class ThreadCommunicator final : public Communicator {
+ public:
+  ThreadCommunicator(Meeting& meeting, int rank) : meeting_(meeting), rank_(rank) {}
+
+  int rank() const override { return rank_; }
+  int size() const override { return meeting_.size(); }
+
+  void broadcast(void* data, int64_t bytes, int root) override {
+    meeting_.show(rank_, data, [&](const std::vector<const void*>& shown) {
+      if (rank_ != root) std::memcpy(data, shown[static_cast<size_t>(root)], static_cast<size_t>(bytes));
+    });
+  }
+
+  void all_gather(const void* piece, void* gathered, const std::vector<int64_t>& bytes) override {
+    const std::vector<char> own(static_cast<const char*>(piece),  // gathered may lie over it
+                                static_cast<const char*>(piece) + bytes[static_cast<size_t>(rank_)]);
+    meeting_.show(rank_, own.data(), [&](const std::vector<const void*>& shown) {
+      char* to = static_cast<char*>(gathered);
+      for (size_t rank = 0; rank < shown.size(); ++rank) {
+        std::memcpy(to, shown[rank], static_cast<size_t>(bytes[rank]));
+        to += bytes[rank];
+      }
+    });
+  }
+
+  void exchange_slices(const void* slices, void* received, const std::vector<int64_t>& bytes) override {
+    const int64_t begin = std::accumulate(bytes.begin(), bytes.begin() + rank_, int64_t{0});
+    const auto own = static_cast<size_t>(bytes[static_cast<size_t>(rank_)]);
+    meeting_.show(rank_, slices, [&](const std::vector<const void*>& shown) {
+      for (size_t rank = 0; rank < shown.size(); ++rank)
+        std::memcpy(static_cast<char*>(received) + rank * own, static_cast<const char*>(shown[rank]) + begin, own);
+    });
+  }
+
+  void abort(int) noexcept override { meeting_.leave(); }
+
+ private:
+  Meeting& meeting_;
+  int rank_;
+};
+
+/// Runs the body once per rank, at the same time; throws what the lowest rank threw, after all have ended.
+inline void in_processes(int size, const std::function<void(const std::shared_ptr<Communicator>&)>& body) {
+  Meeting meeting(size);
+  std::vector<std::exception_ptr> failures(static_cast<size_t>(size));
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < size; ++rank)
+    threads.emplace_back([&, rank] {
+      try {
+        body(std::make_shared<ThreadCommunicator>(meeting, rank));
+      } catch (...) {
+        failures[static_cast<size_t>(rank)] = std::current_exception();
+        meeting.leave();
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  for (const std::exception_ptr& failure : failures)
+    if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace layerwise::testing
