@@ -32,6 +32,7 @@ void Context::set_step(uint64_t step, double learning_rate) {
 }
 
 void Context::set_batch(int64_t samples) {
+  if (data_parallel_->is_alone()) return;
   data_parallel_->set_batch(samples);
   state_.first_sample = data_parallel_->first_sample();
   backend_->set_step_state(state_);

@@ -23,6 +23,8 @@ class DataParallel {
   DataParallel(Backend& backend, std::unique_ptr<Collectives> collectives)
       : backend_(backend), collectives_(std::move(collectives)) {}
 
+  bool is_alone() const { return !collectives_; }
+
   /// This process has so many samples of the batch of the coming steps. All processes call it; throws
   /// Error(invalid_argument) on all of them where one has none.
   void set_batch(int64_t samples);

@@ -8,6 +8,7 @@ import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.DataSets;
 import dev.layerwise.nativelib.CudaLibraries;
 import dev.layerwise.nativelib.DeviceOptions;
+import dev.layerwise.nativelib.NativeCommunicator;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeLibrary;
 import java.io.PrintWriter;
@@ -26,7 +27,7 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "doctor",
     description = "Shows the version, the processor's features, which devices work (or why not), the CUDA libraries and"
-        + " GPUs, and where data sets were found.")
+        + " GPUs, whether several processes can train together, and where data sets were found.")
 final class DoctorCommand implements Callable<Integer> {
   private static final List<String> DEVICES = List.of("cpu", "reference", "cuda");
 
@@ -44,7 +45,11 @@ final class DoctorCommand implements Callable<Integer> {
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   private record Report(
       String version, String java, String system, List<String> cpuFeatures, List<Device> devices,
-      CudaLibraries.Inventory cuda, List<Data> datasets) {}
+      CudaLibraries.Inventory cuda, Mpi mpi, List<Data> datasets) {}
+
+  /** What several processes need: the library if it works, otherwise the reason why not. */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  private record Mpi(boolean works, String library, String reason) {}
 
   /** A device: its threads if it works, otherwise the reason why not. */
   @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -64,6 +69,7 @@ final class DoctorCommand implements Callable<Integer> {
             List.of(NativeLibrary.cpuFeatures().split(" ")),
             devices.stream().map(this::probe).toList(),
             CudaLibraries.inventory(),
+            findMpi(),
             findData());
     PrintWriter out = spec.commandLine().getOut();
     if (common.json) {
@@ -80,6 +86,14 @@ final class DoctorCommand implements Callable<Integer> {
       return new Device(name, true, context.threads(), null);
     } catch (LayerwiseException e) {
       return new Device(name, false, null, e.getMessage());
+    }
+  }
+
+  private static Mpi findMpi() {
+    try {
+      return new Mpi(true, NativeCommunicator.mpi(), null);
+    } catch (LayerwiseException e) {
+      return new Mpi(false, null, e.getMessage());
     }
   }
 
@@ -101,6 +115,9 @@ final class DoctorCommand implements Callable<Integer> {
       out.printf("  %-16s %s%n", device.name(), state);
     }
     printCuda(out, report.cuda());
+    out.printf(
+        "%nseveral processes%n  %-16s %s%n", "MPI",
+        report.mpi().works() ? report.mpi().library() : "does not work: " + report.mpi().reason());
     out.printf("%ndata%n");
     for (Data data : report.datasets()) {
       out.printf("  %-16s %s%n", data.name(), data.location() == null ? "not found" : data.location());

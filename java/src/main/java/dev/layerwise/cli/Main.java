@@ -5,6 +5,7 @@ import dev.layerwise.nativelib.DeviceOptionsException;
 import dev.layerwise.settings.SettingsException;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.Writer;
 import java.util.Locale;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -34,14 +35,20 @@ public final class Main {
   /** Runs the command line and exits with its code. */
   public static void main(String[] args) {
     Locale.setDefault(Locale.ROOT); // print numbers as they are typed: 0.5
-    System.exit(run(args));
+    int code = run(args);
+    Launch.endAll(code);
+    System.exit(code);
   }
 
   /** Reports errors, as opposed to exceptions, in one sentence. */
   private static int run(String[] args) {
     StandardOutput results = StandardOutput.open();
     try {
-      int code = commandLine().setOut(results).execute(args);
+      CommandLine commandLine = commandLine().setOut(results);
+      if (!Launch.isFirst()) {
+        commandLine.setOut(new PrintWriter(Writer.nullWriter())).setErr(new PrintWriter(Writer.nullWriter()));
+      }
+      int code = commandLine.execute(args);
       IOException failure = results.finish();
       if (failure == null) {
         return code;
@@ -72,18 +79,31 @@ public final class Main {
         .setOverwrittenOptionsAllowed(true) // scripts may add options to existing ones; the last one counts
         .setUsageHelpAutoWidth(true)
         .setHelpFactory((command, colors) -> new CommandLine.Help(OptionSections.show(command), colors))
+        .setExecutionStrategy(Main::execute)
         .setParameterExceptionHandler(Main::wrongUsage)
         .setExecutionExceptionHandler(Main::failure);
   }
 
+  private static int execute(ParseResult parsed) {
+    if (parsed.hasSubcommand() && !parsed.subcommand().isUsageHelpRequested()) {
+      ParseResult command = parsed.subcommand();
+      try {
+        Launch.requireAlone(command.commandSpec().name());
+      } catch (Checks.UsageException e) {
+        throw new CommandLine.ParameterException(command.commandSpec().commandLine(), e.getMessage());
+      }
+    }
+    return new CommandLine.RunLast().execute(parsed);
+  }
+
   private static int wrongUsage(CommandLine.ParameterException e, String[] args) {
     CommandLine command = e.getCommandLine();
-    PrintWriter err = command.getErr();
+    PrintWriter err = Launch.errors(command.getErr());
     if (args.length == 0) {
       command.usage(err);
       return CommandLine.ExitCode.USAGE;
     }
-    err.println("layerwise: " + e.getMessage());
+    err.println("layerwise: " + Launch.name() + e.getMessage());
     CommandLine.UnmatchedArgumentException.printSuggestions(e, err);
     err.println("Try 'layerwise " + commandName(command) + "--help'.");
     return CommandLine.ExitCode.USAGE;
@@ -99,7 +119,6 @@ public final class Main {
   }
 
   private static int failure(Exception e, CommandLine command, ParseResult parsed) {
-    PrintWriter err = command.getErr();
     String misuse =
         e instanceof SettingsException setting ? setting.withOptions()
             : e instanceof Checks.UsageException || isMisuseOfDevice(e, command) ? e.getMessage() : null;
@@ -107,7 +126,8 @@ public final class Main {
       return wrongUsage(new CommandLine.ParameterException(command, misuse), parsed.originalArgs().toArray(new String[0]));
     }
     boolean expected = e instanceof LayerwiseException;
-    err.println("layerwise: " + (expected ? e.getMessage() : "internal error: " + e));
+    PrintWriter err = Launch.errors(command.getErr());
+    err.println("layerwise: " + Launch.name() + (expected ? e.getMessage() : "internal error: " + e));
     OutputOptions output = (OutputOptions) command.getMixins().get(OutputOptions.NAME);
     if (output != null && output.verbose) {
       e.printStackTrace(err);

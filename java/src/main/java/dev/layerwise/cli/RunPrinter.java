@@ -93,10 +93,18 @@ final class RunPrinter implements TrainingSession.Reporter {
     }
   }
 
-  /** Reports a requested stop; from any thread. */
-  void stopping() {
+  /**
+   * Reports a requested stop; from any thread.
+   *
+   * @param together whether other processes train with this one: the stop may be the launcher's, because one has ended
+   */
+  void stopping(boolean together) {
     clearProgress();
-    err.println(STOPPING);
+    err.println(
+        !together ? STOPPING
+            : folder == null ? "stopping, because the launcher or a signal asks for it"
+            : "stopping after the current step; if another process has ended, this step cannot be done: continue from the"
+                + " last checkpoint with: " + ResumeHint.command(folder, dataDir, noExif));
     err.flush();
   }
 

@@ -21,13 +21,15 @@ import dev.layerwise.run.TrainingConfig;
 import dev.layerwise.run.TrainingResult;
 import dev.layerwise.settings.Batches;
 import dev.layerwise.settings.Optimizer;
-import dev.layerwise.train.SingleProcess;
+import dev.layerwise.train.BatchSlice;
+import dev.layerwise.train.Communicator;
 import dev.layerwise.train.TrainingSession;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -74,17 +76,48 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    Communicator processes = Launch.join();
+    processes.requireEqual("the version", VersionProvider.version());
+    int code = call(processes);
+    Launch.leave();
+    return code;
+  }
+
+  private int call(Communicator processes) {
     Checks.usage(run.init != null || !run.initPartial, "--init-partial needs --init, which gives the weights");
     Path checkpoint = checkpointToResume();
     RunConfig recorded = checkpoint == null ? null : RecordedRun.read(checkpoint).config();
     DataSetInfo info = datasetInfo(recorded);
-    RunConfig wanted = configure(recorded, info);
-    try (NativeContext context = NativeContext.create(wanted.device(), wanted.training().seed())) {
-      return train(context, wanted.on(context.inUse()), recorded, checkpoint, info);
+    RunConfig wanted = configure(recorded, info).by(processes.slice().size());
+    try (NativeContext context =
+        NativeContext.create(wanted.device(), wanted.training().seed(), processes.ofDevices())) {
+      if (processes.isFirst()) {
+        Launch.warnOfCores(context.threads(), wanted.device().threads() != 0, spec.commandLine().getErr());
+        warnOfOtherBits(recorded, wanted);
+      }
+      return train(context, wanted.on(context.inUse()), recorded, checkpoint, info, processes);
     }
   }
 
-  private int train(NativeContext context, RunConfig config, RunConfig recorded, Path checkpoint, DataSetInfo info) {
+  /** A run may go on with another number of processes. */
+  private void warnOfOtherBits(RunConfig recorded, RunConfig wanted) {
+    if (recorded != null && !Objects.equals(recorded.processes(), wanted.processes())) {
+      PrintWriter err = spec.commandLine().getErr();
+      err.printf(
+          "layerwise: the run goes on with %s instead of %s: its results will differ in their last digits from those of a"
+              + " run without this change%n",
+          inWords(wanted.processes()), inWords(recorded.processes()));
+      err.flush();
+    }
+  }
+
+  private static String inWords(Integer processes) {
+    return processes == null ? "one process" : processes + " processes";
+  }
+
+  private int train(
+      NativeContext context, RunConfig config, RunConfig recorded, Path checkpoint, DataSetInfo info,
+      Communicator processes) {
     if (recorded != null) {
       List<String> changed = ResumeRules.forbidden(recorded, config);
       Checks.usage(
@@ -96,8 +129,8 @@ final class TrainCommand implements Callable<Integer> {
       checkWeights(config);
     }
     DataSet<?> images = data.load(info);
-    try (RunDirectory directory = openDirectory(config, checkpoint)) {
-      return train(context, config, checkpoint, images, directory);
+    try (RunDirectory directory = processes.isFirst() ? openDirectory(config, checkpoint) : null) {
+      return train(context, config, checkpoint, images, directory, processes);
     } catch (OtherImagesException e) {
       throw new LayerwiseException(e.getMessage() + " from its weights with --init " + checkpoint, e);
     }
@@ -215,18 +248,19 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   private int train(
-      NativeContext context, RunConfig config, Path checkpoint, DataSet<?> images, RunDirectory directory) {
+      NativeContext context, RunConfig config, Path checkpoint, DataSet<?> images, RunDirectory directory,
+      Communicator processes) {
     PrintWriter err = spec.commandLine().getErr();
     ProgressLine progress = !common.json && Terminal.isStderr() ? new ProgressLine(err, Terminal::width) : null;
     RunPrinter printer =
         new RunPrinter(
             spec.commandLine().getOut(), err, common.json, common.verbose, progress, data.dataDir, data.noExif);
-    TrainingSession session = new TrainingSession(new SingleProcess());
+    TrainingSession session = new TrainingSession(processes);
     int exitCode =
         StopOnSignal.run(
             () -> {
               session.requestStop();
-              printer.stopping();
+              printer.stopping(!processes.slice().equals(BatchSlice.WHOLE));
             },
             () -> {
               TrainingResult result =

@@ -18,6 +18,10 @@ import org.bytedeco.javacpp.Loader;
  */
 final class DeviceLibraries {
   private static final String CORE = "liblayerwise.so";
+
+  /** What several processes need. */
+  static final String MPI = "liblayerwise_mpi.so";
+
   private static final Map<String, String> FILES =
       new TreeMap<>(Map.of("cuda", "liblayerwise_cuda.so", "cuda-on-host", "liblayerwise_cuda_on_host.so"));
 
@@ -40,7 +44,14 @@ final class DeviceLibraries {
    */
   static void provide(String device) {
     String file = FILES.get(device.replaceFirst(":.*", ""));
-    URL library = file == null ? null : resource(file);
+    if (file != null) {
+      provide(file, "of device '" + device + "'");
+    }
+  }
+
+  /** The same of a file, which messages call the library of something. */
+  static void provide(String file, String of) {
+    URL library = resource(file);
     if (library == null || library.getProtocol().equals("file")) {
       return; // the core says what is missing, or finds it where it is
     }
@@ -60,7 +71,7 @@ final class DeviceLibraries {
         }
       }
     } catch (IOException e) {
-      throw new DeviceUnavailableException("the library of device '" + device + "' cannot be unpacked: " + e.getMessage(), e);
+      throw new DeviceUnavailableException("the library " + of + " cannot be unpacked: " + e.getMessage(), e);
     }
   }
 

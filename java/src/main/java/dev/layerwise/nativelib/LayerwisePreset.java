@@ -28,6 +28,7 @@ public class LayerwisePreset implements InfoMapper {
   @Override
   public void map(InfoMap infoMap) {
     infoMap.put(new Info("LAYERWISE_API").cppTypes().annotations());
+    name(infoMap, "layerwise_communicator", "CommunicatorPointer");
     name(infoMap, "layerwise_context", "ContextPointer");
     name(infoMap, "layerwise_tensor", "TensorPointer");
     name(infoMap, "layerwise_dataset", "DataSetPointer");

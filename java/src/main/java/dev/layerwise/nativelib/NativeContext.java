@@ -1,6 +1,7 @@
 package dev.layerwise.nativelib;
 
 import static dev.layerwise.nativelib.NativeLibrary.check;
+import static dev.layerwise.nativelib.NativeLibrary.text;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.layerwise.nativelib.generated.BlockPointer;
@@ -46,15 +47,25 @@ public final class NativeContext implements AutoCloseable {
    * @throws DeviceUnavailableException if the native library does not load
    */
   public static NativeContext create(DeviceOptions options, long seed) {
-    return create(options, seed, false);
+    return create(options, seed, null, false);
+  }
+
+  /**
+   * Opens a device that trains together with those of other processes; throws as {@link #create(DeviceOptions, long)} does.
+   *
+   * @param communicator {@code null}: this process is alone
+   */
+  public static NativeContext create(DeviceOptions options, long seed, NativeCommunicator communicator) {
+    return create(options, seed, communicator, false);
   }
 
   /** Opens a device that times every operation, see {@link #profile}; throws as {@link #create} does. */
   public static NativeContext profiled(DeviceOptions options, long seed) {
-    return create(options, seed, true);
+    return create(options, seed, null, true);
   }
 
-  private static NativeContext create(DeviceOptions options, long seed, boolean profiled) {
+  private static NativeContext create(
+      DeviceOptions options, long seed, NativeCommunicator communicator, boolean profiled) {
     NativeLibrary.load();
     DeviceLibraries.provide(options.device());
     if (options.device().matches("cuda(:.*)?")) {
@@ -73,6 +84,7 @@ public final class NativeContext implements AutoCloseable {
           .engine(engine)
           .tf32(options.tf32() ? 1 : 0)
           .engine_choices(choices)
+          .communicator(communicator == null ? null : communicator.pointer())
           .profiled(profiled ? 1 : 0);
       check(LayerwiseApi.layerwise_context_create(struct, pointer));
     } catch (InvalidArgumentException | DeviceUnavailableException e) {
@@ -147,20 +159,6 @@ public final class NativeContext implements AutoCloseable {
     }
   }
 
-  @FunctionalInterface
-  private interface TextCall {
-    int fill(byte[] text, long[] length);
-  }
-
-  /** A text that the library copies, once its length is known. */
-  private static String text(TextCall call) {
-    long[] length = new long[1];
-    check(call.fill(new byte[0], length));
-    byte[] text = new byte[(int) length[0] + 1]; // with the closing NUL
-    check(call.fill(text, length));
-    return new String(text, 0, (int) length[0], UTF_8);
-  }
-
   /**
    * Does a step, or lets the device replay one of its kind that it has recorded. Where it fails to record one, the step
    * is done once more, without that.
@@ -204,6 +202,17 @@ public final class NativeContext implements AutoCloseable {
   public void setStep(long step, double learningRate) {
     synchronized (lock) {
       check(LayerwiseApi.layerwise_context_set_step(pointer(), step, learningRate));
+    }
+  }
+
+  /**
+   * Sets how many samples of the next batch are this process's. With a communicator, all processes call it before a step.
+   *
+   * @throws InvalidArgumentException in all of them if one has none
+   */
+  public void setBatch(int samples) {
+    synchronized (lock) {
+      check(LayerwiseApi.layerwise_context_set_batch(pointer(), samples));
     }
   }
 

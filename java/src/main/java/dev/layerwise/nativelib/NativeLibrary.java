@@ -111,6 +111,20 @@ public final class NativeLibrary {
     };
   }
 
+  @FunctionalInterface
+  interface TextCall {
+    int fill(byte[] text, long[] length);
+  }
+
+  /** A text that the library copies, once its length is known. */
+  static String text(TextCall call) {
+    long[] length = new long[1];
+    check(call.fill(new byte[0], length));
+    byte[] text = new byte[(int) length[0] + 1]; // with the closing NUL
+    check(call.fill(text, length));
+    return new String(text, 0, (int) length[0], UTF_8);
+  }
+
   /** The UTF-8 text at a C string, which stays the library's. */
   static String text(BytePointer pointer) {
     return pointer.getString(UTF_8);

@@ -17,11 +17,14 @@ import java.util.Objects;
  * with the same bits.
  *
  * @param init where the weights come from at the start; {@code null}: from random numbers
+ * @param processes how many train together, each with a slice of every batch; {@code null}: one. Another number is the same
+ *     training with other roundings
  */
 @Settings.Group
 public record RunConfig(
     ModelConfig model, Optimizer optimizer, TrainingConfig training, DeviceOptions device,
-    @Settings.MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) InitialWeights init) {
+    @Settings.MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) InitialWeights init,
+    @Settings.MayBeAbsent @Settings.MayChange @JsonInclude(JsonInclude.Include.NON_NULL) Integer processes) {
   /** Throws {@link NullPointerException} if a part is missing. */
   public RunConfig {
     Objects.requireNonNull(model);
@@ -32,7 +35,7 @@ public record RunConfig(
 
   /** The same on another device. */
   public RunConfig on(DeviceOptions other) {
-    return new RunConfig(model, optimizer, training, other, init);
+    return new RunConfig(model, optimizer, training, other, init, processes);
   }
 
   /** The same with other settings, which are whole; the augmentation is partial, or null for the same. */
@@ -42,11 +45,22 @@ public record RunConfig(
         new ModelConfig(architecture, losses, model.images(), model.classes(), model.network()), optimizer,
         new TrainingConfig(
             training.dataset(), batches, schedule, Settings.over(augmentation, training.augmentation()), training.seed()),
-        device, init);
+        device, init, processes);
+  }
+
+  /** The same trained by so many processes. */
+  public RunConfig by(int number) {
+    return new RunConfig(model, optimizer, training, device, init, number == 1 ? null : (Integer) number);
+  }
+
+  /** A run of one process. */
+  public RunConfig(
+      ModelConfig model, Optimizer optimizer, TrainingConfig training, DeviceOptions device, InitialWeights init) {
+    this(model, optimizer, training, device, init, null);
   }
 
   /** A run that starts from random weights. */
   public RunConfig(ModelConfig model, Optimizer optimizer, TrainingConfig training, DeviceOptions device) {
-    this(model, optimizer, training, device, null);
+    this(model, optimizer, training, device, null, null);
   }
 }

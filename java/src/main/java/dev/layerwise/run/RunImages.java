@@ -24,6 +24,11 @@ public record RunImages(@JsonProperty("train") Fingerprint train, @JsonProperty(
     return new RunImages(data.train().fingerprint(), data.test().fingerprint());
   }
 
+  /** Numbers and hashes in one line. */
+  public String summary() {
+    return train.count() + " training images " + train.sha256() + " and " + test.count() + " test images " + test.sha256();
+  }
+
   /** Throws {@link OtherImagesException} unless the images are the same; says how they differ. */
   public void requireSame(RunImages now) {
     requireSame("training", train, now.train);

@@ -1,6 +1,8 @@
 package dev.layerwise.train;
 
 import dev.layerwise.nativelib.BlockMetrics;
+import dev.layerwise.nativelib.NativeCommunicator;
+import dev.layerwise.run.RunConfig;
 import java.util.List;
 
 /** The processes that train one run together. Every process makes the same calls in the same order. */
@@ -8,9 +10,25 @@ public interface Communicator {
   /** Whether this process is the one that writes the run's files and tells of its progress. */
   boolean isFirst();
 
+  /** The part of every batch that is this process's. */
+  BatchSlice slice();
+
   /** Whether this is so for any of the processes: what only one of them sees, a signal or a clock, all must act on. */
   boolean any(boolean here);
 
   /** Each block's metrics over the samples of all processes. */
   List<BlockMetrics> sum(List<BlockMetrics> here);
+
+  /**
+   * Throws {@link dev.layerwise.LayerwiseException} in all processes if one of them has another value.
+   *
+   * @param what names the value in the message, which names the process: "the version"
+   */
+  void requireEqual(String what, String value);
+
+  /** The same for the settings of a run; the message says which of them differ. */
+  void requireEqual(RunConfig config);
+
+  /** What devices communicate by; {@code null} for a process that is alone. */
+  NativeCommunicator ofDevices();
 }

@@ -34,8 +34,9 @@ public final class Evaluator {
    */
   public static List<BlockMetrics> evaluate(
       DeviceNetwork network, ImageFeed images, int count, int batchSize, BatchConsumer consumer) {
-    List<BlockMetrics> metrics = evaluate(network, images, count, batchSize, consumer, () -> false);
-    double loss = metrics.get(metrics.size() - 1).meanPredictionLoss();
+    List<BlockMetrics> metrics =
+        evaluate(network, images, count, batchSize, BatchSlice.WHOLE, consumer, () -> false);
+    double loss = output(metrics, count).meanPredictionLoss();
     if (!Double.isFinite(loss)) {
       throw new LayerwiseException(
           "the network's loss on these images is " + loss + ": its weights are not usable; train it again");
@@ -46,19 +47,23 @@ public final class Evaluator {
   /**
    * The same, but given up when a stop is asked for.
    *
+   * @param slice of each batch, to which the metrics belong
    * @param stop asked before each batch
    * @return {@code null} if it was given up
-   * @throws LayerwiseException if none of the images can be used
    */
   static List<BlockMetrics> evaluate(
-      DeviceNetwork network, ImageFeed images, int count, int batchSize, BatchConsumer consumer, BooleanSupplier stop) {
+      DeviceNetwork network, ImageFeed images, int count, int batchSize, BatchSlice slice, BatchConsumer consumer,
+      BooleanSupplier stop) {
     int[] order = IntStream.range(0, count).toArray();
     network.readMetrics(); // starts them anew
-    try (ImageFeed.Pass pass = images.pass(order, 0, batchSize, 0, null)) {
+    try (ImageFeed.Pass pass = images.pass(order, 0, batchSize, slice, 0, null)) {
       while (pass.advance()) {
         if (stop.getAsBoolean()) {
           network.readMetrics(); // nobody takes these for training's
           return null;
+        }
+        if (pass.count() == 0) {
+          continue;
         }
         try (NativeDataSet.Batch batch = pass.batch();
             NativeTensor logits = network.evaluate(batch.images(), batch.labels())) {
@@ -68,11 +73,21 @@ public final class Evaluator {
         }
       }
     }
-    List<BlockMetrics> metrics = network.readMetrics();
-    if (metrics.get(metrics.size() - 1).samples() == 0) {
+    return network.readMetrics();
+  }
+
+  /**
+   * The output layer's metrics, of at least one image.
+   *
+   * @param count of all images
+   * @throws LayerwiseException if none of the images could be used
+   */
+  static BlockMetrics output(List<BlockMetrics> metrics, int count) {
+    BlockMetrics output = metrics.get(metrics.size() - 1);
+    if (output.samples() == 0) {
       throw new LayerwiseException(
           "none of the " + count + " test images can be used, so there is nothing to measure; repair or replace them");
     }
-    return metrics;
+    return output;
   }
 }

@@ -15,10 +15,11 @@ public interface ImageFeed extends AutoCloseable {
    *
    * @param order numbers of the images, in the order in which they are wanted
    * @param from position in the order at which to begin
+   * @param slice the part of each batch that is passed by
    * @param epoch what the images look like may depend on it
    * @param augmentation done on the device; {@code null}: nothing
    */
-  Pass pass(int[] order, int from, int batchSize, int epoch, Augmentation augmentation);
+  Pass pass(int[] order, int from, int batchSize, BatchSlice slice, int epoch, Augmentation augmentation);
 
   @Override
   void close();
@@ -28,16 +29,16 @@ public interface ImageFeed extends AutoCloseable {
     /** Moves on to the next batch; false after the last. */
     boolean advance();
 
-    /** Images of the batch. */
+    /** Images of this process's slice of the batch; 0 where the last batch has fewer than there are processes. */
     int count();
 
-    /** The batch on the device, which is the caller's to close. */
+    /** The slice on the device, which is the caller's to close; there is none of 0 images. */
     NativeDataSet.Batch batch();
 
-    /** The class of an image of the batch. */
+    /** The class of an image of the slice. */
     int label(int index);
 
-    /** An image of the batch as bytes, neither augmented nor normalized: levels in (C, H, W) order. */
+    /** An image of the slice as bytes, neither augmented nor normalized: levels in (C, H, W) order. */
     byte[] pixels(int index);
 
     /** Whether batches come from the same place on the device, so that a step can be replayed on the next. */

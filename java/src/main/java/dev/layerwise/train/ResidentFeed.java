@@ -20,19 +20,25 @@ final class ResidentFeed implements ImageFeed {
   }
 
   @Override
-  public Pass pass(int[] order, int from, int batchSize, int epoch, Augmentation augmentation) {
+  public Pass pass(
+      int[] order, int from, int batchSize, BatchSlice slice, int epoch, Augmentation augmentation) {
     return new Pass() {
       private int position = from;
+      private int first; // of the slice, in the order
       private int count;
 
       @Override
       public boolean advance() {
-        count = Math.min(batchSize, order.length - position);
-        if (count == 0) {
+        int batch = Math.min(batchSize, order.length - position);
+        if (batch == 0) {
           return false;
         }
-        onDevice.choose(order, position, count);
-        position += count;
+        first = position + slice.begin(batch);
+        count = slice.count(batch);
+        if (count > 0) {
+          onDevice.choose(order, first, count);
+        }
+        position += batch;
         return true;
       }
 
@@ -48,12 +54,12 @@ final class ResidentFeed implements ImageFeed {
 
       @Override
       public int label(int index) {
-        return images.labels()[order[position - count + index]];
+        return images.labels()[order[first + index]];
       }
 
       @Override
       public byte[] pixels(int index) {
-        return images.pixels(order[position - count + index]);
+        return images.pixels(order[first + index]);
       }
 
       @Override

@@ -1,6 +1,8 @@
 package dev.layerwise.train;
 
 import dev.layerwise.nativelib.BlockMetrics;
+import dev.layerwise.nativelib.NativeCommunicator;
+import dev.layerwise.run.RunConfig;
 import java.util.List;
 
 /** A process that trains alone. */
@@ -11,6 +13,11 @@ public final class SingleProcess implements Communicator {
   }
 
   @Override
+  public BatchSlice slice() {
+    return BatchSlice.WHOLE;
+  }
+
+  @Override
   public boolean any(boolean here) {
     return here;
   }
@@ -18,5 +25,20 @@ public final class SingleProcess implements Communicator {
   @Override
   public List<BlockMetrics> sum(List<BlockMetrics> here) {
     return here;
+  }
+
+  @Override
+  public void requireEqual(String what, String value) {
+    // There is no other value.
+  }
+
+  @Override
+  public void requireEqual(RunConfig config) {
+    // There are no other settings.
+  }
+
+  @Override
+  public NativeCommunicator ofDevices() {
+    return null;
   }
 }

@@ -1,5 +1,6 @@
 package dev.layerwise.train;
 
+import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.stream.Batch;
 import dev.layerwise.data.stream.BatchSource;
 import dev.layerwise.data.stream.StreamedImages;
@@ -22,16 +23,39 @@ final class StreamedFeed implements ImageFeed {
   }
 
   @Override
-  public Pass pass(int[] order, int from, int batchSize, int epoch, Augmentation augmentation) {
+  public Pass pass(
+      int[] order, int from, int batchSize, BatchSlice slice, int epoch, Augmentation augmentation) {
     int[] rest = Arrays.copyOfRange(order, from, order.length);
-    BatchSource source = images.open(rest, batchSize, seed, epoch);
+    BatchSource source = images.open(slice.of(rest, batchSize), slice.count(batchSize), seed, epoch);
     return new Pass() {
       private Batch batch;
+      private int position = from;
 
       @Override
       public boolean advance() {
+        if (!slice.isWhole()) {
+          return advanceTogether();
+        }
         batch = source.next();
+        position = from + source.taken();
         return batch != null;
+      }
+
+      /** All processes pass by as many batches, so none may leave one out. */
+      private boolean advanceTogether() {
+        int whole = Math.min(batchSize, order.length - position);
+        int before = source.taken();
+        if (whole == 0) {
+          return false;
+        }
+        batch = slice.count(whole) == 0 ? new Batch(new byte[0], new int[0]) : source.next();
+        if (batch == null || source.taken() - before != slice.count(whole)) {
+          throw new LayerwiseException(
+              "none of the " + slice.count(whole) + " images that this process has of a batch can be used; repair or"
+                  + " replace them, or start fewer processes");
+        }
+        position += whole;
+        return true;
       }
 
       @Override
@@ -62,7 +86,7 @@ final class StreamedFeed implements ImageFeed {
 
       @Override
       public int position() {
-        return from + source.taken();
+        return position;
       }
 
       @Override

@@ -21,6 +21,7 @@ import dev.layerwise.run.TrainingResult;
 import dev.layerwise.run.TrainingResult.Ending;
 import dev.layerwise.settings.Augmentation;
 import dev.layerwise.settings.Schedule;
+import dev.layerwise.settings.SettingsException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -51,6 +52,9 @@ public final class TrainingRun implements AutoCloseable {
   private TrainingRun(
       NativeContext context, RunConfig config, DataSet<?> data, RunImages images, RunDirectory directory,
       Communicator communicator) {
+    communicator.requireEqual(config);
+    communicator.requireEqual("the fingerprint of the images", images.summary());
+    requireImagesForAll(data.train().count(), config.training().batches().batchSize(), communicator.slice().size());
     this.context = context;
     this.config = config;
     this.data = data;
@@ -64,14 +68,30 @@ public final class TrainingRun implements AutoCloseable {
     progress = Progress.start(network.measuredLayers().size());
   }
 
+  /** Throws unless every batch has an image for each process. */
+  private static void requireImagesForAll(int images, int batchSize, int processes) {
+    int last = images % batchSize == 0 ? Math.min(batchSize, images) : images % batchSize;
+    int fewest = Math.min(last, batchSize);
+    if (fewest < processes) {
+      throw new SettingsException(
+          "the last batch of an epoch has " + fewest + (fewest == 1 ? " image" : " images")
+              + ", fewer than there are processes (" + processes
+              + "); choose another {batch_size}, or start fewer processes");
+    }
+  }
+
   /**
    * A new run; the folder must not hold another.
    *
-   * @param context opened with the configuration's device and seed; closed by the caller, after the run
+   * @param context opened with the configuration's device and seed, and for these processes; closed by the caller, after
+   *     the run
+   * @param directory {@code null} in all processes but the first
    */
   public static TrainingRun start(
       NativeContext context, RunConfig config, DataSet<?> data, RunDirectory directory, Communicator communicator) {
-    directory.requireNoForeignFiles();
+    if (communicator.isFirst()) {
+      directory.requireNoForeignFiles();
+    }
     TrainingRun run = new TrainingRun(context, config, data, RunImages.of(data), directory, communicator);
     try {
       if (config.init() != null) {
@@ -179,18 +199,21 @@ public final class TrainingRun implements AutoCloseable {
       if (progress.isOver(schedule) || isCheckpointDue(settings.checkpoints())) {
         writeCheckpoint(progress);
       }
-      listener.epochEnded(report);
+      if (communicator.isFirst()) {
+        listener.epochEnded(report);
+      }
     }
     if (communicator.isFirst()) {
-      recorder.writeModel(network);
-    }
-    EvaluationCollector collector = new EvaluationCollector(data.info());
-    Evaluator.evaluate(
-        network, testImages, data.test().count(), config.training().batches().batchSize(), collector);
-    if (communicator.isFirst()) {
-      recorder.writeEvaluation(collector.evaluation());
+      writeModel();
     }
     return progress.result(schedule, Ending.STOPPED);
+  }
+
+  private void writeModel() {
+    recorder.writeModel(network);
+    EvaluationCollector collector = new EvaluationCollector(data.info());
+    Evaluator.evaluate(network, testImages, data.test().count(), config.training().batches().batchSize(), collector);
+    recorder.writeEvaluation(collector.evaluation());
   }
 
   /** At the beginning of an epoch. */
@@ -219,12 +242,14 @@ public final class TrainingRun implements AutoCloseable {
     long told = started;
     tell(listener, progress, order.length);
     try (ImageFeed.Pass pass =
-        trainImages.pass(order, images, training.batches().batchSize(), progress.epoch(), augmentation)) {
+        trainImages.pass(
+            order, images, training.batches().batchSize(), communicator.slice(), progress.epoch(), augmentation)) {
       while (images < order.length && !isToStop()) {
         if (!pass.advance()) { // what was left could not be used
           images = order.length;
           break;
         }
+        context.setBatch(pass.count());
         context.setStep(step, learningRate);
         if (pass.staysInPlace()) {
           context.step(pass.count(), () -> trainOn(pass));
@@ -284,11 +309,12 @@ public final class TrainingRun implements AutoCloseable {
     long started = System.nanoTime();
     List<BlockMetrics> test =
         Evaluator.evaluate(
-            network, testImages, data.test().count(), config.training().batches().batchSize(), null, this::isToStop);
+            network, testImages, data.test().count(), config.training().batches().batchSize(), communicator.slice(), null,
+            this::isToStop);
     if (test == null) {
       return null;
     }
-    BlockMetrics output = communicator.sum(test).get(test.size() - 1);
+    BlockMetrics output = Evaluator.output(communicator.sum(test), data.test().count());
     double totalSeconds = progress.totalSeconds() + secondsSince(started);
     EpochReport report = reports.epoch(progress, output.meanPredictionLoss(), output.errorPercent(), totalSeconds);
     if (!Double.isFinite(report.trainLoss()) || !Double.isFinite(report.testLoss())) {

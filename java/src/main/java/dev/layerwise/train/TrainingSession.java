@@ -53,6 +53,7 @@ public final class TrainingSession {
    * Trains until the run is finished or a stop is asked for.
    *
    * @param context opened with the configuration's device and seed
+   * @param directory {@code null} in all processes but the first, which alone is told by the reporter how it goes
    * @param checkpoint where the run goes on from: a file or a run's folder; {@code null}: a new run
    */
   public TrainingResult train(
@@ -63,10 +64,14 @@ public final class TrainingSession {
             ? TrainingRun.start(context, config, images, directory, communicator)
             : TrainingRun.resume(context, checkpoint, config, images, directory, communicator)) {
       entrust(run);
-      reporter.started(config, images, directory.path(), run.isOver() ? null : (Integer) run.epoch());
+      if (communicator.isFirst()) {
+        reporter.started(config, images, directory.path(), run.isOver() ? null : (Integer) run.epoch());
+      }
       TrainingResult result = run.run(settings, reporter);
-      reporter.usedEngines(run.engineChoices());
-      reporter.ended(result, directory.path());
+      if (communicator.isFirst()) {
+        reporter.usedEngines(run.engineChoices());
+        reporter.ended(result, directory.path());
+      }
       return result;
     }
   }

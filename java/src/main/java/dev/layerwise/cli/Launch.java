@@ -1,0 +1,158 @@
+package dev.layerwise.cli;
+
+import dev.layerwise.nativelib.NativeCommunicator;
+import dev.layerwise.train.Communicator;
+import dev.layerwise.train.ProcessGroup;
+import dev.layerwise.train.SingleProcess;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/**
+ * The processes that mpirun or srun has started together with this one. The first prints and writes for all of them; the
+ * others print nothing but why they fail.
+ */
+final class Launch {
+  /** Where launchers tell a process its number, and how many there are. */
+  private static final List<String> RANK = List.of("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK");
+
+  private static final List<String> SIZE = List.of("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS");
+  private static final List<String> ON_THIS_MACHINE = List.of("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS");
+
+  /** Commands that several processes may run; the others would do everything as often as there are processes. */
+  private static final Set<String> TOGETHER = Set.of("train", "doctor", "help");
+
+  private static final long PATIENCE_MILLIS = 1000;
+
+  private static NativeCommunicator joined;
+
+  private Launch() {}
+
+  private static int number(List<String> variables, int otherwise) {
+    return variables.stream()
+        .map(System::getenv)
+        .filter(value -> value != null && value.matches("\\d{1,7}"))
+        .map(Integer::valueOf)
+        .findFirst().orElse(otherwise);
+  }
+
+  private static int rank() {
+    return number(RANK, 0);
+  }
+
+  /** How many there are; 1 for a process that is alone. */
+  static int size() {
+    return RANK.stream().anyMatch(name -> System.getenv(name) != null) ? Math.max(1, number(SIZE, 1)) : 1;
+  }
+
+  static boolean isFirst() {
+    return size() == 1 || rank() == 0;
+  }
+
+  /** Throws a usage error for a command that one process is to run. */
+  static void requireAlone(String command) {
+    Checks.usage(
+        size() == 1 || TOGETHER.contains(command),
+        "'layerwise " + command + "' runs in one process; start it without mpirun or srun");
+  }
+
+  /**
+   * Meets the other processes. A process that is alone meets nobody, and needs no MPI.
+   *
+   * @throws dev.layerwise.nativelib.DeviceUnavailableException if there are others, but no MPI
+   */
+  static Communicator join() {
+    if (size() == 1) {
+      return new SingleProcess();
+    }
+    joined = NativeCommunicator.create();
+    return new ProcessGroup(joined);
+  }
+
+  /** Takes leave, when all is done and contexts are closed; waits until all others do. */
+  static void leave() {
+    if (joined != null) {
+      joined.close();
+      joined = null;
+    }
+  }
+
+  /** Ends all processes if this one has joined them and not taken leave: it has failed. */
+  static void endAll(int exitCode) {
+    if (joined != null) {
+      System.err.flush();
+      joined.abort(exitCode);
+    }
+  }
+
+  /**
+   * Where to print why this process fails. What the first process can tell as well, such as a wrong option, is told by it
+   * alone: the others wait a moment, in which it ends them.
+   */
+  static PrintWriter errors(PrintWriter ofFirst) {
+    if (isFirst()) {
+      return ofFirst;
+    }
+    try {
+      Thread.sleep(PATIENCE_MILLIS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    return new PrintWriter(System.err, true);
+  }
+
+  /** Begins the message of a process that is not the first: "rank 3 on node7: ". */
+  static String name() {
+    return isFirst() ? "" : "rank " + rank() + " on " + host() + ": ";
+  }
+
+  private static String host() {
+    try {
+      return InetAddress.getLocalHost().getHostName();
+    } catch (UnknownHostException e) {
+      return "an unknown host";
+    }
+  }
+
+  /**
+   * Warns where processes would wait for each other's cores, or leave cores unused.
+   *
+   * @param threads of each process
+   */
+  static void warnOfCores(int threads, boolean chosen, PrintWriter err) {
+    int processes = number(ON_THIS_MACHINE, size());
+    int cores = cores();
+    int usable = Runtime.getRuntime().availableProcessors();
+    if (size() == 1 || cores == 0) {
+      return;
+    }
+    if (!chosen && usable == 1 && processes < cores) {
+      err.printf(
+          "layerwise: the launcher has bound each process to one of %d cores; with mpirun, add --bind-to none or"
+              + " --map-by slot:PE=%d%n",
+          cores, cores / processes);
+    } else if (processes > cores) {
+      err.printf("layerwise: %d processes share %d cores, and will wait for each other; start fewer%n", processes, cores);
+    } else if (processes * threads > cores) {
+      err.printf(
+          "layerwise: %d processes with %d threads each share %d cores, and will wait for each other; add --threads %d%n",
+          processes, threads, cores, cores / processes);
+    }
+    err.flush();
+  }
+
+  /** Processors of this machine, whichever this process may use; 0 where they cannot be counted. */
+  private static int cores() {
+    try (Stream<Path> entries = Files.list(Path.of("/sys/devices/system/cpu"))) {
+      return (int) entries.filter(entry -> entry.getFileName().toString().matches("cpu\\d+")).count();
+    } catch (IOException e) {
+      return 0;
+    }
+  }
+}
