@@ -1,0 +1,212 @@
+package dev.layerwise.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import dev.layerwise.LayerwiseException;
+import dev.layerwise.TestImageFolder;
+import dev.layerwise.nativelib.NativeCommunicator;
+import dev.layerwise.run.RecordedRun;
+import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.SafeTensors;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The command line under a real mpirun. Skipped where there is none, or the build has no MPI. */
+class SeveralProcessesTest {
+  private static final int DEADLINE_SECONDS = 10;
+
+  // Batches of 100 leave 37 images for the last; dropout and crops go by an image's number in the whole batch.
+  private static final List<String> SMALL =
+      List.of(("--num-layers 1 --num-hidden 32 --batch-size 100 --dropout 0.2 --cutout --length 2 --optim sgd --lr 0.1"
+          + " --momentum 0.5 --epochs 2").split(" "));
+
+  @TempDir private Path folder;
+
+  /** What a job did. */
+  private record Job(int exitCode, String out, String err) {}
+
+  @BeforeEach
+  void requireMpi() throws Exception {
+    String problem = null;
+    try {
+      NativeCommunicator.mpi();
+      new ProcessBuilder("mpirun", "--version").redirectErrorStream(true).start().waitFor();
+    } catch (LayerwiseException | IOException e) {
+      problem = e.getMessage();
+    }
+    assumeThat(problem).as("MPI is needed: %s", problem).isNull();
+  }
+
+  private static List<String> words(List<?>... parts) {
+    return Stream.of(parts).flatMap(List::stream).map(Object::toString).toList();
+  }
+
+  /** mpirun with the ranks' commands: of two processes if there is one command, otherwise one each. */
+  @SafeVarargs
+  private final Process start(Path log, List<String>... arguments) throws IOException {
+    List<String> command = new ArrayList<>(List.of("mpirun", "--oversubscribe", "--bind-to", "none"));
+    for (int i = 0; i < arguments.length; i++) {
+      if (i > 0) {
+        command.add(":");
+      }
+      command.addAll(List.of("-n", arguments.length == 1 ? "2" : "1"));
+      command.addAll(JavaProcess.command(arguments[i].toArray()));
+    }
+    ProcessBuilder builder = new ProcessBuilder(command);
+    builder.environment().putAll(Map.of("OMPI_ALLOW_RUN_AS_ROOT", "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"));
+    return builder.redirectOutput(Path.of(log + ".out").toFile()).redirectError(Path.of(log + ".err").toFile()).start();
+  }
+
+  private Job end(Process process, Path log, int seconds) throws Exception {
+    try {
+      assertThat(process.waitFor(seconds, TimeUnit.SECONDS)).as("the job ends").isTrue();
+    } finally {
+      process.destroy();
+    }
+    return new Job(
+        process.exitValue(), Files.readString(Path.of(log + ".out")), Files.readString(Path.of(log + ".err")));
+  }
+
+  @SafeVarargs
+  private final Job run(List<String>... arguments) throws Exception {
+    Path log = Files.createTempFile(folder, "job", "");
+    return end(start(log, arguments), log, 60);
+  }
+
+  private static Map<String, HostTensor> weights(Path run) {
+    return SafeTensors.read(run.resolve("model.safetensors")).tensors();
+  }
+
+  @Test
+  void twoProcessesTrainAsOneWithTheWholeBatch() throws Exception {
+    Path one = folder.resolve("one");
+    Path two = folder.resolve("two");
+    CommandLineRunner alone =
+        CommandLineRunner.run(words(List.of("train", "--device", "reference", "--out", one), SMALL).toArray());
+    Job together = run(words(List.of("train", "--device", "reference", "--out", two), SMALL));
+    assertThat(together.exitCode()).as(together.err()).isZero();
+    assertThat(withoutTimes(together.out())).isEqualTo(withoutTimes(alone.out()));
+    Map<String, HostTensor> expected = weights(one);
+    Map<String, HostTensor> actual = weights(two);
+    assertThat(actual.keySet()).isEqualTo(expected.keySet());
+    expected.forEach(
+        (name, tensor) -> {
+          float[] values = actual.get(name).toFloats();
+          float[] of = tensor.toFloats();
+          for (int i = 0; i < of.length; i++) { // files are in float32; in double the difference is some 1e-15
+            assertThat(values[i]).as("%s[%d]", name, i).isBetween(Math.nextDown(of[i]), Math.nextUp(of[i]));
+          }
+        });
+    assertThat(RecordedRun.read(two).config().processes()).isEqualTo(2);
+  }
+
+  private static String withoutTimes(String out) {
+    return out.replaceAll("\\d+ images/s|in [\\d.]+ s", "");
+  }
+
+  @Test
+  void imagesOnDiskAreSplitToo() throws Exception {
+    // One of 49 images is broken: its batch is smaller, and the slices of that batch follow each other without it.
+    Path images = TestImageFolder.redAndBlue(folder.resolve("images"));
+    List<String> options =
+        words(
+            List.of("train", "--dataset", "image-folder", "--data-dir", images, "--image-size", 16, "--model", "mlp"),
+            SMALL, List.of("--batch-size", 10, "--device", "reference"));
+    CommandLineRunner alone = CommandLineRunner.run(words(options, List.of("--out", folder.resolve("one"))).toArray());
+    assertThat(alone.exitCode()).as(alone.err()).isZero();
+    Job together = run(words(options, List.of("--out", folder.resolve("two"))));
+    assertThat(together.exitCode()).as(together.err()).isZero();
+    assertThat(withoutTimes(together.out())).isEqualTo(withoutTimes(alone.out()));
+  }
+
+  @Test
+  void theJobOfAKilledProcessEndsAndItsRunGoesOnToTheSameBits() throws Exception {
+    List<String> options =
+        words(
+            List.of("train", "--threads", "1"), SMALL, List.of("--epochs", "40", "--checkpoint-every", "7steps", "--out"));
+    Path whole = folder.resolve("whole");
+    Job undisturbed = run(words(options, List.of(whole)));
+    assertThat(undisturbed.exitCode()).as(undisturbed.err()).isZero();
+    Path killed = folder.resolve("killed");
+    Path log = folder.resolve("log");
+    Process job = start(log, words(options, List.of(killed)));
+    while (!Files.exists(killed.resolve("metrics.jsonl")) || Files.readAllLines(killed.resolve("metrics.jsonl")).size() < 3) {
+      assertThat(job.isAlive()).as(Files.readString(Path.of(log + ".err"))).isTrue();
+      TimeUnit.MILLISECONDS.sleep(2);
+    }
+    processOfRank(1, job).destroyForcibly();
+    Job ended = end(job, log, DEADLINE_SECONDS);
+    assertThat(ended.exitCode()).isNotZero();
+    assertThat(RecordedRun.read(killed).progress().epoch()).isLessThan(40);
+    Job resumed = run(words(List.of("train", "--resume", killed)));
+    assertThat(resumed.exitCode()).as(resumed.err()).isZero();
+    assertThat(killed.resolve("model.safetensors")).hasSameBinaryContentAs(whole.resolve("model.safetensors"));
+
+    CommandLineRunner alone = CommandLineRunner.run("train", "--resume", killed, "--epochs", 41);
+    assertThat(alone.exitCode()).as(alone.err()).isZero();
+    assertThat(alone.err()).contains("goes on with one process instead of 2 processes: its results will differ");
+  }
+
+  /** The process that mpirun has started as this rank. */
+  private static ProcessHandle processOfRank(int rank, Process job) {
+    return job.descendants()
+        .filter(process -> environment(process).contains("\0OMPI_COMM_WORLD_RANK=" + rank + "\0"))
+        .findFirst().orElseThrow();
+  }
+
+  private static String environment(ProcessHandle process) {
+    try {
+      return "\0" + Files.readString(Path.of("/proc", Long.toString(process.pid()), "environ"), StandardCharsets.ISO_8859_1);
+    } catch (IOException e) {
+      return ""; // it has ended
+    }
+  }
+
+  @Test
+  void otherSettingsOfOneProcessAreNamedBeforeTheFirstStep() throws Exception {
+    Path out = folder.resolve("run");
+    List<String> options = words(List.of("train", "--out", out), SMALL);
+    Job job = run(options, words(options, List.of("--lr", "0.2")));
+    assertThat(job.exitCode()).isEqualTo(1);
+    assertThat(job.err()).contains(
+        "layerwise: rank 1 has other settings than rank 0: lr from 0.1 to 0.2; start all processes with the same options");
+    assertThat(out.resolve("config.json")).doesNotExist();
+  }
+
+  @Test
+  void aProcessThatFailsAloneSaysItsRankAndEndsTheJob() throws Exception {
+    List<String> options = words(List.of("train", "--out", folder.resolve("run")), SMALL);
+    long begun = System.nanoTime();
+    Job job = run(options, words(options, List.of("--init", folder.resolve("nothing.safetensors"))));
+    assertThat(job.exitCode()).isEqualTo(1);
+    assertThat(job.err()).containsPattern("layerwise: rank 1 on \\S+: .*nothing\\.safetensors");
+    assertThat(System.nanoTime() - begun).isLessThan(TimeUnit.SECONDS.toNanos(DEADLINE_SECONDS + 10)); // it has to start
+  }
+
+  @Test
+  void whatOneProcessIsToDoIsRefusedOnce() throws Exception {
+    Job job = run(words(List.of("presets")));
+    assertThat(job.exitCode()).isEqualTo(2);
+    assertThat(job.err()).containsOnlyOnce("'layerwise presets' runs in one process; start it without mpirun or srun");
+  }
+
+  @Test
+  void everyProcessNeedsAnImageOfEveryBatch() throws Exception {
+    Job job = run(words(List.of("train", "--out", folder.resolve("run")), SMALL, List.of("--batch-size", "1436")));
+    assertThat(job.exitCode()).isEqualTo(2);
+    assertThat(job.err()).contains(
+        "layerwise: the last batch of an epoch has 1 image, fewer than there are processes (2); choose another"
+            + " --batch-size, or start fewer processes");
+  }
+}
