@@ -389,7 +389,8 @@ TEST(OrderedSum, adds_in_rank_order_whatever_the_size) {
       // The order shows: (1 + 1e17) − 1e17 is 0, but 1 + (1e17 − 1e17) is 1.
       const double parts[] = {1, 1e17, -1e17};
       std::vector<double> values(static_cast<size_t>(count), parts[communicator->rank()]);
-      ordered_sum(*communicator, values.data(), count);
+      std::vector<char> scratch;
+      ordered_sum(*communicator, values.data(), count, scratch);
       EXPECT_EQ(values, std::vector<double>(static_cast<size_t>(count), 0));
     });
   }

@@ -57,7 +57,8 @@ layerwise_status layerwise_communicator_sum(layerwise_communicator* communicator
   return guarded([&] {
     given(values, "values");
     check_count(count, "values");
-    ordered_sum(of(communicator), values, count);
+    std::vector<char> scratch;
+    ordered_sum(of(communicator), values, count, scratch);
   });
 }
 

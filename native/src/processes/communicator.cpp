@@ -26,13 +26,18 @@ void add_in_order(const T* vectors, int64_t parts, int64_t count, T* to) {
 }  // namespace
 
 template <class T>
-void ordered_sum(Communicator& communicator, T* values, int64_t count) {
+void ordered_sum(Communicator& communicator, T* values, int64_t count, std::vector<char>& scratch) {
   const int64_t ranks = communicator.size(), rank = communicator.rank();
   constexpr int64_t element = sizeof(T);
+  const auto take = [&scratch](int64_t elements) {
+    const auto bytes = static_cast<size_t>(elements * element);
+    if (scratch.size() < bytes) scratch.resize(bytes);
+    return reinterpret_cast<T*>(scratch.data());
+  };
   if (count * element <= small_bytes) {
-    std::vector<T> all(static_cast<size_t>(ranks * count));
-    communicator.all_gather(values, all.data(), std::vector<int64_t>(static_cast<size_t>(ranks), count * element));
-    add_in_order(all.data(), ranks, count, values);
+    T* const all = take(ranks * count);
+    communicator.all_gather(values, all, std::vector<int64_t>(static_cast<size_t>(ranks), count * element));
+    add_in_order(all, ranks, count, values);
     return;
   }
   // Every rank adds up one slice for all.
@@ -40,14 +45,15 @@ void ordered_sum(Communicator& communicator, T* values, int64_t count) {
   std::vector<int64_t> bytes;
   for (int64_t r = 0; r < ranks; ++r) bytes.push_back((begin(r + 1) - begin(r)) * element);
   const int64_t own = begin(rank + 1) - begin(rank);
-  std::vector<T> slices(static_cast<size_t>(ranks * own)), sum(static_cast<size_t>(own));
-  communicator.exchange_slices(values, slices.data(), bytes);
-  add_in_order(slices.data(), ranks, own, sum.data());
-  communicator.all_gather(sum.data(), values, bytes);
+  T* const slices = take((ranks + 1) * own);
+  T* const sum = slices + ranks * own;
+  communicator.exchange_slices(values, slices, bytes);
+  add_in_order(slices, ranks, own, sum);
+  communicator.all_gather(sum, values, bytes);
 }
 
-template void ordered_sum(Communicator&, float*, int64_t);
-template void ordered_sum(Communicator&, double*, int64_t);
+template void ordered_sum(Communicator&, float*, int64_t, std::vector<char>&);
+template void ordered_sum(Communicator&, double*, int64_t, std::vector<char>&);
 
 std::vector<std::string> gather_texts(Communicator& communicator, const std::string& text) {
   const auto ranks = static_cast<size_t>(communicator.size());

@@ -30,9 +30,10 @@ class Communicator {
   virtual void abort(int exit_code) noexcept = 0;
 };
 
-/// values ← Σ over ranks, added in rank order in double.
+/// values ← Σ over ranks, added in rank order in double. `scratch` grows to about as many bytes as the values have, and is
+/// worth keeping: fresh memory costs more than the sum.
 template <class T>
-void ordered_sum(Communicator& communicator, T* values, int64_t count);
+void ordered_sum(Communicator& communicator, T* values, int64_t count, std::vector<char>& scratch);
 
 /// A text of each rank, in rank order.
 std::vector<std::string> gather_texts(Communicator& communicator, const std::string& text);

@@ -19,20 +19,21 @@ void with_parameter_type(DataType type, const Body& body) {
 }
 
 template <class T>
-void sum_tensors(Communicator& communicator, const std::vector<Tensor>& values, double factor) {
+void sum_tensors(Communicator& communicator, const std::vector<Tensor>& values, double factor,
+                 std::vector<char>& scratch) {
   const auto scale = [factor](T* elements, int64_t count) {
     if (factor == 1) return;
     for (int64_t i = 0; i < count; ++i) elements[i] = static_cast<T>(factor * static_cast<double>(elements[i]));
   };
   if (values.size() == 1) {
     const int64_t count = values[0].shape.elements();
-    ordered_sum(communicator, values[0].as<T>(), count);
+    ordered_sum(communicator, values[0].as<T>(), count, scratch);
     return scale(values[0].as<T>(), count);
   }
   std::vector<T> packed;  // one exchange for all of them
   for (const Tensor& tensor : values)
     packed.insert(packed.end(), tensor.as<T>(), tensor.as<T>() + tensor.shape.elements());
-  ordered_sum(communicator, packed.data(), static_cast<int64_t>(packed.size()));
+  ordered_sum(communicator, packed.data(), static_cast<int64_t>(packed.size()), scratch);
   scale(packed.data(), static_cast<int64_t>(packed.size()));
   const T* from = packed.data();
   for (const Tensor& tensor : values) {
@@ -84,7 +85,8 @@ void HostCollectives::all_gather(const Tensor& own, const Tensor& all, const std
 }
 
 void HostCollectives::ordered_sum(const std::vector<Tensor>& values, double factor) {
-  with_parameter_type(values.at(0).type, [&](auto t) { sum_tensors<decltype(t)>(*communicator_, values, factor); });
+  with_parameter_type(values.at(0).type,
+                      [&](auto t) { sum_tensors<decltype(t)>(*communicator_, values, factor, scratch_); });
 }
 
 void HostCollectives::copy(const Tensor& from, const Tensor& to) { std::memcpy(to.data, from.data, to.bytes()); }

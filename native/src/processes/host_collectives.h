@@ -25,6 +25,7 @@ class HostCollectives final : public Collectives {
 
  private:
   std::shared_ptr<Communicator> communicator_;
+  std::vector<char> scratch_;  // of sums
 };
 
 }  // namespace layerwise

@@ -9,6 +9,7 @@ import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.Networks;
 import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.nativelib.NativeLibrary;
 import dev.layerwise.recipe.Defaults;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.run.InitialWeights;
@@ -78,6 +79,8 @@ final class TrainCommand implements Callable<Integer> {
   public Integer call() {
     Communicator processes = Launch.join();
     processes.requireEqual("the version", VersionProvider.version());
+    // With others, an optimizer's step rounds differently, and the networks drift apart.
+    processes.requireEqual("the set of the processor's vector extensions", NativeLibrary.cpuFeatures());
     int code = call(processes);
     Launch.leave();
     return code;

@@ -27,6 +27,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.IntStream;
+import java.util.zip.CRC32C;
 
 /**
  * Trains a network on a data set: the loop over epochs and batches. A {@link RunRecorder} writes the run's files. All
@@ -306,6 +307,7 @@ public final class TrainingRun implements AutoCloseable {
       throw new LayerwiseException(
           "none of the " + data.train().count() + " training images can be used; repair or replace them");
     }
+    requireSameNetwork();
     long started = System.nanoTime();
     List<BlockMetrics> test =
         Evaluator.evaluate(
@@ -329,6 +331,16 @@ public final class TrainingRun implements AutoCloseable {
     }
     progress = progress.nextEpoch(report.testError(), totalSeconds);
     return report;
+  }
+
+  /** What all processes compute has the same bits; where it has not, a machine or a library of one of them is broken. */
+  private void requireSameNetwork() {
+    if (communicator.slice().isWhole()) {
+      return;
+    }
+    CRC32C sum = new CRC32C();
+    network.weights().values().forEach(tensor -> sum.update(tensor.data()));
+    communicator.requireEqual("the checksum of the network after epoch " + progress.epoch(), Long.toHexString(sum.getValue()));
   }
 
   private void writeCheckpoint(Progress at) {

@@ -65,6 +65,7 @@ class SeveralProcessesTest {
     }
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().putAll(Map.of("OMPI_ALLOW_RUN_AS_ROOT", "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"));
+    builder.environment().put("OMPI_MCA_mpi_yield_when_idle", "1"); // other tests run on the same cores
     return builder.redirectOutput(Path.of(log + ".out").toFile()).redirectError(Path.of(log + ".err").toFile()).start();
   }
 
@@ -134,7 +135,7 @@ class SeveralProcessesTest {
   void theJobOfAKilledProcessEndsAndItsRunGoesOnToTheSameBits() throws Exception {
     List<String> options =
         words(
-            List.of("train", "--threads", "1"), SMALL, List.of("--epochs", "40", "--checkpoint-every", "7steps", "--out"));
+            List.of("train", "--threads", "1"), SMALL, List.of("--epochs", "25", "--checkpoint-every", "7steps", "--out"));
     Path whole = folder.resolve("whole");
     Job undisturbed = run(words(options, List.of(whole)));
     assertThat(undisturbed.exitCode()).as(undisturbed.err()).isZero();
@@ -148,12 +149,12 @@ class SeveralProcessesTest {
     processOfRank(1, job).destroyForcibly();
     Job ended = end(job, log, DEADLINE_SECONDS);
     assertThat(ended.exitCode()).isNotZero();
-    assertThat(RecordedRun.read(killed).progress().epoch()).isLessThan(40);
+    assertThat(RecordedRun.read(killed).progress().epoch()).isLessThan(25);
     Job resumed = run(words(List.of("train", "--resume", killed)));
     assertThat(resumed.exitCode()).as(resumed.err()).isZero();
     assertThat(killed.resolve("model.safetensors")).hasSameBinaryContentAs(whole.resolve("model.safetensors"));
 
-    CommandLineRunner alone = CommandLineRunner.run("train", "--resume", killed, "--epochs", 41);
+    CommandLineRunner alone = CommandLineRunner.run("train", "--resume", killed, "--epochs", 26);
     assertThat(alone.exitCode()).as(alone.err()).isZero();
     assertThat(alone.err()).contains("goes on with one process instead of 2 processes: its results will differ");
   }
@@ -185,6 +186,23 @@ class SeveralProcessesTest {
   }
 
   @Test
+  void otherImagesOfOneProcessAreNamedBeforeTheFirstStep() throws Exception {
+    Path images = TestImageFolder.redAndBlue(folder.resolve("images"));
+    Path others = TestImageFolder.redAndBlue(folder.resolve("others"));
+    Files.copy(others.resolve("train/red/0.png"), others.resolve("train/red/24.png"));
+    List<String> options =
+        words(
+            List.of("train", "--dataset", "image-folder", "--image-size", 16, "--out", folder.resolve("run")), SMALL,
+            List.of("--batch-size", 10, "--data-dir"));
+    Job job = run(words(options, List.of(images)), words(options, List.of(others)));
+    assertThat(job.exitCode()).isEqualTo(1);
+    assertThat(job.err()).containsPattern(
+        "layerwise: the fingerprint of the images of rank 1 is 50 training images \\w+ and 48 test images \\w+, but that"
+            + " of the others is 49 training images");
+    assertThat(folder.resolve("run/config.json")).doesNotExist();
+  }
+
+  @Test
   void aProcessThatFailsAloneSaysItsRankAndEndsTheJob() throws Exception {
     List<String> options = words(List.of("train", "--out", folder.resolve("run")), SMALL);
     long begun = System.nanoTime();
@@ -208,5 +226,23 @@ class SeveralProcessesTest {
     assertThat(job.err()).contains(
         "layerwise: the last batch of an epoch has 1 image, fewer than there are processes (2); choose another"
             + " --batch-size, or start fewer processes");
+  }
+
+  @Test
+  void aBuildWithoutMpiSaysFirstWhatToInstall() throws Exception {
+    Path built = Path.of(Main.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+    Path copy = folder.resolve("classes");
+    assertThat(new ProcessBuilder("cp", "-r", built.toString(), copy.toString()).start().waitFor()).isZero();
+    Files.delete(copy.resolve("dev/layerwise/nativelib/linux-x86_64/liblayerwise_mpi.so"));
+    List<String> command = new ArrayList<>(JavaProcess.command("train", "--out", folder.resolve("run")));
+    command.replaceAll(word -> word.replace(built.toString(), copy.toString()));
+    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+    builder.environment().putAll(Map.of("OMPI_COMM_WORLD_RANK", "0", "OMPI_COMM_WORLD_SIZE", "2")); // as mpirun would
+    Process process = builder.start();
+    String printed = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor()).isEqualTo(1);
+    assertThat(printed).startsWith(
+        "layerwise: this build cannot train in several processes: liblayerwise_mpi.so is missing; install MPI");
+    assertThat(folder.resolve("run")).doesNotExist();
   }
 }
