@@ -28,7 +28,7 @@ final class Launch {
   /** Commands that several processes may run; the others would do everything as often as there are processes. */
   private static final Set<String> TOGETHER = Set.of("train", "doctor", "help");
 
-  private static final long PATIENCE_MILLIS = 1000;
+  private static final long PATIENCE_MILLIS = 3000; // the first may have started later
 
   private static NativeCommunicator joined;
 

@@ -19,7 +19,7 @@ final class StopOnSignal {
    * whole, so the disk then still has the previous files.
    *
    * @param work returns whether it finished without being stopped
-   * @return the exit code: 0, or the first signal's
+   * @return the exit code: 0, or the first signal's; SIGTERM's if another process that takes part was asked to stop
    */
   static int run(Runnable requestStop, BooleanSupplier work) {
     AtomicInteger received = new AtomicInteger();
@@ -37,7 +37,9 @@ final class StopOnSignal {
                       requestStop.run();
                     })));
     try {
-      return work.getAsBoolean() ? 0 : EXIT_CODE_OFFSET + received.get();
+      boolean finished = work.getAsBoolean();
+      received.compareAndSet(0, SIGNALS.get("TERM"));
+      return finished ? 0 : EXIT_CODE_OFFSET + received.get();
     } finally {
       before.forEach(Signals::restore);
     }

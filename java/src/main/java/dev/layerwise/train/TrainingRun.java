@@ -195,7 +195,7 @@ public final class TrainingRun implements AutoCloseable {
       EpochReport report = trainEpoch(settings.checkpoints(), listener) ? endEpoch() : null;
       if (report == null) {
         writeCheckpoint(progress);
-        return progress.result(schedule, stopRequested ? Ending.STOPPED : Ending.TIME_UP);
+        return progress.result(schedule, communicator.any(stopRequested) ? Ending.STOPPED : Ending.TIME_UP);
       }
       if (progress.isOver(schedule) || isCheckpointDue(settings.checkpoints())) {
         writeCheckpoint(progress);
