@@ -1,0 +1,38 @@
+#include "backend/cuda/hopper/hopper.h"
+
+namespace layerwise::cuda {
+
+namespace {
+
+/// Eights of channels at aligned addresses.
+bool has_eights(const Tensor& map) {
+  return map.shape.c % 8 == 0 && reinterpret_cast<uintptr_t>(map.data) % 16 == 0;
+}
+
+bool is_narrow_with_eights(const Tensor& map) { return map.type == DataType::bfloat16 && has_eights(map); }
+
+bool is_like_vgg(const Convolution& geometry) {
+  return geometry.kernel_height == 3 && geometry.kernel_width == 3 && geometry.stride == 1 && geometry.padding == 1;
+}
+
+}  // namespace
+
+bool hopper::supports(const Device& device, const Product& product) {
+  if (!device.has_warpgroups || !is_like_vgg(product.geometry)) return false;
+  switch (product.kind) {
+    case Product::Kind::convolution:
+      return is_narrow_with_eights(product.x) && is_narrow_with_eights(product.weight) && has_eights(product.y);
+    case Product::Kind::weight_gradient: return is_narrow_with_eights(product.x) && is_narrow_with_eights(product.y);
+    case Product::Kind::data_gradient:
+      return is_narrow_with_eights(product.y) && is_narrow_with_eights(product.weight) && has_eights(product.x);
+    case Product::Kind::hidden_gradient: {
+      const HiddenGradient& hidden = *product.hidden;
+      const auto fits = [](const Tensor& map) { return !map || is_narrow_with_eights(map); };
+      return fits(product.y) && fits(product.weight) && fits(hidden.g) && fits(hidden.h) && fits(hidden.y) &&
+             fits(hidden.d_h) && fits(hidden.d_output) && fits(hidden.d_pooled);
+    }
+  }
+  return false;
+}
+
+}  // namespace layerwise::cuda
