@@ -68,7 +68,7 @@ typedef struct layerwise_context_options {
                              cores that the process may use and its container's CPU quota allows */
   uint64_t seed;          /* keys every random number: initialisation, dropout, augmentation */
   int32_t precision;      /* layerwise_precision */
-  const char* engine;     /* which implementation runs; every device has "auto", CUDA "fused" and "cudnn" */
+  const char* engine;     /* which implementation runs; every device has "auto", CUDA "fused", "hopper" and "cudnn" */
   int32_t tf32;           /* 1: float32 products may be rounded to ten bits of mantissa, on devices that can */
   const char* engine_choices; /* what layerwise_context_engine_choices gave for an earlier run; NULL: none */
   int32_t profiled;       /* 1: time every operation by the device's own clock; steps are not recorded then */

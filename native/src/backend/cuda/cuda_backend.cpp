@@ -3,6 +3,7 @@
 #include <string>
 
 #include "backend/cuda/engines/engines.h"
+#include "backend/cuda/hopper/hopper.h"
 #include "backend/cuda/launch_order.h"
 #include "backend/cuda/operations.h"
 #include "backend/cuda/recording.h"
@@ -27,7 +28,7 @@ class CudaBackend final : public Backend {
         staging_(stream_.get()),
         state_(cuda::make_device_memory(state_bytes)),
         arena_([this](size_t bytes) { return allocate(bytes); }, [this](void* data) { release(data); }),
-        engines_(cuda::open_engines(stream_.get(), arena_, options, cuda::card_and_driver(properties))),
+        engines_(cuda::open_engines(stream_.get(), arena_, options, properties)),
         device_{arena_,
                 stream_.get(),
                 static_cast<StepState*>(state_.get()),
@@ -36,6 +37,7 @@ class CudaBackend final : public Backend {
                 properties.multiProcessorCount,
                 static_cast<int>(properties.sharedMemPerMultiprocessor),
                 options.tf32,
+                cuda::hopper::works_on(properties),
                 engines_} {
     fill_zero(state_.get(), state_bytes);
     // Loads the kernel that is otherwise launched only while a step is recorded, when nothing may be loaded.

@@ -22,6 +22,7 @@ struct Device {
   int multiprocessors;
   int shared_bytes;           // of one multiprocessor, its blocks together
   bool tensor_float32;        // float32 products may be rounded to tf32
+  bool has_warpgroups;        // the kernels of hopper/ can run
   Engines& engines;           // who does the large products
 };
 

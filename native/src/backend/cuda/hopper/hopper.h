@@ -6,7 +6,13 @@
 
 namespace layerwise::cuda::hopper {
 
-/// The kernels are for stride 1 and padding 1, for channels in aligned eights, on a GPU of compute capability 9.0.
+/// Whether the device is of compute capability 9.0, and this build has code for it.
+bool works_on(const cudaDeviceProp& properties);
+
+/// Throws Error, one sentence, where it does not work on the device or with that precision.
+void require_device(const cudaDeviceProp& properties, Precision precision);
+
+/// The kernels are for stride 1 and padding 1 and for channels in aligned eights.
 bool supports(const Device& device, const Product& product);
 
 void convolve(Device& device, const Convolution& geometry, const Tensor& x, const Tensor& weight, const Tensor& bias,
