@@ -133,38 +133,51 @@ class CountedTraining {
   uint64_t next_ = 0;
 };
 
-/// Per block: averages of those that were counted.
-std::string json(const Requests& requests, double blocks) {
+/// Divided by `parts`: the blocks that were counted, or the tiles that they made.
+std::string json(const Requests& requests, double parts) {
   char text[128];
-  std::snprintf(text, sizeof text, "[%.6g, %.6g, %.6g]", static_cast<double>(requests.requests) / blocks,
-                static_cast<double>(requests.parts) / blocks, static_cast<double>(requests.bytes) / blocks);
+  std::snprintf(text, sizeof text, "[%.6g, %.6g, %.6g]", static_cast<double>(requests.requests) / parts,
+                static_cast<double>(requests.parts) / parts, static_cast<double>(requests.bytes) / parts);
   return text;
 }
 
-std::string json(const Counts& counts, double blocks) {
-  char text[160];
+std::string json(const Counts& counts, double parts, bool has_tiles) {
+  char text[200];
   std::snprintf(text, sizeof text, "{\"mma_bf16\": %.6g, \"mma_tf32\": %.6g, \"shuffles\": %.6g, \"barriers\": %.6g",
-                static_cast<double>(counts.mma_bf16) / blocks, static_cast<double>(counts.mma_tf32) / blocks,
-                static_cast<double>(counts.shuffles) / blocks, static_cast<double>(counts.barriers) / blocks);
-  return std::string(text) + ", \"shared_loads\": " + json(counts.shared_loads, blocks) +
-         ", \"shared_stores\": " + json(counts.shared_stores, blocks) +
-         ", \"matrix_loads\": " + json(counts.matrix_loads, blocks) +
-         ", \"copies_read\": " + json(counts.copies_read, blocks) +
-         ", \"copies_stored\": " + json(counts.copies_stored, blocks) +
-         ", \"global_loads\": " + json(counts.global_loads, blocks) +
-         ", \"global_stores\": " + json(counts.global_stores, blocks) + "}";
+                static_cast<double>(counts.mma_bf16) / parts, static_cast<double>(counts.mma_tf32) / parts,
+                static_cast<double>(counts.shuffles) / parts, static_cast<double>(counts.barriers) / parts);
+  std::string products;
+  if (has_tiles) {
+    char wgmma[64];
+    std::snprintf(wgmma, sizeof wgmma, ", \"wgmma\": %.6g", static_cast<double>(counts.wgmma) / parts);
+    products = wgmma + (", \"product_loads\": " + json(counts.product_loads, parts));
+  }
+  return text + products + ", \"shared_loads\": " + json(counts.shared_loads, parts) +
+         ", \"shared_stores\": " + json(counts.shared_stores, parts) +
+         ", \"matrix_loads\": " + json(counts.matrix_loads, parts) +
+         ", \"copies_read\": " + json(counts.copies_read, parts) +
+         ", \"copies_stored\": " + json(counts.copies_stored, parts) +
+         ", \"global_loads\": " + json(counts.global_loads, parts) +
+         ", \"global_stores\": " + json(counts.global_stores, parts) + "}";
 }
 
+/// Counts are per block, or per tile where a kernel makes tiles (by wgmma).
 void print(const LaunchCounts& launch) {
-  const double blocks = launch.counted_blocks > 0 ? static_cast<double>(launch.counted_blocks) : 1;
+  const bool has_tiles = launch.finished_tiles > 0;
+  const double parts = static_cast<double>(has_tiles                    ? launch.finished_tiles
+                                           : launch.counted_blocks > 0 ? launch.counted_blocks
+                                                                       : 1);
+  char tiles[64] = "";
+  if (has_tiles)
+    std::snprintf(tiles, sizeof tiles, "\"tiles\": %.6g, \"most_tiles\": %d, ", launch.tiles, launch.most_tiles);
   std::printf("{\"event\": \"launch\", \"label\": \"%s\", \"kernel\": \"%s\", \"blocks\": %lld, \"counted\": %lld, "
               "\"threads\": %d, \"shared_bytes\": %zu, \"read\": %lld, \"written\": %lld, \"copied\": %lld, "
-              "\"main\": %s, \"tail\": %s}\n",
+              "%s\"main\": %s, \"tail\": %s}\n",
               launch.label.c_str(), launch.kernel.c_str(), static_cast<long long>(launch.blocks),
               static_cast<long long>(launch.counted_blocks), launch.threads, launch.shared_bytes,
               static_cast<long long>(launch.read.bytes()), static_cast<long long>(launch.written.bytes()),
-              static_cast<long long>(launch.copied_bytes), json(launch.main, blocks).c_str(),
-              json(launch.tail, blocks).c_str());
+              static_cast<long long>(launch.copied_bytes), tiles, json(launch.main, parts, has_tiles).c_str(),
+              json(launch.tail, parts, has_tiles).c_str());
 }
 
 void run(const CountsOptions& options) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend/cuda/device_code.h"
+#include "backend/cuda/hopper/instructions.h"
 #include "backend/cuda/runtime.h"
 #include "cuda_on_host/counting.h"
 
@@ -80,6 +81,40 @@ __global__ void copy_kernel(const float* in, float* out, int valid) {
   copy_async_wait<0>();
   __syncthreads();
   out[lane] = __shfl_xor_sync(all_lanes, tile[lane], 1);
+}
+
+/// A warpgroup that multiplies and one that does not. Block i makes i + 1 tiles, each of two products, and stores a word
+/// per thread. Operands are core matrices, the eight pieces of each `pitch` bytes apart.
+template <Swizzle swizzle>
+__global__ void tiles_kernel(const float* in, float* out) {
+  begin_kernel();
+  LAYERWISE_DYNAMIC_SHARED(char, memory);
+  LAYERWISE_SHARED(uint64_t, barrier, [1]);
+  const int thread = static_cast<int>(threadIdx.x);
+  if (thread == 0) barrier_init(barrier, warpgroup_threads);
+  __syncthreads();
+  if (thread >= warpgroup_threads) {
+    for (int piece = thread - warpgroup_threads; piece < 1536; piece += warpgroup_threads)
+      copy_async_16(memory + 16 * piece, in + 4 * piece, true);
+    copy_async_commit();
+    copy_async_wait<0>();
+    fence_async_proxy();
+    barrier_arrive(barrier);
+    return;
+  }
+  barrier_wait(barrier, 0);
+  constexpr int across = swizzle == Swizzle::none ? 128 : 1024;  // bytes of eight rows
+  const uint64_t a = matrix_descriptor(memory, swizzle == Swizzle::none ? 1024 : 16, across, swizzle);
+  const uint64_t b = matrix_descriptor(memory + 8192, swizzle == Swizzle::none ? 2048 : 16, across, swizzle);
+  float sums[1][product_sums] = {};
+  for (unsigned tile = 0; tile <= blockIdx.x; ++tile) {
+    warpgroup_fence();
+    for (int product = 0; product < 2; ++product) multiply<Inner::depth, Inner::depth>(sums[0], a, b, true);
+    commit_products();
+    finish_products(sums);
+    sync_threads(1, warpgroup_threads);
+    out[thread] = sums[0][0];
+  }
 }
 
 namespace {
@@ -186,6 +221,33 @@ TEST_F(KernelCounts, tensor_core_operations_and_matrix_loads) {
   EXPECT_EQ(launch.main.matrix_loads.parts, 4 * 1 + 4 * 8);
   EXPECT_EQ(launch.main.global_stores.requests, 0);
   EXPECT_EQ(launch.tail.global_stores.requests, 1) << "what follows the last product";
+}
+
+TEST_F(KernelCounts, products_of_warpgroups_by_tile) {
+  const auto check_counts = [](const LaunchCounts& launch) {
+    EXPECT_EQ(launch.counted_blocks, 3);
+    EXPECT_EQ(launch.finished_tiles, 1 + 2 + 3);
+    EXPECT_EQ(launch.tiles, 2);
+    EXPECT_EQ(launch.most_tiles, 3);
+    EXPECT_EQ(launch.main.wgmma, 6 * 2);
+    EXPECT_EQ(launch.main.product_loads.requests, 6 * 2 * 2);
+    EXPECT_EQ(launch.main.product_loads.bytes, 6 * 2 * (64 + 128) * 16 * 2);
+    EXPECT_EQ(launch.main.product_loads.parts, 6 * 2 * (16 + 32)) << "a core matrix at a time";
+    EXPECT_EQ(launch.main.copies_stored.requests, 3 * 1536 / 32) << "by a warpgroup that multiplies nothing";
+    EXPECT_EQ(launch.main.global_stores.requests, 0);
+    EXPECT_EQ(launch.tail.global_stores.requests, 6 * 4);
+    EXPECT_EQ(launch.main.barriers, 3 * 8);
+    EXPECT_EQ(launch.tail.barriers, 6 * 4);
+    EXPECT_EQ(launch.tail.wgmma, 0);
+  };
+  check_counts(counted(
+      [&] { LAYERWISE_LAUNCH(tiles_kernel<Swizzle::none>, 3, 256, shared, nullptr, in, out); }));
+  check_counts(counted(
+      [&] { LAYERWISE_LAUNCH(tiles_kernel<Swizzle::bytes_128>, 3, 256, shared, nullptr, in, out); }));
+  const LaunchCounts without = counted([&] { LAYERWISE_LAUNCH(tensor_core_kernel, 1, 32, shared, nullptr, out, 3); });
+  EXPECT_EQ(without.finished_tiles, 0);
+  EXPECT_EQ(without.tiles, 1);
+  EXPECT_EQ(without.most_tiles, 1);
 }
 
 TEST_F(KernelCounts, asynchronous_copies_on_both_sides) {
