@@ -152,7 +152,7 @@ Case changed(Case one, const std::function<void(Case&)>& change) {
 }  // namespace
 
 void add_loss_cases_in_eights(std::vector<OperationCase>& cases) {
-  for (const ReconstructionCase& one : {ReconstructionCase{"eights_16x16", {2, 16, 16, 24}, 40, 3, 0.01},
+  for (const ReconstructionCase& one : {ReconstructionCase{"eights_16x16", {16, 16, 16, 24}, 40, 3, 0.01},
                                         ReconstructionCase{"eights_odd", {3, 7, 5, 8}, 16, 3, 0.01}})
     cases.push_back({"reconstruction_loss_" + one.name,
                      [=](Operands& operands) { run_reconstruction_loss(operands, one); }});

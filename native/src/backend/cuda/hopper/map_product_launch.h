@@ -24,8 +24,9 @@ void launch_map_product(const Device& device, const MapPlan& plan, const Bfloat1
   a.column_tiles = static_cast<int>(plan.column_tiles);
   a.band = tiles_in_band;
   a.epilogue = epilogue;
-  launch_persistent(device, hopper_map_product_kernel<Product>, plan.row_tiles * plan.column_tiles, Product::shared_bytes,
-                    a);
+  const unsigned blocks = persistent_blocks(device, hopper_map_product_kernel<Product>,
+                                            plan.row_tiles * plan.column_tiles, Product::shared_bytes);
+  LAYERWISE_LAUNCH(hopper_map_product_kernel<Product>, blocks, hopper_threads, Product::shared_bytes, device.stream, a);
 }
 
 /// With tiles of as many rows as the plan says.

@@ -160,13 +160,12 @@ __device__ __forceinline__ void finish_staged(const float (&sums)[product_sums],
   sync_threads(own_barrier, warpgroup_threads);
 }
 
-/// Launches a persistent kernel: at most one block for each multiprocessor.
-template <class Kernel, class Arguments>
-void launch_persistent(const Device& device, Kernel* kernel, int64_t work, int shared_bytes, const Arguments& arguments) {
+/// For launchers: the blocks of a kernel that stay, one for each multiprocessor at most. Reserves their shared memory.
+template <class Kernel>
+unsigned persistent_blocks(const Device& device, Kernel* kernel, int64_t work, int shared_bytes) {
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes),
         "reserving shared memory for a matrix product");
-  const auto blocks = static_cast<unsigned>(std::min<int64_t>(work, device.multiprocessors));
-  LAYERWISE_LAUNCH(kernel, blocks, hopper_threads, static_cast<size_t>(shared_bytes), device.stream, arguments);
+  return static_cast<unsigned>(std::min<int64_t>(work, device.multiprocessors));
 }
 
 }  // namespace layerwise::cuda

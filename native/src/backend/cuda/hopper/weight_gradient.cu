@@ -55,7 +55,9 @@ void hopper::convolve_weight_gradient(Device& device, const Convolution&, const 
   a.slot_bytes = WeightProduct::planes * (WeightProduct::gradient_plane_bytes + a.map_plane_bytes);
   a.slots = std::min(WeightProduct::most_slots, WeightProduct::room / a.slot_bytes);
   a.output = in_place ? d_weight.as<float>() : pieces.view().as<float>();
-  launch_persistent(device, hopper_weight_product_kernel, plan.tiles * plan.pieces, WeightProduct::shared_bytes, a);
+  const unsigned blocks = persistent_blocks(device, hopper_weight_product_kernel, plan.tiles * plan.pieces,
+                                            WeightProduct::shared_bytes);
+  LAYERWISE_LAUNCH(hopper_weight_product_kernel, blocks, hopper_threads, WeightProduct::shared_bytes, device.stream, a);
   if (!in_place) sum_pieces(device, d_weight, pieces, a.pieces);
 }
 
