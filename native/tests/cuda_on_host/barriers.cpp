@@ -112,9 +112,10 @@ void barrier_wait(uint64_t* barrier, unsigned parity) {
   // Looks again when it goes on, as a GPU does: a thread that comes two phases late waits for another one.
   for (;;) {
     SharedBarrier& at = barrier_at(barrier, "barrier_wait");
-    if (at.parity != parity) return;
+    if (at.parity != parity) break;
     wait_for_release(at.waiting, "barrier_wait");
   }
+  if (current->block->counter != nullptr) current->block->counter->waited();
 }
 
 void sync_threads(int number, int threads) {
