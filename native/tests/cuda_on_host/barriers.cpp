@@ -1,6 +1,5 @@
 // Barriers in shared memory, barriers with numbers, and registers that move between warpgroups.
 #include <algorithm>
-#include <cstring>
 #include <string>
 
 #include "backend/cuda/hopper/instructions.h"
