@@ -1,9 +1,11 @@
 // What the host makes of hopper/instructions.h: products by a warpgroup of operands in every layout, and mistakes found.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/cuda/hopper/instructions.h"

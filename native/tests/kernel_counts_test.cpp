@@ -83,8 +83,8 @@ __global__ void copy_kernel(const float* in, float* out, int valid) {
   out[lane] = __shfl_xor_sync(all_lanes, tile[lane], 1);
 }
 
-/// A warpgroup that multiplies and one that does not. Block i makes i + 1 tiles, each of two products, and stores a word
-/// per thread. Operands are core matrices, the eight pieces of each `pitch` bytes apart.
+/// A warpgroup that multiplies and one that copies. Block i makes i + 1 tiles, each of two products, and stores a word
+/// per thread.
 template <Swizzle swizzle>
 __global__ void tiles_kernel(const float* in, float* out) {
   begin_kernel();
@@ -114,6 +114,21 @@ __global__ void tiles_kernel(const float* in, float* out) {
     finish_products(sums);
     sync_threads(1, warpgroup_threads);
     out[thread] = sums[0][0];
+  }
+}
+
+/// Half of the warp copies in the first phase of a barrier, the other half in the second.
+__global__ void phases_kernel(const float* in) {
+  begin_kernel();
+  LAYERWISE_DYNAMIC_SHARED(float, tile);
+  LAYERWISE_SHARED(uint64_t, barrier, [1]);
+  const int lane = static_cast<int>(threadIdx.x);
+  if (lane == 0) barrier_init(barrier, 32);
+  __syncthreads();
+  for (int phase = 0; phase < 2; ++phase) {
+    copy_async_16(tile + 4 * lane, in + 4 * lane, lane / 16 == phase);
+    barrier_arrive(barrier);
+    barrier_wait(barrier, static_cast<unsigned>(phase));
   }
 }
 
@@ -261,6 +276,12 @@ TEST_F(KernelCounts, asynchronous_copies_on_both_sides) {
   EXPECT_EQ(launch.main.shuffles, 1);
   EXPECT_EQ(launch.main.shared_loads.parts, 1);
   EXPECT_EQ(launch.read.bytes(), 20 * 16);
+}
+
+TEST_F(KernelCounts, waiting_for_a_barrier_keeps_requests_apart) {
+  const LaunchCounts launch = counted([&] { LAYERWISE_LAUNCH(phases_kernel, 1, 32, shared, nullptr, in); });
+  EXPECT_EQ(launch.main.copies_stored.requests, 2);
+  EXPECT_EQ(launch.main.copies_read.requests, 2) << "one in each phase, by half of the warp";
 }
 
 TEST_F(KernelCounts, some_blocks_stand_for_all) {

@@ -1,6 +1,5 @@
 // Barriers in shared memory, barriers with numbers, and registers that move between warpgroups.
 #include <algorithm>
-#include <cstring>
 #include <string>
 
 #include "backend/cuda/hopper/instructions.h"
@@ -112,9 +111,10 @@ void barrier_wait(uint64_t* barrier, unsigned parity) {
   // Looks again when it goes on, as a GPU does: a thread that comes two phases late waits for another one.
   for (;;) {
     SharedBarrier& at = barrier_at(barrier, "barrier_wait");
-    if (at.parity != parity) return;
+    if (at.parity != parity) break;
     wait_for_release(at.waiting, "barrier_wait");
   }
+  if (current->block->counter != nullptr) current->block->counter->waited();
 }
 
 void sync_threads(int number, int threads) {

@@ -128,6 +128,7 @@ void BlockCounter::begin(const Block& block, size_t shared_bytes) {
     warps_[w].finished_tiles = 0;
     warps_[w].entries.clear();
   }
+  waits_.fill(0);
   read_ = written_ = {};
   work_ = 0;
 }
@@ -154,7 +155,8 @@ void BlockCounter::note(Access kind, const void* address, size_t bytes, const vo
   for (size_t done = 0; done < bytes;) {  // no request is for more than 16 bytes, or for other than a power of two
     size_t part = 16;
     while (part > bytes - done) part /= 2;
-    entries.push_back({site, at + done, 0, static_cast<uint8_t>(current->lane), static_cast<uint8_t>(part), kind, is_shared});
+    entries.push_back({site, at + done, waits_[current->number], 0, static_cast<uint8_t>(current->lane),
+                       static_cast<uint8_t>(part), kind, is_shared});
     done += part;
   }
   ++work_;
@@ -223,19 +225,21 @@ void BlockCounter::barrier(unsigned first, unsigned end) {
 
 void BlockCounter::synchronize(unsigned warp) {
   std::vector<Entry>& entries = warps_[warp].entries;
+  std::fill_n(waits_.begin() + warp * warp_size, warp_size, 0);
   if (entries.empty()) return;
   // Stable: a thread's accesses from one place stay in order, and get numbers.
   std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-    return std::tie(a.site, a.kind, a.lane) < std::tie(b.site, b.kind, b.lane);
+    return std::tie(a.waits, a.site, a.kind, a.lane) < std::tie(b.waits, b.site, b.kind, b.lane);
   });
   for (size_t i = 1; i < entries.size(); ++i) {
     const Entry& last = entries[i - 1];
     Entry& entry = entries[i];
-    const bool follows = entry.site == last.site && entry.kind == last.kind && entry.lane == last.lane;
+    const bool follows = entry.waits == last.waits && entry.site == last.site && entry.kind == last.kind &&
+                         entry.lane == last.lane;
     entry.occurrence = follows ? last.occurrence + 1 : 0;
   }
   const auto key = [](const Entry& entry) {
-    return std::tie(entry.site, entry.kind, entry.is_shared, entry.occurrence);
+    return std::tie(entry.waits, entry.site, entry.kind, entry.is_shared, entry.occurrence);
   };
   std::stable_sort(entries.begin(), entries.end(), [&](const Entry& a, const Entry& b) { return key(a) < key(b); });
   for (Group begin = entries.cbegin(); begin != entries.cend();) {

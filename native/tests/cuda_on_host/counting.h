@@ -5,7 +5,8 @@
 // every load and store of it, by plain subscripts too. cp.async, ldmatrix and mma report themselves. The threads of a warp
 // run one after the other here; what would be one request of a warp is found again by the place in the code and the
 // number of times that a thread came past it since the warp's last synchronization. (A warp whose threads come past a
-// place a different number of times, in branches that they take apart, is counted slightly wrong.)
+// place a different number of times, in branches that they take apart, is counted slightly wrong. barrier_wait begins anew
+// like a synchronization of the warp, for each thread that calls it.)
 #pragma once
 
 #include <array>
@@ -110,6 +111,8 @@ class BlockCounter {
   void shuffle() { ++of_warp().shuffles; }
   /// Of the warps from first to end - 1.
   void barrier(unsigned first, unsigned end);
+  /// What the running thread accesses from now on belongs together with what others do after as many waits.
+  void waited() { ++waits_[current->number]; }
   /// All threads of the warp have come as far as they can without each other.
   void synchronize(unsigned warp);
   /// Adds what the block did.
@@ -122,7 +125,7 @@ class BlockCounter {
   struct Entry {
     const void* site;
     uintptr_t address;
-    uint32_t occurrence;
+    uint32_t waits, occurrence;
     uint8_t lane, bytes;
     Access kind;
     bool is_shared;
@@ -142,6 +145,7 @@ class BlockCounter {
 
   std::vector<std::pair<uintptr_t, uintptr_t>> shared_;  // ranges
   std::array<WarpCounts, most_threads_per_block / warp_size> warps_;
+  std::array<uint32_t, most_threads_per_block> waits_{};  // of each thread since its warp's last synchronization
   unsigned used_warps_ = 0;
   Footprint read_, written_;
   int64_t work_ = 0;

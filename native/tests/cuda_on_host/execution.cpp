@@ -211,7 +211,7 @@ void BlockRunner::gather(Gathering<members>& gathering, const char* name, void* 
   if (gathering.present < members)
     fail_in_kernel(std::string(name) + " in a " + group + " of fewer than " + std::to_string(members) + " threads");
   if (gathering.exited > 0) fail_in_kernel(std::string(name) + " after other threads of the " + group + " have ended");
-  if (gathering.arrived > 0 && std::strcmp(gathering.operation, name) != 0)
+  if (gathering.arrived > 0 && gathering.operation != name && std::strcmp(gathering.operation, name) != 0)
     fail_in_kernel(std::string(name) + " while others of the " + group + " wait in " + gathering.operation);
   gathering.operation = name;
   gathering.operands[current->number % members] = operand;

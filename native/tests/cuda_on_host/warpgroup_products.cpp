@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -49,10 +50,10 @@ unsigned pieces_across(cuda::Swizzle swizzle) {
 void list_pieces(const char* operand, uint64_t bits, bool is_extent_major, unsigned extent, uint16_t* pieces) {
   const Descriptor descriptor(bits);
   const unsigned across = pieces_across(descriptor.swizzle);
-  const std::string name = std::string("the descriptor of ") + operand;
-  if (descriptor.base != 0) fail_in_kernel(name + " has a base offset, which is not supported");
+  if (descriptor.base != 0)
+    fail_in_kernel(std::string("the descriptor of ") + operand + " has a base offset, which the host does not support");
   if ((descriptor.start >> 3 & (across - 1)) != 0)
-    fail_in_kernel(name + " starts at byte " + std::to_string(descriptor.start * 16) +
+    fail_in_kernel(std::string("the descriptor of ") + operand + " starts at byte " + std::to_string(descriptor.start * 16) +
                    ", in the middle of the pattern of its swizzle, which repeats every " + std::to_string(across * 128) +
                    " bytes");
   const size_t available = current->block->dynamic_shared_bytes / AsyncProxy::piece_bytes;
@@ -134,7 +135,7 @@ void WarpgroupProducts::issue(void* const (&requests)[warpgroup_size]) {
   }
   AsyncProxy* const proxy = current->block->async_proxy;
   if (proxy == nullptr)
-    fail_in_kernel("multiply in a block without barrier_init, from which on the host watches what is in shared memory");
+    fail_in_kernel("multiply in a block without barrier_init: only after that does the host follow what is in shared memory");
   Product product;
   product.a_is_extent_major = first.a_is_extent_major;
   product.b_is_extent_major = first.b_is_extent_major;
