@@ -12,7 +12,8 @@ import check_counts
 import check_kernels
 import model
 import tables
-from sass import BRANCH, SET_REGISTERS, WARPGROUP_PRODUCT, Instruction, product_loop, registers_set, usual_way
+from sass import BRANCH, EMPTY_GROUP, SET_REGISTERS, WARPGROUP_PRODUCT
+from sass import Instruction, product_loop, registers_set, usual_way
 
 
 def launch(blocks, threads=128, shared=0, read=0, written=0, tiles=(1, 1), kernel="kernel", **counts):
@@ -253,7 +254,7 @@ class PredictionTest(unittest.TestCase):
 
 class SassTest(unittest.TestCase):
     def instruction(self, code, index=0, target=None, certain=True, width=0):
-        made = Instruction(code | (7 if certain else 0) << 12, width << 9, index)
+        made = Instruction(code | (7 if certain else 0) << 12 | 1 << 48, width << 9, index)
         made.target = target
         return made
 
@@ -284,6 +285,12 @@ class SassTest(unittest.TestCase):
             self.instruction(BRANCH, target=0, certain=False),  # tiles
         ]
         self.assertEqual(product_loop(body), (1, 4, 2))
+
+    def test_a_group_without_products(self):
+        # As nvcc 13.0 writes a product, with both operands by depth and by extent, and a commit_group alone.
+        for product in (0x01E00000041879F0, 0x61E00000041879F0):
+            self.assertEqual(Instruction(product, 0xFE20008701818, 0).code, WARPGROUP_PRODUCT)
+        self.assertEqual(Instruction(0x3FFF79F0, 0xFE6000C0000FF, 0).code, EMPTY_GROUP)
 
     def test_registers_that_move(self):
         # As nvcc 13.0 writes setmaxnreg.dec 24 and setmaxnreg.inc 240.

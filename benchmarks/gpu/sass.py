@@ -4,8 +4,8 @@
 
 The encoding of instructions is not documented. The operation codes below were found by compiling kernels whose
 instructions are known; the counts fit the sources. Targets of branches are known of 9.0 alone, for which loops are used.
-One, four and eight wgmma.mma_async give as many HGMMA, whatever the layouts of their operands are; a setmaxnreg gives one
-USETMAXREG, which has the number of registers in it.
+One, four and eight wgmma.mma_async give as many HGMMA, whatever the layouts of their operands are, and a commit_group without
+any gives one that has no operands. A setmaxnreg gives one USETMAXREG, which has the number of registers in it.
 """
 
 import struct
@@ -17,6 +17,7 @@ INSTRUCTION_BYTES = 16
 BRANCH, NO_OPERATION = 0x947, 0x918
 TENSOR_CORE, WARPGROUP_PRODUCT = 0x23C, 0x9F0  # HMMA, HGMMA
 PRODUCTS = (TENSOR_CORE, WARPGROUP_PRODUCT)
+EMPTY_GROUP = 0x19F0  # stands for an HGMMA without operands; no operation code has so many bits
 SET_REGISTERS = 0x9C8  # USETMAXREG
 MATRIX_LOAD, ASYNC_COPY = 0x83B, 0xFAE  # LDSM, LDGSTS
 GLOBAL_LOAD, GLOBAL_STORE = 0x981, 0x986
@@ -38,6 +39,8 @@ class Kernel(NamedTuple):
 class Instruction:
     def __init__(self, low, high, index):
         self.code = low & 0xFFF
+        if self.code == WARPGROUP_PRODUCT and not low >> 32:
+            self.code = EMPTY_GROUP
         self.is_certain = (low >> 12) & 15 == ALWAYS
         self.width = (high >> 9) & 7  # of a load: up to 3 for less than 32 bits, 4 for 32, 5 for 64, 6 for 128
         self.registers, self.releases = (low >> 32) & 0x1FF, bool(high >> 8 & 1)  # of USETMAXREG
