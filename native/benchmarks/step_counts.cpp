@@ -1,6 +1,6 @@
 // What the kernels of one training step do, counted on the device cuda-on-host (cuda_on_host/counting.h): lines of JSON for
-// benchmarks/predict_gpu_step and ci/check-cuda-counts. The step is that of step_benchmark: predsim, Adam, bfloat16, this
-// project's kernels only. It is recorded as on a GPU, and counted when it is replayed.
+// benchmarks/predict_gpu_step and ci/check-cuda-counts. The step is that of step_benchmark: predsim, Adam, bfloat16, one of
+// this project's own engines. It is recorded as on a GPU, and counted when it is replayed.
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -31,11 +31,12 @@ const char* const counts_usage =
     "  MODEL                 mlp, vgg8b or vgg11b\n"
     "  --multiple X          factor of the convolutions' channels (default: 1)\n"
     "  --batch-size N        images per step (default: 128)\n"
+    "  --engine E            fused, or hopper where it supports the product (default: fused)\n"
     "  --multiprocessors N   of the GPU for which the step is planned (default: 132)\n"
     "  --blocks N            of a kernel that are run and stand for all, at most; 0: launches only (default: 32)\n";
 
 struct CountsOptions {
-  std::string model;
+  std::string model, engine = "fused";
   double multiple = 1;
   int batch = 128, multiprocessors = 132, blocks = 32;
 };
@@ -47,7 +48,7 @@ class CountedTraining {
     cuda_on_host::set_multiprocessors(options.multiprocessors);
     DeviceOptions device;
     device.precision = Precision::bf16;
-    device.engine = "fused";
+    device.engine = options.engine;
     auto labelled = std::make_unique<LabelledBackend>(make_cuda_backend("cuda-on-host", device));
     labelled_ = labelled.get();
     context_ = std::make_shared<Context>(std::move(labelled), 1);
@@ -219,6 +220,8 @@ CountsOptions parse_counts(int argc, char** argv) {
       options.batch = whole_number(argument, value(), 1);
     else if (argument == "--multiprocessors")
       options.multiprocessors = whole_number(argument, value(), 1);
+    else if (argument == "--engine")
+      options.engine = value();
     else if (argument == "--blocks")
       options.blocks = whole_number(argument, value(), 0);
     else if (argument.rfind("-", 0) == 0 || !options.model.empty())
@@ -227,6 +230,8 @@ CountsOptions parse_counts(int argc, char** argv) {
       options.model = argument;
   }
   if (options.model.empty()) throw std::invalid_argument("no MODEL is given");
+  if (options.engine != "fused" && options.engine != "hopper")
+    throw std::invalid_argument("--engine takes fused or hopper, not '" + options.engine + "'");
   model_of(options.model, options.multiple);
   return options;
 }
