@@ -312,22 +312,22 @@ class KernelsTest(unittest.TestCase):
         return check_kernels.faults(instances, log)
 
     def test_a_kernel_as_it_should_be(self):
-        self.assertEqual(self.faults("sm_90a 168 1024 0 0 576 156 84 8 8 24 240"), [])
+        self.assertEqual(self.faults("sm_90a 168 1024 0 0 576 156 84 8 8 72 216"), [])
         self.assertEqual(self.faults("sm_80 8 0 0 0 5 0 0 0 0 0 0"), [])  # where its body is empty
 
     def test_kernels_that_are_slow(self):
         for row, wanted in (
-            ("sm_90a 168 1024 0 0 576 156 0 0 0 24 240", "has no HGMMA"),
-            ("sm_90a 168 1024 0 16 576 156 84 8 8 24 240", "spills 16 bytes"),
+            ("sm_90a 168 1024 0 0 576 156 0 0 0 72 216", "has no HGMMA"),
+            ("sm_90a 168 1024 0 16 576 156 84 8 8 72 216", "spills 16 bytes"),
             ("sm_90a 168 1024 0 0 576 156 84 8 8 0 0", "setmaxnreg sets 0 and 0 registers"),
-            ("sm_90a 168 1024 0 0 576 156 84 8 8 24 -1", "setmaxnreg sets 24 and -1 registers"),
+            ("sm_90a 168 1024 0 0 576 156 84 8 8 72 -1", "setmaxnreg sets 72 and -1 registers"),
         ):
             said = self.faults(row)
             self.assertEqual(len(said), 1, said)
             self.assertIn(wanted, said[0])
 
     def test_complaints_of_the_assembler(self):
-        good = "sm_90a 168 1024 0 0 576 156 84 8 8 24 240"
+        good = "sm_90a 168 1024 0 0 576 156 84 8 8 72 216"
         for complaint in (
             "(C7510) Potential Performance Loss: wgmma.mma_async instructions are serialized due to x in function 'f'",
             "(C7517) warpgroup.wait is injected in around line 7 by compiler to allow use of registers in function 'f'",
