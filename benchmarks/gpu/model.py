@@ -17,7 +17,8 @@ class Card(NamedTuple):
     wgmma_cycles: float = 70  # of a multiprocessor, per m64n128k16: 64 at the full rate; the best libraries attain 0.91 of it
     instructions_per_cycle: float = 2.8  # of a multiprocessor: 4 schedulers, 0.7 attained with few warps
     wavefronts_per_cycle: float = 1.0  # of shared memory
-    l2_bytes_per_second: float = 5.5e12 / 132  # a multiprocessor's share
+    l2_bytes_per_second: float = 5.5e12 / 132  # a multiprocessor's share where all of them read
+    l2_bytes_per_cycle: float = 64  # what one can read at most, where few do
     hbm_bytes_per_second: float = 3.0e12
     launch_seconds: float = 1.3e-6  # between a node of a graph and the next one
     early_launch_seconds: float = 0.6e-6  # where the next one is launched before the first has ended
@@ -48,14 +49,15 @@ def resident_blocks(card, launch, kernel):
     return min(card.registers // max(registers, 1), card.shared_bytes // shared, card.threads // (32 * warps), card.blocks)
 
 
-def cycles_by_limit(card, counts, instructions, hbm_bytes):
-    """What a tile keeps each part of its multiprocessor busy for."""
+def cycles_by_limit(card, counts, instructions, hbm_bytes, active):
+    """What a tile keeps each part of its multiprocessor busy for, `active` of which work: they share L2 cache and memory."""
+    l2_share = min(card.l2_bytes_per_second / card.clock * card.multiprocessors / active, card.l2_bytes_per_cycle)
     return {
         "mma": (counts.mma_bf16 + counts.mma_tf32) * card.mma_cycles / 4 + counts.wgmma * card.wgmma_cycles,
         "issue": instructions / card.instructions_per_cycle,
         "shared": counts.shared_wavefronts() / card.wavefronts_per_cycle,
-        "L2": 32 * counts.global_sectors() / card.l2_bytes_per_second * card.clock,
-        "HBM": hbm_bytes / card.hbm_bytes_per_second * card.multiprocessors * card.clock,
+        "L2": 32 * counts.global_sectors() / l2_share,
+        "HBM": hbm_bytes / card.hbm_bytes_per_second * active * card.clock,
     }
 
 
@@ -87,7 +89,8 @@ def launch_time(card, launch, kernel, is_early):
     totals, cycles = collections.Counter(), 0.0
     for counts, is_tail, hbm_bytes in parts:
         instructions = instructions_of(launch, kernel, is_tail)
-        limits = cycles_by_limit(card, counts, instructions, hbm_bytes / (launch.blocks * launch.tiles))
+        active = min(launch.blocks, card.multiprocessors)
+        limits = cycles_by_limit(card, counts, instructions, hbm_bytes / (launch.blocks * launch.tiles), active)
         name = max(limits, key=limits.get)
         totals[name] += limits[name]
         cycles += limits[name]

@@ -83,7 +83,7 @@ __global__ void copy_kernel(const float* in, float* out, int valid) {
   out[lane] = __shfl_xor_sync(all_lanes, tile[lane], 1);
 }
 
-/// A warpgroup that multiplies and one that copies. Block i makes i + 1 tiles, each of two products, and stores a word
+/// A warpgroup that copies and one that multiplies. Block i makes i + 1 tiles, each of two products, and stores a word
 /// per thread.
 template <Swizzle swizzle>
 __global__ void tiles_kernel(const float* in, float* out) {
@@ -93,8 +93,8 @@ __global__ void tiles_kernel(const float* in, float* out) {
   const int thread = static_cast<int>(threadIdx.x);
   if (thread == 0) barrier_init(barrier, warpgroup_threads);
   __syncthreads();
-  if (thread >= warpgroup_threads) {
-    for (int piece = thread - warpgroup_threads; piece < 1536; piece += warpgroup_threads)
+  if (thread < warpgroup_threads) {
+    for (int piece = thread; piece < 1536; piece += warpgroup_threads)
       copy_async_16(memory + 16 * piece, in + 4 * piece, true);
     copy_async_commit();
     copy_async_wait<0>();

@@ -146,7 +146,7 @@ void WarpgroupProducts::issue(void* const (&requests)[warpgroup_size]) {
   BlockCounter* const counter = current->block->counter;
   product.sums = counter == nullptr ? &sums_of(requests) : nullptr;
   if (counter != nullptr)
-    counter->multiply_by_warpgroup(current->number / warpgroup_size, product.pieces.data(), a_pieces,
+    counter->multiply_by_warpgroup(current->number / warp_size, product.pieces.data(), a_pieces,
                                    product.pieces.data() + a_pieces, b_pieces);
   products_.push_back(product);
 }
@@ -212,7 +212,7 @@ void WarpgroupProducts::carry_out(const Product& product) const {
 
 void WarpgroupProducts::finish(void* const (&sums)[warpgroup_size], int parts) {
   wait(0);
-  if (BlockCounter* const counter = current->block->counter) counter->finish_products(current->number / warpgroup_size);
+  if (BlockCounter* const counter = current->block->counter) counter->finish_products(current->number / warp_size);
   require_untouched();
   for (int part = 0; part < parts; ++part) {
     const float* const first = static_cast<float*>(sums[0]) + part * static_cast<int>(sums_of_thread);

@@ -1,10 +1,15 @@
 #include "backend/cuda/convolution.h"
 #include "backend/cuda/epilogue_launch.h"
+#include "backend/cuda/pad_channels.h"
 
 namespace layerwise::cuda {
 
 void fused::convolve(Device& device, const Convolution& geometry, const Tensor& x, const Tensor& weight,
                      const Tensor& bias, const Tensor& y, const OutputMoments& moments) {
+  if (has_few_channels(x)) {
+    const ArenaTensor padded_x = pad_channels(device, x), padded_weight = pad_channels(device, weight);
+    return fused::convolve(device, geometry, padded_x, padded_weight, bias, y, moments);
+  }
   const int64_t rows = y.shape.n * y.shape.positions(), depth = weight.shape.features();
   with_storage(x.type, [&](auto* typed) {
     using T = std::remove_pointer_t<decltype(typed)>;

@@ -51,8 +51,10 @@ struct WarpColumns {
   }
 };
 
-/// Which position of a map row `row` of C is: the same. (Other orders: hopper/map_tiles.h.)
+/// Which position of a map a row of C is: the same. (Other orders: hopper/map_tiles.h.) from(first_row) is the order for the
+/// rows of a block's part of C, worked out as far as it is the same for all of them.
 struct RowsInOrder {
+  __device__ __forceinline__ RowsInOrder from(int) const { return {}; }
   __device__ __forceinline__ int position(int row) const { return row; }
 };
 
@@ -135,6 +137,7 @@ struct ForwardEpilogue {
     using Columns = WarpColumns<Block>;
     const Columns mine(tile, tile_row, tile_column);
     const int end = min(mine.row + Columns::rows, rows);
+    const auto here = order.from(tile_row);
     const bool in_columns = mine.column < columns;
     float biases[4] = {};
     if (bias != nullptr) load_neighbours<false>(bias, mine.column, columns, biases);
@@ -152,7 +155,7 @@ struct ForwardEpilogue {
         LAYERWISE_UNROLL
         for (int e = 0; e < 4; ++e) values[e] += biases[e];
         if (in_columns)
-          store_neighbours<fours>(output + static_cast<int64_t>(order.position(row)) * columns, mine.column, columns,
+          store_neighbours<fours>(output + static_cast<int64_t>(here.position(row)) * columns, mine.column, columns,
                                   values);
       }
       const int own_count = begin < stop ? (stop - begin + Columns::lanes_down - 1) / Columns::lanes_down : 0;

@@ -39,6 +39,7 @@ struct HiddenEpilogue {
     using Columns = WarpColumns<Block>;
     const Columns mine(tile, tile_row, tile_column);
     const int end = min(mine.row + Columns::rows, rows);
+    const auto here = order.from(tile_row);
     float mean[4] = {}, sum[4] = {}, product[4] = {};
     if (y != nullptr) load_neighbours<false>(mean_y, mine.column, channels, mean);
     const int begin = mine.column < channels ? mine.first_row(mine.row) : end;
@@ -48,7 +49,7 @@ struct HiddenEpilogue {
       for (int i = 0; i < rows_ahead; ++i) {
         const int row = first + i * Columns::lanes_down;
         if (row >= end) continue;
-        const int64_t at = static_cast<int64_t>(order.position(row)) * channels;
+        const int64_t at = static_cast<int64_t>(here.position(row)) * channels;
         load_neighbours<fours>(h + at, mine.column, channels, hidden[i]);
         if (y != nullptr) load_neighbours<fours>(y + at, mine.column, channels, before[i]);
         if (d_h != nullptr) load_neighbours<fours>(d_h + at, mine.column, channels, more[i]);
@@ -60,7 +61,7 @@ struct HiddenEpilogue {
         float values[4] = {};
         if constexpr (has_product) mine.load(row, values);
         int rest, w;
-        const int position = order.position(row), n = area.quotient(position, rest);
+        const int position = here.position(row), n = area.quotient(position, rest);
         const int row_of_map = row_width.quotient(rest, w);
         if (d_pooled != nullptr) add_pooled<fours>(values, n, row_of_map, w, mine.column);
         if (d_output != nullptr) add_output<fours>(values, position, n, row_of_map, w, mine.column);

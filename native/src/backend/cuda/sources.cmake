@@ -52,6 +52,7 @@ set(layerwise_cuda_kernel_sources
   ${CMAKE_CURRENT_LIST_DIR}/moments_of_tensor.cu
   ${CMAKE_CURRENT_LIST_DIR}/normalize_activate.cu
   ${CMAKE_CURRENT_LIST_DIR}/optimizer_step.cu
+  ${CMAKE_CURRENT_LIST_DIR}/pad_channels.cu
   ${CMAKE_CURRENT_LIST_DIR}/reconstruction_loss.cu
   ${CMAKE_CURRENT_LIST_DIR}/similarity_loss.cu
   ${CMAKE_CURRENT_LIST_DIR}/sums.cu)

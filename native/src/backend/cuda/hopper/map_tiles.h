@@ -88,21 +88,32 @@ class MapTiles {
     return (n * height_ + h) * width_ + w;
   }
 
-  /// The position of the map that a row of C is. The rows of a sample follow each other.
-  LAYERWISE_HOST_DEVICE int position(int row) const {
-    if (!in_regions_) return row;
+  /// The positions that the 64 rows of a patch are.
+  class Patch {
+   public:
+    LAYERWISE_HOST_DEVICE Patch(int first, int line) : first_(first), line_(line) {}
+    LAYERWISE_HOST_DEVICE int position(int row) const { return first_ + (row >> 3 & 7) * line_ + (row & 7); }
+
+   private:
+    int first_, line_;  // position of the first row; from eight rows to the next eight
+  };
+
+  /// `first_row` is a multiple of 64. The rows of a sample follow each other.
+  LAYERWISE_HOST_DEVICE Patch from(int first_row) const {
+    if (!in_regions_) return {first_row, 8};
     int right, down;
-    const int n = regions_down_.quotient(regions_across_.quotient(row >> region_bits_, right), down);
-    return (n * height_ + down * region_height_ + line_in_region(row)) * width_ + right * region_width_ +
-           column_in_region(row);
+    const int n = regions_down_.quotient(regions_across_.quotient(first_row >> region_bits_, right), down);
+    return {(n * height_ + down * region_height_ + line_in_region(first_row)) * width_ + right * region_width_ +
+                column_in_region(first_row),
+            width_};
   }
 
  private:
+  // Of the first row of a patch.
   LAYERWISE_HOST_DEVICE int line_in_region(int row) const {
-    const int patch = (row & ((1 << region_bits_) - 1)) >> 6;
-    return (patch >> wide_) * 8 + (row & 63) / 8;
+    return ((row & ((1 << region_bits_) - 1)) >> 6 >> wide_) * 8;
   }
-  LAYERWISE_HOST_DEVICE int column_in_region(int row) const { return (row >> 6 & wide_) * 8 + row % 8; }
+  LAYERWISE_HOST_DEVICE int column_in_region(int row) const { return (row >> 6 & wide_) * 8; }
 
   bool in_regions_ = false;
   int tile_rows_ = 0, rows_ = 0, height_ = 0, width_ = 0;
