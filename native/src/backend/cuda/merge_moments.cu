@@ -13,7 +13,7 @@
 
 namespace layerwise::cuda {
 
-constexpr int most_merge_threads = 1024;
+constexpr int most_merge_threads = 256;
 constexpr int few_pieces = 32, channels_of_few = 64, channels_of_many = 4;
 
 struct MergeMomentsArguments {
