@@ -118,6 +118,9 @@ TEST(HopperEngine, is_refused_with_a_sentence_where_it_cannot_work) {
 
 /// Each kind of product, with tiles of 256 and of 128 rows where there are both.
 TEST(HopperEngine, runs_all_its_kernels_in_the_table_of_cases) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "takes a minute here; operation_test runs the same cases";
+#endif
   const std::unique_ptr<Backend> backend = make_backend("hopper");
   backend->enter();
   for (const OperationCase& operation : cases_in_eights()) {
