@@ -104,16 +104,15 @@ def launch_time(card, launch, kernel, is_early):
 
 def step_times(card, step, kernels, early_launches):
     """[(operation, [Time of each of its launches])]. Throws KeyError for a kernel that is in no table. `early_launches`:
-    whether kernels of a block are launched before the one before them has ended."""
-    times, block, after_kernel = [], None, False
+    whether kernels are launched before the one before them has ended."""
+    times, after_kernel = [], False
     for operation in step.operations:
         own = []
         for launch in operation.launches:
-            name = operation.label.split("/")[0]
-            is_early = early_launches and after_kernel and launch.is_kernel and name == block
+            is_early = early_launches and after_kernel and launch.is_kernel
             kernel = kernels[launch.kernel] if launch.is_kernel else None
             own.append(launch_time(card, launch, kernel, is_early))
-            block, after_kernel = name, launch.is_kernel
+            after_kernel = launch.is_kernel
         times.append((operation, own))
     return times
 

@@ -45,7 +45,10 @@ class CudaBackend final : public Backend {
     cuda::write_bytes(stream_.get(), state_.get(), &none, sizeof none);
   }
 
-  ~CudaBackend() override { cudaStreamSynchronize(stream_.get()); }
+  ~CudaBackend() override {
+    cudaStreamSynchronize(stream_.get());
+    cuda::launch_order.interrupt();  // another stream may get the same address
+  }
 
   const char* name() const override { return name_.c_str(); }
   DataType activation_type() const override { return device_.activation_type; }
@@ -119,7 +122,7 @@ class CudaBackend final : public Backend {
 
   void enter() override {
     cuda::check(cudaSetDevice(cuda::device_index(name_)), "selecting the device");
-    cuda::launch_order.enter(can_overlap_launches_);
+    cuda::launch_order.enter(can_overlap_launches_, stream_.get());
   }
   Arena& arena() override { return arena_; }
 
