@@ -12,6 +12,9 @@ constexpr bool is_compiled = false;
 
 bool is_hopper(const cudaDeviceProp& properties) { return properties.major == 9 && properties.minor == 0; }
 
+/// Kernels count in int, also what they add to positions.
+constexpr int64_t most_positions = int64_t{1} << 28;
+
 /// Eights of channels at aligned addresses.
 bool has_eights(const Tensor& map) {
   return map.shape.c % 8 == 0 && reinterpret_cast<uintptr_t>(map.data) % 16 == 0;
@@ -40,6 +43,7 @@ void hopper::require_device(const cudaDeviceProp& properties, Precision precisio
 
 bool hopper::supports(const Device& device, const Product& product) {
   if (!device.has_warpgroups || !is_like_vgg(product.geometry)) return false;
+  if (product.x.shape.n * product.x.shape.positions() >= most_positions) return false;  // fused says what is wrong
   switch (product.kind) {
     case Product::Kind::convolution:
       return is_narrow_with_eights(product.x) && is_narrow_with_eights(product.weight) &&
