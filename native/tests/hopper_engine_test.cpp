@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -13,6 +15,7 @@
 #include "backend/cuda/engines/engines.h"
 #include "backend/cuda/hopper/hopper.h"
 #include "block_support.h"
+#include "cuda_on_host/library_stand_in.h"
 #include "cuda_on_host/runtime_api.h"
 #include "operation_cases.h"
 
@@ -112,6 +115,7 @@ TEST(HopperEngine, is_refused_with_a_sentence_where_it_cannot_work) {
   EXPECT_NE(refusal(card("NVIDIA B200", 10, 0), Precision::bf16).find("B200 has 10.0"), std::string::npos);
   EXPECT_NE(refusal(card("NVIDIA H100", 9, 0), Precision::f32).find("precision bf16"), std::string::npos);
   EXPECT_EQ(refusal(card("NVIDIA H100", 9, 0), Precision::bf16), "");
+  EXPECT_EQ(refusal(card("NVIDIA H100", 9, 0), Precision::automatic), "") << "which is bfloat16 on a GPU";
   EXPECT_NE(message_of([] { make_backend("hopper", Precision::f32); }).find("bfloat16 only"), std::string::npos);
   EXPECT_NE(message_of([] { make_backend("hoper"); }).find("ask for auto, fused, hopper or cudnn"), std::string::npos);
 }
@@ -171,6 +175,30 @@ TEST(HopperEngine, trains_networks_as_fused_does) {
       EXPECT_NEAR(metrics.unsupervised_loss, expected.unsupervised_loss, 0x1p-8 * expected.unsupervised_loss);
     }
   }
+}
+
+/// Its results are compared with those of fused on the way, and none differs.
+TEST(HopperEngine, takes_part_where_engines_are_chosen) {
+  const char* const cache = std::getenv("XDG_CACHE_HOME");
+  const std::string before = cache != nullptr ? cache : "";
+  setenv("XDG_CACHE_HOME", ::testing::TempDir().c_str(), 1);
+  std::filesystem::remove_all(::testing::TempDir() + "/layerwise");
+  cuda_on_host::library_stand_in.under_auto = true;
+  {
+    SmallNetwork network("auto", {1, 8, 8, 8}, false);
+    network.train(4);
+    const int64_t launches = all_launches();
+    network.train(6);  // the fifth step of a run chooses
+    EXPECT_GT(all_launches(), launches);
+    const std::string choices = network.context->backend().engine_choices();
+    EXPECT_NE(choices.find("convolve 4x8x8x8 weight 16x3x3x8"), std::string::npos) << choices;
+    EXPECT_EQ(choices.find("different"), std::string::npos) << choices;
+  }
+  cuda_on_host::library_stand_in = {};
+  if (cache != nullptr)
+    setenv("XDG_CACHE_HOME", before.c_str(), 1);
+  else
+    unsetenv("XDG_CACHE_HOME");
 }
 
 }  // namespace layerwise::test

@@ -144,7 +144,7 @@ Engines open_engines(cudaStream_t stream, Arena& arena, const DeviceOptions& opt
          "; the engines 'fused' and 'auto' work without it");
   if (opened.engine == nullptr && is_auto && needs_libraries(given))
     fail(ErrorKind::device_unavailable, "the run was started with cuBLAS and cuDNN, and ", opened.missing);
-  const bool has_hopper = hopper::works_on(properties) && options.precision == Precision::bf16;
+  const bool has_hopper = hopper::works_on(properties) && options.precision != Precision::f32;
   const bool chooses = is_auto && times_count() && (opened.engine != nullptr || has_hopper);
   std::optional<EngineCache> cache;
   if (chooses) {

@@ -37,7 +37,7 @@ void hopper::require_device(const cudaDeviceProp& properties, Precision precisio
   if (!is_compiled)
     fail(ErrorKind::device_unavailable, "this build has no code for the engine 'hopper': 90a-real is not among its ",
          "LAYERWISE_CUDA_ARCHITECTURES; the engines 'fused' and 'auto' work");
-  require(precision == Precision::bf16, "the engine 'hopper' multiplies bfloat16 only; use precision bf16, or the engine ",
+  require(precision != Precision::f32, "the engine 'hopper' multiplies bfloat16 only; use precision bf16, or the engine ",
           "'fused' or 'auto'");
 }
 
