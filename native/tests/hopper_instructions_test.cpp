@@ -10,13 +10,13 @@
 
 #include "backend/cuda/hopper/instructions.h"
 #include "backend/cuda/runtime.h"
+#include "kernel_failure.h"
 
 namespace layerwise::test {
 
 namespace {
 
 using namespace layerwise::cuda;
-using cuda_on_host::KernelFailure;
 
 constexpr float first_sum = 0.5f;
 
@@ -193,19 +193,8 @@ Outcome with_fault(Fault fault) {
   return multiply_on_host(a, b, a.operand(), b.operand(), fault);
 }
 
-/// What `run` fails with; empty where it does not fail.
-template <class Run>
-std::string failure_of(const Run& run) {
-  try {
-    run();
-  } catch (const KernelFailure& failure) {
-    return failure.what();
-  }
-  return "";
-}
-
 void expect_failure(Fault fault, const std::string& part) {
-  const std::string failure = failure_of([fault] { with_fault(fault); });
+  const std::string failure = kernel_failure_of([fault] { with_fault(fault); });
   EXPECT_NE(failure.find(part), std::string::npos) << "failed with: " << failure;
 }
 
@@ -232,7 +221,7 @@ TEST(HopperInstructions, a_descriptor_with_another_swizzle_or_with_offsets_excha
       const Layout a = a_layout(inner, swizzle), b = b_layout(inner, swizzle);
       const auto is_found = [&](const Operand& a_told, const Operand& b_told) {
         bool is_right = false;
-        const std::string failure = failure_of([&] { is_right = multiply_on_host(a, b, a_told, b_told).is_right(); });
+        const std::string failure = kernel_failure_of([&] { is_right = multiply_on_host(a, b, a_told, b_told).is_right(); });
         return !failure.empty() || !is_right;
       };
       for (const Swizzle other : swizzles) {
@@ -251,7 +240,7 @@ TEST(HopperInstructions, a_descriptor_with_another_swizzle_or_with_offsets_excha
 TEST(HopperInstructions, descriptors_stay_in_shared_memory_and_on_the_pattern_of_their_swizzle) {
   const Layout a = a_layout(Inner::depth, Swizzle::bytes_128), b = b_layout(Inner::depth, Swizzle::none);
   const auto failure_with = [&](const Operand& told) {
-    return failure_of([&] { multiply_on_host(a, b, told, b.operand()); });
+    return kernel_failure_of([&] { multiply_on_host(a, b, told, b.operand()); });
   };
   Operand told = a.operand();
   told.start = 128;

@@ -7,24 +7,13 @@
 
 #include "backend/cuda/hopper/instructions.h"
 #include "backend/cuda/runtime.h"
+#include "kernel_failure.h"
 
 namespace layerwise::test {
 
 namespace {
 
 using namespace layerwise::cuda;
-using cuda_on_host::KernelFailure;
-
-/// What `run` fails with; empty where it does not fail.
-template <class Run>
-std::string failure_of(const Run& run) {
-  try {
-    run();
-  } catch (const KernelFailure& failure) {
-    return failure.what();
-  }
-  return "";
-}
 
 // ---- a pipeline: one producer warpgroup, two consumers --------------------------------------------
 
@@ -144,7 +133,7 @@ struct Pipeline {
 
 void expect_pipeline_failure(PipelineFault fault, const std::vector<std::string>& parts) {
   Pipeline pipeline;
-  const std::string failure = failure_of([&] { pipeline.run(fault); });
+  const std::string failure = kernel_failure_of([&] { pipeline.run(fault); });
   for (const std::string& part : parts)
     EXPECT_NE(failure.find(part), std::string::npos) << "wanted: " << part << "; failed with: " << failure;
 }
@@ -242,7 +231,7 @@ TEST(HopperPipeline, what_producers_forget_is_found) {
 TEST(HopperPipeline, barriers_go_through_phases) {
   int phases = 0;
   const auto failure_with = [&phases](BarrierFault fault) {
-    return failure_of([&] { LAYERWISE_LAUNCH(barrier_kernel, 1, 128, 0, nullptr, fault, &phases); });
+    return kernel_failure_of([&] { LAYERWISE_LAUNCH(barrier_kernel, 1, 128, 0, nullptr, fault, &phases); });
   };
   EXPECT_EQ(failure_with(BarrierFault::none), "");
   EXPECT_EQ(phases, 5);
@@ -256,20 +245,20 @@ TEST(HopperPipeline, barriers_go_through_phases) {
 TEST(HopperPipeline, barriers_with_numbers_are_for_as_many_threads_as_all_say) {
   std::vector<int> out(256);
   const auto failure_with = [&out](int threads, bool misses_one) {
-    return failure_of([&] { LAYERWISE_LAUNCH(named_barriers_kernel, 1, 256, 0, nullptr, out.data(), threads, misses_one); });
+    return kernel_failure_of([&] { LAYERWISE_LAUNCH(named_barriers_kernel, 1, 256, 0, nullptr, out.data(), threads, misses_one); });
   };
   EXPECT_EQ(failure_with(128, false), "");
   for (int thread = 0; thread < 256; ++thread) EXPECT_EQ(out[static_cast<size_t>(thread)], thread ^ 127);
   expect_failure(failure_with(96, false), "while others wait there for");
   expect_failure(failure_with(100, false), "whole warps");
   expect_failure(failure_with(128, true), "127 wait in sync_threads");
-  expect_failure(failure_of([] { LAYERWISE_LAUNCH(part_of_a_warp_kernel, 1, 64, 0, nullptr); }), "a part of a warp");
+  expect_failure(kernel_failure_of([] { LAYERWISE_LAUNCH(part_of_a_warp_kernel, 1, 64, 0, nullptr); }), "a part of a warp");
 }
 
 TEST(HopperPipeline, registers_are_claimed_when_others_have_released_them) {
   std::vector<int> order(256);
   const auto failure_with = [&order](RegisterFault fault) {
-    return failure_of([&] { LAYERWISE_LAUNCH(registers_kernel, 1, 384, 0, nullptr, fault, order.data()); });
+    return kernel_failure_of([&] { LAYERWISE_LAUNCH(registers_kernel, 1, 384, 0, nullptr, fault, order.data()); });
   };
   EXPECT_EQ(failure_with(RegisterFault::none), "");
   EXPECT_EQ(order, std::vector<int>(256, 1));

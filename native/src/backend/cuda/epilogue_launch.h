@@ -14,7 +14,7 @@
 namespace layerwise::cuda {
 
 /// Calls run(), which launches the kernel with `epilogue`, and has it take the moments of y, where they are asked for, over
-/// groups of `rows_per_piece` rows. Without them y may be of any type.
+/// groups of `rows_per_piece` rows.
 template <class Epilogue, class Run>
 void with_moments(const Device& device, const OutputMoments& moments, const Shape& y, const Tensor& bias,
                   int64_t rows_per_piece, Epilogue& epilogue, const Run& run) {
@@ -29,6 +29,19 @@ void with_moments(const Device& device, const OutputMoments& moments, const Shap
                       static_cast<int>(layout.slots)};
   run();
   merge_moments(device, layout, pieces, bias, per_sample, moments.mean, moments.spread);
+}
+
+/// Calls run(output), which launches the kernel that writes a weight gradient's sum in `pieces` pieces, each of d_weight's
+/// elements, and adds them up. A single piece is written straight to d_weight, if the kernel can do that: where it
+/// `writes_fours`, neighbours at an aligned address, it may not, since a gradient lies behind others in one vector.
+template <class Run>
+void with_weight_pieces(const Device& device, const Tensor& d_weight, int64_t pieces, bool writes_fours, const Run& run) {
+  const Shape& shape = d_weight.shape;
+  if (pieces == 1 && (!writes_fours || has_fours(d_weight.as<float>(), shape.features())))
+    return run(d_weight.as<float>());
+  const ArenaTensor parts = device.arena.take(DataType::float32, {pieces, 1, shape.n, shape.features()});
+  run(parts.view().as<float>());
+  sum_pieces(device, d_weight, parts, static_cast<int>(pieces));
 }
 
 /// (N, C) factors of dropout, or absent where nothing is dropped. (hidden_gradient.cu)

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "backend/cuda/gemm_plan.h"
 #include "backend/cuda/hopper/map_tiles.h"
 
 namespace layerwise::cuda::hopper {
@@ -27,9 +28,8 @@ inline MapPlan plan_map_product(const Shape& map, int64_t channels, int64_t colu
   double least = 0;
   for (const int rows : {256, 128}) {
     const MapTiles tiles(map, rows);
-    const int64_t row_tiles = (int64_t{tiles.rows()} + rows - 1) / rows;
-    const int64_t column_tiles = (columns + tile_columns - 1) / tile_columns;
-    const int64_t rounds = (row_tiles * column_tiles + multiprocessors - 1) / multiprocessors;
+    const int64_t row_tiles = divided(tiles.rows(), rows), column_tiles = divided(columns, tile_columns);
+    const int64_t rounds = divided(row_tiles * column_tiles, multiprocessors);
     const double flops = 2.0 * rows * tile_columns * all_taps * static_cast<double>(channels);
     const double seconds =
         static_cast<double>(rounds) * (flops / product_rate + begin_seconds + rows * seconds_to_store_row);
@@ -50,29 +50,23 @@ inline WeightPlan plan_weight_product(int64_t out_channels, int64_t in_channels,
                                       int multiprocessors) {
   constexpr double bytes_per_second = 3.0e12;
   constexpr int64_t fewest_chunks = 4;
-  const auto divided = [](int64_t extent, int64_t by) { return (extent + by - 1) / by; };
-  WeightPlan best{};
-  best.tiles = divided(out_channels, tile_columns) * divided(in_channels, tile_columns) * taps_across;
+  WeightPlan plan{};
+  plan.tiles = divided(out_channels, tile_columns) * divided(in_channels, tile_columns) * taps_across;
   const double chunk_seconds = 2.0 * tile_columns * taps_across * tile_columns * positions / product_rate;
   const double fixed_seconds = begin_seconds + taps_across * tile_columns * seconds_to_store_row;
-  double least = 0;
-  const int64_t most_pieces = std::clamp<int64_t>(std::min(chunks / fewest_chunks, divided(4 * multiprocessors, best.tiles)),
+  const int64_t most_pieces = std::clamp<int64_t>(std::min(chunks / fewest_chunks, divided(4 * multiprocessors, plan.tiles)),
                                                   1, 65535);
-  for (int64_t wanted = 1; wanted <= most_pieces; ++wanted) {
-    const int64_t length = divided(chunks, wanted), pieces = divided(chunks, length);
-    if (pieces < wanted) continue;  // fewer pieces of the same size came before
-    const int64_t rounds = divided(best.tiles * pieces, multiprocessors);
+  const auto estimate = [&](int64_t length, int64_t pieces) {
+    const int64_t rounds = divided(plan.tiles * pieces, multiprocessors);
     const double sum_bytes =
         pieces == 1 ? 0 : 8.0 * static_cast<double>(pieces * out_channels * all_taps * in_channels);
-    const double seconds =
-        static_cast<double>(rounds) * (static_cast<double>(length) * chunk_seconds + fixed_seconds) +
-        sum_bytes / bytes_per_second;
-    if (best.pieces > 0 && seconds >= least) continue;
-    best.pieces = pieces;
-    best.chunks_of_piece = length;
-    least = seconds;
-  }
-  return best;
+    return static_cast<double>(rounds) * (static_cast<double>(length) * chunk_seconds + fixed_seconds) +
+           sum_bytes / bytes_per_second;
+  };
+  const Division division = cheapest_division(chunks, most_pieces, estimate);
+  plan.pieces = division.pieces;
+  plan.chunks_of_piece = division.terms;
+  return plan;
 }
 
 }  // namespace layerwise::cuda::hopper

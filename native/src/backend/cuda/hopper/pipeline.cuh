@@ -14,12 +14,14 @@ namespace layerwise::cuda {
 constexpr int multiplying_warpgroups = 2;
 constexpr int hopper_threads = (1 + multiplying_warpgroups) * warpgroup_threads;
 
-/// How a block shares out its registers, in each thread's: few for those who fill, the rest for those who hold sums.
+/// How a block shares out its registers, in each thread's: few for those who fill, the rest for those who hold sums. It has as
+/// many as it was launched with, the same multiple of 8 for each thread; claiming more would wait for ever.
 template <int filling_, int multiplying_>
 struct RegisterShares {
   static constexpr int filling = filling_, multiplying = multiplying_;
-  static_assert(warpgroup_threads * (filling + multiplying_warpgroups * multiplying) <= 65536,
-                "a multiprocessor has no more registers");
+  static constexpr int at_launch = 65536 / hopper_threads / 8 * 8;
+  static_assert(filling + multiplying_warpgroups * multiplying <= (1 + multiplying_warpgroups) * at_launch,
+                "a block has no more registers");
 };
 
 /// A thread's way round a ring. Buffers are numbered from 0 to slots − 1.

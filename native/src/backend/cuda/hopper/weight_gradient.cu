@@ -1,10 +1,9 @@
 #include <algorithm>
 
+#include "backend/cuda/epilogue_launch.h"
 #include "backend/cuda/hopper/hopper.h"
 #include "backend/cuda/hopper/hopper_plan.h"
 #include "backend/cuda/hopper/weight_product.cuh"
-#include "backend/cuda/implicit_gemm_launch.h"
-#include "backend/cuda/sums.h"
 
 namespace layerwise::cuda {
 
@@ -36,11 +35,6 @@ void hopper::convolve_weight_gradient(Device& device, const Convolution&, const 
   const int64_t in = x.shape.c, out = d_y.shape.c;
   const LineChunks chunks(d_y.shape);
   const WeightPlan plan = plan_weight_product(out, in, chunks.chunks(), LineChunks::positions, device.multiprocessors);
-  // A gradient lies behind others in one vector, not always at an aligned address.
-  const bool in_place = plan.pieces == 1 && has_fours(d_weight.as<float>(), in);
-  ArenaTensor pieces;
-  if (!in_place) pieces = device.arena.take(DataType::float32, {plan.pieces, 1, out, all_taps * in});
-
   WeightProduct::Arguments a{};
   a.chunks = chunks;
   a.map = x.as<Bfloat16>();
@@ -54,11 +48,12 @@ void hopper::convolve_weight_gradient(Device& device, const Convolution&, const 
   a.map_plane_bytes = plane_length(chunks.staged_places(), WeightProduct::planes) * place_bytes;
   a.slot_bytes = WeightProduct::planes * (WeightProduct::gradient_plane_bytes + a.map_plane_bytes);
   a.slots = std::min(WeightProduct::most_slots, WeightProduct::room / a.slot_bytes);
-  a.output = in_place ? d_weight.as<float>() : pieces.view().as<float>();
-  const unsigned blocks = persistent_blocks(device, hopper_weight_product_kernel, plan.tiles * plan.pieces,
-                                            WeightProduct::shared_bytes);
-  LAYERWISE_LAUNCH(hopper_weight_product_kernel, blocks, hopper_threads, WeightProduct::shared_bytes, device.stream, a);
-  if (!in_place) sum_pieces(device, d_weight, pieces, a.pieces);
+  with_weight_pieces(device, d_weight, plan.pieces, true, [&](float* output) {
+    a.output = output;
+    const unsigned blocks = persistent_blocks(device, hopper_weight_product_kernel, plan.tiles * plan.pieces,
+                                              WeightProduct::shared_bytes);
+    LAYERWISE_LAUNCH(hopper_weight_product_kernel, blocks, hopper_threads, WeightProduct::shared_bytes, device.stream, a);
+  });
 }
 
 }  // namespace layerwise::cuda
