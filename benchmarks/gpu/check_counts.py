@@ -17,10 +17,20 @@ HEADER = "# What the kernels of a training step do: see docs/gpu.md. Written by 
 BLOCKS = "16"  # of each kernel stand for all, or fewer of those that do much
 MULTIPROCESSORS = 132
 WAVES = "waves.txt"
-WAVES_HEADER = "# multiprocessors operation blocks resident wave_efficiency, of the products of vgg8b: see docs/gpu.md\n"
-OTHER_MULTIPROCESSORS = (114, 144)  # H100 PCIe, and a whole die
-# table, arguments of step_counts, whether a check counts it or looks at its launches alone
-STEPS = (("vgg8b", ("vgg8b",), True), ("vgg11b-3x", ("vgg11b", "--multiple", "3"), False))
+WAVES_HEADER = "# multiprocessors engine operation blocks resident wave_efficiency, of the products of vgg8b: see docs/gpu.md\n"
+HOPPER = ("--engine", "hopper")
+COUNTED, LAUNCHES, NOT_CHECKED = "counted", "launches", "not checked"
+# table, arguments of step_counts, what a check compares; what takes minutes to count is only written
+STEPS = (
+    ("vgg8b", ("vgg8b",), COUNTED),
+    ("vgg8b-hopper", ("vgg8b", *HOPPER), COUNTED),
+    ("vgg11b", ("vgg11b",), NOT_CHECKED),
+    ("vgg11b-hopper", ("vgg11b", *HOPPER), LAUNCHES),
+    ("vgg11b-3x", ("vgg11b", "--multiple", "3"), NOT_CHECKED),
+    ("vgg11b-3x-hopper", ("vgg11b", "--multiple", "3", *HOPPER), NOT_CHECKED),
+)
+# Whose waves are in the table besides those that are counted: H100 PCIe's, and a whole die's.
+OTHER_WAVES = ((114, ("vgg8b",)), (144, ("vgg8b",)))
 MOST_DIFFERENCES = 10
 TOLERANCE = 0.02  # compilers leave out, or put together, accesses of their own choice
 
@@ -30,22 +40,26 @@ def count(program, arguments, blocks, multiprocessors=MULTIPROCESSORS):
     return tables.step_of_json(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
+def engine_of(arguments):
+    return "hopper" if "hopper" in arguments else "fused"
+
+
 def lines(step, counts):
-    """A step as text, without what is counted where `counts` is false."""
+    """A step as text, without what is known from counting where `counts` is false."""
     text = step.text().splitlines()
     if counts:
         return text
-    return [line.split(" read=")[0] for line in text if not line.startswith("    ")]
+    return [re.split(" tiles=| read=", line)[0] for line in text if not line.startswith("    ")]
 
 
-def waves(step):
-    """How full the waves of a step's products are, a line each."""
+def waves(step, engine):
+    """How full the waves of a step's products by that engine are, a line each."""
     kernels, card = tables.read_kernels(tables.FOLDER / "kernels.txt"), model.Card(multiprocessors=step.multiprocessors)
     return [
-        f"{step.multiprocessors} {operation.label} {launch.blocks} {time.resident} {time.wave_efficiency:.2f}"
+        f"{step.multiprocessors} {engine} {operation.label} {launch.blocks} {time.resident} {time.wave_efficiency:.2f}"
         for operation, own in model.step_times(card, step, kernels, True)
         for launch, time in zip(operation.launches, own)
-        if launch.kernel.startswith("implicit_gemm_kernel")
+        if launch.engine == engine
     ]
 
 
@@ -85,28 +99,44 @@ def differences(name, wanted, found):
     return said
 
 
+def check(program, update):
+    """Writes the tables, or returns lines for people: where they differ from what there is."""
+    said, of_waves = [], []
+    for name, arguments, compared in STEPS:
+        if compared == NOT_CHECKED and not update:
+            continue
+        is_counted = compared == COUNTED
+        path = tables.FOLDER / f"{name}.txt"
+        step = count(program, arguments, BLOCKS if is_counted or update else "0")
+        if update:
+            write(path, HEADER + step.text())
+        else:
+            said += differences(name, lines(tables.read_step(path), is_counted), lines(step, is_counted))
+        if is_counted:
+            of_waves += waves(step, engine_of(arguments))
+    for multiprocessors, arguments in OTHER_WAVES:
+        of_waves += waves(count(program, arguments, "0", multiprocessors), engine_of(arguments))
+    if update:
+        write(tables.FOLDER / WAVES, WAVES_HEADER + "".join(line + "\n" for line in of_waves))
+    else:
+        table = (tables.FOLDER / WAVES).read_text(encoding="utf-8").splitlines()[1:]
+        said += differences(WAVES, table, of_waves)
+    return said
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--update", action="store_true", help="write the tables")
     parser.add_argument("program", help="step_counts, built")
     options = parser.parse_args()
-    said, of_waves = [], []
-    for name, arguments, is_counted in STEPS:
-        path = tables.FOLDER / f"{name}.txt"
-        step = count(options.program, arguments, BLOCKS if is_counted or options.update else "0")
-        if options.update:
-            write(path, HEADER + step.text())
-        else:
-            said += differences(name, lines(tables.read_step(path), is_counted), lines(step, is_counted))
-        if name == STEPS[0][0]:
-            of_waves = waves(step)
-    for multiprocessors in OTHER_MULTIPROCESSORS:
-        of_waves += waves(count(options.program, STEPS[0][1], "0", multiprocessors))
-    if options.update:
-        write(tables.FOLDER / WAVES, WAVES_HEADER + "".join(line + "\n" for line in of_waves))
-    else:
-        table = (tables.FOLDER / WAVES).read_text(encoding="utf-8").splitlines()[1:]
-        said += differences(WAVES, table, of_waves)
+    try:
+        said = check(options.program, options.update)
+    except subprocess.CalledProcessError as error:
+        print(f"{' '.join(map(str, error.cmd))} failed with exit status {error.returncode}")
+        return 1
+    except FileNotFoundError as error:
+        print(f"{error.filename} does not exist; build step_counts, and run ci/check-cuda-counts --update")
+        return 1
     if said:
         print("\n".join(said[:MOST_DIFFERENCES]))
         print(f"{len(said)} lines differ; look at what they mean, then run ci/check-cuda-counts --update")

@@ -14,9 +14,11 @@ class Card(NamedTuple):
     multiprocessors: int = 132
     clock: float = 1.6e9  # per second, under the load of tensor cores
     mma_cycles: float = 6  # of a quarter of a multiprocessor, per mma.sync of 16×8×16 bfloat16: 2/3 of what wgmma attains
+    wgmma_cycles: float = 70  # of a multiprocessor, per m64n128k16: 64 at the full rate; the best libraries attain 0.91 of it
     instructions_per_cycle: float = 2.8  # of a multiprocessor: 4 schedulers, 0.7 attained with few warps
     wavefronts_per_cycle: float = 1.0  # of shared memory
-    l2_bytes_per_second: float = 5.5e12 / 132  # a multiprocessor's share
+    l2_bytes_per_second: float = 5.5e12 / 132  # a multiprocessor's share where all of them read
+    l2_bytes_per_cycle: float = 64  # what one can read at most, where few do
     hbm_bytes_per_second: float = 3.0e12
     launch_seconds: float = 1.3e-6  # between a node of a graph and the next one
     early_launch_seconds: float = 0.6e-6  # where the next one is launched before the first has ended
@@ -47,25 +49,29 @@ def resident_blocks(card, launch, kernel):
     return min(card.registers // max(registers, 1), card.shared_bytes // shared, card.threads // (32 * warps), card.blocks)
 
 
-def cycles_by_limit(card, counts, instructions, hbm_bytes):
-    """What a block keeps each part of its multiprocessor busy for."""
+def cycles_by_limit(card, counts, instructions, hbm_bytes, active):
+    """What a tile keeps each part of its multiprocessor busy for, `active` of which work: they share L2 cache and memory."""
+    l2_share = min(card.l2_bytes_per_second / card.clock * card.multiprocessors / active, card.l2_bytes_per_cycle)
     return {
-        "mma": (counts.mma_bf16 + counts.mma_tf32) * card.mma_cycles / 4,
+        "mma": (counts.mma_bf16 + counts.mma_tf32) * card.mma_cycles / 4 + counts.wgmma * card.wgmma_cycles,
         "issue": instructions / card.instructions_per_cycle,
         "shared": counts.shared_wavefronts() / card.wavefronts_per_cycle,
-        "L2": 32 * counts.global_sectors() / card.l2_bytes_per_second * card.clock,
-        "HBM": hbm_bytes / card.hbm_bytes_per_second * card.multiprocessors * card.clock,
+        "L2": 32 * counts.global_sectors() / l2_share,
+        "HBM": hbm_bytes / card.hbm_bytes_per_second * active * card.clock,
     }
 
 
 def instructions_of(launch, kernel, is_tail):
     """Estimated: products bring those of the loop that they are in; what has none takes as many for a request to memory as
-    the whole kernel has."""
+    the whole kernel has. A wgmma is an instruction of four warps, and other warps load for it."""
     counts = launch.tail if is_tail else launch.main
-    products = launch.main.mma_bf16 + launch.main.mma_tf32
-    if products and not is_tail and kernel.loop_products:
-        return products * kernel.loop_instructions / kernel.loop_products
-    return counts.memory_requests() * kernel.instructions / max(kernel.memory_instructions, 1)
+    requests = counts.memory_requests() * kernel.instructions / max(kernel.memory_instructions, 1)
+    if is_tail or not kernel.loop_products:
+        return requests
+    of_a_product = kernel.loop_instructions / kernel.loop_products
+    if counts.wgmma:
+        return 4 * counts.wgmma * of_a_product + requests
+    return (counts.mma_bf16 + counts.mma_tf32) * of_a_product or requests
 
 
 def launch_time(card, launch, kernel, is_early):
@@ -83,28 +89,38 @@ def launch_time(card, launch, kernel, is_early):
     totals, cycles = collections.Counter(), 0.0
     for counts, is_tail, hbm_bytes in parts:
         instructions = instructions_of(launch, kernel, is_tail)
-        limits = cycles_by_limit(card, counts, instructions, hbm_bytes / launch.blocks)
+        active = min(launch.blocks, card.multiprocessors)
+        limits = cycles_by_limit(card, counts, instructions, hbm_bytes / (launch.blocks * launch.tiles), active)
         name = max(limits, key=limits.get)
         totals[name] += limits[name]
         cycles += limits[name]
-    work = busiest * cycles / card.clock
+    work = busiest * launch.most_tiles * cycles / card.clock
     fixed = gap + card.latency_seconds
     limit = "launch" if fixed > work else totals.most_common(1)[0][0]
     occupancy = resident * divided(launch.threads, 32) * 32 / card.threads
-    return Time(fixed + work, limit, resident, occupancy, launch.blocks / (card.multiprocessors * busiest))
+    efficiency = launch.tiles / launch.most_tiles * launch.blocks / (card.multiprocessors * busiest)
+    return Time(fixed + work, limit, resident, occupancy, efficiency)
 
 
 def step_times(card, step, kernels, early_launches):
     """[(operation, [Time of each of its launches])]. Throws KeyError for a kernel that is in no table. `early_launches`:
-    whether kernels of a block are launched before the one before them has ended."""
-    times, block, after_kernel = [], None, False
+    whether kernels are launched before the one before them has ended."""
+    times, after_kernel = [], False
     for operation in step.operations:
         own = []
         for launch in operation.launches:
-            name = operation.label.split("/")[0]
-            is_early = early_launches and after_kernel and launch.is_kernel and name == block
+            is_early = early_launches and after_kernel and launch.is_kernel
             kernel = kernels[launch.kernel] if launch.is_kernel else None
             own.append(launch_time(card, launch, kernel, is_early))
-            block, after_kernel = name, launch.is_kernel
+            after_kernel = launch.is_kernel
         times.append((operation, own))
     return times
+
+
+def fastest_times(steps_times):
+    """Of several predictions of one step, by different engines: for each operation the one that takes least, the first of
+    equals. Throws ValueError where they are not the same operations in the same order."""
+    labels = [[operation.label for operation, _ in times] for times in steps_times]
+    if any(other != labels[0] for other in labels):
+        raise ValueError("the engines' tables are of different steps; run ci/check-cuda-counts --update")
+    return [min(rows, key=lambda row: sum(time.seconds for time in row[1])) for rows in zip(*steps_times)]

@@ -4,6 +4,8 @@
 
 The encoding of instructions is not documented. The operation codes below were found by compiling kernels whose
 instructions are known; the counts fit the sources. Targets of branches are known of 9.0 alone, for which loops are used.
+One, four and eight wgmma.mma_async give as many HGMMA, whatever the layouts of their operands are, and a commit_group without
+any gives one that has no operands. A setmaxnreg gives one USETMAXREG, which has the number of registers in it.
 """
 
 import struct
@@ -13,7 +15,10 @@ from typing import NamedTuple
 
 INSTRUCTION_BYTES = 16
 BRANCH, NO_OPERATION = 0x947, 0x918
-TENSOR_CORE = 0x23C  # HMMA
+TENSOR_CORE, WARPGROUP_PRODUCT = 0x23C, 0x9F0  # HMMA, HGMMA
+PRODUCTS = (TENSOR_CORE, WARPGROUP_PRODUCT)
+EMPTY_GROUP = 0x19F0  # stands for an HGMMA without operands; no operation code has so many bits
+SET_REGISTERS = 0x9C8  # USETMAXREG
 MATRIX_LOAD, ASYNC_COPY = 0x83B, 0xFAE  # LDSM, LDGSTS
 GLOBAL_LOAD, GLOBAL_STORE = 0x981, 0x986
 SHARED_LOAD, SHARED_STORES = 0x984, (0x388, 0x988)
@@ -26,13 +31,19 @@ class Kernel(NamedTuple):
     memory_instructions: int
     loop_instructions: int  # one pass of the loop with most tensor core instructions, on the usual way through it
     loop_products: int  # tensor core instructions among them; 0 where there is no such loop
+    warpgroup_products: int  # HGMMA, in all of the code
+    released_registers: int  # what setmaxnreg.dec leaves a thread, and setmaxnreg.inc gives it; 0 where there is none
+    claimed_registers: int
 
 
 class Instruction:
     def __init__(self, low, high, index):
         self.code = low & 0xFFF
+        if self.code == WARPGROUP_PRODUCT and not low >> 32:
+            self.code = EMPTY_GROUP
         self.is_certain = (low >> 12) & 15 == ALWAYS
         self.width = (high >> 9) & 7  # of a load: up to 3 for less than 32 bits, 4 for 32, 5 for 64, 6 for 128
+        self.registers, self.releases = (low >> 32) & 0x1FF, bool(high >> 8 & 1)  # of USETMAXREG
         self.target = None
         if self.code == BRANCH:
             words = (low >> 34) | (high & ((1 << 18) - 1)) << 30
@@ -54,7 +65,7 @@ def usual_way(instructions, begin, end):
     there for odd shapes, are left out."""
     body = instructions[begin : end + 1]
     has_vectors = any(i.code == ASYNC_COPY or i.code == GLOBAL_LOAD and i.width == 6 for i in body)
-    needed = {TENSOR_CORE, MATRIX_LOAD, ASYNC_COPY, *SHARED_STORES}
+    needed = {*PRODUCTS, MATRIX_LOAD, ASYNC_COPY, *SHARED_STORES}
     best = {begin: (0, 0)}  # what a way to here misses (negative: has), and its length
     for at in range(begin, end + 1):
         if at not in best:
@@ -75,18 +86,42 @@ def usual_way(instructions, begin, end):
     return end - begin + 1
 
 
+def registers_set(instructions, releases):
+    """By setmaxnreg.dec or .inc: 0 where there is none, -1 where they do not agree."""
+    counts = {i.registers for i in instructions if i.code == SET_REGISTERS and i.releases == releases}
+    return -1 if len(counts) > 1 else sum(counts)
+
+
+def product_loop(instructions):
+    """First and last instruction of the loop with most products, and their number; zeros where there is none. Of a kernel
+    with HGMMA, whose blocks do several tiles in turn, the loop over tiles is left out: it holds the loop that is meant."""
+    has_tiles = any(i.code == WARPGROUP_PRODUCT for i in instructions)
+    best, begins = (0, 0, 0), []
+    for end, last in enumerate(instructions):
+        if last.code != BRANCH or not 0 <= last.target < end:
+            continue
+        products = sum(i.code in PRODUCTS for i in instructions[last.target : end + 1])
+        if products > best[2] and not (has_tiles and any(last.target < begin for begin in begins)):
+            best = (last.target, end, products)
+        if products:
+            begins.append(last.target)
+    return best
+
+
 def kernel_of(code):
     instructions = decode(code)
     while instructions and instructions[-1].code in (NO_OPERATION, BRANCH):  # padding
         instructions.pop()
-    most, loop = 0, 0
-    for end, last in enumerate(instructions):
-        if last.code == BRANCH and 0 <= last.target < end:
-            products = sum(i.code == TENSOR_CORE for i in instructions[last.target : end + 1])
-            if products > most:
-                most, loop = products, usual_way(instructions, last.target, end)
-    memory = sum(i.code in MEMORY for i in instructions)
-    return Kernel(len(instructions), memory, loop, most)
+    begin, end, products = product_loop(instructions)
+    return Kernel(
+        len(instructions),
+        sum(i.code in MEMORY for i in instructions),
+        usual_way(instructions, begin, end) if products else 0,
+        products,
+        sum(i.code == WARPGROUP_PRODUCT for i in instructions),
+        registers_set(instructions, releases=True),
+        registers_set(instructions, releases=False),
+    )
 
 
 def kernels_of_image(image):

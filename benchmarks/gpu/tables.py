@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path(__file__).resolve().parent
-SINGLE = ("mma_bf16", "mma_tf32", "shuffles", "barriers")
+PRODUCTS = {"implicit_gemm_kernel": "fused", "hopper_": "hopper"}  # engines, by how the names of their products begin
+SINGLE = ("mma_bf16", "mma_tf32", "wgmma", "shuffles", "barriers")
 REQUESTS = (
     "shared_loads",
     "shared_stores",
     "matrix_loads",
     "copies_read",
     "copies_stored",
+    "product_loads",
     "global_loads",
     "global_stores",
 )
+NO_INSTRUCTIONS = ("copies_stored", "product_loads")  # what copies and products do by themselves
+SHARED = ("shared_loads", "shared_stores", "matrix_loads", "copies_stored", "product_loads")
 
 
 class Requests(NamedTuple):
@@ -27,7 +31,7 @@ class Requests(NamedTuple):
 
 
 class Counts:
-    """Of an average block."""
+    """Of an average block, or of an average tile where blocks do several in turn."""
 
     def __init__(self, values):
         for name in SINGLE:
@@ -36,10 +40,10 @@ class Counts:
             setattr(self, name, Requests(*map(float, values.get(name, ()))))
 
     def memory_requests(self):
-        return sum(getattr(self, name).requests for name in REQUESTS if name != "copies_stored")
+        return sum(getattr(self, name).requests for name in REQUESTS if name not in NO_INSTRUCTIONS)
 
     def shared_wavefronts(self):
-        return sum(getattr(self, name).parts for name in ("shared_loads", "shared_stores", "matrix_loads", "copies_stored"))
+        return sum(getattr(self, name).parts for name in SHARED)
 
     def global_sectors(self):
         return sum(getattr(self, name).parts for name in ("copies_read", "global_loads", "global_stores"))
@@ -64,15 +68,29 @@ class Counts:
 
 
 class Launch:
-    """A kernel, copy or fill of a step."""
+    """A kernel, copy or fill of a step. `tiles`: of an average block, and of the one that has most; 1 where a block does one
+    piece of work and ends. The counts are those of a tile."""
 
-    def __init__(self, kernel, blocks, threads, shared, read, written, main, tail):
+    def __init__(self, kernel, blocks, threads, shared, read, written, main, tail, tiles=(1, 1)):
         self.kernel, self.blocks, self.threads, self.shared = kernel, blocks, threads, shared
         self.read, self.written, self.main, self.tail = read, written, main, tail
+        self.tiles, self.most_tiles = tiles
 
     @property
     def is_kernel(self):
         return self.blocks > 0
+
+    @property
+    def engine(self):
+        """Which engine's product this is; None where it is none."""
+        return next((engine for start, engine in PRODUCTS.items() if self.kernel.startswith(start)), None)
+
+    def text(self):
+        tiles = "" if (self.tiles, self.most_tiles) == (1, 1) else f" tiles={self.tiles:.6g}/{self.most_tiles:g}"
+        return (
+            f"{self.kernel} blocks={self.blocks} threads={self.threads} shared={self.shared}{tiles} "
+            f"read={self.read} written={self.written}"
+        )
 
 
 class Operation:
@@ -95,10 +113,7 @@ class Step:
         for operation in self.operations:
             lines.append(f"{operation.label} flops={operation.flops:.9g} bytes={operation.bytes:.9g} {operation.shapes}".rstrip())
             for launch in operation.launches:
-                lines.append(
-                    f"  {launch.kernel} blocks={launch.blocks} threads={launch.threads} shared={launch.shared} "
-                    f"read={launch.read} written={launch.written}"
-                )
+                lines.append("  " + launch.text())
                 for name, counts in (("main", launch.main), ("tail", launch.tail)):
                     if counts.text():
                         lines.append(f"    {name} {counts.text()}")
@@ -157,6 +172,7 @@ def step_of_json(text):
                 copied or row["written"],
                 Counts(row["main"]),
                 Counts(row["tail"]),
+                (row.get("tiles", 1), row.get("most_tiles", 1)),
             )
         )
     return step
@@ -182,7 +198,9 @@ def read_step(path):
             elif line.startswith("  "):
                 own = fields(words[1:])
                 numbers = [int(own[n]) for n in ("blocks", "threads", "shared", "read", "written")]
-                step.operations[-1].launches.append(Launch(words[0], *numbers, Counts({}), Counts({})))
+                tiles, most_tiles = map(float, own.get("tiles", "1/1").split("/"))
+                launch = Launch(words[0], *numbers, Counts({}), Counts({}), (tiles, most_tiles))
+                step.operations[-1].launches.append(launch)
             else:
                 own = fields(words[1:3])
                 step.operations.append(Operation(words[0], " ".join(words[3:]), float(own["flops"]), float(own["bytes"])))
@@ -200,6 +218,9 @@ class CompiledKernel(NamedTuple):
     memory_instructions: int
     loop_instructions: int
     loop_products: int
+    warpgroup_products: int = 0
+    released_registers: int = 0
+    claimed_registers: int = 0
 
 
 def read_kernels(path):

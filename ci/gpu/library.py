@@ -37,22 +37,22 @@ class Library:
         if status != 0:
             raise RuntimeError(self.native.layerwise_error_message().decode())
 
-    def convolution(self, device, precision, shape):
-        return Convolution(self, device, precision, shape)
+    def convolution(self, device, precision, shape, engine="auto"):
+        return Convolution(self, device, precision, shape, engine)
 
 
 class Convolution:
     """A 3×3 convolution with stride 1 and padding 1 on a device, shape (N, C, H, W, O). Arrays are ctypes arrays of
     float in PyTorch's order, (N, C, H, W) and (O, C, 3, 3)."""
 
-    def __init__(self, library, device, precision, shape):
+    def __init__(self, library, device, precision, shape, engine):
         self.library, self.shape = library, shape
         native = library.native
         options = STRUCTURES["layerwise_context_options"]()
         native.layerwise_context_options_defaults(ctypes.byref(options))
         options.device = device.encode()
         if device != "reference":
-            options.engine = b"fused"
+            options.engine = engine.encode()
             options.precision = CONSTANTS["LAYERWISE_PRECISION_" + precision.upper()]
         self.context = ctypes.c_void_p()
         library.check(native.layerwise_context_create(ctypes.byref(options), ctypes.byref(self.context)))

@@ -65,13 +65,15 @@ class PackTest(unittest.TestCase):
         summary = (self.out / "summary.txt").read_text()
         for expected in (
             "device: first step: mlp",
-            "products: ok bf16",
+            "products: ok fused bf16",
+            "products: ok hopper bf16",
             "steps: vgg8b fused recorded: median",
+            "steps: vgg8b hopper recorded: median",
             "steps: vgg8b fused: two runs end with the same weights",
             "steps: vgg8b cudnn recorded: median",
             "operations: vgg8b fused:",
             "operations: skipped: ncu is not installed",
-            "6 cases passed, 0 failed",
+            "8 cases passed, 0 failed",
             "sanitizers: skipped",
             "mnist-vgg8b-cutout14-predsim: skipped: the pack has no MNIST",
             "all: 0 failures",

@@ -23,6 +23,10 @@ SANITIZER_CASES = (
     "similarity_loss_batch_of_tiles",
     "classifier_loss_several_tiles",
 )
+HOPPER_SANITIZER_CASES = (
+    "convolution_forward_regions_8x8_channel_moments",
+    "encoder_gradient_apart_4x4_d_x",
+)
 
 
 class Check:
@@ -111,24 +115,25 @@ def products(check):
         raise LeftOut("PyTorch is not installed")
     if not check.on_gpu:
         command += ["--against", "reference", "--small"]
-    compared = check.run(command)
-    for line in compared.stdout.splitlines():
-        check.runner.say(line)
-    if not compared.succeeded:
-        check.report_failure("comparison", compared)
+    for engine in ("fused", "hopper"):
+        compared = check.run([*command, "--engine", engine])
+        for line in compared.stdout.splitlines():
+            check.runner.say(line)
+        if not compared.succeeded:
+            check.report_failure(f"comparison of {engine}", compared)
 
 
 def networks(check):
     """(name, options, steps) of each network to time."""
     if check.on_gpu:
-        return [("vgg8b", ["vgg8b"], 40), ("vgg11b 3x", ["vgg11b", "--multiple", "3"], 15)]
+        return [("vgg8b", ["vgg8b"], 40), ("vgg11b 3x", ["vgg11b", "--multiple", "3"], 15), ("vgg11b", ["vgg11b"], 25)]
     return [("vgg8b", ["vgg8b", "--multiple", "0.0625", "--batch-size", "2"], 1)]
 
 
 def steps(check):
     """Times whole steps for each engine, recorded and eager, and checks that equal runs give equal weights."""
     weights = {}
-    ways = [("fused", "yes"), ("auto", "yes"), ("cudnn", "yes"), ("fused", "no"), ("auto", "no")]
+    ways = [("fused", "yes"), ("hopper", "yes"), ("auto", "yes"), ("cudnn", "yes"), ("fused", "no"), ("auto", "no")]
     for name, options, count in networks(check):
         for engine, record in ways if check.on_gpu else [way for way in ways if way[0] != "auto"]:
             if check.runner.left() < 2:
@@ -138,7 +143,7 @@ def steps(check):
             if result:
                 weights[name, engine, record] = result["weights"]
     name, options, count = networks(check)[0]
-    for engine in ("fused", "auto"):
+    for engine in ("fused", "hopper", "auto"):
         if (name, engine, "yes") not in weights or check.runner.left() < 2:
             continue
         again = timed_steps(check, name, options, engine, "yes", count)
@@ -175,7 +180,7 @@ def timed_steps(check, name, options, engine, record, count):
 def operations(check):
     """Times each operation by the device's clock, and shows what limits the hottest kernels."""
     name, options, _ = networks(check)[0]
-    for engine in ("fused", "auto"):
+    for engine in ("fused", "hopper", "auto"):
         count = ("10", "6") if check.on_gpu else ("1", "0")
         timed = check.step_benchmark(
             *options, "--engine", engine, "--steps", count[0], "--warmup", count[1], "--operations",
@@ -269,14 +274,16 @@ def cases(check):
     if check.on_gpu:
         shards = max(1, min(12, (os.cpu_count() or 2) - 2))
         run_cases(check, "*/cuda_f32_*:*/cuda_bf16_*", shards)
+        run_cases(check, "eights/*cuda_hopper_*", shards)
         run_cases(check, "*/cuda_libraries_*", shards)
     else:
         run_cases(check, f"*/{check.backend}_bf16_*add_tensor*:*/{check.backend}_f32_*optimizer*", 2)
 
 
 def sanitizers(check):
-    """Runs memcheck and racecheck on six cases."""
+    """Runs memcheck and racecheck on eight cases."""
     pattern = ":".join(f"*/{check.backend}_bf16_{case}" for case in SANITIZER_CASES)
+    pattern += "".join(f":eights/*{check.backend}_hopper*_{case}" for case in HOPPER_SANITIZER_CASES)
     if not check.on_gpu:
         run_cases(check, pattern, 1)  # check that the cases exist
     if not check.on_gpu or not shutil.which("compute-sanitizer"):
@@ -292,7 +299,8 @@ def parity(check):
     if not folder.is_dir():
         raise LeftOut("the pack has no reference values")
     files = [folder] if check.on_gpu else [folder / "conv_predsim.safetensors", folder / "linear_pred.safetensors"]
-    for engine, precision in (("fused", "f32"), ("fused", "bf16"), ("cudnn", "f32"), ("cudnn", "bf16")):
+    ways = (("fused", "f32"), ("fused", "bf16"), ("hopper", "bf16"), ("cudnn", "f32"), ("cudnn", "bf16"))
+    for engine, precision in ways:
         replayed = check.run(
             check.pack.java("parity", *map(str, files), "--device", check.device, "--engine", engine,
                             "--precision", precision), MOST_SECONDS)

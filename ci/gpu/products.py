@@ -80,11 +80,11 @@ class ByReference:
         return error / math.sqrt(math.fsum(b * b for b in expected))
 
 
-def compare(library, device, precision, by, shape):
+def compare(library, device, precision, by, shape, engine):
     """Prints a line for each product. Returns how many are out of bounds."""
     n, c, h, w, o = shape
     x, weight, d_y = by.operand(n, c, h, w), by.operand(o, c, 3, 3), by.operand(n, o, h, w)
-    convolution = library.convolution(device, precision, shape)
+    convolution = library.convolution(device, precision, shape, engine)
     y, after, d_x = convolution.run(by.array(x), by.array(weight), by.array(d_y))
     convolution.close()
     gradient = (ctypes.c_float * len(after))(*(b - a for b, a in zip(by.array(weight), after)))
@@ -96,7 +96,7 @@ def compare(library, device, precision, by, shape):
         off, bound = by.off(actual, wanted), 2 * EPSILON * math.sqrt(terms) + rounding
         fits = off <= bound  # false for NaN
         failed += not fits
-        print(f"{'ok' if fits else 'WRONG'} {precision} {n}x{h}x{w}x{c} to {o}, {what}: off by {off:.2e}, bound {bound:.2e}",
+        print(f"{'ok' if fits else 'WRONG'} {engine} {precision} {n}x{h}x{w}x{c} to {o}, {what}: off by {off:.2e}, bound {bound:.2e}",
               flush=True)
     return failed
 
@@ -106,13 +106,14 @@ def main():
     parser.add_argument("--library", required=True, help="liblayerwise.so")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--precision", choices=("f32", "bf16"), default="bf16")
+    parser.add_argument("--engine", choices=("fused", "hopper"), default="fused")
     parser.add_argument("--against", choices=("pytorch", "reference"), default="pytorch")
     parser.add_argument("--small", action="store_true", help="small shapes")
     options = parser.parse_args()
     library = Library(options.library)
     by = ByPyTorch() if options.against == "pytorch" else ByReference(library)
     shapes = SMALL_SHAPES if options.small else SHAPES
-    failed = sum(compare(library, options.device, options.precision, by, shape) for shape in shapes)
+    failed = sum(compare(library, options.device, options.precision, by, shape, options.engine) for shape in shapes)
     return 1 if failed else 0
 
 

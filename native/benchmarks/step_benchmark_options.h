@@ -18,7 +18,7 @@ inline const char* const usage =
     "  MODEL              mlp (3x1024, 28x28 images, 10 classes), vgg8b or vgg11b (32x32 images, 100 classes)\n"
     "  --multiple X       factor of the convolutions' channels (default: 1)\n"
     "  --device D         cpu, cuda, cuda:1, cuda-on-host, ... (default: cpu)\n"
-    "  --engine E         auto, or what the device has: fused, cudnn (default: auto)\n"
+    "  --engine E         auto, or what the device has: fused, hopper, cudnn (default: auto)\n"
     "  --precision P      auto, f32 or bf16 (default: auto)\n"
     "  --batch-size N     images per step (default: 128)\n"
     "  --steps N          that are measured (default: 20)\n"

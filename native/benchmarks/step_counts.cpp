@@ -1,6 +1,6 @@
 // What the kernels of one training step do, counted on the device cuda-on-host (cuda_on_host/counting.h): lines of JSON for
-// benchmarks/predict_gpu_step and ci/check-cuda-counts. The step is that of step_benchmark: predsim, Adam, bfloat16, this
-// project's kernels only. It is recorded as on a GPU, and counted when it is replayed.
+// benchmarks/predict_gpu_step and ci/check-cuda-counts. The step is that of step_benchmark: predsim, Adam, bfloat16, one of
+// this project's own engines. It is recorded as on a GPU, and counted when it is replayed.
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -31,11 +31,12 @@ const char* const counts_usage =
     "  MODEL                 mlp, vgg8b or vgg11b\n"
     "  --multiple X          factor of the convolutions' channels (default: 1)\n"
     "  --batch-size N        images per step (default: 128)\n"
+    "  --engine E            fused, or hopper where it supports the product (default: fused)\n"
     "  --multiprocessors N   of the GPU for which the step is planned (default: 132)\n"
     "  --blocks N            of a kernel that are run and stand for all, at most; 0: launches only (default: 32)\n";
 
 struct CountsOptions {
-  std::string model;
+  std::string model, engine = "fused";
   double multiple = 1;
   int batch = 128, multiprocessors = 132, blocks = 32;
 };
@@ -47,7 +48,7 @@ class CountedTraining {
     cuda_on_host::set_multiprocessors(options.multiprocessors);
     DeviceOptions device;
     device.precision = Precision::bf16;
-    device.engine = "fused";
+    device.engine = options.engine;
     auto labelled = std::make_unique<LabelledBackend>(make_cuda_backend("cuda-on-host", device));
     labelled_ = labelled.get();
     context_ = std::make_shared<Context>(std::move(labelled), 1);
@@ -133,38 +134,51 @@ class CountedTraining {
   uint64_t next_ = 0;
 };
 
-/// Per block: averages of those that were counted.
-std::string json(const Requests& requests, double blocks) {
+/// Divided by `parts`: the blocks that were counted, or the tiles that they made.
+std::string json(const Requests& requests, double parts) {
   char text[128];
-  std::snprintf(text, sizeof text, "[%.6g, %.6g, %.6g]", static_cast<double>(requests.requests) / blocks,
-                static_cast<double>(requests.parts) / blocks, static_cast<double>(requests.bytes) / blocks);
+  std::snprintf(text, sizeof text, "[%.6g, %.6g, %.6g]", static_cast<double>(requests.requests) / parts,
+                static_cast<double>(requests.parts) / parts, static_cast<double>(requests.bytes) / parts);
   return text;
 }
 
-std::string json(const Counts& counts, double blocks) {
-  char text[160];
+std::string json(const Counts& counts, double parts, bool has_tiles) {
+  char text[200];
   std::snprintf(text, sizeof text, "{\"mma_bf16\": %.6g, \"mma_tf32\": %.6g, \"shuffles\": %.6g, \"barriers\": %.6g",
-                static_cast<double>(counts.mma_bf16) / blocks, static_cast<double>(counts.mma_tf32) / blocks,
-                static_cast<double>(counts.shuffles) / blocks, static_cast<double>(counts.barriers) / blocks);
-  return std::string(text) + ", \"shared_loads\": " + json(counts.shared_loads, blocks) +
-         ", \"shared_stores\": " + json(counts.shared_stores, blocks) +
-         ", \"matrix_loads\": " + json(counts.matrix_loads, blocks) +
-         ", \"copies_read\": " + json(counts.copies_read, blocks) +
-         ", \"copies_stored\": " + json(counts.copies_stored, blocks) +
-         ", \"global_loads\": " + json(counts.global_loads, blocks) +
-         ", \"global_stores\": " + json(counts.global_stores, blocks) + "}";
+                static_cast<double>(counts.mma_bf16) / parts, static_cast<double>(counts.mma_tf32) / parts,
+                static_cast<double>(counts.shuffles) / parts, static_cast<double>(counts.barriers) / parts);
+  std::string products;
+  if (has_tiles) {
+    char wgmma[64];
+    std::snprintf(wgmma, sizeof wgmma, ", \"wgmma\": %.6g", static_cast<double>(counts.wgmma) / parts);
+    products = wgmma + (", \"product_loads\": " + json(counts.product_loads, parts));
+  }
+  return text + products + ", \"shared_loads\": " + json(counts.shared_loads, parts) +
+         ", \"shared_stores\": " + json(counts.shared_stores, parts) +
+         ", \"matrix_loads\": " + json(counts.matrix_loads, parts) +
+         ", \"copies_read\": " + json(counts.copies_read, parts) +
+         ", \"copies_stored\": " + json(counts.copies_stored, parts) +
+         ", \"global_loads\": " + json(counts.global_loads, parts) +
+         ", \"global_stores\": " + json(counts.global_stores, parts) + "}";
 }
 
+/// Counts are per block, or per tile where a kernel makes tiles (by wgmma).
 void print(const LaunchCounts& launch) {
-  const double blocks = launch.counted_blocks > 0 ? static_cast<double>(launch.counted_blocks) : 1;
+  const bool has_tiles = launch.finished_tiles > 0;
+  const double parts = static_cast<double>(has_tiles                    ? launch.finished_tiles
+                                           : launch.counted_blocks > 0 ? launch.counted_blocks
+                                                                       : 1);
+  char tiles[64] = "";
+  if (has_tiles)
+    std::snprintf(tiles, sizeof tiles, "\"tiles\": %.6g, \"most_tiles\": %d, ", launch.tiles, launch.most_tiles);
   std::printf("{\"event\": \"launch\", \"label\": \"%s\", \"kernel\": \"%s\", \"blocks\": %lld, \"counted\": %lld, "
               "\"threads\": %d, \"shared_bytes\": %zu, \"read\": %lld, \"written\": %lld, \"copied\": %lld, "
-              "\"main\": %s, \"tail\": %s}\n",
+              "%s\"main\": %s, \"tail\": %s}\n",
               launch.label.c_str(), launch.kernel.c_str(), static_cast<long long>(launch.blocks),
               static_cast<long long>(launch.counted_blocks), launch.threads, launch.shared_bytes,
               static_cast<long long>(launch.read.bytes()), static_cast<long long>(launch.written.bytes()),
-              static_cast<long long>(launch.copied_bytes), json(launch.main, blocks).c_str(),
-              json(launch.tail, blocks).c_str());
+              static_cast<long long>(launch.copied_bytes), tiles, json(launch.main, parts, has_tiles).c_str(),
+              json(launch.tail, parts, has_tiles).c_str());
 }
 
 void run(const CountsOptions& options) {
@@ -206,6 +220,8 @@ CountsOptions parse_counts(int argc, char** argv) {
       options.batch = whole_number(argument, value(), 1);
     else if (argument == "--multiprocessors")
       options.multiprocessors = whole_number(argument, value(), 1);
+    else if (argument == "--engine")
+      options.engine = value();
     else if (argument == "--blocks")
       options.blocks = whole_number(argument, value(), 0);
     else if (argument.rfind("-", 0) == 0 || !options.model.empty())
@@ -214,6 +230,8 @@ CountsOptions parse_counts(int argc, char** argv) {
       options.model = argument;
   }
   if (options.model.empty()) throw std::invalid_argument("no MODEL is given");
+  if (options.engine != "fused" && options.engine != "hopper")
+    throw std::invalid_argument("--engine takes fused or hopper, not '" + options.engine + "'");
   model_of(options.model, options.multiple);
   return options;
 }

@@ -104,7 +104,7 @@ typedef struct layerwise_context_options {
                              cores that the process may use and its container's CPU quota allows */
   uint64_t seed;          /* keys every random number: initialisation, dropout, augmentation */
   int32_t precision;      /* layerwise_precision */
-  const char* engine;     /* which implementation runs; every device has "auto", CUDA "fused" and "cudnn" */
+  const char* engine;     /* which implementation runs; every device has "auto", CUDA "fused", "hopper" and "cudnn" */
   int32_t tf32;           /* 1: float32 products may be rounded to ten bits of mantissa, on devices that can */
   const char* engine_choices; /* what layerwise_context_engine_choices gave for an earlier run; NULL: none */
   layerwise_communicator* communicator; /* NULL: this process trains alone. Otherwise data parallel: every process has a

@@ -67,16 +67,17 @@ std::unique_ptr<Backend> make_cuda(Precision precision, const std::string& engin
 
 /// On the GPU of this machine, if it has one.
 void add_cuda(std::vector<BackendUnderTest>& backends) {
-  const auto add = [&](const std::string& name, const std::string& engine) {
+  const auto add = [&](const std::string& name, const std::string& engine, bool has_float32 = true) {
     try {
-      make_cuda(Precision::f32, engine);
+      make_cuda(Precision::bf16, engine);
     } catch (const Error&) {
-      return;  // no GPU, or no libraries for that engine
+      return;  // no GPU, or none for that engine, or no libraries
     }
-    backends.push_back({name + "_f32", [engine] { return make_cuda(Precision::f32, engine); }});
+    if (has_float32) backends.push_back({name + "_f32", [engine] { return make_cuda(Precision::f32, engine); }});
     backends.push_back({name + "_bf16", [engine] { return make_cuda(Precision::bf16, engine); }});
   };
   add("cuda", "fused");
+  add("cuda_hopper", "hopper", false);
   // Opening them takes seconds, and minutes under a sanitizer.
   const char* const libraries = std::getenv("LAYERWISE_TEST_LIBRARIES");
   if (libraries == nullptr || std::string(libraries) != "no") add("cuda_libraries", "cudnn");
@@ -99,6 +100,7 @@ const std::vector<BackendUnderTest>& backends_under_test() {
     // With loops in place of cuBLAS and cuDNN: what the backend does around them.
     all.push_back({"cuda_on_host_libraries_f32", [] { return make_cuda_on_host(Precision::f32, "cudnn"); }});
     all.push_back({"cuda_on_host_libraries_bf16", [] { return make_cuda_on_host(Precision::bf16, "cudnn"); }});
+    all.push_back({"cuda_on_host_hopper", [] { return make_cuda_on_host(Precision::bf16, "hopper"); }});
 #endif
 #ifdef LAYERWISE_CUDA
     add_cuda(all);
@@ -116,6 +118,23 @@ const std::vector<BackendUnderTest>& backends_with_large_tiles() {
     all.push_back({"cuda_on_host_132_f32", [] { return make_cuda_on_host_132(Precision::f32); }});
 #endif
     all.push_back({"cuda_on_host_132_bf16", [] { return make_cuda_on_host_132(Precision::bf16); }});
+#endif
+#ifdef LAYERWISE_CUDA
+    add_cuda(all);
+#endif
+    return all;
+  }();
+  return backends;
+}
+
+const std::vector<BackendUnderTest>& backends_for_eights() {
+  static const std::vector<BackendUnderTest> backends = [] {
+    std::vector<BackendUnderTest> all;
+#ifdef LAYERWISE_CUDA_ON_HOST
+#ifndef __SANITIZE_ADDRESS__  // where they take a minute; other cases reach the same code
+    all.push_back({"cuda_on_host_bf16", [] { return make_cuda_on_host(Precision::bf16); }});
+#endif
+    all.push_back({"cuda_on_host_hopper", [] { return make_cuda_on_host(Precision::bf16, "hopper"); }});
 #endif
 #ifdef LAYERWISE_CUDA
     add_cuda(all);

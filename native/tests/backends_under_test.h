@@ -22,4 +22,7 @@ const std::vector<BackendUnderTest>& backends_under_test();
 /// Those of the many-tile cases: kernels on a device with 132 multiprocessors, and on the GPU of this machine.
 const std::vector<BackendUnderTest>& backends_with_large_tiles();
 
+/// Those of the cases in eights: the CUDA engines that are this project's.
+const std::vector<BackendUnderTest>& backends_for_eights();
+
 }  // namespace layerwise::test

@@ -199,6 +199,24 @@ void add_many_tile_block_cases(std::vector<OperationCase>& cases) {
   cases.push_back({"hidden_gradient_" + tall.name, [=](Operands& operands) { run_hidden_gradient(operands, tall); }});
 }
 
+void add_block_cases_in_eights(std::vector<OperationCase>& cases) {
+  const auto everything = [](BlockCase& b) {
+    b.similarity = BlockCase::Similarity::deviation, b.pooled = true, b.pooling = {2, 2, 0, 0}, b.max_pool = true;
+    b.dropout = 0.25, b.negative_slope = 0.01, b.d_output = true, b.d_h = true;
+  };
+  const auto little = [](BlockCase& b) { b.similarity = BlockCase::Similarity::flat, b.batch_norm = false; };
+  for (const auto& [name, map] : {std::pair<std::string, Shape>{"16x16", {3, 16, 16, 40}},
+                                  {"8x8", {5, 8, 8, 136}},
+                                  {"8x48", {2, 8, 48, 16}},
+                                  {"4x4", {7, 4, 4, 24}},
+                                  {"odd", {3, 7, 5, 16}}}) {
+    const BlockCase all = block_case("eights_" + name, map, everything);
+    cases.push_back({"hidden_gradient_" + all.name, [=](Operands& operands) { run_hidden_gradient(operands, all); }});
+    const BlockCase plain = block_case("eights_plain_" + name, map, little);
+    cases.push_back({"hidden_gradient_" + plain.name, [=](Operands& operands) { run_hidden_gradient(operands, plain); }});
+  }
+}
+
 void add_block_cases(std::vector<OperationCase>& cases) {
   for (const BlockCase& block : block_cases()) {
     cases.push_back({"normalize_activate_" + block.name,

@@ -94,6 +94,33 @@ void add_convolution_cases(std::vector<OperationCase>& cases) {
   }
 }
 
+void add_convolution_cases_in_eights(std::vector<OperationCase>& cases) {
+  // Regions of 16×16, 8×16, 8×8 and 16×8 positions, maps without regions; one column of tiles and several, whole and not;
+  // several tiles for a block (the device has four multiprocessors), sums in one piece and in several.
+  const std::vector<Geometry> all = {
+      {"regions_16x16", 2, 16, 16, 40, 24, 3, 3, 1, 1},  {"regions_8x16", 3, 8, 16, 72, 128, 3, 3, 1, 1},
+      {"regions_8x8", 5, 8, 8, 8, 136, 3, 3, 1, 1},      {"regions_16x8", 1, 16, 24, 136, 8, 3, 3, 1, 1},
+      {"lines_of_32", 1, 32, 32, 16, 16, 3, 3, 1, 1},    {"many_regions", 6, 16, 16, 32, 256, 3, 3, 1, 1},
+      {"apart_4x4", 5, 4, 4, 16, 32, 3, 3, 1, 1},        {"apart_odd", 3, 7, 9, 24, 40, 3, 3, 1, 1},
+      {"apart_2x2", 7, 2, 2, 136, 144, 3, 3, 1, 1},      {"apart_1x1", 3, 1, 1, 8, 16, 3, 3, 1, 1}};
+  for (const Geometry& geometry : all) {
+    const auto forward = [&](const std::string& what, Moments moments, bool bias) {
+      cases.push_back({"convolution_forward_" + geometry.name + what,
+                       [=](Operands& operands) { run_forward(operands, geometry, moments, bias); }});
+    };
+    forward("_bias", Moments::none, true);
+    forward("_channel_moments", Moments::channel, true);
+    if (geometry.out().positions() > 1) forward("_sample_moments", Moments::sample_channel, false);
+    const auto gradient = [&](const std::string& what, bool batch_norm, bool d_x) {
+      cases.push_back({"encoder_gradient_" + geometry.name + what, [=](Operands& operands) {
+        run_encoder_gradient(operands, geometry, batch_norm, !batch_norm, d_x, InputGradient::absent);
+      }});
+    };
+    gradient("_d_x", false, true);
+    gradient("_batch_norm", true, false);
+  }
+}
+
 void add_many_tile_convolution_cases(std::vector<OperationCase>& cases) {
   // 61 × 2 tiles of y
   const Geometry forward{"many_tiles", 8, 31, 31, 16, 256, 3, 3, 1, 1};

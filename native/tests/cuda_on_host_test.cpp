@@ -10,25 +10,21 @@
 #include "backend/cuda/device_code.h"
 #include "backend/cuda/runtime.h"
 #include "core/error.h"
+#include "kernel_failure.h"
 
 namespace layerwise::test {
 
 namespace {
 
 using namespace layerwise::cuda;
-using cuda_on_host::KernelFailure;
 
 constexpr float not_written = -1;
 
 /// Whether running `launch` fails with a message that holds `part`.
 template <class Launch>
 void expect_kernel_failure(const Launch& launch, const std::string& part) {
-  try {
-    launch();
-    ADD_FAILURE() << "nothing failed; expected was: " << part;
-  } catch (const KernelFailure& failure) {
-    EXPECT_NE(std::string(failure.what()).find(part), std::string::npos) << failure.what();
-  }
+  const std::string failure = kernel_failure_of(launch);
+  EXPECT_NE(failure.find(part), std::string::npos) << "failed with: " << failure << ", expected was: " << part;
 }
 
 __global__ void positions_kernel(int* out) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend/cuda/device_code.h"
+#include "backend/cuda/hopper/instructions.h"
 #include "backend/cuda/runtime.h"
 #include "cuda_on_host/counting.h"
 
@@ -80,6 +81,55 @@ __global__ void copy_kernel(const float* in, float* out, int valid) {
   copy_async_wait<0>();
   __syncthreads();
   out[lane] = __shfl_xor_sync(all_lanes, tile[lane], 1);
+}
+
+/// A warpgroup that copies and one that multiplies. Block i makes i + 1 tiles, each of two products, and stores a word
+/// per thread.
+template <Swizzle swizzle>
+__global__ void tiles_kernel(const float* in, float* out) {
+  begin_kernel();
+  LAYERWISE_DYNAMIC_SHARED(char, memory);
+  LAYERWISE_SHARED(uint64_t, barrier, [1]);
+  const int thread = static_cast<int>(threadIdx.x);
+  if (thread == 0) barrier_init(barrier, warpgroup_threads);
+  __syncthreads();
+  if (thread < warpgroup_threads) {
+    for (int piece = thread; piece < 1536; piece += warpgroup_threads)
+      copy_async_16(memory + 16 * piece, in + 4 * piece, true);
+    copy_async_commit();
+    copy_async_wait<0>();
+    fence_async_proxy();
+    barrier_arrive(barrier);
+    return;
+  }
+  barrier_wait(barrier, 0);
+  constexpr int across = swizzle == Swizzle::none ? 128 : 1024;  // bytes of eight rows
+  const uint64_t a = matrix_descriptor(memory, swizzle == Swizzle::none ? 1024 : 16, across, swizzle);
+  const uint64_t b = matrix_descriptor(memory + 8192, swizzle == Swizzle::none ? 2048 : 16, across, swizzle);
+  float sums[1][product_sums] = {};
+  for (unsigned tile = 0; tile <= blockIdx.x; ++tile) {
+    warpgroup_fence();
+    for (int product = 0; product < 2; ++product) multiply<Inner::depth, Inner::depth>(sums[0], a, b, true);
+    commit_products();
+    finish_products(sums);
+    sync_threads(1, warpgroup_threads);
+    out[thread] = sums[0][0];
+  }
+}
+
+/// Half of the warp copies in the first phase of a barrier, the other half in the second.
+__global__ void phases_kernel(const float* in) {
+  begin_kernel();
+  LAYERWISE_DYNAMIC_SHARED(float, tile);
+  LAYERWISE_SHARED(uint64_t, barrier, [1]);
+  const int lane = static_cast<int>(threadIdx.x);
+  if (lane == 0) barrier_init(barrier, 32);
+  __syncthreads();
+  for (int phase = 0; phase < 2; ++phase) {
+    copy_async_16(tile + 4 * lane, in + 4 * lane, lane / 16 == phase);
+    barrier_arrive(barrier);
+    barrier_wait(barrier, static_cast<unsigned>(phase));
+  }
 }
 
 namespace {
@@ -188,6 +238,33 @@ TEST_F(KernelCounts, tensor_core_operations_and_matrix_loads) {
   EXPECT_EQ(launch.tail.global_stores.requests, 1) << "what follows the last product";
 }
 
+TEST_F(KernelCounts, products_of_warpgroups_by_tile) {
+  const auto check_counts = [](const LaunchCounts& launch) {
+    EXPECT_EQ(launch.counted_blocks, 3);
+    EXPECT_EQ(launch.finished_tiles, 1 + 2 + 3);
+    EXPECT_EQ(launch.tiles, 2);
+    EXPECT_EQ(launch.most_tiles, 3);
+    EXPECT_EQ(launch.main.wgmma, 6 * 2);
+    EXPECT_EQ(launch.main.product_loads.requests, 6 * 2 * 2);
+    EXPECT_EQ(launch.main.product_loads.bytes, 6 * 2 * (64 + 128) * 16 * 2);
+    EXPECT_EQ(launch.main.product_loads.parts, 6 * 2 * (16 + 32)) << "a core matrix at a time";
+    EXPECT_EQ(launch.main.copies_stored.requests, 3 * 1536 / 32) << "by a warpgroup that multiplies nothing";
+    EXPECT_EQ(launch.main.global_stores.requests, 0);
+    EXPECT_EQ(launch.tail.global_stores.requests, 6 * 4);
+    EXPECT_EQ(launch.main.barriers, 3 * 8);
+    EXPECT_EQ(launch.tail.barriers, 6 * 4);
+    EXPECT_EQ(launch.tail.wgmma, 0);
+  };
+  check_counts(counted(
+      [&] { LAYERWISE_LAUNCH(tiles_kernel<Swizzle::none>, 3, 256, shared, nullptr, in, out); }));
+  check_counts(counted(
+      [&] { LAYERWISE_LAUNCH(tiles_kernel<Swizzle::bytes_128>, 3, 256, shared, nullptr, in, out); }));
+  const LaunchCounts without = counted([&] { LAYERWISE_LAUNCH(tensor_core_kernel, 1, 32, shared, nullptr, out, 3); });
+  EXPECT_EQ(without.finished_tiles, 0);
+  EXPECT_EQ(without.tiles, 1);
+  EXPECT_EQ(without.most_tiles, 1);
+}
+
 TEST_F(KernelCounts, asynchronous_copies_on_both_sides) {
   const LaunchCounts launch = counted([&] { LAYERWISE_LAUNCH(copy_kernel, 1, 32, shared, nullptr, in, out, 20); });
   EXPECT_EQ(launch.main.copies_stored.requests, 1);
@@ -199,6 +276,12 @@ TEST_F(KernelCounts, asynchronous_copies_on_both_sides) {
   EXPECT_EQ(launch.main.shuffles, 1);
   EXPECT_EQ(launch.main.shared_loads.parts, 1);
   EXPECT_EQ(launch.read.bytes(), 20 * 16);
+}
+
+TEST_F(KernelCounts, waiting_for_a_barrier_keeps_requests_apart) {
+  const LaunchCounts launch = counted([&] { LAYERWISE_LAUNCH(phases_kernel, 1, 32, shared, nullptr, in); });
+  EXPECT_EQ(launch.main.copies_stored.requests, 2);
+  EXPECT_EQ(launch.main.copies_read.requests, 2) << "one in each phase, by half of the warp";
 }
 
 TEST_F(KernelCounts, some_blocks_stand_for_all) {

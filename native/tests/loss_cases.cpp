@@ -151,6 +151,13 @@ Case changed(Case one, const std::function<void(Case&)>& change) {
 
 }  // namespace
 
+void add_loss_cases_in_eights(std::vector<OperationCase>& cases) {
+  for (const ReconstructionCase& one : {ReconstructionCase{"eights_16x16", {16, 16, 16, 24}, 40, 3, 0.01},
+                                        ReconstructionCase{"eights_odd", {3, 7, 5, 8}, 16, 3, 0.01}})
+    cases.push_back({"reconstruction_loss_" + one.name,
+                     [=](Operands& operands) { run_reconstruction_loss(operands, one); }});
+}
+
 void add_loss_cases(std::vector<OperationCase>& cases) {
   using C = ClassifierCase;
   const std::vector<ClassifierCase> classifiers = {

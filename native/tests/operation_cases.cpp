@@ -25,6 +25,17 @@ const std::vector<OperationCase>& many_tile_cases() {
   return cases;
 }
 
+const std::vector<OperationCase>& cases_in_eights() {
+  static const std::vector<OperationCase> cases = [] {
+    std::vector<OperationCase> all;
+    add_convolution_cases_in_eights(all);
+    add_block_cases_in_eights(all);
+    add_loss_cases_in_eights(all);
+    return all;
+  }();
+  return cases;
+}
+
 const std::vector<Geometry>& geometries() {
   static const std::vector<Geometry> all = {
       //                       N   H   W    I    O  KH KW  S  P

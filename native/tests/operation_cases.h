@@ -26,6 +26,9 @@ const std::vector<OperationCase>& operation_cases();
 /// too much work for backends that have no such tiles.
 const std::vector<OperationCase>& many_tile_cases();
 
+/// 3×3 convolutions of channels in eights, on maps of many sizes: what GPUs with warpgroups do by kernels of their own.
+const std::vector<OperationCase>& cases_in_eights();
+
 /// A convolution layer's sizes. A linear layer has a kernel that covers its input and no padding.
 struct Geometry {
   std::string name;
@@ -51,5 +54,8 @@ void add_tensor_cases(std::vector<OperationCase>& cases);       // moments_of_te
 void add_training_cases(std::vector<OperationCase>& cases);     // load_batch, optimizer_step
 void add_many_tile_convolution_cases(std::vector<OperationCase>& cases);
 void add_many_tile_block_cases(std::vector<OperationCase>& cases);
+void add_convolution_cases_in_eights(std::vector<OperationCase>& cases);
+void add_block_cases_in_eights(std::vector<OperationCase>& cases);
+void add_loss_cases_in_eights(std::vector<OperationCase>& cases);
 
 }  // namespace layerwise::test

@@ -102,6 +102,10 @@ INSTANTIATE_TEST_SUITE_P(large, OperationTest,
                          testing::Combine(testing::ValuesIn(backends_with_large_tiles()),
                                           testing::ValuesIn(many_tile_cases())),
                          name_of_test);
+INSTANTIATE_TEST_SUITE_P(eights, OperationTest,
+                         testing::Combine(testing::ValuesIn(backends_for_eights()),
+                                          testing::ValuesIn(cases_in_eights())),
+                         name_of_test);
 
 #ifdef LAYERWISE_CUDA_ON_HOST
 /// Each operand is rounded to 10 bits of mantissa, by 2⁻¹¹ of its size at most, and each product thus by 2⁻¹⁰;

@@ -25,8 +25,7 @@ Parameters::Parameters(std::shared_ptr<Context> context, uint32_t block_index, c
 size_t Parameters::add_parameter(const std::string& name, std::vector<int64_t> dimensions, const Shape& shape,
                                  Initialization initialization, int64_t fan_in) {
   infos_.push_back({name, Role::parameter, dimensions});
-  trained_.push_back({name, std::move(dimensions), shape, initialization, fan_in, trained_elements_});
-  trained_elements_ += round_up(shape.elements());
+  trained_.push_back({name, std::move(dimensions), shape, initialization, fan_in, 0});
   return trained_.size() - 1;
 }
 
@@ -38,7 +37,20 @@ size_t Parameters::add_buffer(const std::string& name, std::vector<int64_t> dime
   return kept_.size() - 1;
 }
 
+/// Those that leave no padding come first: then there is often none, and never any behind the last one.
+void Parameters::place_trained() {
+  for (const bool has_padding : {false, true}) {
+    for (Entry& entry : trained_) {
+      const int64_t elements = entry.shape.elements();
+      if ((elements % alignment != 0) != has_padding) continue;
+      entry.offset = round_up(trained_elements_);
+      trained_elements_ = entry.offset + elements;
+    }
+  }
+}
+
 void Parameters::allocate() {
+  place_trained();
   const DataType type = context_->backend().parameter_type();
   const auto make = [&](DataType of, int64_t elements) {
     return DeviceBuffer(context_, of, Shape::vector(elements), &Context::parameter_bytes);
@@ -112,10 +124,10 @@ ArenaTensor Parameters::take_gradients() const {
   ArenaTensor gradients = backend.arena().take(backend.parameter_type(), Shape::vector(trained_elements_));
   // The optimiser runs over the padding as well: keep it at zero.
   for (const Entry& entry : trained_) {
-    const int64_t elements = entry.shape.elements(), padding = round_up(elements) - elements;
-    if (padding == 0) continue;
+    const int64_t end = entry.offset + entry.shape.elements(), padding = round_up(end) - end;
+    if (padding == 0 || end == trained_elements_) continue;
     const size_t element_bytes = size_of(gradients.view().type);
-    char* begin = static_cast<char*>(gradients.view().data) + static_cast<size_t>(entry.offset + elements) * element_bytes;
+    char* begin = static_cast<char*>(gradients.view().data) + static_cast<size_t>(end) * element_bytes;
     backend.fill_zero(begin, static_cast<size_t>(padding) * element_bytes);
   }
   return gradients;

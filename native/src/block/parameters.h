@@ -80,6 +80,7 @@ class Parameters {
     DeviceBuffer values;
   };
 
+  void place_trained();
   void initialize(const Entry& entry, const Tensor& tensor, const Tensor& copy, uint32_t number);
   bool keeps_copies() const;
   Tensor slice(const Tensor& vector, const Entry& entry) const;
@@ -95,7 +96,7 @@ class Parameters {
   uint32_t block_index_;
   layerwise_optimizer optimizer_;
   std::vector<Entry> trained_, kept_;
-  int64_t trained_elements_ = 0, kept_elements_ = 0;  // with padding
+  int64_t trained_elements_ = 0, kept_elements_ = 0;  // with padding; of those that are trained, not behind the last one
   DeviceBuffer values_, buffers_, step_count_;
   DeviceBuffer value_copies_, buffer_copies_;  // in the activation type, where that is another
   std::vector<Moment> moments_;

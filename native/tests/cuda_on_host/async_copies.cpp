@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "cuda_on_host/async_proxy.h"
 #include "cuda_on_host/counting.h"
 #include "cuda_on_host/execution.h"
 
@@ -17,6 +18,7 @@ void AsyncCopies::issue(void* shared, const void* global, bool valid) {
     counter->note(BlockCounter::Access::copy_store, shared, copy_bytes, site);
     if (valid) counter->note(BlockCounter::Access::copy_read, global, copy_bytes, site);
   }
+  if (AsyncProxy* const proxy = current->block->async_proxy) proxy->copy_issued(shared);
   std::memset(shared, 0xFF, copy_bytes);  // until it arrives, nothing can be said about the contents
   copies_.push_back({shared, valid ? global : nullptr});
 }
@@ -25,7 +27,9 @@ void AsyncCopies::wait(size_t most_pending) {
   if (group_ends_.size() <= most_pending) return;
   const size_t groups = group_ends_.size() - most_pending;
   const size_t end = group_ends_[groups - 1];
+  AsyncProxy* const proxy = current->block->async_proxy;
   for (size_t i = 0; i < end; ++i) {
+    if (proxy != nullptr) proxy->copy_arrived(copies_[i].shared);
     if (copies_[i].global != nullptr)
       std::memcpy(copies_[i].shared, copies_[i].global, copy_bytes);
     else

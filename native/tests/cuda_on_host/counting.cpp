@@ -51,11 +51,13 @@ void Requests::add(const Requests& other) {
 void Counts::add(const Counts& other) {
   mma_bf16 += other.mma_bf16;
   mma_tf32 += other.mma_tf32;
+  wgmma += other.wgmma;
   shuffles += other.shuffles;
   barriers += other.barriers;
   shared_loads.add(other.shared_loads);
   shared_stores.add(other.shared_stores);
   matrix_loads.add(other.matrix_loads);
+  product_loads.add(other.product_loads);
   copies_read.add(other.copies_read);
   copies_stored.add(other.copies_stored);
   global_loads.add(other.global_loads);
@@ -103,6 +105,17 @@ void add_words(uintptr_t address, uintptr_t bytes, std::vector<uintptr_t>& words
   for (uintptr_t word = address / word_bytes; word <= (address + bytes - 1) / word_bytes; ++word) words.push_back(word);
 }
 
+/// What each eight pieces of 16 bytes, by number, take: there are as many pieces in all banks together.
+int64_t wavefronts_of_core_matrices(const uint16_t* pieces, size_t count) {
+  int64_t sum = 0;
+  for (size_t first = 0; first < count; first += 8) {
+    std::array<int, 8> of_banks{};
+    for (size_t i = first; i < first + 8; ++i) ++of_banks[pieces[i] % 8];
+    sum += *std::max_element(of_banks.begin(), of_banks.end());
+  }
+  return sum;
+}
+
 }  // namespace
 
 void BlockCounter::begin(const Block& block, size_t shared_bytes) {
@@ -110,10 +123,12 @@ void BlockCounter::begin(const Block& block, size_t shared_bytes) {
   add_shared(block.dynamic_shared, shared_bytes);
   used_warps_ = (block.size.x * block.size.y * block.size.z + warp_size - 1) / warp_size;
   for (unsigned w = 0; w < used_warps_; ++w) {
-    warps_[w].before = warps_[w].since_mma = {};
-    warps_[w].multiplied = false;
+    warps_[w].main = warps_[w].tail = warps_[w].recent = {};
+    warps_[w].multiplied = warps_[w].is_in_tail = false;
+    warps_[w].finished_tiles = 0;
     warps_[w].entries.clear();
   }
+  waits_.fill(0);
   read_ = written_ = {};
   work_ = 0;
 }
@@ -140,13 +155,14 @@ void BlockCounter::note(Access kind, const void* address, size_t bytes, const vo
   for (size_t done = 0; done < bytes;) {  // no request is for more than 16 bytes, or for other than a power of two
     size_t part = 16;
     while (part > bytes - done) part /= 2;
-    entries.push_back({site, at + done, 0, static_cast<uint8_t>(current->lane), static_cast<uint8_t>(part), kind, is_shared});
+    entries.push_back({site, at + done, waits_[current->number], 0, static_cast<uint8_t>(current->lane),
+                       static_cast<uint8_t>(part), kind, is_shared});
     done += part;
   }
   ++work_;
 }
 
-Counts& BlockCounter::of_warp() { return warps_[current->number / warp_size].since_mma; }
+Counts& BlockCounter::of_warp() { return warps_[current->number / warp_size].recent; }
 
 void BlockCounter::load_matrix(const void* const (&rows)[warp_size]) {
   Requests& loads = of_warp().matrix_loads;
@@ -163,40 +179,72 @@ void BlockCounter::load_matrix(const void* const (&rows)[warp_size]) {
 
 void BlockCounter::multiply(bool is_bf16) {
   WarpCounts& warp = warps_[current->number / warp_size];
-  warp.before.add(warp.since_mma);
-  warp.since_mma = {};
+  close_recent(warp);
   warp.multiplied = true;
-  ++(is_bf16 ? warp.before.mma_bf16 : warp.before.mma_tf32);
+  ++(is_bf16 ? warp.main.mma_bf16 : warp.main.mma_tf32);
   work_ += 16;
 }
 
-void BlockCounter::barrier(unsigned warps) {
-  for (unsigned warp = 0; warp < warps; ++warp) {
+void BlockCounter::close_recent(WarpCounts& warp) const {
+  (warp.is_in_tail ? warp.tail : warp.main).add(warp.recent);
+  warp.recent = {};
+}
+
+void BlockCounter::multiply_by_warpgroup(unsigned warp, const uint16_t* a, size_t a_pieces, const uint16_t* b,
+                                         size_t b_pieces) {
+  constexpr unsigned warps = warpgroup_size / warp_size;
+  const unsigned first = warp / warps * warps;
+  for (unsigned w = first; w < first + warps; ++w) {
+    close_recent(warps_[w]);
+    warps_[w].is_in_tail = false;
+  }
+  Counts& counts = warps_[first].recent;  // those of the others would count them again
+  ++counts.wgmma;
+  counts.product_loads.requests += 2;
+  counts.product_loads.bytes += static_cast<int64_t>(a_pieces + b_pieces) * 16;
+  counts.product_loads.parts += wavefronts_of_core_matrices(a, a_pieces) + wavefronts_of_core_matrices(b, b_pieces);
+  work_ += warpgroup_size;
+}
+
+void BlockCounter::finish_products(unsigned warp) {
+  constexpr unsigned warps = warpgroup_size / warp_size;
+  const unsigned first = warp / warps * warps;
+  for (unsigned w = first; w < first + warps; ++w) {
+    close_recent(warps_[w]);
+    warps_[w].is_in_tail = true;
+    ++warps_[w].finished_tiles;
+  }
+}
+
+void BlockCounter::barrier(unsigned first, unsigned end) {
+  for (unsigned warp = first; warp < end; ++warp) {
     synchronize(warp);
-    ++warps_[warp].since_mma.barriers;
+    ++warps_[warp].recent.barriers;
   }
 }
 
 void BlockCounter::synchronize(unsigned warp) {
   std::vector<Entry>& entries = warps_[warp].entries;
+  std::fill_n(waits_.begin() + warp * warp_size, warp_size, 0);
   if (entries.empty()) return;
   // Stable: a thread's accesses from one place stay in order, and get numbers.
   std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-    return std::tie(a.site, a.kind, a.lane) < std::tie(b.site, b.kind, b.lane);
+    return std::tie(a.waits, a.site, a.kind, a.lane) < std::tie(b.waits, b.site, b.kind, b.lane);
   });
   for (size_t i = 1; i < entries.size(); ++i) {
     const Entry& last = entries[i - 1];
     Entry& entry = entries[i];
-    const bool follows = entry.site == last.site && entry.kind == last.kind && entry.lane == last.lane;
+    const bool follows = entry.waits == last.waits && entry.site == last.site && entry.kind == last.kind &&
+                         entry.lane == last.lane;
     entry.occurrence = follows ? last.occurrence + 1 : 0;
   }
   const auto key = [](const Entry& entry) {
-    return std::tie(entry.site, entry.kind, entry.is_shared, entry.occurrence);
+    return std::tie(entry.waits, entry.site, entry.kind, entry.is_shared, entry.occurrence);
   };
   std::stable_sort(entries.begin(), entries.end(), [&](const Entry& a, const Entry& b) { return key(a) < key(b); });
   for (Group begin = entries.cbegin(); begin != entries.cend();) {
     const Group end = std::find_if(begin, entries.cend(), [&](const Entry& entry) { return key(entry) != key(*begin); });
-    add_request(warps_[warp].since_mma, begin, end);
+    add_request(warps_[warp].recent, begin, end);
     begin = end;
   }
   entries.clear();
@@ -242,14 +290,19 @@ void BlockCounter::add_request(Counts& counts, Group begin, Group end) {
 
 void BlockCounter::end(LaunchCounts& to) {
   bool multiplied = false;
+  int finished_tiles = 0;
   for (unsigned w = 0; w < used_warps_; ++w) {
     synchronize(w);
     multiplied = multiplied || warps_[w].multiplied;
+    finished_tiles = std::max(finished_tiles, warps_[w].finished_tiles);
   }
   for (unsigned w = 0; w < used_warps_; ++w) {
-    to.main.add(warps_[w].before);
-    (multiplied ? to.tail : to.main).add(warps_[w].since_mma);
+    to.main.add(warps_[w].main);
+    to.tail.add(warps_[w].tail);
+    (multiplied || warps_[w].is_in_tail ? to.tail : to.main).add(warps_[w].recent);
   }
+  to.finished_tiles += finished_tiles;
+  to.most_tiles = std::max(to.most_tiles, finished_tiles);
   to.read.merge(read_);
   to.written.merge(written_);
   ++to.counted_blocks;
@@ -298,6 +351,8 @@ void count_grid(const Grid& grid) {
       counter.end(launch);
     }
   }
+  if (launch.finished_tiles > 0)
+    launch.tiles = static_cast<double>(launch.finished_tiles) / static_cast<double>(launch.counted_blocks);
   counting().launches.push_back(std::move(launch));
 }
 

@@ -5,7 +5,8 @@
 // every load and store of it, by plain subscripts too. cp.async, ldmatrix and mma report themselves. The threads of a warp
 // run one after the other here; what would be one request of a warp is found again by the place in the code and the
 // number of times that a thread came past it since the warp's last synchronization. (A warp whose threads come past a
-// place a different number of times, in branches that they take apart, is counted slightly wrong.)
+// place a different number of times, in branches that they take apart, is counted slightly wrong. barrier_wait begins anew
+// like a synchronization of the warp, for each thread that calls it.)
 #pragma once
 
 #include <array>
@@ -29,9 +30,11 @@ struct Requests {
 
 struct Counts {
   int64_t mma_bf16 = 0, mma_tf32 = 0;  // 16×8×16 and 16×8×8
+  int64_t wgmma = 0;                   // 64×128×16, of warpgroups
   int64_t shuffles = 0, barriers = 0;  // of warps
   Requests shared_loads, shared_stores;
   Requests matrix_loads;                // ldmatrix
+  Requests product_loads;               // wgmma: one for A and one for B
   Requests copies_read, copies_stored;  // cp.async: its global side and its shared side
   Requests global_loads, global_stores;
 
@@ -60,7 +63,14 @@ struct LaunchCounts {
   int64_t blocks = 0, counted_blocks = 0;
   int threads = 0;             // of a block
   size_t shared_bytes = 0;     // dynamic
-  Counts main, tail;           // of the counted blocks: up to each warp's last mma, and after it; without mma all is main
+  // Of the counted blocks. With mma: up to each warp's last one, and after it. With wgmma: tail is what a warp does between
+  // finish_products() and its next product, the rest is main; so is all of a warp that multiplies nothing. Without products
+  // all is main.
+  Counts main, tail;
+  int64_t finished_tiles = 0;  // of the counted blocks, by wgmma: how often finish_products() was called by the warp, in
+                               // each block, that called it most often
+  double tiles = 1;            // the same of a block, on average; 1 where there is no wgmma
+  int most_tiles = 1;          // of one block
   Footprint read, written;
   int64_t copied_bytes = 0;    // copies and fills
 };
@@ -95,8 +105,14 @@ class BlockCounter {
   void note(Access kind, const void* address, size_t bytes, const void* site);
   void load_matrix(const void* const (&rows)[warp_size]);
   void multiply(bool is_bf16);
+  /// wgmma of the warpgroup to which the warp belongs; operands as core matrices of eight numbers of 16-byte pieces each.
+  void multiply_by_warpgroup(unsigned warp, const uint16_t* a, size_t a_pieces, const uint16_t* b, size_t b_pieces);
+  void finish_products(unsigned warp);
   void shuffle() { ++of_warp().shuffles; }
-  void barrier(unsigned warps);
+  /// Of the warps from first to end - 1.
+  void barrier(unsigned first, unsigned end);
+  /// What the running thread accesses from now on belongs together with what others do after as many waits.
+  void waited() { ++waits_[current->number]; }
   /// All threads of the warp have come as far as they can without each other.
   void synchronize(unsigned warp);
   /// Adds what the block did.
@@ -109,23 +125,27 @@ class BlockCounter {
   struct Entry {
     const void* site;
     uintptr_t address;
-    uint32_t occurrence;
+    uint32_t waits, occurrence;
     uint8_t lane, bytes;
     Access kind;
     bool is_shared;
   };
   struct WarpCounts {
-    Counts before, since_mma;  // the last mma
-    bool multiplied = false;
+    Counts main, tail, recent;  // recent: since the last mma, multiply or finish_products
+    bool multiplied = false;    // by mma
+    bool is_in_tail = false;    // finish_products was called, and multiply not since
+    int finished_tiles = 0;
     std::vector<Entry> entries;
   };
   using Group = std::vector<Entry>::const_iterator;
 
   Counts& of_warp();
+  void close_recent(WarpCounts& warp) const;
   void add_request(Counts& counts, Group begin, Group end);
 
   std::vector<std::pair<uintptr_t, uintptr_t>> shared_;  // ranges
   std::array<WarpCounts, most_threads_per_block / warp_size> warps_;
+  std::array<uint32_t, most_threads_per_block> waits_{};  // of each thread since its warp's last synchronization
   unsigned used_warps_ = 0;
   Footprint read_, written_;
   int64_t work_ = 0;

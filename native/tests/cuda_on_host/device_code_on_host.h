@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/bfloat16.h"
+#include "cuda_on_host/async_proxy.h"
 #include "cuda_on_host/device_functions.h"
 #include "cuda_on_host/launch.h"
 #include "cuda_on_host/shared_memory.h"
@@ -35,6 +36,11 @@ inline void require_vector_alignment(const void* address, const char* what, int 
   if (reinterpret_cast<uintptr_t>(address) % static_cast<uintptr_t>(bytes) != 0) fail_for_alignment(what, bytes);
 }
 
+/// Before a store: where the block uses the asynchronous proxy, that is told.
+inline void announce_store(const void* to, size_t bytes) {
+  if (cuda_on_host::AsyncProxy* const proxy = cuda_on_host::current->block->async_proxy) proxy->written(to, bytes);
+}
+
 struct alignas(16) Vector16 {
   uint32_t word[4];
 };
@@ -48,6 +54,7 @@ inline Vector16 load_vector(const void* from) {
 
 inline void store_vector(void* to, const Vector16& value) {
   require_vector_alignment(to, "store_vector");
+  announce_store(to, sizeof value);
   std::memcpy(to, &value, sizeof value);
 }
 
@@ -64,6 +71,7 @@ inline Vector8 load_half_vector(const void* from) {
 
 inline void store_half_vector(void* to, const Vector8& value) {
   require_vector_alignment(to, "store_half_vector", 8);
+  announce_store(to, sizeof value);
   std::memcpy(to, &value, sizeof value);
 }
 

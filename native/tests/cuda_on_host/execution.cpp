@@ -11,6 +11,7 @@
 
 #include "cuda_on_host/counting.h"
 #include "cuda_on_host/guarded_buffer.h"
+#include "cuda_on_host/hopper_block.h"
 
 namespace layerwise::cuda_on_host {
 
@@ -23,7 +24,13 @@ class BlockRunner {
 
   void run(const Grid& grid, uint64_t block_number, BlockCounter* counter);
   void block_barrier(const char* file, int line);
-  void warp_operation(const char* name, void* operand, void (*complete)(void* const (&operands)[warp_size]));
+  template <unsigned members>
+  void gather(Gathering<members>& gathering, const char* name, void* operand,
+              void (*complete)(void* const (&operands)[members]));
+  void wait(WaitingList& list, const char* where);
+  void release(WaitingList& list);
+  HopperBlock& hopper_block();
+  void watch_shared_memory();
   std::string name_of_block() const;
 
  private:
@@ -31,8 +38,6 @@ class BlockRunner {
   void run_threads();
   void begin_thread(Thread& thread, unsigned number);
   void end_thread(Thread& thread);
-  void wait(WaitingList& list, const char* where);
-  void release(WaitingList& list);
   void release_barrier();
   Thread& next_to_run();
   Thread& idle_thread();
@@ -47,6 +52,9 @@ class BlockRunner {
   int barrier_line_ = 0;
   WaitingList at_barrier_, ready_;
   Warp warps_[most_threads_per_block / warp_size];
+  Warpgroup warpgroups_[most_threads_per_block / warpgroup_size];
+  std::unique_ptr<HopperBlock> hopper_;        // made for the first block that needs it
+  bool uses_hopper_ = false;                   // this block does
   std::vector<std::unique_ptr<Thread>> pool_;  // stacks; a thread that ended leaves its stack to the next one
   std::vector<Thread*> idle_;
   Thread home_;                                // the stack that run() was called on
@@ -78,17 +86,19 @@ void BlockRunner::run(const Grid& grid, uint64_t block_number, BlockCounter* cou
   block_.kernel = grid.kernel;
   ++block_.serial;
   block_.dynamic_shared = dynamic_shared_.reset(grid.shared_bytes);
+  block_.dynamic_shared_bytes = grid.shared_bytes;
   block_.counter = counter;
+  block_.async_proxy = nullptr;
+  uses_hopper_ = false;
   if (counter != nullptr) counter->begin(block_, grid.shared_bytes);
   threads_ = grid.block.x * grid.block.y * grid.block.z;
   live_ = threads_;
   started_ = arrived_ = 0;
   from_last_to_first_ = block_number % 2 == 1;
   at_barrier_ = ready_ = {};
-  for (unsigned w = 0; w * warp_size < threads_; ++w) {
-    warps_[w] = Warp();
-    warps_[w].lanes = std::min(warp_size, threads_ - w * warp_size);
-  }
+  for (unsigned w = 0; w * warp_size < threads_; ++w) warps_[w].begin(std::min(warp_size, threads_ - w * warp_size));
+  for (unsigned g = 0; g * warpgroup_size < threads_; ++g)
+    warpgroups_[g].begin(std::min(warpgroup_size, threads_ - g * warpgroup_size));
 
   current = &home_;
   go_to(idle_thread());
@@ -154,16 +164,22 @@ void BlockRunner::begin_thread(Thread& thread, unsigned number) {
   thread.number = number;
   thread.lane = number % warp_size;
   thread.warp = &warps_[number / warp_size];
+  thread.warpgroup = &warpgroups_[number / warpgroup_size];
   thread.copies.clear();
-  thread.has_begun = false;
+  thread.has_begun = thread.fenced_for_products = false;
 }
 
 void BlockRunner::end_thread(Thread& thread) {
   Warp& warp = *thread.warp;
+  Warpgroup& warpgroup = *thread.warpgroup;
   ++warp.exited;
+  ++warpgroup.exited;
   if (!thread.has_begun) fail_in_kernel("the kernel does not begin with begin_kernel()");
   if (warp.arrived > 0)
     fail_in_kernel(std::string("the thread ended while others of its warp wait in ") + warp.operation);
+  if (warpgroup.arrived > 0)
+    fail_in_kernel(std::string("the thread ended while others of its warpgroup wait in ") + warpgroup.operation);
+  if (uses_hopper_) hopper_->products[thread.number / warpgroup_size].require_none();
   --live_;
   if (arrived_ > 0 && arrived_ == live_) release_barrier();
 }
@@ -184,26 +200,31 @@ void BlockRunner::block_barrier(const char* file, int line) {
 
 void BlockRunner::release_barrier() {
   arrived_ = 0;
-  if (block_.counter != nullptr) block_.counter->barrier((threads_ + warp_size - 1) / warp_size);
+  if (block_.counter != nullptr) block_.counter->barrier(0, (threads_ + warp_size - 1) / warp_size);
   release(at_barrier_);
 }
 
-void BlockRunner::warp_operation(const char* name, void* operand,
-                                 void (*complete)(void* const (&operands)[warp_size])) {
-  Warp& warp = *current->warp;
-  if (warp.lanes < warp_size) fail_in_kernel(std::string(name) + " in a warp of fewer than 32 threads");
-  if (warp.exited > 0) fail_in_kernel(std::string(name) + " after other threads of the warp have ended");
-  if (warp.arrived > 0 && std::strcmp(warp.operation, name) != 0)
-    fail_in_kernel(std::string(name) + " while others of the warp wait in " + warp.operation);
-  warp.operation = name;
-  warp.operands[current->lane] = operand;
-  if (++warp.arrived == warp_size) {
-    warp.arrived = 0;
-    if (block_.counter != nullptr) block_.counter->synchronize(current->number / warp_size);
-    complete(warp.operands);
-    release(warp.waiting);
+template <unsigned members>
+void BlockRunner::gather(Gathering<members>& gathering, const char* name, void* operand,
+                         void (*complete)(void* const (&operands)[members])) {
+  const char* const group = members == warp_size ? "warp" : "warpgroup";
+  if (gathering.present < members)
+    fail_in_kernel(std::string(name) + " in a " + group + " of fewer than " + std::to_string(members) + " threads");
+  if (gathering.exited > 0) fail_in_kernel(std::string(name) + " after other threads of the " + group + " have ended");
+  if (gathering.arrived > 0 && gathering.operation != name && std::strcmp(gathering.operation, name) != 0)
+    fail_in_kernel(std::string(name) + " while others of the " + group + " wait in " + gathering.operation);
+  gathering.operation = name;
+  gathering.operands[current->number % members] = operand;
+  if (++gathering.arrived == members) {
+    gathering.arrived = 0;
+    if (block_.counter != nullptr) {
+      const unsigned first = current->number / members * members / warp_size;
+      for (unsigned warp = first; warp < first + members / warp_size; ++warp) block_.counter->synchronize(warp);
+    }
+    complete(gathering.operands);
+    release(gathering.waiting);
   } else {
-    wait(warp.waiting, name);
+    wait(gathering.waiting, name);
   }
 }
 
@@ -256,6 +277,19 @@ void BlockRunner::go_to(Thread& next) {
   Context::switch_between(self.context, next.context);
 }
 
+HopperBlock& BlockRunner::hopper_block() {
+  if (hopper_ == nullptr) hopper_ = std::make_unique<HopperBlock>();
+  if (!uses_hopper_) hopper_->begin(threads_);
+  uses_hopper_ = true;
+  return *hopper_;
+}
+
+void BlockRunner::watch_shared_memory() {
+  HopperBlock& hopper = hopper_block();
+  if (block_.async_proxy == nullptr) hopper.async_proxy.begin(block_.dynamic_shared, block_.dynamic_shared_bytes);
+  block_.async_proxy = &hopper.async_proxy;
+}
+
 std::string BlockRunner::name_of_block() const {
   return std::string("kernel ") + block_.kernel + ", block " + coordinates(block_.index);
 }
@@ -282,8 +316,17 @@ void fail_in_kernel(const std::string& what) {
 void block_barrier(const char* file, int line) { runner().block_barrier(file, line); }
 
 void warp_operation(const char* name, void* operand, void (*complete)(void* const (&operands)[warp_size])) {
-  runner().warp_operation(name, operand, complete);
+  runner().gather(*current->warp, name, operand, complete);
 }
+
+void warpgroup_operation(const char* name, void* operand, void (*complete)(void* const (&operands)[warpgroup_size])) {
+  runner().gather(*current->warpgroup, name, operand, complete);
+}
+
+void wait_for_release(WaitingList& list, const char* where) { runner().wait(list, where); }
+void release_threads(WaitingList& list) { runner().release(list); }
+HopperBlock& hopper_block() { return runner().hopper_block(); }
+void watch_shared_memory() { runner().watch_shared_memory(); }
 
 void run_block(const Grid& grid, uint64_t number, BlockCounter* counter) { runner().run(grid, number, counter); }
 

@@ -19,6 +19,7 @@
 namespace layerwise::cuda_on_host {
 
 constexpr unsigned warp_size = 32;
+constexpr unsigned warpgroup_size = 128;
 constexpr unsigned most_threads_per_block = 1024;
 constexpr size_t most_shared_bytes = 227 << 10;          // per block, after cudaFuncSetAttribute
 constexpr size_t most_shared_bytes_by_default = 48 << 10;
@@ -41,6 +42,8 @@ struct Grid {
 };
 
 class BlockCounter;  // counting.h
+class AsyncProxy;    // async_proxy.h
+struct HopperBlock;  // hopper_block.h
 
 /// Runs all blocks; throws KernelFailure for the first failure that is noticed.
 void run_grid(const Grid& grid);
@@ -72,7 +75,9 @@ struct Block {
   const char* kernel = "";
   uint64_t serial = 0;          // differs between all blocks that this operating-system thread has run
   char* dynamic_shared = nullptr;
+  size_t dynamic_shared_bytes = 0;
   BlockCounter* counter = nullptr;
+  AsyncProxy* async_proxy = nullptr;  // from the block's first barrier_init() on
 };
 
 struct Thread;
@@ -83,21 +88,34 @@ struct WaitingList {
   Thread* last = nullptr;
 };
 
-struct Warp {
-  unsigned arrived = 0, lanes = 0, exited = 0;
+/// Threads that do something together: a warp or a warpgroup.
+template <unsigned members>
+struct Gathering {
+  unsigned arrived = 0, present = 0, exited = 0;
   const char* operation = nullptr;
-  void* operands[warp_size] = {};
+  void* operands[members] = {};
   WaitingList waiting;
+
+  /// For a new block, which has that many of the threads.
+  void begin(unsigned threads) {
+    arrived = exited = 0;
+    present = threads;
+    waiting = {};
+  }
 };
+using Warp = Gathering<warp_size>;
+using Warpgroup = Gathering<warpgroup_size>;
 
 struct Thread {
   uint3 index{};
   const Block* block = nullptr;
   unsigned number = 0, lane = 0;
   Warp* warp = nullptr;
+  Warpgroup* warpgroup = nullptr;
   Thread* next = nullptr;
   const char* waits_in = nullptr;
-  bool has_begun = false;  // begin_kernel() was called
+  bool has_begun = false;         // begin_kernel() was called
+  bool fenced_for_products = false;  // warpgroup_fence() was called, and finish_products() not since
   AsyncCopies copies;
   Context context;
 };
@@ -111,6 +129,17 @@ void block_barrier(const char* file, int line);
 /// Waits for the 32 threads of the warp; the last one calls `complete`, which sees what each lane gave
 /// and writes each lane's result there.
 void warp_operation(const char* name, void* operand, void (*complete)(void* const (&operands)[warp_size]));
+/// The same for the 128 threads of a warpgroup.
+void warpgroup_operation(const char* name, void* operand, void (*complete)(void* const (&operands)[warpgroup_size]));
+
+/// Lets other threads run until release_threads(list). `where` is named if that never comes.
+void wait_for_release(WaitingList& list, const char* where);
+void release_threads(WaitingList& list);
+
+/// What the running block has beyond others because its kernel uses hopper/instructions.h.
+HopperBlock& hopper_block();
+/// From now on the block's async_proxy is told what happens to the dynamic shared memory.
+void watch_shared_memory();
 
 }  // namespace layerwise::cuda_on_host
 

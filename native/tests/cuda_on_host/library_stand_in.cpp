@@ -80,4 +80,6 @@ OpenedVendorEngine open_vendor_engine(cudaStream_t stream, Arena& arena, bool te
   return {nullptr, "the device cuda-on-host has stand-ins for cuBLAS and cuDNN for the engine 'cudnn' only"};
 }
 
+bool times_count() { return cuda_on_host::library_stand_in.under_auto; }
+
 }  // namespace layerwise::cuda

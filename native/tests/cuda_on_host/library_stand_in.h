@@ -6,7 +6,8 @@
 namespace layerwise::cuda_on_host {
 
 struct LibraryStandIn {
-  bool under_auto = false;               // they are there for the engine "auto" too, when a backend is made
+  bool under_auto = false;               // they are there for the engine "auto" too, which then chooses by time, when a
+                                         // backend is made
   std::function<void(bool is_product)> before;  // is called first by every product or convolution, and may throw
 };
 

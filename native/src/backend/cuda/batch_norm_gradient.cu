@@ -22,6 +22,7 @@ struct BatchNormGradientArguments {
   const float* d_shift;
   const T* addend;  // or null
   T* d_y;           // may be g
+  float* zeros;     // (C), or null
   float share;      // 1 / M
   RowTiles tiles;
 };
@@ -39,6 +40,7 @@ __global__ void __launch_bounds__(row_tile_threads) batch_norm_gradient_kernel(B
     factor[i] = a.scale[c] * reciprocal;
     level[i] = a.d_shift[c] * a.share;
     slope[i] = reciprocal * (a.d_scale[c] * a.share);
+    if (a.zeros != nullptr && tile.begin == 0) a.zeros[c] = 0;
   }
   for (int64_t row = tile.begin; row < tile.end; row += tile.step) {
     const int64_t at = row * a.tiles.channels + tile.channel;
@@ -52,7 +54,9 @@ __global__ void __launch_bounds__(row_tile_threads) batch_norm_gradient_kernel(B
   }
 }
 
-void batch_norm_gradient(Device& device, const BatchNormGradient& op) {
+void batch_norm_gradient(Device& device, const BatchNormGradient& op) { batch_norm_gradient(device, op, {}); }
+
+void batch_norm_gradient(Device& device, const BatchNormGradient& op, const Tensor& zeros) {
   with_storage(op.g.type, [&](auto* typed) {
     using T = std::remove_pointer_t<decltype(typed)>;
     const Shape& shape = op.g.shape;
@@ -67,6 +71,7 @@ void batch_norm_gradient(Device& device, const BatchNormGradient& op) {
     arguments.d_shift = op.d_shift.as<float>();
     arguments.addend = op.addend.as<T>();
     arguments.d_y = op.d_y.as<T>();
+    arguments.zeros = zeros.as<float>();
     arguments.share = static_cast<float>(1.0 / static_cast<double>(rows));
     with_width<T>(has_vector_rows<T>(shape.c, {op.g, op.y, op.addend, op.d_y}), [&](auto width) {
       arguments.tiles = make_row_tiles(1, rows, shape.c, width);

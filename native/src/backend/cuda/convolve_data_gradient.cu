@@ -14,7 +14,7 @@ void fused::convolve_data_gradient(Device& device, const Convolution& geometry, 
       const DataGradientOperands<T> operands(device, geometry, d_y, weight, d_x.shape,
                                              has_fours(output, d_x.shape.c));
       const ForwardEpilogue<std::remove_pointer_t<decltype(output)>> epilogue{output, operands.a.rows,
-                                                                              operands.b.columns, nullptr, {}};
+                                                                              operands.b.columns, nullptr, {}, {}};
       run_gemm<Inner::depth, Inner::extent>(device, operands.plan, typed, operands.a, operands.b, epilogue);
     });
   });

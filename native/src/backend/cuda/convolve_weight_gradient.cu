@@ -2,9 +2,7 @@
 // sum over positions is divided over as many blocks as a device holds at once; their results, in float32,
 // are added up in a fixed order (sums.cu).
 #include "backend/cuda/convolution.h"
-#include "backend/cuda/epilogues.cuh"
-#include "backend/cuda/implicit_gemm_launch.h"
-#include "backend/cuda/sums.h"
+#include "backend/cuda/epilogue_launch.h"
 
 namespace layerwise::cuda {
 
@@ -20,14 +18,10 @@ void fused::convolve_weight_gradient(Device& device, const Convolution& geometry
     problem.may_divide = true;
     const GemmPlan plan = plan_gemm(problem, device.multiprocessors);
 
-    // A gradient lies behind others in one vector, not always at an aligned address.
-    const bool in_place = plan.pieces == 1 && (!plan.vectors_b || has_fours(d_weight.as<float>(), columns));
-    ArenaTensor pieces;
-    if (!in_place) pieces = device.arena.take(DataType::float32, {plan.pieces, 1, y.c, columns});
-    float* const output = in_place ? d_weight.as<float>() : pieces.view().as<float>();
-    const PartialEpilogue epilogue{output, as_int(y.c), as_int(columns)};
-    run_gemm<Inner::extent, Inner::extent>(device, plan, typed, a, b, epilogue);
-    if (!in_place) sum_pieces(device, d_weight, pieces, plan.pieces);
+    with_weight_pieces(device, d_weight, plan.pieces, plan.vectors_b, [&](float* output) {
+      const PartialEpilogue epilogue{output, as_int(y.c), as_int(columns)};
+      run_gemm<Inner::extent, Inner::extent>(device, plan, typed, a, b, epilogue);
+    });
   });
 }
 

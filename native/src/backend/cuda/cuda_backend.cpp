@@ -3,6 +3,7 @@
 #include <string>
 
 #include "backend/cuda/engines/engines.h"
+#include "backend/cuda/hopper/hopper.h"
 #include "backend/cuda/launch_order.h"
 #include "backend/cuda/operations.h"
 #include "backend/cuda/recording.h"
@@ -27,7 +28,7 @@ class CudaBackend final : public Backend {
         staging_(stream_.get()),
         state_(cuda::make_device_memory(state_bytes)),
         arena_([this](size_t bytes) { return allocate(bytes); }, [this](void* data) { release(data); }),
-        engines_(cuda::open_engines(stream_.get(), arena_, options, cuda::card_and_driver(properties))),
+        engines_(cuda::open_engines(stream_.get(), arena_, options, properties)),
         device_{arena_,
                 stream_.get(),
                 static_cast<StepState*>(state_.get()),
@@ -36,6 +37,7 @@ class CudaBackend final : public Backend {
                 properties.multiProcessorCount,
                 static_cast<int>(properties.sharedMemPerMultiprocessor),
                 options.tf32,
+                cuda::hopper::works_on(properties),
                 engines_} {
     fill_zero(state_.get(), state_bytes);
     // Loads the kernel that is otherwise launched only while a step is recorded, when nothing may be loaded.
@@ -43,7 +45,10 @@ class CudaBackend final : public Backend {
     cuda::write_bytes(stream_.get(), state_.get(), &none, sizeof none);
   }
 
-  ~CudaBackend() override { cudaStreamSynchronize(stream_.get()); }
+  ~CudaBackend() override {
+    cudaStreamSynchronize(stream_.get());
+    cuda::launch_order.interrupt();  // another stream may get the same address
+  }
 
   const char* name() const override { return name_.c_str(); }
   DataType activation_type() const override { return device_.activation_type; }
@@ -117,7 +122,7 @@ class CudaBackend final : public Backend {
 
   void enter() override {
     cuda::check(cudaSetDevice(cuda::device_index(name_)), "selecting the device");
-    cuda::launch_order.enter(can_overlap_launches_);
+    cuda::launch_order.enter(can_overlap_launches_, stream_.get());
   }
   Arena& arena() override { return arena_; }
 

@@ -13,7 +13,7 @@ namespace layerwise {
 struct CudaDevice {
   const char* version;  // of the caller
   const char* name;     // "cuda", "cuda:1", …, or "cuda-on-host"
-  const DeviceOptions& options;  // engine: "auto", "fused" or "cudnn"
+  const DeviceOptions& options;  // engine: "auto", "fused", "hopper" or "cudnn"
 };
 
 /// Where opening fails: why. The message is cut where it does not fit.

@@ -9,10 +9,10 @@
 namespace layerwise::cuda {
 
 void encoder_gradient(Device& device, const EncoderGradient& op) {
-  if (op.d_bias && op.y) clear_async(device.stream, op.d_bias.data, op.d_bias.bytes());
   const Tensor& d_y = op.d_y ? op.d_y : op.g;
   if (op.y)
-    batch_norm_gradient(device, {op.g, op.y, op.mean, op.variance, op.scale, op.d_scale, op.d_shift, {}, d_y});
+    batch_norm_gradient(device, {op.g, op.y, op.mean, op.variance, op.scale, op.d_scale, op.d_shift, {}, d_y},
+                        op.d_bias);
   else if (d_y.data != op.g.data)
     copy_async(device.stream, d_y.data, op.g.data, op.g.bytes(), cudaMemcpyDeviceToDevice);
   if (op.d_bias && !op.y) sum_channels(device, d_y, op.d_bias);

@@ -23,8 +23,9 @@ struct WarpColumns {
   int row, column;  // of C: the warp's first row, the thread's first column
   const float* values;  // the element of both, in shared memory
 
+  /// The threads that call it are Block::threads neighbours, beginning with a multiple of that number.
   __device__ __forceinline__ WarpColumns(const float* tile, int tile_row, int tile_column) {
-    const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
+    const int warp = static_cast<int>(threadIdx.x) % Block::threads / 32, lane = static_cast<int>(threadIdx.x) % 32;
     const int down = warp / warps_across * rows, across = warp % warps_across * columns + lane % lanes_across * 4;
     row = tile_row + down;
     column = tile_column + across;
@@ -48,6 +49,13 @@ struct WarpColumns {
   static __device__ __forceinline__ bool is_first_lane_down() {
     return static_cast<int>(threadIdx.x) % 32 < lanes_across;
   }
+};
+
+/// Which position of a map a row of C is: the same. (Other orders: hopper/map_tiles.h.) from(first_row) is the order for the
+/// rows of a block's part of C, worked out as far as it is the same for all of them.
+struct RowsInOrder {
+  __device__ __forceinline__ RowsInOrder from(int) const { return {}; }
+  __device__ __forceinline__ int position(int row) const { return row; }
 };
 
 /// Four neighbours from column `column` on: at once where `fours` says that they lie at an aligned address, or else those
@@ -115,19 +123,21 @@ struct MomentPieces {
 };
 
 /// C + bias → y, in T; and the moments of C. `fours`, here and below: four neighbours of what is read and written lie at
-/// an aligned address.
-template <class T>
+/// an aligned address. Rows of one sample follow each other in every Order.
+template <class T, class Order = RowsInOrder>
 struct ForwardEpilogue {
   T* output;
   int rows, columns;
   const float* bias;   // or null
   MomentPieces moments;  // pieces null: none
+  Order order = {};
 
   template <class Block, bool fours>
   __device__ __forceinline__ void finish(const float* tile, int tile_row, int tile_column, int) const {
     using Columns = WarpColumns<Block>;
     const Columns mine(tile, tile_row, tile_column);
     const int end = min(mine.row + Columns::rows, rows);
+    const auto here = order.from(tile_row);
     const bool in_columns = mine.column < columns;
     float biases[4] = {};
     if (bias != nullptr) load_neighbours<false>(bias, mine.column, columns, biases);
@@ -144,7 +154,9 @@ struct ForwardEpilogue {
         if (has_moments) sums.add(values);
         LAYERWISE_UNROLL
         for (int e = 0; e < 4; ++e) values[e] += biases[e];
-        if (in_columns) store_neighbours<fours>(output + static_cast<int64_t>(row) * columns, mine.column, columns, values);
+        if (in_columns)
+          store_neighbours<fours>(output + static_cast<int64_t>(here.position(row)) * columns, mine.column, columns,
+                                  values);
       }
       const int own_count = begin < stop ? (stop - begin + Columns::lanes_down - 1) / Columns::lanes_down : 0;
       if (has_moments) moments.put(sums, own_count, sample, stop - first, mine, columns);

@@ -63,11 +63,32 @@ constexpr TileKind tile_kind(int resident, double rate, double rate_alone, doubl
   return {Block::rows, Block::columns, WarpColumns<Block>::rows, resident, rate, rate_alone, fixed_seconds};
 }
 
+constexpr int64_t divided(int64_t extent, int64_t by) { return (extent + by - 1) / by; }
+
+/// A sum in pieces of so many terms each, of which the last one may have fewer.
+struct Division {
+  int64_t terms, pieces;
+  double seconds;
+};
+
+/// The division of a sum into at most `most_pieces` that takes least time, the fewest of equals. seconds(terms, pieces) is
+/// what one takes.
+template <class Seconds>
+Division cheapest_division(int64_t all_terms, int64_t most_pieces, const Seconds& seconds) {
+  Division best{};
+  for (int64_t wanted = 1; wanted <= most_pieces; ++wanted) {
+    const int64_t terms = divided(all_terms, wanted), pieces = divided(all_terms, terms);
+    if (pieces < wanted) continue;  // fewer pieces of the same size came before
+    const double its_seconds = seconds(terms, pieces);
+    if (wanted == 1 || its_seconds < best.seconds) best = {terms, pieces, its_seconds};
+  }
+  return best;
+}
+
 /// The division of the sum that takes least time by the estimate above, with tiles of that kind.
 inline GemmPlan plan_pieces(const GemmProblem& problem, const TileKind& kind, int multiprocessors, double& seconds) {
   constexpr double bytes_per_second = 3.0e12;
   constexpr int64_t fewest_tiles = 8;  // of the sum in one piece: filling the pipeline takes three
-  const auto divided = [](int64_t extent, int64_t by) { return (extent + by - 1) / by; };
   const int64_t tile_depth = 64 / problem.element_bytes;
   GemmPlan plan{};
   plan.row_tiles = divided(problem.rows, kind.rows);
@@ -80,10 +101,7 @@ inline GemmPlan plan_pieces(const GemmProblem& problem, const TileKind& kind, in
   // More pieces than fill four waves gain nothing that their sums do not cost.
   const int64_t most_pieces =
       problem.may_divide ? std::clamp<int64_t>(std::min(plan.depth_tiles / fewest_tiles, 4 * slots / tiles), 1, 65535) : 1;
-  seconds = 0;
-  for (int64_t wanted = 1; wanted <= most_pieces; ++wanted) {
-    const int64_t depth = divided(plan.depth_tiles, wanted), pieces = divided(plan.depth_tiles, depth);
-    if (pieces < wanted) continue;  // fewer pieces of the same size came before
+  const auto estimate = [&](int64_t depth, int64_t pieces) {
     const int64_t blocks = tiles * pieces, waves = divided(blocks, slots);
     const auto side_by_side =
         static_cast<double>(std::min<int64_t>(kind.resident, divided(blocks, multiprocessors)));
@@ -92,13 +110,13 @@ inline GemmPlan plan_pieces(const GemmProblem& problem, const TileKind& kind, in
                                                                    (kind.resident - 1);
     const double block_flops = 2.0 * kind.rows * kind.columns * static_cast<double>(depth * tile_depth);
     const double sum_bytes = pieces == 1 ? 0 : 8.0 * static_cast<double>(pieces * problem.rows * problem.columns);
-    const double cost = static_cast<double>(waves) * (side_by_side * block_flops / rate + kind.fixed_seconds) +
-                        sum_bytes / bytes_per_second;
-    if (wanted > 1 && cost >= seconds) continue;
-    seconds = cost;
-    plan.depth_tiles_per_piece = depth;
-    plan.pieces = static_cast<int>(pieces);
-  }
+    return static_cast<double>(waves) * (side_by_side * block_flops / rate + kind.fixed_seconds) +
+           sum_bytes / bytes_per_second;
+  };
+  const Division division = cheapest_division(plan.depth_tiles, most_pieces, estimate);
+  plan.depth_tiles_per_piece = division.terms;
+  plan.pieces = static_cast<int>(division.pieces);
+  seconds = division.seconds;
   return plan;
 }
 

@@ -1,9 +1,10 @@
 // Mean and spread per channel, or per sample and channel, from the pieces that the forward epilogue (epilogues.cuh,
 // MomentPieces) or the blocks of moments_of_tensor.cu left.
 //
-// Threads: a block takes 8 channels of one sample ("sample" being the whole batch for moments per channel),
-// with blockDim.x / 8 threads per channel that take every (blockDim.x / 8)-th piece; their sums are added
-// up in a tree. Sums of pieces are double, and relative to the first piece's mean:
+// Threads: a block takes `across` channels of one sample ("sample" being the whole batch for moments per channel), with
+// blockDim.x / across threads per channel that take every (blockDim.x / across)-th piece; their sums are added up in a
+// tree. Few pieces are left to one thread per channel, of many channels; many pieces to many threads, of the four channels
+// that a sector holds. Sums of pieces are double, and relative to the first piece's mean:
 //   M₂ = Σ M₂ᵢ + Σ nᵢ (meanᵢ − k)² − n (mean − k)².
 // Bytes: 8 · pieces · channels, a 16th or less of what they are of. FLOPs: none that show.
 #include "backend/cuda/merge_moments.h"
@@ -12,8 +13,8 @@
 
 namespace layerwise::cuda {
 
-constexpr int merge_channels = 8;
-constexpr int most_merge_threads = 1024;
+constexpr int most_merge_threads = 256;
+constexpr int few_pieces = 32, channels_of_few = 64, channels_of_many = 4;
 
 struct MergeMomentsArguments {
   const float2* pieces;  // (samples, slots, channels)
@@ -26,9 +27,10 @@ struct MergeMomentsArguments {
   float *mean, *spread;  // (samples, channels)
 };
 
-__global__ void __launch_bounds__(most_merge_threads) merge_moments_kernel(MergeMomentsArguments a) {
+template <int merge_channels, int most_threads>
+__global__ void __launch_bounds__(most_threads) merge_moments_kernel(MergeMomentsArguments a) {
   begin_kernel();
-  LAYERWISE_SHARED(double, sums, [3][most_merge_threads]);
+  LAYERWISE_SHARED(double, sums, [3][most_threads]);
   const int thread = static_cast<int>(threadIdx.x), threads = static_cast<int>(blockDim.x);
   const int channel = static_cast<int>(blockIdx.x) * merge_channels + thread % merge_channels;
   const int64_t sample = blockIdx.y;
@@ -68,9 +70,6 @@ __global__ void __launch_bounds__(most_merge_threads) merge_moments_kernel(Merge
 
 void merge_moments(const Device& device, const MomentPieceLayout& layout, const Tensor& pieces, const Tensor& bias,
                    bool deviations, const Tensor& mean, const Tensor& spread) {
-  int threads_per_channel = 4;
-  while (threads_per_channel < layout.slots && threads_per_channel * merge_channels < most_merge_threads)
-    threads_per_channel *= 2;
   MergeMomentsArguments arguments{};
   arguments.pieces = static_cast<const float2*>(pieces.data);
   arguments.channels = static_cast<int>(layout.channels);
@@ -82,8 +81,18 @@ void merge_moments(const Device& device, const MomentPieceLayout& layout, const 
   arguments.deviation = deviations;
   arguments.mean = mean.as<float>();
   arguments.spread = spread.as<float>();
-  const dim3 grid(blocks_for(layout.channels, merge_channels), static_cast<unsigned>(layout.samples));
-  LAYERWISE_LAUNCH(merge_moments_kernel, grid, threads_per_channel * merge_channels, 0, device.stream, arguments);
+  const auto blocks = [&](int channels) {
+    return dim3(blocks_for(layout.channels, channels), static_cast<unsigned>(layout.samples));
+  };
+  if (layout.slots <= few_pieces) {
+    LAYERWISE_LAUNCH((merge_moments_kernel<channels_of_few, channels_of_few>), blocks(channels_of_few), channels_of_few, 0,
+                     device.stream, arguments);
+    return;
+  }
+  int threads = few_pieces * channels_of_many;
+  while (threads < layout.slots * channels_of_many && threads < most_merge_threads) threads *= 2;
+  LAYERWISE_LAUNCH((merge_moments_kernel<channels_of_many, most_merge_threads>), blocks(channels_of_many), threads, 0,
+                   device.stream, arguments);
 }
 
 }  // namespace layerwise::cuda

@@ -22,6 +22,7 @@ struct Device {
   int multiprocessors;
   int shared_bytes;           // of one multiprocessor, its blocks together
   bool tensor_float32;        // float32 products may be rounded to tf32
+  bool has_warpgroups;        // the kernels of hopper/ can run
   Engines& engines;           // who does the large products
 };
 
@@ -29,7 +30,10 @@ struct Device {
 LAYERWISE_OPERATIONS(LAYERWISE_DECLARE)
 #undef LAYERWISE_DECLARE
 
-// Not operations: what the backend itself runs on the device.
+// Not operations: parts of them, and what the backend itself runs on the device.
+
+/// Also sets a vector of as many channels to zero, such as the gradient of a bias before batch norm.
+void batch_norm_gradient(Device& device, const BatchNormGradient& op, const Tensor& zeros);
 
 /// *step ← state, and device ← host: sources need not outlive the call, and a recording keeps their values.
 /// The second is for a few kilobytes.

@@ -1,5 +1,7 @@
 #include "backend/cuda/recording.h"
 
+#include "backend/cuda/launch_order.h"
+
 namespace layerwise::cuda {
 
 GraphRecording::GraphRecording(const Graph& graph, cudaStream_t stream) : stream_(stream) {
@@ -8,6 +10,9 @@ GraphRecording::GraphRecording(const Graph& graph, cudaStream_t stream) : stream
   executable_.reset(executable);
 }
 
-void GraphRecording::replay() { check(cudaGraphLaunch(executable_.get(), stream_), "replaying a recorded step"); }
+void GraphRecording::replay() {
+  check(cudaGraphLaunch(executable_.get(), stream_), "replaying a recorded step");
+  launch_order.interrupt();
+}
 
 }  // namespace layerwise::cuda

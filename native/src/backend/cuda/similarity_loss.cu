@@ -1,5 +1,5 @@
-// The similarity-matching losses and their gradient in two launches: unit vectors, then everything else. The
-// matrix of the batch's similarities exists in pieces of 16 × 64 in shared memory only.
+// The similarity-matching losses and their gradient in three launches: unit vectors; the batch's similarities with the
+// losses and g; the gradient. Of the similarities only g is stored, N² numbers that stay in the L2 cache.
 //
 // With unit vectors u_i = c_i / (ε + |c_i|), c_i = x_i less its mean, S = U·Uᵀ, R = clamp(S) and
 // g_ij = 4 / N² · Σ over the targets scale · (R_ij − T_ij) where S_ij is in [−1, 1], else 0:
@@ -8,7 +8,6 @@
 //
 // Σ_j g_ij S_ij is u_i · du_i without a sum over features, and dx_i has mean zero as every u_j has: blocks
 // that make different features of dx_i need nothing of each other.
-#include <algorithm>
 #include <type_traits>
 
 #include "backend/backend.h"
@@ -18,8 +17,10 @@
 namespace layerwise::cuda {
 
 constexpr int similarity_rows = 16;      // samples whose gradient a block makes
-constexpr int similarity_columns = 64;   // samples with which they are compared at a time
-constexpr int kept_pieces = 2;           // of g; a batch of more than 128 samples needs them made again
+constexpr int similarity_columns = 64;   // features of the gradient that it makes
+/// Samples with which a block compares its 16: few, where shared memory bounds it and small blocks occupy the device better.
+template <class T>
+constexpr int compared_samples = std::is_same_v<T, float> ? 32 : 64;
 constexpr int unit_threads = 128;
 
 /// Unit vectors of samples, or of the codes of their labels.
@@ -79,21 +80,24 @@ struct SimilarityArguments {
   Operand<T, true> input;       // unit vectors, or null data: no unsupervised loss
   float input_scale;            // likewise
   T* d_x;                       // or null
+  T* gradient;                  // g: (16 · blocks, N rounded up to 64), scratch; null where d_x is
+  float* along;                 // (pieces of columns, 16 · blocks), scratch: Σ g · S over a piece
   float* similarity;            // (N, N), or null
   float* target;                // (N, N), or null
-  double* losses;               // (blocks in x, 2), scratch: sums of squared differences
+  double* losses;               // (blocks, 2), scratch: sums of squared differences
   Metrics* metrics;             // or null
   unsigned* ticket;
 };
 
-/// Products of 16 unit vectors with 64, as they are handed from the products to the losses.
-using SimilarityPiece = float[similarity_rows][similarity_columns + 4];
+/// Products of 16 unit vectors with others, as they are handed from the products to the losses.
+template <int columns>
+using SimilarityPiece = float[similarity_rows][columns + 4];
 
-template <class S>
+template <class S, int columns>
 __device__ __forceinline__ void similarity_piece(const Operand<S, true>& units, int64_t row, int64_t column,
-                                                 Tile<S, similarity_rows>& row_tile,
-                                                 Tile<S, similarity_columns>& column_tile, SimilarityPiece& piece) {
-  Accumulator<S, similarity_rows, similarity_columns> sums;
+                                                 Tile<S, similarity_rows>& row_tile, Tile<S, columns>& column_tile,
+                                                 float (&piece)[similarity_rows][columns + 4]) {
+  Accumulator<S, similarity_rows, columns> sums;
   add_tile_product(sums, units, row, units, column, 0, units.depth, row_tile, column_tile);
   sums.each([&](int r, int c, float sum) { piece[r][c] = sum; });
 }
@@ -102,34 +106,27 @@ __device__ __forceinline__ void similarity_piece(const Operand<S, true>& units, 
 struct SimilaritySums {
   double supervised = 0, unsupervised = 0;
   float along = 0;
-
-  __device__ __forceinline__ void add(const SimilaritySums& other) {
-    supervised += other.supervised;
-    unsupervised += other.unsupervised;
-    along += other.along;
-  }
 };
 
-/// R, the losses and g of a piece, g in two tiles of 32 samples. Eight threads have a row, each takes every
-/// eighth column.
+/// R, the losses and g of a piece. Eight threads have a row, each takes every eighth column.
 template <class T>
-__device__ __forceinline__ SimilaritySums
-similarity_differences(const SimilarityArguments<T>& a, int64_t first_row, int64_t first_column, bool inspected,
-                       const SimilarityPiece& cosines, const SimilarityPiece& of_codes,
-                       const SimilarityPiece& of_input, Tile<T, similarity_rows>* gradient) {
+__device__ __forceinline__ SimilaritySums similarity_differences(
+    const SimilarityArguments<T>& a, int64_t first_row, int64_t first_column,
+    const SimilarityPiece<compared_samples<T>>& cosines, const SimilarityPiece<compared_samples<T>>& of_codes,
+    const SimilarityPiece<compared_samples<T>>& of_input) {
   SimilaritySums sums;
   const int row = threadIdx.x / 8;
   const int64_t i = first_row + row;
-  for (int column = threadIdx.x % 8; column < similarity_columns; column += 8) {
+  for (int column = threadIdx.x % 8; column < compared_samples<T>; column += 8) {
     const int64_t j = first_column + column;
     float g = 0;
     if (i < a.samples && j < a.samples) {
       const float cosine = cosines[row][column], similarity = fminf(fmaxf(cosine, -1.0f), 1.0f);
-      if (inspected && a.similarity != nullptr) a.similarity[i * a.samples + j] = similarity;
+      if (a.similarity != nullptr) a.similarity[i * a.samples + j] = similarity;
       if (a.labels != nullptr) {
         const float target = a.codes.data != nullptr ? fminf(fmaxf(of_codes[row][column], -1.0f), 1.0f)
                              : a.labels[i] == a.labels[j] ? 1.0f : a.different;
-        if (inspected && a.target != nullptr) a.target[i * a.samples + j] = target;
+        if (a.target != nullptr) a.target[i * a.samples + j] = target;
         const float difference = similarity - target;
         sums.supervised += difference * difference;
         g += a.gradient_scale * difference;
@@ -142,103 +139,96 @@ similarity_differences(const SimilarityArguments<T>& a, int64_t first_row, int64
       if (similarity != cosine) g = 0;  // the clamp passes the gradient on the closed interval
       sums.along += g * cosine;
     }
-    store_element(&gradient[column / tile_depth][row][column % tile_depth], g);
+    if (a.gradient != nullptr) store_element(a.gradient + i * a.units.rows + j, g);
   }
   return sums;
 }
 
-/// Losses, gradient, and what is to be inspected.
+/// Similarities, losses, g, and what is to be inspected.
 ///
-/// Blocks: (N / 16, groups of features): each takes 16 samples and every groups-th slice of 64 features of
-/// their gradient, and makes the similarities of its samples itself. Blocks of the first group also give the
-/// losses, and the last of these adds them up.
-/// Bytes: read N · F · size of T once from device memory (N / 16 · groups times from L2), write as much.
-/// FLOPs: (groups + 1) · 2 · N² · F, and for the targets groups · 2 · N² · (code size + F of the input).
-/// Floor on an H100: 2 · N · F · size / 3.0 TB/s; FLOPs / 790 TFLOP/s for Bfloat16. For float shared
-/// memory bounds a block: 24 · F clocks for 128 samples.
+/// Blocks: (N / 16, N / compared_samples), a piece of the similarities each. The last one adds up the losses.
+/// Bytes: read N · F · size of T once from device memory (N / 16 times from L2), write N² · size of T.
+/// FLOPs: 2 · N² · F, and 2 · N² · (code size + F of the input) for the targets.
+/// Floor on an H100: N · F · size / 3.0 TB/s. For float shared memory bounds a block: 8 · F clocks.
 template <class T>
-__global__ void __launch_bounds__(tile_threads, 3) similarity_loss_kernel(SimilarityArguments<T> a) {
+__global__ void __launch_bounds__(tile_threads) similarity_loss_kernel(SimilarityArguments<T> a) {
   begin_kernel();
+  constexpr int columns = compared_samples<T>;
   LAYERWISE_SHARED(T, row_tile, [similarity_rows][tile_stride<T>]);
-  LAYERWISE_SHARED(T, column_tile, [similarity_columns][tile_stride<T>]);
+  LAYERWISE_SHARED(T, column_tile, [columns][tile_stride<T>]);
   LAYERWISE_SHARED(float, code_row_tile, [similarity_rows][tile_stride<float>]);
-  LAYERWISE_SHARED(float, code_column_tile, [similarity_columns][tile_stride<float>]);
-  LAYERWISE_SHARED(T, gradient_tiles, [kept_pieces][similarity_columns / tile_depth][similarity_rows][tile_stride<T>]);
-  LAYERWISE_SHARED(float, cosines, [similarity_rows][similarity_columns + 4]);
-  LAYERWISE_SHARED(float, of_codes, [similarity_rows][similarity_columns + 4]);
-  LAYERWISE_SHARED(float, of_input, [similarity_rows][similarity_columns + 4]);
-  LAYERWISE_SHARED(float, along, [similarity_rows]);
+  LAYERWISE_SHARED(float, code_column_tile, [columns][tile_stride<float>]);
+  LAYERWISE_SHARED(float, cosines, [similarity_rows][columns + 4]);
+  LAYERWISE_SHARED(float, of_codes, [similarity_rows][columns + 4]);
+  LAYERWISE_SHARED(float, of_input, [similarity_rows][columns + 4]);
   LAYERWISE_SHARED(double, sums_of_warps, [tile_threads / 32]);
 
   const int64_t first_row = static_cast<int64_t>(blockIdx.x) * similarity_rows;
-  const int64_t pieces = (a.samples + similarity_columns - 1) / similarity_columns;
-  SimilaritySums sums;
-  bool is_first = true;
-  int64_t feature = static_cast<int64_t>(blockIdx.y) * similarity_columns;
-  do {
-    Accumulator<T, similarity_rows, similarity_columns> d_units;
-    for (int64_t piece = 0; piece < pieces; ++piece) {
-      const int64_t first_column = piece * similarity_columns;
-      auto& gradient = gradient_tiles[piece % kept_pieces];
-      if (is_first || pieces > kept_pieces) {
-        similarity_piece(a.units, first_row, first_column, row_tile, column_tile, cosines);
-        if (a.codes.data != nullptr)
-          similarity_piece(a.codes, first_row, first_column, code_row_tile, code_column_tile, of_codes);
-        if (a.input.data != nullptr)
-          similarity_piece(a.input, first_row, first_column, row_tile, column_tile, of_input);
-        __syncthreads();
-        const SimilaritySums of_piece = similarity_differences(
-            a, first_row, first_column, is_first && blockIdx.y == 0, cosines, of_codes, of_input, gradient);
-        if (is_first) sums.add(of_piece);
-        __syncthreads();
-      }
-      if (a.d_x == nullptr) continue;
-      const Operand<T, false> transposed{a.units.data, a.units.stride, a.units.rows, a.units.stride, true};
-      PieceLoader<T, false, similarity_columns> loader;
-      for (int half = 0; half < similarity_columns / tile_depth; ++half) {
-        loader.load(transposed, feature, first_column + half * tile_depth, a.units.rows);
-        loader.template store<T>(column_tile);
-        __syncthreads();
-        d_units.multiply(gradient[half], column_tile);
-        __syncthreads();
-      }
-    }
-    if (is_first) {
-      for (int offset = 4; offset > 0; offset /= 2) sums.along += __shfl_xor_sync(all_lanes, sums.along, offset);
-      if (threadIdx.x % 8 == 0) along[threadIdx.x / 8] = sums.along;
-      __syncthreads();
-      is_first = false;
-    }
-    if (a.d_x != nullptr) {
-      d_units.each([&](int row, int column, float d_unit) {
-        const int64_t n = first_row + row, f = feature + column;
-        if (n >= a.samples || f >= a.features) return;
-        const float norm = a.norms[n], denominator = norm + static_cast<float>(similarity_epsilon);
-        const float unit = load_element(a.units.at(n, f));
-        const float d_x = norm == 0 ? 0.0f : (d_unit - unit * (denominator / norm) * along[row]) / denominator;
-        store_element(a.d_x + n * a.features + f, d_x);
-      });
-    }
-    feature += static_cast<int64_t>(gridDim.y) * similarity_columns;
-  } while (a.d_x != nullptr && feature < a.features);
+  const int64_t first_column = static_cast<int64_t>(blockIdx.y) * columns;
+  similarity_piece(a.units, first_row, first_column, row_tile, column_tile, cosines);
+  if (a.codes.data != nullptr)
+    similarity_piece(a.codes, first_row, first_column, code_row_tile, code_column_tile, of_codes);
+  if (a.input.data != nullptr)
+    similarity_piece(a.input, first_row, first_column, row_tile, column_tile, of_input);
+  __syncthreads();
+  SimilaritySums sums = similarity_differences(a, first_row, first_column, cosines, of_codes, of_input);
+  for (int offset = 4; offset > 0; offset /= 2) sums.along += __shfl_xor_sync(all_lanes, sums.along, offset);
+  if (a.gradient != nullptr && threadIdx.x % 8 == 0)
+    a.along[static_cast<int64_t>(blockIdx.y) * gridDim.x * similarity_rows + first_row + threadIdx.x / 8] = sums.along;
 
-  if (a.metrics == nullptr || blockIdx.y != 0) return;
+  if (a.metrics == nullptr) return;
   const double supervised = block_sum(sums.supervised, sums_of_warps);
   const double unsupervised = block_sum(sums.unsupervised, sums_of_warps);
   if (threadIdx.x != 0) return;
-  a.losses[2 * blockIdx.x] = supervised;
-  a.losses[2 * blockIdx.x + 1] = unsupervised;
+  const unsigned blocks = gridDim.x * gridDim.y, block = blockIdx.y * gridDim.x + blockIdx.x;
+  a.losses[2 * block] = supervised;
+  a.losses[2 * block + 1] = unsupervised;
   __threadfence();
-  if (atomicInc(a.ticket, gridDim.x - 1) != gridDim.x - 1) return;
+  if (atomicInc(a.ticket, blocks - 1) != blocks - 1) return;
   __threadfence();
   const volatile double* const losses = a.losses;
   double total = 0, total_of_input = 0;
-  for (unsigned block = 0; block < gridDim.x; ++block) {
-    total += losses[2 * block];
-    total_of_input += losses[2 * block + 1];
+  for (unsigned other = 0; other < blocks; ++other) {
+    total += losses[2 * other];
+    total_of_input += losses[2 * other + 1];
   }
   a.metrics->similarity_loss += total / static_cast<double>(a.samples);  // N · (sum / N²)
   a.metrics->unsupervised_loss += total_of_input / static_cast<double>(a.samples);
+}
+
+/// dx from g and the unit vectors.
+///
+/// Blocks: (N / 16, F / 64), 16 samples' gradient at 64 features each.
+/// Bytes: read N · F · size of T and N² · size of T (from L2), write N · F · size. FLOPs: 2 · N² · F.
+/// Floor on an H100: 2 · N · F · size / 3.0 TB/s. For float shared memory bounds a block: 12 · N clocks.
+template <class T>
+__global__ void __launch_bounds__(tile_threads) similarity_gradient_kernel(SimilarityArguments<T> a) {
+  begin_kernel();
+  LAYERWISE_SHARED(T, gradient_tile, [similarity_rows][tile_stride<T>]);
+  LAYERWISE_SHARED(T, feature_tile, [similarity_columns][tile_stride<T>]);
+  LAYERWISE_SHARED(float, along, [similarity_rows]);
+  const int64_t rows = int64_t{gridDim.x} * similarity_rows, padded_samples = a.units.rows;
+  const int64_t first_row = static_cast<int64_t>(blockIdx.x) * similarity_rows;
+  const int64_t first_feature = static_cast<int64_t>(blockIdx.y) * similarity_columns;
+  if (threadIdx.x < similarity_rows) {
+    float sum = 0;
+    for (int64_t piece = 0; piece < padded_samples / compared_samples<T>; ++piece)
+      sum += a.along[piece * rows + first_row + threadIdx.x];
+    along[threadIdx.x] = sum;
+  }
+  const Operand<T, true> gradient{a.gradient, rows, padded_samples, padded_samples, true};
+  const Operand<T, false> features{a.units.data, a.units.stride, padded_samples, a.units.stride, true};
+  Accumulator<T, similarity_rows, similarity_columns> d_units;
+  add_tile_product(d_units, gradient, first_row, features, first_feature, 0, padded_samples, gradient_tile,
+                   feature_tile);
+  d_units.each([&](int row, int column, float d_unit) {
+    const int64_t n = first_row + row, f = first_feature + column;
+    if (n >= a.samples || f >= a.features) return;
+    const float norm = a.norms[n], denominator = norm + static_cast<float>(similarity_epsilon);
+    const float unit = load_element(a.units.at(n, f));
+    const float d_x = norm == 0 ? 0.0f : (d_unit - unit * (denominator / norm) * along[row]) / denominator;
+    store_element(a.d_x + n * a.features + f, d_x);
+  });
 }
 
 namespace {
@@ -305,10 +295,14 @@ void similarity_loss(Device& device, const SimilarityLoss& op) {
     if (codes) make_code_units(device, op, codes);
     if (input) make_units<T>(device, op.input, input, nullptr);
 
-    const unsigned row_blocks = blocks_for(samples, similarity_rows);
-    const unsigned slices = op.d_x ? blocks_for(features, similarity_columns) : 1;
-    const unsigned groups = std::clamp(static_cast<unsigned>(device.multiprocessors) / row_blocks, 1u, slices);
-    const ArenaTensor losses = device.arena.take(DataType::float64, Shape::matrix(row_blocks, 2));
+    const unsigned row_blocks = blocks_for(samples, similarity_rows), pieces = static_cast<unsigned>(units.view().shape.n / compared_samples<T>);
+    const int64_t rows = int64_t{row_blocks} * similarity_rows;
+    const ArenaTensor losses = device.arena.take(DataType::float64, Shape::matrix(int64_t{row_blocks} * pieces, 2));
+    ArenaTensor gradient, along;
+    if (op.d_x) {
+      gradient = device.arena.take(data_type<T>, Shape::matrix(rows, units.view().shape.n));
+      along = device.arena.take(DataType::float32, Shape::matrix(pieces, rows));
+    }
     const double per_pair = 4 / (static_cast<double>(samples) * static_cast<double>(samples));
     SimilarityArguments<T> a{};
     a.samples = samples;
@@ -322,12 +316,17 @@ void similarity_loss(Device& device, const SimilarityLoss& op) {
     a.input = units_operand<T>(input);
     a.input_scale = static_cast<float>(per_pair * op.input_scale);
     a.d_x = op.d_x.as<T>();
+    a.gradient = gradient.view().as<T>();
+    a.along = along.view().as<float>();
     a.similarity = op.similarity.as<float>();
     a.target = op.target.as<float>();
     a.losses = losses.view().as<double>();
     a.metrics = op.metrics;
     a.ticket = device.ticket;
-    LAYERWISE_LAUNCH(similarity_loss_kernel<T>, dim3(row_blocks, groups), tile_threads, 0, device.stream, a);
+    LAYERWISE_LAUNCH(similarity_loss_kernel<T>, dim3(row_blocks, pieces), tile_threads, 0, device.stream, a);
+    if (op.d_x)
+      LAYERWISE_LAUNCH(similarity_gradient_kernel<T>, dim3(row_blocks, blocks_for(features, similarity_columns)),
+                       tile_threads, 0, device.stream, a);
   });
 }
 

@@ -9,6 +9,7 @@ set(layerwise_cuda_host_sources
   ${CMAKE_CURRENT_LIST_DIR}/engines/engine_plans.cpp
   ${CMAKE_CURRENT_LIST_DIR}/engines/engines.cpp
   ${CMAKE_CURRENT_LIST_DIR}/engines/library_engines.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/hopper/hopper.cpp
   ${CMAKE_CURRENT_LIST_DIR}/product.cpp
   ${CMAKE_CURRENT_LIST_DIR}/recording.cpp
   ${CMAKE_CURRENT_LIST_DIR}/runtime.cpp
@@ -17,6 +18,7 @@ set(layerwise_cuda_host_sources
 # are made of. CMake runs again when one of them changes.
 file(GLOB layerwise_kernel_files CONFIGURE_DEPENDS
   ${CMAKE_CURRENT_LIST_DIR}/*.cu ${CMAKE_CURRENT_LIST_DIR}/*.cuh ${CMAKE_CURRENT_LIST_DIR}/*.h
+  ${CMAKE_CURRENT_LIST_DIR}/hopper/*.cu ${CMAKE_CURRENT_LIST_DIR}/hopper/*.cuh ${CMAKE_CURRENT_LIST_DIR}/hopper/*.h
   ${CMAKE_CURRENT_LIST_DIR}/../../core/*.h)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${layerwise_kernel_files})
 set(layerwise_kernel_hashes "")
@@ -42,11 +44,15 @@ set(layerwise_cuda_kernel_sources
   ${CMAKE_CURRENT_LIST_DIR}/drop_elements.cu
   ${CMAKE_CURRENT_LIST_DIR}/encoder_gradient.cu
   ${CMAKE_CURRENT_LIST_DIR}/hidden_gradient.cu
+  ${CMAKE_CURRENT_LIST_DIR}/hopper/convolve.cu
+  ${CMAKE_CURRENT_LIST_DIR}/hopper/data_gradient.cu
+  ${CMAKE_CURRENT_LIST_DIR}/hopper/weight_gradient.cu
   ${CMAKE_CURRENT_LIST_DIR}/load_batch.cu
   ${CMAKE_CURRENT_LIST_DIR}/merge_moments.cu
   ${CMAKE_CURRENT_LIST_DIR}/moments_of_tensor.cu
   ${CMAKE_CURRENT_LIST_DIR}/normalize_activate.cu
   ${CMAKE_CURRENT_LIST_DIR}/optimizer_step.cu
+  ${CMAKE_CURRENT_LIST_DIR}/pad_channels.cu
   ${CMAKE_CURRENT_LIST_DIR}/reconstruction_loss.cu
   ${CMAKE_CURRENT_LIST_DIR}/similarity_loss.cu
   ${CMAKE_CURRENT_LIST_DIR}/sums.cu)

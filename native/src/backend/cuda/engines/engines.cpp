@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "backend/cuda/engines/engine_plans.h"
+#include "backend/cuda/hopper/hopper.h"
 #include "backend/cuda/runtime.h"
 
 namespace layerwise::cuda {
@@ -64,14 +65,28 @@ class CudaTrials final : public TrialDevice {
   Arena& arena_;
 };
 
-bool run_fused(Device& device, const Product& p, const std::string&) {
+/// The functions of namespace fused (convolution.h), or another's of the same meaning.
+struct ConvolutionKernels {
+  decltype(&fused::convolve) convolve;
+  decltype(&fused::convolve_weight_gradient) weight_gradient;
+  decltype(&fused::convolve_data_gradient) data_gradient;
+  decltype(&fused::hidden_gradient) hidden_gradient;
+};
+
+constexpr ConvolutionKernels fused_kernels{fused::convolve, fused::convolve_weight_gradient,
+                                           fused::convolve_data_gradient, fused::hidden_gradient};
+constexpr ConvolutionKernels hopper_kernels{hopper::convolve, hopper::convolve_weight_gradient,
+                                            hopper::convolve_data_gradient, hopper::hidden_gradient};
+
+template <const ConvolutionKernels& kernels>
+bool run_by_kernels(Device& device, const Product& p, const std::string&) {
   switch (p.kind) {
     case Product::Kind::convolution:
-      fused::convolve(device, p.geometry, p.x, p.weight, p.bias, p.y, p.moments);
+      kernels.convolve(device, p.geometry, p.x, p.weight, p.bias, p.y, p.moments);
       break;
-    case Product::Kind::weight_gradient: fused::convolve_weight_gradient(device, p.geometry, p.x, p.y, p.weight); break;
-    case Product::Kind::data_gradient: fused::convolve_data_gradient(device, p.geometry, p.y, p.weight, p.x); break;
-    case Product::Kind::hidden_gradient: fused::hidden_gradient(device, *p.hidden, p.y); break;
+    case Product::Kind::weight_gradient: kernels.weight_gradient(device, p.geometry, p.x, p.y, p.weight); break;
+    case Product::Kind::data_gradient: kernels.data_gradient(device, p.geometry, p.y, p.weight, p.x); break;
+    case Product::Kind::hidden_gradient: kernels.hidden_gradient(device, *p.hidden, p.y); break;
   }
   return true;
 }
@@ -89,7 +104,8 @@ bool needs_libraries(const EngineChoices& choices) {
 
 const std::vector<Engine>& engine_registry() {
   static const std::vector<Engine> registry = {
-      {"fused", "fused", supports_all, run_fused, nullptr},
+      {"fused", "fused", supports_all, run_by_kernels<fused_kernels>, nullptr},
+      {"hopper", "hopper", hopper::supports, run_by_kernels<hopper_kernels>, nullptr},
       {"cublas", "cudnn", supports_cublas, run_by_cublas, nullptr},
       {"cudnn", "cudnn", supports_cudnn, run_by_cudnn, plans_of_cudnn},
   };
@@ -99,7 +115,7 @@ const std::vector<Engine>& engine_registry() {
 void Engines::run(Device& device, const Product& product) {
   std::vector<Candidate> candidates;
   for (const Engine& engine : engine_registry()) {
-    const bool is_asked_for = candidates.empty() || asked_for == "auto" || asked_for == engine.asked_for_as;
+    const bool is_asked_for = candidates.empty() || chooses || asked_for == engine.asked_for_as;
     if (!is_asked_for || !engine.supports(device, product)) continue;
     const auto run_plan = [&device, &product, &engine](const std::string& plan) {
       return engine.run(device, product, plan);
@@ -114,27 +130,31 @@ void Engines::run(Device& device, const Product& product) {
              is_narrow ? Exactness::narrow : Exactness::float32, phase);
 }
 
-Engines open_engines(cudaStream_t stream, Arena& arena, const DeviceOptions& options, const std::string& device) {
-  require(options.engine == "auto" || options.engine == "fused" || options.engine == "cudnn",
-          "CUDA devices have no engine '", options.engine, "'; ask for auto, fused or cudnn");
+Engines open_engines(cudaStream_t stream, Arena& arena, const DeviceOptions& options,
+                     const cudaDeviceProp& properties) {
+  const bool is_auto = options.engine == "auto", is_ours = options.engine == "fused" || options.engine == "hopper";
+  require(is_auto || is_ours || options.engine == "cudnn", "CUDA devices have no engine '", options.engine,
+          "'; ask for auto, fused, hopper or cudnn");
+  if (options.engine == "hopper") hopper::require_device(properties, options.precision);
   EngineChoices given = parse_engine_choices(options.engine_choices);
   OpenedVendorEngine opened;
-  if (options.engine != "fused") opened = open_vendor_engine(stream, arena, options.tf32, options.engine);
+  if (!is_ours) opened = open_vendor_engine(stream, arena, options.tf32, options.engine);
   if (opened.engine == nullptr && options.engine == "cudnn")
     fail(ErrorKind::device_unavailable, "there is no engine 'cudnn': ", opened.missing,
          "; the engines 'fused' and 'auto' work without it");
-  if (opened.engine == nullptr && options.engine == "auto" && needs_libraries(given))
+  if (opened.engine == nullptr && is_auto && needs_libraries(given))
     fail(ErrorKind::device_unavailable, "the run was started with cuBLAS and cuDNN, and ", opened.missing);
-  const bool chooses = opened.engine != nullptr && options.engine == "auto";
+  const bool has_hopper = hopper::works_on(properties) && options.precision != Precision::f32;
+  const bool chooses = is_auto && times_count() && (opened.engine != nullptr || has_hopper);
   std::optional<EngineCache> cache;
   if (chooses) {
+    const std::string libraries = opened.engine != nullptr ? opened.engine->versions() : "no libraries";
     const std::filesystem::path file =
-        EngineCache::file_of(device + " " + opened.engine->versions() + " kernels " + kernel_revision());
+        EngineCache::file_of(card_and_driver(properties) + " " + libraries + " kernels " + kernel_revision());
     if (!file.empty()) cache.emplace(file);
   }
   return {options.engine, std::move(opened.engine),
-          EngineChoice(options.engine == "auto", std::move(given), std::move(cache),
-                       std::make_unique<CudaTrials>(stream, arena)),
+          EngineChoice(is_auto, std::move(given), std::move(cache), std::make_unique<CudaTrials>(stream, arena)),
           chooses};
 }
 

@@ -36,16 +36,17 @@ struct Engines {
   std::string asked_for;                 // "auto", or the engines that the user wants wherever they do a product
   std::unique_ptr<VendorEngine> vendor;  // or null
   EngineChoice choice;
-  bool chooses;  // by timing
+  bool chooses;  // by timing, among all engines
   Phase phase = Phase::usual;
 
   void run(Device& device, const Product& product);
 };
 
-/// Opens what `options` ask for. `device` names the card and its driver: where choices are kept.
-/// Throws Error(device_unavailable) where libraries are asked for, or were used by the run that the options'
-/// choices come from, and are not there.
-Engines open_engines(cudaStream_t stream, Arena& arena, const DeviceOptions& options, const std::string& device);
+/// Opens what `options` ask for, on the device with these properties; choices are kept by card and driver.
+/// Throws Error(device_unavailable) where an engine is asked for that this device cannot have, or where libraries are asked
+/// for, or were used by the run that the options' choices come from, and are not there.
+Engines open_engines(cudaStream_t stream, Arena& arena, const DeviceOptions& options,
+                     const cudaDeviceProp& properties);
 
 /// A name for the sources that kernels are made of: what was found out with others may not hold.
 const char* kernel_revision();

@@ -66,4 +66,7 @@ struct OpenedVendorEngine {
 OpenedVendorEngine open_vendor_engine(cudaStream_t stream, Arena& arena, bool tensor_float32,
                                       const std::string& engine);
 
+/// Whether the time that work takes tells which engine is fast: not on an emulator, unless a test wants it so.
+bool times_count();
+
 }  // namespace layerwise::cuda

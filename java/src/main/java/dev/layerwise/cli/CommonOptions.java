@@ -43,8 +43,8 @@ final class CommonOptions extends OutputOptions {
       names = "--engine",
       paramLabel = "NAME",
       description = "Implementation of the operations: auto, or one of the device's engines (cuda: fused for the project's"
-          + " kernels, cudnn for cuDNN and cuBLAS wherever they support an operation; cpu: direct or winograd for 3×3"
-          + " convolutions). Default: auto.")
+          + " kernels, hopper for those made for GPUs like the H100 and cudnn for cuDNN and cuBLAS, wherever they support an"
+          + " operation; cpu: direct or winograd for 3×3 convolutions). Default: auto.")
   String engine;
 
   @Option(

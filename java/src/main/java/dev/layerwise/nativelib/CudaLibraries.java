@@ -62,13 +62,13 @@ public final class CudaLibraries {
    * Loads what the CUDA backend needs, so that it finds it under its name. What is not there is left to the backend,
    * which looks for it in more places and says what is missing.
    *
-   * @param engine {@code fused} needs neither cuBLAS nor cuDNN
+   * @param engine {@code fused} and {@code hopper} need neither cuBLAS nor cuDNN
    */
   static void preload(String engine) {
     Class<?> presets = org.bytedeco.cuda.presets.cudnn.class; // which inherit where the others' libraries are
     ClassProperties properties = Loader.loadProperties(presets, Loader.loadProperties(), true);
     List<String> wanted = new ArrayList<>(RUNTIME);
-    if (!engine.equals("fused")) {
+    if (!engine.equals("fused") && !engine.equals("hopper")) {
       wanted.addAll(ENGINES);
     }
     for (String library : wanted) {
