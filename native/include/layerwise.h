@@ -77,6 +77,18 @@ LAYERWISE_API layerwise_status layerwise_communicator_sum(layerwise_communicator
  * `what` names the value in it. */
 LAYERWISE_API layerwise_status layerwise_communicator_check_equal(layerwise_communicator* communicator, const char* what,
                                                                   const char* value);
+/* part: the processes that give the same group, numbered in the order of their ranks here; closed like a communicator. */
+LAYERWISE_API layerwise_status layerwise_communicator_split(layerwise_communicator* communicator, int32_t group,
+                                                            layerwise_communicator** part);
+
+/* Messages between two ranks, which receive them in the order of sending. A send may wait for the other rank to receive. */
+LAYERWISE_API layerwise_status layerwise_communicator_send(layerwise_communicator* communicator, const void* data,
+                                                           int64_t bytes, int32_t to);
+/* LAYERWISE_INTERNAL_ERROR if the next message has another size. */
+LAYERWISE_API layerwise_status layerwise_communicator_receive(layerwise_communicator* communicator, void* data,
+                                                              int64_t bytes, int32_t from);
+/* Waits until the tensors that this process has sent are received. */
+LAYERWISE_API layerwise_status layerwise_communicator_finish_sends(layerwise_communicator* communicator);
 /* Ends all processes at once, this one included; the launcher returns exit_code. From any thread. */
 LAYERWISE_API void layerwise_communicator_abort(layerwise_communicator* communicator, int32_t exit_code);
 
@@ -187,6 +199,12 @@ LAYERWISE_API layerwise_status layerwise_tensor_shape(const layerwise_tensor* te
 LAYERWISE_API layerwise_status layerwise_tensor_read(const layerwise_tensor* tensor, float* values, int64_t count);
 /* sum ← sum + addend, for the gradients that meet where a shortcut branches off. */
 LAYERWISE_API layerwise_status layerwise_tensor_add(layerwise_tensor* sum, const layerwise_tensor* addend);
+/* Begins to send a copy to another process. Waits until that has received the tensor that was sent before. */
+LAYERWISE_API layerwise_status layerwise_tensor_send(layerwise_communicator* communicator, const layerwise_tensor* tensor,
+                                                     int32_t to);
+/* The next tensor that rank `from` sends; its device must have the precision of this one. */
+LAYERWISE_API layerwise_status layerwise_tensor_receive(layerwise_context* context, layerwise_communicator* communicator,
+                                                        int32_t from, layerwise_tensor** tensor);
 LAYERWISE_API void layerwise_tensor_close(layerwise_tensor* tensor);
 
 /* ---- data set: byte images resident on the device ----------------------------------------------- */

@@ -43,12 +43,69 @@ void test_exchanges(layerwise_communicator* communicator, int32_t rank, int32_t 
   EXPECT(std::strcmp(layerwise_error_message(), "the data of rank 2 is other, but that of the others is usual") == 0);
 }
 
+// Tensors and messages from rank to rank, in their order; and groups, which have ranks of their own.
+void test_messages(layerwise_communicator* communicator, int32_t rank) {
+  layerwise_context_options options;
+  layerwise_context_options_defaults(&options);
+  layerwise_context* context = nullptr;
+  EXPECT(layerwise_context_create(&options, &context) == LAYERWISE_OK);
+  for (float step = 0; step < 3; ++step) {
+    const int32_t number = static_cast<int32_t>(step);
+    if (rank < 2) {
+      std::vector<float> values(2 * 3 * 40 * 50, step);  // more than MPI sends without the receiver's help
+      const int32_t classes[] = {number, 7};
+      layerwise_tensor* tensor = nullptr;
+      layerwise_tensor* labels = nullptr;
+      EXPECT(layerwise_tensor_create(context, values.data(), 2, 3, 40, 50, &tensor) == LAYERWISE_OK);
+      EXPECT(layerwise_labels_create(context, classes, 2, &labels) == LAYERWISE_OK);
+      EXPECT(layerwise_communicator_send(communicator, &number, sizeof number, rank + 1) == LAYERWISE_OK);
+      EXPECT(layerwise_tensor_send(communicator, labels, rank + 1) == LAYERWISE_OK);
+      EXPECT(layerwise_tensor_send(communicator, tensor, rank + 1) == LAYERWISE_OK);
+      layerwise_tensor_close(labels);
+      layerwise_tensor_close(tensor);
+    }
+    if (rank > 0) {
+      int32_t received = -1;
+      EXPECT(layerwise_communicator_receive(communicator, &received, sizeof received, rank - 1) == LAYERWISE_OK);
+      EXPECT(received == number);
+      layerwise_tensor* labels = nullptr;
+      layerwise_tensor* tensor = nullptr;
+      EXPECT(layerwise_tensor_receive(context, communicator, rank - 1, &labels) == LAYERWISE_OK);
+      EXPECT(layerwise_tensor_receive(context, communicator, rank - 1, &tensor) == LAYERWISE_OK);
+      int64_t shape[4] = {};
+      EXPECT(layerwise_tensor_shape(tensor, shape) == LAYERWISE_OK);
+      EXPECT(shape[0] == 2 && shape[1] == 3 && shape[2] == 40 && shape[3] == 50);
+      std::vector<float> values(2 * 3 * 40 * 50, -1);
+      EXPECT(layerwise_tensor_read(tensor, values.data(), static_cast<int64_t>(values.size())) == LAYERWISE_OK);
+      EXPECT(values.front() == step && values.back() == step);
+      EXPECT(layerwise_tensor_shape(labels, shape) == LAYERWISE_OK && shape[1] == 2);
+      layerwise_tensor_close(labels);
+      layerwise_tensor_close(tensor);
+    }
+  }
+  EXPECT(layerwise_communicator_finish_sends(communicator) == LAYERWISE_OK);
+  layerwise_context_close(context);
+
+  layerwise_communicator* part = nullptr;
+  EXPECT(layerwise_communicator_split(communicator, rank == 1 ? 1 : 0, &part) == LAYERWISE_OK);
+  int32_t size_there = 0, rank_there = -1;
+  EXPECT(layerwise_communicator_size(part, &size_there) == LAYERWISE_OK && size_there == (rank == 1 ? 1 : 2));
+  EXPECT(layerwise_communicator_rank(part, &rank_there) == LAYERWISE_OK && rank_there == (rank == 2 ? 1 : 0));
+  double sum = rank;
+  EXPECT(layerwise_communicator_sum(part, &sum, 1) == LAYERWISE_OK && sum == (rank == 1 ? 1 : 2));
+  layerwise_communicator_close(part);
+}
+
 // What goes wrong in the use of a communicator, by one status and one sentence.
 void test_misuse(layerwise_communicator* communicator, int32_t rank) {
   layerwise_communicator* second = nullptr;
   EXPECT(layerwise_communicator_create(&second) == LAYERWISE_INVALID_STATE && second == nullptr);
   EXPECT(layerwise_communicator_sum(communicator, nullptr, 1) == LAYERWISE_INVALID_ARGUMENT);
   double value = 0;
+  EXPECT(layerwise_communicator_send(communicator, &value, 8, rank) == LAYERWISE_INVALID_ARGUMENT);
+  EXPECT(layerwise_communicator_send(communicator, &value, 8, (rank + 1) % 3) == LAYERWISE_OK);
+  EXPECT(layerwise_communicator_receive(communicator, &value, 4, (rank + 2) % 3) == LAYERWISE_INTERNAL_ERROR);
+  EXPECT(layerwise_communicator_receive(communicator, &value, 8, (rank + 2) % 3) == LAYERWISE_OK);
   EXPECT(layerwise_communicator_broadcast(communicator, &value, 8, 3) == LAYERWISE_INVALID_ARGUMENT);
 
   layerwise_context_options options;
@@ -73,6 +130,7 @@ int main() {
   EXPECT(layerwise_communicator_size(communicator, &size) == LAYERWISE_OK && size == 3);
   if (failures == 0) {
     test_exchanges(communicator, rank, size);
+    test_messages(communicator, rank);
     test_misuse(communicator, rank);
     int64_t length = 0;
     EXPECT(layerwise_mpi_description(nullptr, 0, &length) == LAYERWISE_OK && length > 0);

@@ -1,15 +1,19 @@
 // Several processes in one: a communicator for each of some threads, so that tests need no launcher.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstring>
+#include <deque>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <numeric>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "processes/communicator.h"
@@ -37,6 +41,26 @@ class Meeting {
 
   int size() const { return size_; }
 
+  void post(int from, int to, std::vector<char> message) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    messages_[{from, to}].push_back(std::move(message));
+    changed_.notify_all();
+  }
+
+  /// Waits for the first message from one rank to another, which stays until it is taken.
+  std::vector<char>& first(int from, int to) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    std::deque<std::vector<char>>& messages = messages_[{from, to}];
+    changed_.wait(lock, [&] { return !messages.empty() || someone_left_; });
+    if (messages.empty()) throw std::runtime_error("another rank ended");
+    return messages.front();
+  }
+
+  void take(int from, int to) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    messages_[{from, to}].pop_front();
+  }
+
  private:
   void wait() {
     std::unique_lock<std::mutex> lock(mutex_);
@@ -55,12 +79,14 @@ class Meeting {
   std::mutex mutex_;
   std::condition_variable changed_;
   int arrived_ = 0, round_ = 0;
+  std::map<std::pair<int, int>, std::deque<std::vector<char>>> messages_;
   bool someone_left_ = false;
 };
 
 class ThreadCommunicator final : public Communicator {
  public:
   ThreadCommunicator(Meeting& meeting, int rank) : meeting_(meeting), rank_(rank) {}
+  ThreadCommunicator(std::shared_ptr<Meeting> owned, int rank) : owned_(std::move(owned)), meeting_(*owned_), rank_(rank) {}
 
   int rank() const override { return rank_; }
   int size() const override { return meeting_.size(); }
@@ -92,9 +118,41 @@ class ThreadCommunicator final : public Communicator {
     });
   }
 
+  void send(const void* data, int64_t bytes, int to) override {
+    const char* const begin = static_cast<const char*>(data);
+    meeting_.post(rank_, to, std::vector<char>(begin, begin + bytes));
+  }
+  void start_send(const void* data, int64_t bytes, int to) override { send(data, bytes, to); }
+  void finish_sends() override {}
+
+  int64_t next_message_bytes(int from) override { return static_cast<int64_t>(meeting_.first(from, rank_).size()); }
+
+  void receive(void* data, int64_t bytes, int from) override {
+    std::memcpy(data, meeting_.first(from, rank_).data(), static_cast<size_t>(bytes));
+    meeting_.take(from, rank_);
+  }
+
+  std::shared_ptr<Communicator> split(int group) override {
+    std::vector<int> groups(static_cast<size_t>(size()));
+    all_gather(&group, groups.data(), std::vector<int64_t>(groups.size(), sizeof group));
+    const auto rank_there = std::count(groups.begin(), groups.begin() + rank_, group);
+    std::shared_ptr<Meeting> part;
+    if (rank_there == 0) part = std::make_shared<Meeting>(static_cast<int>(std::count(groups.begin(), groups.end(), group)));
+    std::shared_ptr<Meeting>* const own = &part;
+    std::vector<std::shared_ptr<Meeting>*> parts(groups.size());
+    all_gather(&own, parts.data(), std::vector<int64_t>(groups.size(), sizeof own));
+    const auto first = static_cast<size_t>(std::find(groups.begin(), groups.end(), group) - groups.begin());
+    const std::shared_ptr<Meeting> taken = *parts[first];
+    const char read = 0;
+    std::vector<char> all(groups.size());
+    all_gather(&read, all.data(), std::vector<int64_t>(groups.size(), 1));  // everyone has taken theirs
+    return std::make_shared<ThreadCommunicator>(taken, static_cast<int>(rank_there));
+  }
+
   void abort(int) noexcept override { meeting_.leave(); }
 
  private:
+  std::shared_ptr<Meeting> owned_;  // of a group that was split off
   Meeting& meeting_;
   int rank_;
 };

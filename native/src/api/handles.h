@@ -7,15 +7,22 @@
 #include <new>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "block/block.h"
 #include "context/data_set.h"
 #include "core/error.h"
 #include "layerwise.h"
 #include "processes/communicator.h"
+#include "processes/tensor_messages.h"
 
 struct layerwise_communicator {
+  explicit layerwise_communicator(std::shared_ptr<layerwise::Communicator> of)
+      : communicator(std::move(of)), sender(communicator) {}
+
   std::shared_ptr<layerwise::Communicator> communicator;
+  layerwise::TensorSender sender;
+  std::vector<char> received;  // the last tensor's message
 };
 
 struct layerwise_context {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,21 @@ class Communicator {
   /// Every rank has cut its data into slices, slice r of bytes[r] bytes; received ← slice rank() of all ranks' data, in
   /// rank order.
   virtual void exchange_slices(const void* slices, void* received, const std::vector<int64_t>& bytes) = 0;
+
+  // Messages between two ranks; each receives those of another in the order in which they were sent.
+
+  /// Returns when `data` may change again, which for large messages is when the other rank receives it.
+  virtual void send(const void* data, int64_t bytes, int to) = 0;
+  /// Begins to send. `data` must stay as it is until finish_sends, which waits for all that were begun.
+  virtual void start_send(const void* data, int64_t bytes, int to) = 0;
+  virtual void finish_sends() = 0;
+  /// Waits for the next message; how many bytes it has.
+  virtual int64_t next_message_bytes(int from) = 0;
+  /// Receives the next message, which has so many bytes.
+  virtual void receive(void* data, int64_t bytes, int from) = 0;
+
+  /// The processes that give the same number, in the order of their ranks here.
+  virtual std::shared_ptr<Communicator> split(int group) = 0;
 
   /// Ends all processes at once; the launcher returns `exit_code`. From any thread.
   virtual void abort(int exit_code) noexcept = 0;

@@ -5,6 +5,9 @@
 #include <cstring>
 #include <exception>
 #include <limits>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include "processes/mpi_library.h"
 
@@ -40,18 +43,31 @@ struct Layout {
   std::vector<int> counts, begins;
 };
 
-class MpiCommunicator final : public Communicator {
+/// MPI, from its start to its end.
+class Session {
  public:
-  MpiCommunicator() {
+  Session() {
     int started = 0, level = 0;
     MPI_Initialized(&started);
     require_state(started == 0, "MPI has been started in this process already");
     check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &level), "start");
     check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "take an error handler");
-    check(MPI_Comm_rank(MPI_COMM_WORLD, &rank_), "tell the rank");
-    check(MPI_Comm_size(MPI_COMM_WORLD, &size_), "tell how many processes there are");
   }
-  ~MpiCommunicator() override { MPI_Finalize(); }
+  ~Session() { MPI_Finalize(); }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+};
+
+class MpiCommunicator final : public Communicator {
+ public:
+  /// Takes `group` over, if it is not the world. MPI does not end before the last communicator is gone.
+  MpiCommunicator(std::shared_ptr<Session> session, MPI_Comm group) : session_(std::move(session)), group_(group) {
+    check(MPI_Comm_rank(group_, &rank_), "tell the rank");
+    check(MPI_Comm_size(group_, &size_), "tell how many processes there are");
+  }
+  ~MpiCommunicator() override {
+    if (group_ != MPI_COMM_WORLD) MPI_Comm_free(&group_);
+  }
   MpiCommunicator(const MpiCommunicator&) = delete;
   MpiCommunicator& operator=(const MpiCommunicator&) = delete;
 
@@ -59,13 +75,13 @@ class MpiCommunicator final : public Communicator {
   int size() const override { return size_; }
 
   void broadcast(void* data, int64_t bytes, int root) override {
-    check(MPI_Bcast(data, count_of(bytes), MPI_BYTE, root, MPI_COMM_WORLD), "broadcast");
+    check(MPI_Bcast(data, count_of(bytes), MPI_BYTE, root, group_), "broadcast");
   }
 
   void all_gather(const void* piece, void* gathered, const std::vector<int64_t>& bytes) override {
     const Layout layout(bytes);
     check(MPI_Allgatherv(piece, layout.counts[static_cast<size_t>(rank_)], MPI_BYTE, gathered, layout.counts.data(),
-                         layout.begins.data(), MPI_BYTE, MPI_COMM_WORLD),
+                         layout.begins.data(), MPI_BYTE, group_),
           "gather");
   }
 
@@ -73,14 +89,49 @@ class MpiCommunicator final : public Communicator {
     const Layout sent(bytes);
     const Layout own(std::vector<int64_t>(bytes.size(), bytes[static_cast<size_t>(rank_)]));
     check(MPI_Alltoallv(slices, sent.counts.data(), sent.begins.data(), MPI_BYTE, received, own.counts.data(),
-                        own.begins.data(), MPI_BYTE, MPI_COMM_WORLD),
+                        own.begins.data(), MPI_BYTE, group_),
           "exchange slices");
+  }
+
+  void send(const void* data, int64_t bytes, int to) override {
+    check(MPI_Send(data, count_of(bytes), MPI_BYTE, to, 0, group_), "send");
+  }
+
+  void start_send(const void* data, int64_t bytes, int to) override {
+    sends_.emplace_back();
+    check(MPI_Isend(data, count_of(bytes), MPI_BYTE, to, 0, group_, &sends_.back()), "begin to send");
+  }
+
+  void finish_sends() override {
+    check(MPI_Waitall(static_cast<int>(sends_.size()), sends_.data(), MPI_STATUSES_IGNORE), "send");
+    sends_.clear();
+  }
+
+  int64_t next_message_bytes(int from) override {
+    MPI_Status message;
+    int bytes = 0;
+    check(MPI_Probe(from, 0, group_, &message), "wait for a message");
+    check(MPI_Get_count(&message, MPI_BYTE, &bytes), "tell a message's size");
+    return bytes;
+  }
+
+  void receive(void* data, int64_t bytes, int from) override {
+    check(MPI_Recv(data, count_of(bytes), MPI_BYTE, from, 0, group_, MPI_STATUS_IGNORE), "receive");
+  }
+
+  std::shared_ptr<Communicator> split(int group) override {
+    MPI_Comm part = MPI_COMM_NULL;
+    check(MPI_Comm_split(group_, group, rank_, &part), "form groups of processes");
+    return std::make_shared<MpiCommunicator>(session_, part);
   }
 
   void abort(int exit_code) noexcept override { MPI_Abort(MPI_COMM_WORLD, exit_code); }
 
  private:
+  std::shared_ptr<Session> session_;
+  MPI_Comm group_;
   int rank_ = 0, size_ = 1;
+  std::vector<MPI_Request> sends_;
 };
 
 }  // namespace
@@ -97,7 +148,7 @@ extern "C" Communicator* layerwise_open_mpi_communicator(const char* version, Mp
     if (std::strcmp(version, LAYERWISE_VERSION) != 0)
       fail(ErrorKind::device_unavailable, "the MPI library is of version " LAYERWISE_VERSION
            " and liblayerwise of version ", version, "; install both from one build");
-    return new MpiCommunicator();
+    return new MpiCommunicator(std::make_shared<Session>(), MPI_COMM_WORLD);
   } catch (const Error& error) {
     note(error.kind(), error.what());
   } catch (const std::exception& error) {
