@@ -145,6 +145,15 @@ LAYERWISE_API layerwise_status layerwise_context_set_batch(layerwise_context* co
 LAYERWISE_API layerwise_status layerwise_context_profile(layerwise_context* context, char* text, int64_t capacity,
                                                          int64_t* length);
 
+/* What this process has exchanged with others on this context; all zero without a communicator. */
+typedef struct layerwise_exchanged {
+  int64_t exchanges;      /* calls of all processes together */
+  int64_t received_bytes; /* by this process, from others */
+  double seconds;         /* spent in exchanges, waiting for other processes included */
+} layerwise_exchanged;
+LAYERWISE_API layerwise_status layerwise_context_exchanged(const layerwise_context* context,
+                                                           layerwise_exchanged* exchanged);
+
 /* Waits until the device has done all that it was given. */
 LAYERWISE_API layerwise_status layerwise_context_synchronize(layerwise_context* context);
 

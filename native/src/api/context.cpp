@@ -123,6 +123,13 @@ layerwise_status layerwise_context_profile(layerwise_context* context, char* tex
   });
 }
 
+layerwise_status layerwise_context_exchanged(const layerwise_context* context, layerwise_exchanged* exchanged) {
+  return guarded([&] {
+    const Exchanged of = given(context, "context").context->data_parallel().exchanged();
+    given(exchanged, "exchanged") = {of.exchanges, of.received_bytes, of.seconds};
+  });
+}
+
 layerwise_status layerwise_context_synchronize(layerwise_context* context) {
   return guarded([&] {
     Backend& backend = given(context, "context").context->backend();

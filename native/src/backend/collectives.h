@@ -8,6 +8,13 @@
 
 namespace layerwise {
 
+/// What a process has exchanged with the others so far.
+struct Exchanged {
+  int64_t exchanges = 0;       // calls of all processes together
+  int64_t received_bytes = 0;  // by this process, from others
+  double seconds = 0;          // spent in exchanges, the additions that are part of them included; 0 where not measured
+};
+
 /// The processes of a run, as their devices see each other. All of them make the same calls in the same order. Tensors
 /// are device memory. Every result has the same bits on all ranks, and for as many ranks in every run.
 class Collectives {
@@ -31,6 +38,8 @@ class Collectives {
 
   /// mean and biased variance ← those of all ranks' values together, of which rank r has counts[r] per channel.
   virtual void merge_moments(const Tensor& mean, const Tensor& variance, const std::vector<int64_t>& counts) = 0;
+
+  virtual Exchanged exchanged() const { return {}; }
 };
 
 }  // namespace layerwise

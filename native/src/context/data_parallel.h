@@ -54,6 +54,9 @@ class DataParallel {
   /// This process's part of what lies there; own ← these rows, unless they are there already.
   void keep_own_rows(const GatheredRows& from, const Tensor& own) const;
 
+  /// All zero for a process that is alone.
+  Exchanged exchanged() const { return collectives_ ? collectives_->exchanged() : Exchanged{}; }
+
   /// Whether this process counts what all of them compute alike, for the metrics, which are summed over processes.
   bool counts_for_all() const { return !collectives_ || collectives_->rank() == 0; }
 

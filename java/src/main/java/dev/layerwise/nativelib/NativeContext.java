@@ -8,6 +8,7 @@ import dev.layerwise.nativelib.generated.BlockPointer;
 import dev.layerwise.nativelib.generated.ContextOptionsStruct;
 import dev.layerwise.nativelib.generated.ContextPointer;
 import dev.layerwise.nativelib.generated.DataSetPointer;
+import dev.layerwise.nativelib.generated.ExchangedStruct;
 import dev.layerwise.nativelib.generated.LayerwiseApi;
 import dev.layerwise.nativelib.generated.LayerwiseApi.Precision;
 import dev.layerwise.nativelib.generated.MemoryStruct;
@@ -224,6 +225,17 @@ public final class NativeContext implements AutoCloseable {
         check(LayerwiseApi.layerwise_context_memory(of, memory));
         return new MemoryUse(
             memory.arena_bytes(), memory.arena_peak_bytes(), memory.parameter_bytes(), memory.dataset_bytes());
+      }
+    }
+  }
+
+  /** What this process has exchanged with others since the device was opened. */
+  public Exchanged exchanged() {
+    synchronized (lock) {
+      ContextPointer of = pointer();
+      try (ExchangedStruct exchanged = new ExchangedStruct()) {
+        check(LayerwiseApi.layerwise_context_exchanged(of, exchanged));
+        return new Exchanged(exchanged.exchanges(), exchanged.received_bytes(), exchanged.seconds());
       }
     }
   }
