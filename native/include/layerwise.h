@@ -111,6 +111,10 @@ typedef struct layerwise_context_options {
                              slice of every batch, in rank order, and the results are those of one device with the whole
                              batch. Losses and errors in a block's metrics are this process's part: their sums over
                              processes count. Devices cpu and reference */
+  int32_t local_statistics; /* with a communicator: 1: batch norm and the similarity loss see each process's own samples
+                             only. Faster, but another method */
+  int32_t engine_reduce;  /* with a communicator: 1: gradients are added in the order that MPI chooses, which gives all
+                             processes the same sum, but perhaps another in another run; 0: in the order of ranks */
   int32_t profiled;       /* 1: time every operation by the device's own clock; steps are not recorded then */
 } layerwise_context_options;
 
@@ -397,6 +401,10 @@ LAYERWISE_API layerwise_status layerwise_block_tensor_read(const layerwise_block
                                                            float* values, int64_t count);
 LAYERWISE_API layerwise_status layerwise_block_tensor_write(layerwise_block* block, const char* name,
                                                             const float* values, int64_t count);
+
+/* Of several processes, each updates a part of a block's parameters, and has the optimizer's state of that part. All of them
+ * call this before one reads that state. */
+LAYERWISE_API layerwise_status layerwise_block_gather_optimizer_state(layerwise_block* block);
 
 /* ---- inspection ---------------------------------------------------------------------------------- */
 

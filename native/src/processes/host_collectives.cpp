@@ -73,6 +73,17 @@ void merge(Communicator& communicator, T* mean, T* variance, int64_t channels, c
   }
 }
 
+template <class T>
+void engine_sum_of_slice(Communicator& communicator, const Tensor& values, const std::vector<int64_t>& counts,
+                         std::vector<char>& scratch) {
+  const auto rank = static_cast<size_t>(communicator.rank());
+  const size_t bytes = static_cast<size_t>(counts[rank]) * sizeof(T);
+  if (scratch.size() < bytes) scratch.resize(bytes);
+  communicator.sum_slices(values.data, scratch.data(), counts, values.type);
+  const int64_t begin = std::accumulate(counts.begin(), counts.begin() + communicator.rank(), int64_t{0});
+  std::memcpy(values.as<T>() + begin, scratch.data(), bytes);
+}
+
 /// Adds the time of its own life.
 class Timer {
  public:
@@ -108,6 +119,12 @@ void CountingCommunicator::exchange_slices(const void* slices, void* received, c
   count(bytes[static_cast<size_t>(rank())] * (size() - 1));
 }
 
+void CountingCommunicator::sum_slices(const void* slices, void* received, const std::vector<int64_t>& counts,
+                                      DataType type) {
+  communicator_->sum_slices(slices, received, counts, type);
+  count(counts[static_cast<size_t>(rank())] * (size() - 1) * static_cast<int64_t>(size_of(type)));
+}
+
 std::vector<int64_t> HostCollectives::gather(int64_t number) {
   const Timer timer(seconds_);
   const auto ranks = static_cast<size_t>(size());
@@ -130,7 +147,16 @@ void HostCollectives::ordered_sum(const std::vector<Tensor>& values, double fact
                       [&](auto t) { sum_tensors<decltype(t)>(communicator_, values, factor, scratch_); });
 }
 
-void HostCollectives::copy(const Tensor& from, const Tensor& to) { std::memcpy(to.data, from.data, to.bytes()); }
+void HostCollectives::sum_part(const Tensor& values, const std::vector<int64_t>& parts) {
+  const Timer timer(seconds_);
+  with_parameter_type(values.type, [&](auto t) {
+    using T = decltype(t);
+    if (reduce_ == Reduce::ordered)
+      layerwise::ordered_sum_of_slice(communicator_, values.as<T>(), parts, scratch_);
+    else
+      engine_sum_of_slice<T>(communicator_, values, parts, scratch_);
+  });
+}
 
 void HostCollectives::merge_moments(const Tensor& mean, const Tensor& variance, const std::vector<int64_t>& counts) {
   const Timer timer(seconds_);

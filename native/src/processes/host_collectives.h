@@ -20,6 +20,7 @@ class CountingCommunicator final : public Communicator {
   void broadcast(void* data, int64_t bytes, int root) override;
   void all_gather(const void* piece, void* gathered, const std::vector<int64_t>& bytes) override;
   void exchange_slices(const void* slices, void* received, const std::vector<int64_t>& bytes) override;
+  void sum_slices(const void* slices, void* received, const std::vector<int64_t>& counts, DataType type) override;
   void abort(int exit_code) noexcept override { communicator_->abort(exit_code); }
 
   int64_t exchanges() const { return exchanges_; }
@@ -35,14 +36,15 @@ class CountingCommunicator final : public Communicator {
 /// The collectives of a device through a communicator of its process. They read and write the device's memory directly.
 class HostCollectives final : public Collectives {
  public:
-  explicit HostCollectives(std::shared_ptr<Communicator> communicator) : communicator_(std::move(communicator)) {}
+  explicit HostCollectives(std::shared_ptr<Communicator> communicator, Reduce reduce = Reduce::ordered)
+      : communicator_(std::move(communicator)), reduce_(reduce) {}
 
   int rank() const override { return communicator_.rank(); }
   int size() const override { return communicator_.size(); }
   std::vector<int64_t> gather(int64_t number) override;
   void all_gather(const Tensor& own, const Tensor& all, const std::vector<int64_t>& rows) override;
   void ordered_sum(const std::vector<Tensor>& values, double factor) override;
-  void copy(const Tensor& from, const Tensor& to) override;
+  void sum_part(const Tensor& values, const std::vector<int64_t>& parts) override;
   void merge_moments(const Tensor& mean, const Tensor& variance, const std::vector<int64_t>& counts) override;
   Exchanged exchanged() const override {
     return {communicator_.exchanges(), communicator_.received_bytes(), seconds_};
@@ -50,6 +52,7 @@ class HostCollectives final : public Collectives {
 
  private:
   CountingCommunicator communicator_;
+  Reduce reduce_;
   std::vector<char> scratch_;  // of sums
   double seconds_ = 0;
 };
