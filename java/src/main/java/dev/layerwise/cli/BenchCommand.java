@@ -122,7 +122,7 @@ final class BenchCommand implements Callable<Integer> {
       PrintWriter out = spec.commandLine().getOut();
       ModelConfig model = bench.model();
       DeviceOptions asked = common.deviceOptions();
-      try (NativeContext context = NativeContext.create(asked, 1, processes.ofDevices());
+      try (NativeContext context = NativeContext.create(asked, 1, new NativeContext.Together(processes.ofDevices()));
           StepBenchmark benchmark = bench.start(context, model, processes.slice())) {
         DeviceOptions device = context.inUse();
         if (processes.isFirst()) {
