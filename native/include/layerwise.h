@@ -123,6 +123,10 @@ typedef struct layerwise_context_options {
                              slice of every batch, in rank order, and the results are those of one device with the whole
                              batch. Losses and errors in a block's metrics are this process's part: their sums over
                              processes count. Devices cpu and reference */
+  int32_t local_statistics; /* with a communicator: 1: batch norm and the similarity loss see each process's own samples
+                             only. Faster, but another method */
+  int32_t engine_reduce;  /* with a communicator: 1: gradients are added in the order that MPI chooses, which gives all
+                             processes the same sum, but perhaps another in another run; 0: in the order of ranks */
   int32_t profiled;       /* 1: time every operation by the device's own clock; steps are not recorded then */
 } layerwise_context_options;
 
@@ -156,6 +160,15 @@ LAYERWISE_API layerwise_status layerwise_context_set_batch(layerwise_context* co
  * (if everything is moved once) are those of one call. Text as for layerwise_context_engine_choices. */
 LAYERWISE_API layerwise_status layerwise_context_profile(layerwise_context* context, char* text, int64_t capacity,
                                                          int64_t* length);
+
+/* What this process has exchanged with others on this context; all zero without a communicator. */
+typedef struct layerwise_exchanged {
+  int64_t exchanges;      /* calls of all processes together */
+  int64_t received_bytes; /* by this process, from others */
+  double seconds;         /* spent in exchanges, waiting for other processes included */
+} layerwise_exchanged;
+LAYERWISE_API layerwise_status layerwise_context_exchanged(const layerwise_context* context,
+                                                           layerwise_exchanged* exchanged);
 
 /* Waits until the device has done all that it was given. */
 LAYERWISE_API layerwise_status layerwise_context_synchronize(layerwise_context* context);
@@ -406,6 +419,10 @@ LAYERWISE_API layerwise_status layerwise_block_tensor_read(const layerwise_block
                                                            float* values, int64_t count);
 LAYERWISE_API layerwise_status layerwise_block_tensor_write(layerwise_block* block, const char* name,
                                                             const float* values, int64_t count);
+
+/* Of several processes, each updates a part of a block's parameters, and has the optimizer's state of that part. All of them
+ * call this before one reads that state. */
+LAYERWISE_API layerwise_status layerwise_block_gather_optimizer_state(layerwise_block* block);
 
 /* ---- inspection ---------------------------------------------------------------------------------- */
 

@@ -63,6 +63,7 @@ struct SimilarityCase {
   bool labels = true;
   Shape input = {};           // of the features that the other target is made of
   double input_scale = 0;
+  int64_t first_row = 0, rows = 0;  // a part of the rows
 };
 
 void run_similarity_loss(Operands& operands, const SimilarityCase& similarity) {
@@ -91,17 +92,20 @@ void run_similarity_loss(Operands& operands, const SimilarityCase& similarity) {
   const double terms =
       features + samples + static_cast<double>(similarity.code_size + similarity.input.features());
   const double roundings = similarity.deviations || similarity.nonnegative ? 0 : 4;
+  op.first_row = similarity.first_row;
+  op.rows = similarity.rows;
+  const int64_t rows = op.row_count();
   if (similarity.gradient) {
     // dX = 4/N² (R − T) X: entries of R − T that should vanish, the diagonal's, leave about
     // 4/N² · |x_i| / ‖x‖² per element, with ‖x‖² about F/3.
-    op.d_x = operands.output("d_x", op.x.type, x,
+    op.d_x = operands.output("d_x", op.x.type, x.of_samples(rows),
                              {terms, (similarity.gradient_scale + similarity.input_scale) * 12 /
                                          (samples * samples * features), roundings});
   }
   if (similarity.inspected) {
-    op.similarity = operands.parameter_output("similarity", Shape::matrix(x.n, x.n), {features, 0, roundings});
+    op.similarity = operands.parameter_output("similarity", Shape::matrix(rows, x.n), {features, 0, roundings});
     if (similarity.labels) {
-      op.target = operands.parameter_output("target", Shape::matrix(x.n, x.n),
+      op.target = operands.parameter_output("target", Shape::matrix(rows, x.n),
                                             {1 + static_cast<double>(similarity.code_size), 0, 0});
     }
   }
@@ -220,6 +224,13 @@ void add_loss_cases(std::vector<OperationCase>& cases) {
       changed<S>({"codes_and_input", {17, 1, 1, 33}, 10, 0.5}, [](S& s) {
         s.code_size = 16, s.input = {17, 1, 1, 100}, s.input_scale = 0.5;
       }),
+      changed<S>({"rows", {130, 1, 1, 64}, 10}, [](S& s) { s.first_row = 33, s.rows = 50; }),
+      changed<S>({"first_rows", {9, 1, 1, 33}, 10}, [](S& s) { s.rows = 4; }),
+      changed<S>({"last_rows_and_targets", {130, 1, 1, 200}, 10, 0.5}, [](S& s) {
+        s.first_row = 100, s.rows = 30;
+        s.code_size = 16, s.inspected = true, s.input = {130, 1, 1, 100}, s.input_scale = 0.5;
+      }),
+      changed<S>({"rows_loss_only", {64, 1, 1, 16}, 10}, [](S& s) { s.gradient = false, s.first_row = 60, s.rows = 4; }),
       changed<S>({"both_loss_only", {7, 1, 1, 16}, 10}, [](S& s) { s.gradient = false, s.input = {7, 1, 1, 5}; }),
   };
   for (const SimilarityCase& one : similarities) {

@@ -113,8 +113,12 @@ class ThreadCommunicator final : public Communicator {
     const int64_t begin = std::accumulate(bytes.begin(), bytes.begin() + rank_, int64_t{0});
     const auto own = static_cast<size_t>(bytes[static_cast<size_t>(rank_)]);
     meeting_.show(rank_, slices, [&](const std::vector<const void*>& shown) {
-      for (size_t rank = 0; rank < shown.size(); ++rank)
-        std::memcpy(static_cast<char*>(received) + rank * own, static_cast<const char*>(shown[rank]) + begin, own);
+      char* to = static_cast<char*>(received);
+      for (size_t rank = 0; rank < shown.size(); ++rank) {
+        if (static_cast<int>(rank) == rank_) continue;
+        std::memcpy(to, static_cast<const char*>(shown[rank]) + begin, own);
+        to += own;
+      }
     });
   }
 
@@ -149,9 +153,27 @@ class ThreadCommunicator final : public Communicator {
     return std::make_shared<ThreadCommunicator>(taken, static_cast<int>(rank_there));
   }
 
+  /// Adds from the last rank to the first: an order of its own.
+  void sum_slices(const void* slices, void* received, const std::vector<int64_t>& counts, DataType type) override {
+    if (type == DataType::float64) return sum<double>(slices, static_cast<double*>(received), counts);
+    sum<float>(slices, static_cast<float*>(received), counts);
+  }
+
   void abort(int) noexcept override { meeting_.leave(); }
 
  private:
+  template <class T>
+  void sum(const void* slices, T* received, const std::vector<int64_t>& counts) {
+    const int64_t begin = std::accumulate(counts.begin(), counts.begin() + rank_, int64_t{0});
+    const int64_t count = counts[static_cast<size_t>(rank_)];
+    meeting_.show(rank_, slices, [&](const std::vector<const void*>& shown) {
+      for (int64_t i = 0; i < count; ++i) {
+        received[i] = 0;
+        for (size_t rank = shown.size(); rank-- > 0;) received[i] += static_cast<const T*>(shown[rank])[begin + i];
+      }
+    });
+  }
+
   std::shared_ptr<Meeting> owned_;  // of a group that was split off
   Meeting& meeting_;
   int rank_;

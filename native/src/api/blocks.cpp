@@ -353,6 +353,10 @@ layerwise_status layerwise_block_tensor_write(layerwise_block* block, const char
   });
 }
 
+layerwise_status layerwise_block_gather_optimizer_state(layerwise_block* block) {
+  return on_device(block, {}, [&](Block& of) { of.parameters().gather_optimizer_state(); });
+}
+
 // ---- inspection -----------------------------------------------------------------------------------
 
 layerwise_status layerwise_block_inspect(layerwise_block* block, const layerwise_tensor* x,

@@ -19,10 +19,11 @@ Precision precision_of(int32_t value) {
   }
 }
 
-std::unique_ptr<Collectives> collectives_of(const Backend& backend, const layerwise_communicator& communicator) {
+std::unique_ptr<Collectives> collectives_of(const Backend& backend, const layerwise_communicator& communicator,
+                                            Reduce reduce) {
   require(backend.has_host_memory(), "device ", backend.name(),
           " cannot train in several processes; the devices that can are cpu and reference");
-  return std::make_unique<HostCollectives>(communicator.communicator);
+  return std::make_unique<HostCollectives>(communicator.communicator, reduce);
 }
 
 }  // namespace
@@ -62,7 +63,7 @@ const char* layerwise_cpu_features(void) {
 // ---- context --------------------------------------------------------------------------------------
 
 void layerwise_context_options_defaults(layerwise_context_options* options) {
-  if (options != nullptr) *options = {"cpu", 0, 0, LAYERWISE_PRECISION_AUTO, "auto", 0, nullptr, nullptr, 0};
+  if (options != nullptr) *options = {"cpu", 0, 0, LAYERWISE_PRECISION_AUTO, "auto", 0, nullptr, nullptr, 0, 0, 0};
 }
 
 layerwise_status layerwise_context_create(const layerwise_context_options* options, layerwise_context** context) {
@@ -77,9 +78,12 @@ layerwise_status layerwise_context_create(const layerwise_context_options* optio
     if (options->engine_choices != nullptr) chosen.engine_choices = options->engine_choices;
     std::unique_ptr<Backend> backend = open_device(&given(options->device, "device"), chosen);
     std::unique_ptr<Collectives> collectives;
-    if (options->communicator != nullptr) collectives = collectives_of(*backend, *options->communicator);
+    if (options->communicator != nullptr) collectives = collectives_of(*backend, *options->communicator,
+                                   options->engine_reduce != 0 ? Reduce::engine : Reduce::ordered);
     *context = new layerwise_context{std::make_shared<Context>(std::move(backend), options->seed, options->profiled != 0,
-                                                               std::move(collectives))};
+                                                               std::move(collectives),
+                                                               options->local_statistics != 0 ? Statistics::local
+                                                                                              : Statistics::global)};
   });
 }
 
@@ -120,6 +124,13 @@ layerwise_status layerwise_context_profile(layerwise_context* context, char* tex
     Context& on = *given(context, "context").context;
     on.backend().enter();
     give_text(on.profile(), text, capacity, length);
+  });
+}
+
+layerwise_status layerwise_context_exchanged(const layerwise_context* context, layerwise_exchanged* exchanged) {
+  return guarded([&] {
+    const Exchanged of = given(context, "context").context->data_parallel().exchanged();
+    given(exchanged, "exchanged") = {of.exchanges, of.received_bytes, of.seconds};
   });
 }
 

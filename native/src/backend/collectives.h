@@ -8,6 +8,17 @@
 
 namespace layerwise {
 
+/// How the gradients of several processes are added: in the order of ranks, which gives the same bits whatever the engine
+/// does, or as the engine does it fastest, which gives all processes the same sum and promises no more.
+enum class Reduce { ordered, engine };
+
+/// What a process has exchanged with the others so far.
+struct Exchanged {
+  int64_t exchanges = 0;       // calls of all processes together
+  int64_t received_bytes = 0;  // by this process, from others
+  double seconds = 0;          // spent in exchanges, the additions that are part of them included; 0 where not measured
+};
+
 /// The processes of a run, as their devices see each other. All of them make the same calls in the same order. Tensors
 /// are device memory. Every result has the same bits on all ranks, and for as many ranks in every run.
 class Collectives {
@@ -20,17 +31,20 @@ class Collectives {
   /// A number of each rank, in rank order. Host memory.
   virtual std::vector<int64_t> gather(int64_t number) = 0;
 
-  /// all ← the rows of rank 0, of rank 1, …; rank r has rows[r] of them.
+  /// all ← the rows of rank 0, of rank 1, …; rank r has rows[r] of them. `own` may lie at its place in `all`.
   virtual void all_gather(const Tensor& own, const Tensor& all, const std::vector<int64_t>& rows) = 0;
 
   /// values ← factor · Σ over ranks, added in rank order; of each of these tensors of the parameters' type.
   virtual void ordered_sum(const std::vector<Tensor>& values, double factor) = 0;
 
-  /// to ← from, of the same shape, on the device.
-  virtual void copy(const Tensor& from, const Tensor& to) = 0;
+  /// Rank r's part of a vector of the parameters' type has parts[r] elements, after those of the ranks before it. This
+  /// rank's part of values ← its sum over ranks, added as Reduce says; the other parts are undefined afterwards.
+  virtual void sum_part(const Tensor& values, const std::vector<int64_t>& /*parts*/) { ordered_sum({values}, 1); }
 
   /// mean and biased variance ← those of all ranks' values together, of which rank r has counts[r] per channel.
   virtual void merge_moments(const Tensor& mean, const Tensor& variance, const std::vector<int64_t>& counts) = 0;
+
+  virtual Exchanged exchanged() const { return {}; }
 };
 
 }  // namespace layerwise

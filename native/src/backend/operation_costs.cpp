@@ -52,10 +52,10 @@ OperationCosts costs_of(const ClassifierLoss& op) {
 }
 
 OperationCosts costs_of(const SimilarityLoss& op) {
-  const double samples = static_cast<double>(op.x.shape.n);
+  const double samples = static_cast<double>(op.row_count());
   const auto one_way = [&](const Tensor& x) { return 2 * samples * static_cast<double>(x.shape.elements()); };
   return {one_way(op.x) * (op.d_x ? 2 : 1) + (op.input ? one_way(op.input) : 0), bytes_of({op.x, op.input, op.d_x}),
-          op.x.shape.to_string()};
+          (op.rows > 0 ? std::to_string(op.rows) + " of " : std::string()) + op.x.shape.to_string()};
 }
 
 OperationCosts costs_of(const DeviationGradient& op) {

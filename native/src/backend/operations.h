@@ -171,18 +171,25 @@ struct ClassifierLoss {
 ///   unsupervised loss = mean of (R − T_x)², T_x the clamped similarity matrix of the features `input`.
 /// Gradients of gradient_scale · supervised + input_scale · unsupervised loss, those of a zero centred
 /// vector being 0.
+///
+/// R is symmetric, so its entries in some rows are enough for the gradient at these rows: an operation may be asked for a
+/// part of the rows only. It then adds their part of the losses, and gives their gradient; those of all parts together are
+/// what one operation gives for all rows.
 /// Bytes: read x (and input), write d_x; the N×N matrices stay in cache.
 struct SimilarityLoss {
   Tensor x;                // A or P (N, …): the features per sample
+  int64_t first_row = 0, rows = 0;  // which rows are wanted; rows 0: all
   Tensor labels;           // int32 (N); absent: no supervised loss
   int64_t classes = 0;     // K ≥ 2
   Tensor projection;       // P (code size, K), or absent
   double gradient_scale = 1;
   Tensor input;            // A or P (N, …); absent: no unsupervised loss
   double input_scale = 0;
-  Tensor d_x;              // out, type and shape of x, or absent
-  Tensor similarity, target;  // out, P (N, N), or absent: R and the supervised T, for inspection
+  Tensor d_x;              // out, of the wanted rows, type of x, or absent
+  Tensor similarity, target;  // out, P (rows, N), or absent: R and the supervised T, for inspection
   Metrics* metrics = nullptr;  // device memory; similarity_loss and unsupervised_loss are added to
+
+  int64_t row_count() const { return rows > 0 ? rows : x.shape.n; }
 };
 
 /// The gradient of features that are standard deviations over positions:

@@ -62,9 +62,15 @@ void BatchNorm::connect(const BatchStatistics& statistics, NormalizeActivate& op
   op.running_mean = op.mean;
   op.running_variance = op.variance;
   op.momentum = momentum_;
-  op.statistics_samples = context_.data_parallel().samples(op.y.shape.n);
+  op.statistics_samples = context_.data_parallel().statistics_samples(op.y.shape.n);
   op.mean = statistics.mean;
   op.variance = statistics.variance;
+}
+
+void BatchNorm::agree_on_running(const BatchStatistics& statistics, const Tensor& y) const {
+  if (!statistics.mean) return;
+  context_.data_parallel().average_running_moments(parameters_.buffer(running_mean_),
+                                                   parameters_.buffer(running_variance_), y.shape.n);
 }
 
 Tensor BatchNorm::d_scale(const BatchStatistics& statistics, const ArenaTensor& gradients) const {

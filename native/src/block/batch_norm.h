@@ -32,6 +32,9 @@ class BatchNorm {
   /// they are absent, with the running ones.
   void connect(const BatchStatistics& statistics, NormalizeActivate& op) const;
 
+  /// After that forward pass in training: several processes agree on the running statistics.
+  void agree_on_running(const BatchStatistics& statistics, const Tensor& y) const;
+
   /// The operands of a backward pass through the normalization of y. The gradients of scale and shift, which the first
   /// operation computes and the second needs, go among those of all parameters.
   void connect_gradient(const Tensor& y, const BatchStatistics& statistics, const ArenaTensor& gradients,

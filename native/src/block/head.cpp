@@ -40,6 +40,7 @@ HeadForward Head::forward_pass(const Tensor& x, const Tensor&, Mode mode) {
   activate.max_pool = config_.max_pool;
   (config_.max_pool ? activate.output : activate.pooled) = forward.pooled;
   backend().normalize_activate(activate);
+  if (norm_) norm_->agree_on_running(forward.statistics, x);
   return forward;
 }
 

@@ -69,6 +69,7 @@ LocalForward LocalBlock::forward_pass(const Tensor& x, const Tensor& shortcut, M
   activate.max_pool = config_.max_pool;
   activate.output = forward.next;
   backend().normalize_activate(activate);
+  if (norm_) norm_->agree_on_running(forward.statistics, forward.y);
   return forward;
 }
 

@@ -178,18 +178,22 @@ void LocalLosses::pooled_similarity_loss(const Tensor& pooled, const Tensor& x, 
     branches.d_pooled = std::move(d_pooled);
 }
 
-// Similarity matching of features against labels, codes of labels, and features of the block's input, of the whole batch:
-// every process has all samples' features, and keeps the gradient of its own.
+// Similarity matching of features against labels, codes of labels, and features of the block's input: every process
+// compares its own samples with all of them.
 void LocalLosses::match(const Tensor& features, const Tensor& d_features, const Tensor& x, const Labels& labels,
                         Metrics* metrics, Inspection* inspection) const {
   const DataType statistic = backend().parameter_type();
   const GatheredRows all_features = data_parallel().gather(features);
-  const GatheredRows d_all_features = data_parallel().take_rows(d_features);
-  const int64_t samples = all_features.all.shape.n;
+  const int64_t samples = all_features.all.shape.n, own = features.shape.n;
+  const double share = data_parallel().statistics_share(own);
   SimilarityLoss op;
   op.x = all_features.all;
-  op.d_x = d_all_features.all;
-  op.metrics = data_parallel().counts_for_all() ? metrics : nullptr;
+  if (own < samples) {
+    op.first_row = data_parallel().first_statistics_sample();
+    op.rows = own;
+  }
+  op.d_x = d_features;
+  op.metrics = metrics;
   ArenaTensor similarity, target;
   GatheredRows all_labels;
   if (learns_labels_by_similarity()) {
@@ -197,10 +201,10 @@ void LocalLosses::match(const Tensor& features, const Tensor& d_features, const 
     op.labels = all_labels.all;
     op.classes = config_.classes;
     if (config_.bio) op.projection = parameters_.buffer(projection_);
-    op.gradient_scale = supervised_scale() * similarity_weight();
+    op.gradient_scale = supervised_scale() * similarity_weight() * share;
     if (inspection != nullptr) {
-      similarity = arena().take(statistic, Shape::matrix(samples, samples));
-      target = arena().take(statistic, Shape::matrix(samples, samples));
+      similarity = arena().take(statistic, Shape::matrix(own, samples));
+      target = arena().take(statistic, Shape::matrix(own, samples));
       op.similarity = similarity;
       op.target = target;
     }
@@ -217,10 +221,9 @@ void LocalLosses::match(const Tensor& features, const Tensor& d_features, const 
     }
     all_inputs = data_parallel().gather(input);
     op.input = all_inputs.all;
-    op.input_scale = config_.alpha;
+    op.input_scale = config_.alpha * share;
   }
   backend().similarity_loss(op);
-  data_parallel().keep_own_rows(d_all_features, d_features);
   if (similarity) {
     (*inspection)["similarity_hidden"] = download<float>(backend(), similarity);
     (*inspection)["similarity_target"] = download<float>(backend(), target);

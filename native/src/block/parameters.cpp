@@ -145,30 +145,47 @@ Tensor Parameters::moment(const std::string& prefix) const {
 
 void Parameters::update(const ArenaTensor& gradients) {
   if (trained_.empty()) return;
-  context_->data_parallel().sum_gradients(gradients);
+  DataParallel& processes = context_->data_parallel();
+  const Part part = processes.sum_part_of_gradients(gradients);
+  const auto of = [&part](const Tensor& vector) {
+    if (!vector) return Tensor{};
+    char* const begin = static_cast<char*>(vector.data) + static_cast<size_t>(part.begin) * size_of(vector.type);
+    return Tensor{begin, vector.type, Shape::vector(part.count)};
+  };
   OptimizerStep op;
   op.settings = optimizer_;
-  op.parameters = values_.view();
-  op.gradients = gradients.view();
-  if (value_copies_) op.copy = value_copies_.view();
-  op.first_moment = moment(optimizer_.optim == LAYERWISE_OPTIM_SGD ? "momentum_buffer." : "exp_avg.");
-  op.second_moment = moment("exp_avg_sq.");
-  op.maximum_second_moment = moment("max_exp_avg_sq.");
+  op.parameters = of(values_.view());
+  op.gradients = of(gradients);
+  op.copy = of(value_copies_.view());
+  op.first_moment = of(moment(optimizer_.optim == LAYERWISE_OPTIM_SGD ? "momentum_buffer." : "exp_avg."));
+  op.second_moment = of(moment("exp_avg_sq."));
+  op.maximum_second_moment = of(moment("max_exp_avg_sq."));
   op.step_count = step_count_.view().as<double>();
   context_->backend().optimizer_step(op);
+  if (part.count == trained_elements_) return;
+  // The new parameters are gathered instead of the sums: as many bytes, and no process does another's part of the step.
+  processes.gather_parts(values_.view());
+  if (value_copies_) processes.gather_parts(value_copies_.view());
+  context_->each_time([this] { has_whole_state_ = false; });
+}
+
+void Parameters::gather_optimizer_state() {
+  if (has_whole_state_) return;
+  for (const Moment& moment : moments_) context_->data_parallel().gather_parts(moment.values.view());
+  has_whole_state_ = true;
 }
 
 Parameters::Found Parameters::find(const std::string& name, int64_t count) const {
-  const auto check = [&](const Tensor& tensor, const Tensor& copy) {
+  const auto check = [&](const Tensor& tensor, const Tensor& copy, bool is_moment = false) {
     require(tensor.shape.elements() == count, "tensor '", name, "' has ", tensor.shape.elements(), " elements, not ",
             count);
-    return Found{tensor, copy};
+    return Found{tensor, copy, is_moment};
   };
   if (name == "step") return check(step_count_.view(), {});
   for (const Entry& entry : trained_) {
     if (entry.name == name) return check(slice(values_.view(), entry), copy(value_copies_, entry));
     for (const Moment& moment : moments_)
-      if (moment.prefix + entry.name == name) return check(slice(moment.values.view(), entry), {});
+      if (moment.prefix + entry.name == name) return check(slice(moment.values.view(), entry), {}, true);
   }
   for (const Entry& entry : kept_)
     if (entry.name == name) return check(slice(buffers_.view(), entry), copy(buffer_copies_, entry));
@@ -176,7 +193,9 @@ Parameters::Found Parameters::find(const std::string& name, int64_t count) const
 }
 
 void Parameters::read(const std::string& name, float* values, int64_t count) const {
-  download(context_->backend(), find(name, count).tensor, values);
+  const Found found = find(name, count);
+  require_state(has_whole_state_ || !found.is_moment, "the optimizer's state is spread over the processes; gather it first");
+  download(context_->backend(), found.tensor, values);
 }
 
 void Parameters::write(const std::string& name, const float* values, int64_t count) {

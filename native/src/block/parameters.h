@@ -59,10 +59,15 @@ class Parameters {
   /// One optimiser step with these gradients, which are this process's part of the whole batch's.
   void update(const ArenaTensor& gradients);
 
+  /// Of several processes, each updates a part of the parameters, and then has the optimizer's state of that part only. All
+  /// of them call this before one reads that state.
+  void gather_optimizer_state();
+
   /// Everything with a name: parameters, buffers, then the optimiser's "exp_avg.…", "exp_avg_sq.…",
   /// "max_exp_avg_sq.…", "momentum_buffer.…" and "step".
   const std::vector<Info>& tensors() const { return infos_; }
-  /// By the name that tensors() gives; throws Error(invalid_argument) for another or another count.
+  /// By the name that tensors() gives; throws Error(invalid_argument) for another or another count, and
+  /// Error(invalid_state) for optimizer state that is to be gathered first.
   void read(const std::string& name, float* values, int64_t count) const;
   void write(const std::string& name, const float* values, int64_t count);
 
@@ -89,6 +94,7 @@ class Parameters {
   struct Found {
     Tensor tensor;
     Tensor copy;  // of the same values in the activation type, or absent
+    bool is_moment;
   };
   Found find(const std::string& name, int64_t count) const;
 
@@ -100,6 +106,7 @@ class Parameters {
   DeviceBuffer values_, buffers_, step_count_;
   DeviceBuffer value_copies_, buffer_copies_;  // in the activation type, where that is another
   std::vector<Moment> moments_;
+  bool has_whole_state_ = true;  // of the optimizer
   std::vector<Info> infos_;
 };
 

@@ -58,6 +58,7 @@ void PreactivationBlock::activate_input(const Tensor& x, Mode mode, Preactivatio
   activate.negative_slope = config_.negative_slope;
   activate.h = forward.a;
   backend().normalize_activate(activate);
+  input_norm_->agree_on_running(forward.input_statistics, activate.y);
 }
 
 // h = act(batch_norm'(s)), for the losses only
@@ -74,6 +75,7 @@ void PreactivationBlock::activate_output(Mode mode, PreactivationForward& forwar
   activate.average_pooling = losses_->pooling();
   activate.pooled = forward.pooled;
   backend().normalize_activate(activate);
+  loss_norm_->agree_on_running(forward.statistics, s);
 }
 
 // s = W ∗ a + b [+ shortcut]

@@ -8,14 +8,14 @@
 namespace layerwise {
 
 Context::Context(std::unique_ptr<Backend> backend, uint64_t seed, bool profiled,
-                 std::unique_ptr<Collectives> collectives)
+                 std::unique_ptr<Collectives> collectives, Statistics statistics)
     : backend_(std::move(backend)) {
   if (profiled) {
     auto timed = std::make_unique<ProfiledBackend>(std::move(backend_));
     profiled_ = timed.get();
     backend_ = std::move(timed);
   }
-  data_parallel_ = std::make_unique<DataParallel>(*backend_, std::move(collectives));
+  data_parallel_ = std::make_unique<DataParallel>(*backend_, std::move(collectives), statistics);
   state_.seed = seed;
   set_step(0, 0);
 }

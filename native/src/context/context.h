@@ -19,9 +19,9 @@ namespace layerwise {
 class Context {
  public:
   /// `profiled`: operations are timed one by one; profile() tells. `collectives`: of the processes that train together;
-  /// null for a process that is alone.
+  /// null for a process that is alone. `statistics`: of several.
   Context(std::unique_ptr<Backend> backend, uint64_t seed, bool profiled = false,
-          std::unique_ptr<Collectives> collectives = nullptr);
+          std::unique_ptr<Collectives> collectives = nullptr, Statistics statistics = Statistics::global);
 
   Backend& backend() const { return *backend_; }
   uint64_t seed() const { return state_.seed; }

@@ -7,6 +7,14 @@
 
 namespace layerwise {
 
+namespace {
+
+// Vectors of up to so many elements are not cut: two exchanges of parts would take longer than one of the whole.
+constexpr int64_t most_uncut = 8192;
+constexpr int64_t alignment = 16;  // of parts, in elements, for vector loads
+
+}  // namespace
+
 void DataParallel::set_batch(int64_t samples) {
   if (!collectives_) return;
   samples_ = collectives_->gather(samples);
@@ -25,44 +33,73 @@ int64_t DataParallel::whole(int64_t own) const {
   return whole_;
 }
 
-void DataParallel::merge_moments(const Tensor& mean, const Tensor& variance, int64_t samples, int64_t positions) {
-  if (!collectives_) return;
+std::vector<int64_t> DataParallel::counts(int64_t samples, int64_t positions) const {
   whole(samples);  // checks
   std::vector<int64_t> counts;
   for (const int64_t each : samples_) counts.push_back(each * positions);
-  collectives_->merge_moments(mean, variance, counts);
+  return counts;
+}
+
+void DataParallel::merge_moments(const Tensor& mean, const Tensor& variance, int64_t samples, int64_t positions) {
+  if (exchanges_statistics()) collectives_->merge_moments(mean, variance, counts(samples, positions));
+}
+
+void DataParallel::average_running_moments(const Tensor& mean, const Tensor& variance, int64_t samples) {
+  if (collectives_ && !exchanges_statistics()) collectives_->merge_moments(mean, variance, counts(samples, 1));
 }
 
 void DataParallel::sum_gradients(const Tensor& gradients) {
   if (collectives_ && gradients) collectives_->ordered_sum({gradients}, 1);
 }
 
-void DataParallel::sum_shares(const std::vector<Tensor>& sums, int64_t samples) {
-  if (collectives_) collectives_->ordered_sum(sums, share(samples));
+/// How many elements of a vector are whose part; none where it is not worth cutting.
+std::vector<int64_t> DataParallel::parts(const Tensor& vector) const {
+  const int64_t elements = vector.shape.elements();
+  if (!collectives_ || elements <= most_uncut) return {};
+  const int64_t ranks = collectives_->size();
+  std::vector<int64_t> parts;
+  for (int64_t rank = 0, begin = 0; rank < ranks; ++rank) {
+    const int64_t end = rank + 1 == ranks ? elements : elements * (rank + 1) / ranks / alignment * alignment;
+    parts.push_back(end - begin);
+    begin = end;
+  }
+  return parts;
 }
 
-GatheredRows DataParallel::take_rows(const Tensor& own) const {
-  if (!collectives_ || !own) return {own, {}};
+Part DataParallel::sum_part_of_gradients(const Tensor& gradients) {
+  const std::vector<int64_t> parts = this->parts(gradients);
+  if (parts.empty()) {
+    sum_gradients(gradients);
+    return {0, gradients.shape.elements()};
+  }
+  collectives_->sum_part(gradients, parts);
+  const auto own = parts.begin() + collectives_->rank();
+  return {std::accumulate(parts.begin(), own, int64_t{0}), *own};
+}
+
+void DataParallel::gather_parts(const Tensor& values) {
+  const std::vector<int64_t> parts = this->parts(values);
+  if (parts.empty()) return;
+  const auto own = parts.begin() + collectives_->rank();
+  const auto begin = static_cast<size_t>(std::accumulate(parts.begin(), own, int64_t{0}));
+  char* const place = static_cast<char*>(values.data) + begin * size_of(values.type);
+  collectives_->all_gather({place, values.type, Shape::vector(*own)}, values, parts);
+}
+
+void DataParallel::sum_shares(const std::vector<Tensor>& sums, int64_t samples) {
+  if (exchanges_statistics()) collectives_->ordered_sum(sums, share(samples));
+}
+
+GatheredRows DataParallel::gather(const Tensor& own) const {
+  if (!exchanges_statistics() || !own) return {own, {}};
   // Labels are a vector, everything else has a row per sample.
   const bool is_vector = own.type == DataType::int32;
   const Shape shape = is_vector ? Shape::vector(whole(own.shape.c)) : own.shape.of_samples(whole(own.shape.n));
   GatheredRows rows;
   rows.memory = backend_.arena().take(own.type, shape);
   rows.all = rows.memory;
+  collectives_->all_gather(own, rows.all, samples_);
   return rows;
-}
-
-GatheredRows DataParallel::gather(const Tensor& own) const {
-  GatheredRows rows = take_rows(own);
-  if (rows.memory) collectives_->all_gather(own, rows.all, samples_);
-  return rows;
-}
-
-void DataParallel::keep_own_rows(const GatheredRows& from, const Tensor& own) const {
-  if (!from.memory) return;
-  const size_t row_bytes = own.bytes() / static_cast<size_t>(own.shape.n);
-  char* const begin = static_cast<char*>(from.all.data) + static_cast<size_t>(first_sample_) * row_bytes;
-  collectives_->copy({begin, own.type, own.shape}, own);
 }
 
 }  // namespace layerwise

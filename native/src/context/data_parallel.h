@@ -9,10 +9,21 @@
 
 namespace layerwise {
 
+/// Whose samples the statistics of a batch are of: batch norm's moments, and the similarity loss.
+enum class Statistics {
+  global,  // those of all processes: the method as published, whatever the number of processes
+  local    // those of each process: fewer exchanges, another method
+};
+
 /// Rows of all processes one after the other.
 struct GatheredRows {
   Tensor all;
   ArenaTensor memory;  // of `all`; absent where that is this process's own tensor
+};
+
+/// A part of a vector.
+struct Part {
+  int64_t begin, count;
 };
 
 /// Data parallelism: every process has the whole network and a slice of every batch, the processes' slices in rank order.
@@ -20,8 +31,8 @@ struct GatheredRows {
 class DataParallel {
  public:
   /// `collectives`: null for a process that is alone.
-  DataParallel(Backend& backend, std::unique_ptr<Collectives> collectives)
-      : backend_(backend), collectives_(std::move(collectives)) {}
+  DataParallel(Backend& backend, std::unique_ptr<Collectives> collectives, Statistics statistics)
+      : backend_(backend), collectives_(std::move(collectives)), statistics_(statistics) {}
 
   bool is_alone() const { return !collectives_; }
 
@@ -32,36 +43,52 @@ class DataParallel {
   /// The number in the whole batch of this process's first sample.
   int64_t first_sample() const { return first_sample_; }
 
-  /// Of the whole batch, where this process has `own`.
-  int64_t samples(int64_t own) const { return collectives_ ? whole(own) : own; }
+  /// Behind the statistics of a batch of which this process has `own`.
+  int64_t statistics_samples(int64_t own) const { return exchanges_statistics() ? whole(own) : own; }
   /// This process's part of the whole batch. A loss that is a mean over its own samples counts so much in the mean over all.
   double share(int64_t own) const { return collectives_ ? static_cast<double>(own) / static_cast<double>(whole(own)) : 1; }
 
-  /// Moments of this process's samples, of `samples`·`positions` values per channel, become those of the whole batch.
+  /// The number among the samples behind the statistics of this process's first one.
+  int64_t first_statistics_sample() const { return exchanges_statistics() ? first_sample_ : 0; }
+  /// What a loss over the samples behind the statistics counts in the mean over the whole batch.
+  double statistics_share(int64_t own) const { return exchanges_statistics() ? 1 : share(own); }
+
+  /// Moments of this process's samples, of `samples`·`positions` values per channel, become those of the whole batch; with
+  /// local statistics they stay as they are.
   void merge_moments(const Tensor& mean, const Tensor& variance, int64_t samples, int64_t positions);
 
-  /// Parts of the gradient of the whole batch's loss become that gradient.
+  /// Running statistics, which processes with local statistics have moved each by its own samples, become the same on all
+  /// of them. Nothing to do with global ones.
+  void average_running_moments(const Tensor& mean, const Tensor& variance, int64_t samples);
+
+  /// This process's part of the gradient of the whole batch's loss becomes that gradient.
   void sum_gradients(const Tensor& gradients);
 
+  /// The same for a part of the gradient that is this process's, which is returned: all of a small one.
+  Part sum_part_of_gradients(const Tensor& gradients);
+  /// values ← the parts of all processes, as sum_part_of_gradients cuts a vector of that length.
+  void gather_parts(const Tensor& values);
+
   /// Sums over this process's samples become share() times those over the whole batch: what divides them by its own number
-  /// of samples then has the means of the whole batch, and sum_gradients adds the shares up to the whole.
+  /// of samples then has the means of the whole batch, and sum_gradients adds the shares up to the whole. With local
+  /// statistics they stay as they are.
   void sum_shares(const std::vector<Tensor>& sums, int64_t samples);
 
-  /// A row per sample, of the whole batch; an absent tensor gives an absent one.
+  /// A row per sample behind the statistics; an absent tensor gives an absent one.
   GatheredRows gather(const Tensor& own) const;
-  /// Memory for as many rows as gather(own) has: `own` itself in a process that is alone.
-  GatheredRows take_rows(const Tensor& own) const;
-  /// This process's part of what lies there; own ← these rows, unless they are there already.
-  void keep_own_rows(const GatheredRows& from, const Tensor& own) const;
 
-  /// Whether this process counts what all of them compute alike, for the metrics, which are summed over processes.
-  bool counts_for_all() const { return !collectives_ || collectives_->rank() == 0; }
+  /// All zero for a process that is alone.
+  Exchanged exchanged() const { return collectives_ ? collectives_->exchanged() : Exchanged{}; }
 
  private:
+  bool exchanges_statistics() const { return collectives_ && statistics_ == Statistics::global; }
   int64_t whole(int64_t own) const;
+  std::vector<int64_t> counts(int64_t samples, int64_t positions) const;
+  std::vector<int64_t> parts(const Tensor& vector) const;
 
   Backend& backend_;
   std::unique_ptr<Collectives> collectives_;
+  Statistics statistics_;
   std::vector<int64_t> samples_;  // of each process
   int64_t first_sample_ = 0, whole_ = 0;
 };

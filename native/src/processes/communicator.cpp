@@ -13,45 +13,74 @@ namespace {
 /// Up to this size every rank gathers everything and adds it up: one exchange instead of two.
 constexpr int64_t small_bytes = 1 << 15;
 
-/// to ← Σ of `parts` vectors that lie one after the other, in their order.
+/// own ← Σ of the vectors of all ranks in rank order, `others` being those of the other ranks one after the other.
 template <class T>
-void add_in_order(const T* vectors, int64_t parts, int64_t count, T* to) {
-  for (int64_t i = 0; i < count; ++i) {
-    double sum = static_cast<double>(vectors[i]);
-    for (int64_t part = 1; part < parts; ++part) sum += static_cast<double>(vectors[part * count + i]);
-    to[i] = static_cast<T>(sum);
+void add_in_order(T* own, const T* others, int64_t rank, int64_t ranks, int64_t count) {
+  if (ranks == 2) {  // the order does not matter, and the sum of two floats in double, rounded, is their sum in float
+    for (int64_t i = 0; i < count; ++i) own[i] += others[i];
+    return;
   }
+  constexpr int64_t most = 1024;  // sums that stay in the nearest cache
+  double sums[most];
+  for (int64_t begin = 0; begin < count; begin += most) {
+    const int64_t size = std::min(most, count - begin);
+    std::fill_n(sums, size, 0.0);
+    for (int64_t r = 0; r < ranks; ++r) {
+      const T* const from = (r == rank ? own : others + (r < rank ? r : r - 1) * count) + begin;
+      for (int64_t i = 0; i < size; ++i) sums[i] += static_cast<double>(from[i]);
+    }
+    for (int64_t i = 0; i < size; ++i) own[begin + i] = static_cast<T>(sums[i]);
+  }
+}
+
+template <class T>
+T* take(std::vector<char>& scratch, int64_t elements) {
+  const auto bytes = static_cast<size_t>(elements) * sizeof(T);
+  if (scratch.size() < bytes) scratch.resize(bytes);
+  return reinterpret_cast<T*>(scratch.data());
+}
+
+std::vector<int64_t> times(std::vector<int64_t> counts, int64_t factor) {
+  for (int64_t& count : counts) count *= factor;
+  return counts;
 }
 
 }  // namespace
 
 template <class T>
+void ordered_sum_of_slice(Communicator& communicator, T* values, const std::vector<int64_t>& counts,
+                          std::vector<char>& scratch) {
+  const int64_t ranks = communicator.size(), rank = communicator.rank();
+  const int64_t count = counts[static_cast<size_t>(rank)];
+  T* const others = take<T>(scratch, (ranks - 1) * count);
+  communicator.exchange_slices(values, others, times(counts, sizeof(T)));
+  T* const own = values + std::accumulate(counts.begin(), counts.begin() + rank, int64_t{0});
+  add_in_order(own, others, rank, ranks, count);
+}
+
+template <class T>
 void ordered_sum(Communicator& communicator, T* values, int64_t count, std::vector<char>& scratch) {
   const int64_t ranks = communicator.size(), rank = communicator.rank();
   constexpr int64_t element = sizeof(T);
-  const auto take = [&scratch](int64_t elements) {
-    const auto bytes = static_cast<size_t>(elements * element);
-    if (scratch.size() < bytes) scratch.resize(bytes);
-    return reinterpret_cast<T*>(scratch.data());
-  };
   if (count * element <= small_bytes) {
-    T* const all = take(ranks * count);
+    T* const all = take<T>(scratch, ranks * count);
     communicator.all_gather(values, all, std::vector<int64_t>(static_cast<size_t>(ranks), count * element));
-    add_in_order(all, ranks, count, values);
+    for (int64_t i = 0; i < count; ++i) {
+      double sum = 0;
+      for (int64_t r = 0; r < ranks; ++r) sum += static_cast<double>(all[r * count + i]);
+      values[i] = static_cast<T>(sum);
+    }
     return;
   }
   // Every rank adds up one slice for all.
-  const auto begin = [&](int64_t r) { return count * r / ranks; };
-  std::vector<int64_t> bytes;
-  for (int64_t r = 0; r < ranks; ++r) bytes.push_back((begin(r + 1) - begin(r)) * element);
-  const int64_t own = begin(rank + 1) - begin(rank);
-  T* const slices = take((ranks + 1) * own);
-  T* const sum = slices + ranks * own;
-  communicator.exchange_slices(values, slices, bytes);
-  add_in_order(slices, ranks, own, sum);
-  communicator.all_gather(sum, values, bytes);
+  std::vector<int64_t> counts;
+  for (int64_t r = 0; r < ranks; ++r) counts.push_back(count * (r + 1) / ranks - count * r / ranks);
+  ordered_sum_of_slice(communicator, values, counts, scratch);
+  communicator.all_gather(values + count * rank / ranks, values, times(counts, element));
 }
 
+template void ordered_sum_of_slice(Communicator&, float*, const std::vector<int64_t>&, std::vector<char>&);
+template void ordered_sum_of_slice(Communicator&, double*, const std::vector<int64_t>&, std::vector<char>&);
 template void ordered_sum(Communicator&, float*, int64_t, std::vector<char>&);
 template void ordered_sum(Communicator&, double*, int64_t, std::vector<char>&);
 

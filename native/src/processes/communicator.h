@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "core/tensor.h"
+
 namespace layerwise {
 
 /// One of `size()` processes. All make the same calls in the same order; each call returns when this process's part of it
@@ -20,12 +22,16 @@ class Communicator {
   /// Overwrites the bytes with those of rank `root`.
   virtual void broadcast(void* data, int64_t bytes, int root) = 0;
 
-  /// gathered ← the pieces of all ranks in rank order; rank r's has bytes[r] bytes.
+  /// gathered ← the pieces of all ranks in rank order; rank r's has bytes[r] bytes, and may lie at its place already.
   virtual void all_gather(const void* piece, void* gathered, const std::vector<int64_t>& bytes) = 0;
 
-  /// Every rank has cut its data into slices, slice r of bytes[r] bytes; received ← slice rank() of all ranks' data, in
-  /// rank order.
+  /// Every rank has cut its data into slices, slice r of bytes[r] bytes; received ← slice rank() of the other ranks'
+  /// data, in rank order.
   virtual void exchange_slices(const void* slices, void* received, const std::vector<int64_t>& bytes) = 0;
+
+  /// The same with slices of counts[r] numbers, float32 or float64; received ← Σ over ranks of slice rank(), added in an
+  /// order that is the engine's.
+  virtual void sum_slices(const void* slices, void* received, const std::vector<int64_t>& counts, DataType type) = 0;
 
   // Messages between two ranks; each receives those of another in the order in which they were sent.
 
@@ -50,6 +56,12 @@ class Communicator {
 /// worth keeping: fresh memory costs more than the sum.
 template <class T>
 void ordered_sum(Communicator& communicator, T* values, int64_t count, std::vector<char>& scratch);
+
+/// Slice rank() of values, which has counts[r] elements for each rank r ← its Σ over ranks, as ordered_sum adds; the other
+/// slices stay as they are.
+template <class T>
+void ordered_sum_of_slice(Communicator& communicator, T* values, const std::vector<int64_t>& counts,
+                          std::vector<char>& scratch);
 
 /// A text of each rank, in rank order.
 std::vector<std::string> gather_texts(Communicator& communicator, const std::string& text);

@@ -1,6 +1,7 @@
 #include "processes/host_collectives.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <numeric>
 
@@ -9,6 +10,10 @@
 namespace layerwise {
 
 namespace {
+
+int64_t sum_of(const std::vector<int64_t>& numbers) {
+  return std::accumulate(numbers.begin(), numbers.end(), int64_t{0});
+}
 
 /// Calls with a value of the type that parameters have.
 template <class Body>
@@ -51,7 +56,7 @@ void merge(Communicator& communicator, T* mean, T* variance, int64_t channels, c
   std::vector<T> all(ranks * width);
   communicator.all_gather(own.data(), all.data(),
                           std::vector<int64_t>(ranks, static_cast<int64_t>(width * sizeof(T))));
-  const double total = static_cast<double>(std::accumulate(counts.begin(), counts.end(), int64_t{0}));
+  const double total = static_cast<double>(sum_of(counts));
   for (int64_t c = 0; c < channels; ++c) {
     const auto mean_of = [&](size_t rank) { return static_cast<double>(all[rank * width + static_cast<size_t>(c)]); };
     const auto variance_of = [&](size_t rank) {
@@ -68,33 +73,96 @@ void merge(Communicator& communicator, T* mean, T* variance, int64_t channels, c
   }
 }
 
+template <class T>
+void engine_sum_of_slice(Communicator& communicator, const Tensor& values, const std::vector<int64_t>& counts,
+                         std::vector<char>& scratch) {
+  const auto rank = static_cast<size_t>(communicator.rank());
+  const size_t bytes = static_cast<size_t>(counts[rank]) * sizeof(T);
+  if (scratch.size() < bytes) scratch.resize(bytes);
+  communicator.sum_slices(values.data, scratch.data(), counts, values.type);
+  const int64_t begin = std::accumulate(counts.begin(), counts.begin() + communicator.rank(), int64_t{0});
+  std::memcpy(values.as<T>() + begin, scratch.data(), bytes);
+}
+
+/// Adds the time of its own life.
+class Timer {
+ public:
+  explicit Timer(double& seconds) : seconds_(seconds) {}
+  ~Timer() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(); }
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+ private:
+  double& seconds_;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
 }  // namespace
 
+void CountingCommunicator::count(int64_t received) {
+  ++exchanges_;
+  received_bytes_ += received;
+}
+
+void CountingCommunicator::broadcast(void* data, int64_t bytes, int root) {
+  communicator_->broadcast(data, bytes, root);
+  count(rank() == root ? 0 : bytes);
+}
+
+void CountingCommunicator::all_gather(const void* piece, void* gathered, const std::vector<int64_t>& bytes) {
+  communicator_->all_gather(piece, gathered, bytes);
+  count(sum_of(bytes) - bytes[static_cast<size_t>(rank())]);
+}
+
+void CountingCommunicator::exchange_slices(const void* slices, void* received, const std::vector<int64_t>& bytes) {
+  communicator_->exchange_slices(slices, received, bytes);
+  count(bytes[static_cast<size_t>(rank())] * (size() - 1));
+}
+
+void CountingCommunicator::sum_slices(const void* slices, void* received, const std::vector<int64_t>& counts,
+                                      DataType type) {
+  communicator_->sum_slices(slices, received, counts, type);
+  count(counts[static_cast<size_t>(rank())] * (size() - 1) * static_cast<int64_t>(size_of(type)));
+}
+
 std::vector<int64_t> HostCollectives::gather(int64_t number) {
+  const Timer timer(seconds_);
   const auto ranks = static_cast<size_t>(size());
   std::vector<int64_t> numbers(ranks);
-  communicator_->all_gather(&number, numbers.data(), std::vector<int64_t>(ranks, sizeof number));
+  communicator_.all_gather(&number, numbers.data(), std::vector<int64_t>(ranks, sizeof number));
   return numbers;
 }
 
 void HostCollectives::all_gather(const Tensor& own, const Tensor& all, const std::vector<int64_t>& rows) {
-  const auto row_bytes = static_cast<int64_t>(all.bytes()) / std::accumulate(rows.begin(), rows.end(), int64_t{0});
+  const Timer timer(seconds_);
+  const auto row_bytes = static_cast<int64_t>(all.bytes()) / sum_of(rows);
   std::vector<int64_t> bytes;
   for (const int64_t count : rows) bytes.push_back(count * row_bytes);
-  communicator_->all_gather(own.data, all.data, bytes);
+  communicator_.all_gather(own.data, all.data, bytes);
 }
 
 void HostCollectives::ordered_sum(const std::vector<Tensor>& values, double factor) {
+  const Timer timer(seconds_);
   with_parameter_type(values.at(0).type,
-                      [&](auto t) { sum_tensors<decltype(t)>(*communicator_, values, factor, scratch_); });
+                      [&](auto t) { sum_tensors<decltype(t)>(communicator_, values, factor, scratch_); });
 }
 
-void HostCollectives::copy(const Tensor& from, const Tensor& to) { std::memcpy(to.data, from.data, to.bytes()); }
+void HostCollectives::sum_part(const Tensor& values, const std::vector<int64_t>& parts) {
+  const Timer timer(seconds_);
+  with_parameter_type(values.type, [&](auto t) {
+    using T = decltype(t);
+    if (reduce_ == Reduce::ordered)
+      layerwise::ordered_sum_of_slice(communicator_, values.as<T>(), parts, scratch_);
+    else
+      engine_sum_of_slice<T>(communicator_, values, parts, scratch_);
+  });
+}
 
 void HostCollectives::merge_moments(const Tensor& mean, const Tensor& variance, const std::vector<int64_t>& counts) {
+  const Timer timer(seconds_);
   with_parameter_type(mean.type, [&](auto t) {
     using T = decltype(t);
-    merge(*communicator_, mean.as<T>(), variance.as<T>(), mean.shape.elements(), counts);
+    merge(communicator_, mean.as<T>(), variance.as<T>(), mean.shape.elements(), counts);
   });
 }
 

@@ -25,19 +25,24 @@ struct UnitRows {
 
   float* row(int64_t n) const { return values.view().as<float>() + n * features; }
   Matrix matrix() const { return matrix_of(values, samples, features); }
+  Matrix matrix(int64_t first_row, int64_t rows) const {
+    return {row(first_row), DataType::float32, rows, features, features, 1};
+  }
 
   int64_t samples, features;
   ArenaTensor values, norms;
 };
 
-/// similarity = X·Xᵀ of those rows, not clamped.
-void multiply_rows(Device& device, const UnitRows& x, const Tensor& similarity) {
-  device.gemm.multiply(x.matrix(), x.matrix().transposed(), nullptr, matrix_of(similarity, x.samples, x.samples));
+/// similarity (rows, N) = the rows of X·Xᵀ from the first one on, not clamped.
+void multiply_rows(Device& device, const UnitRows& x, int64_t first_row, const Tensor& similarity) {
+  const int64_t rows = similarity.shape.n;
+  device.gemm.multiply(x.matrix(first_row, rows), x.matrix().transposed(), nullptr,
+                       matrix_of(similarity, rows, x.samples));
 }
 
-/// target = the clamped similarity matrix of the vectors x.
-void similarity_target(Device& device, const Tensor& x, const Tensor& target) {
-  multiply_rows(device, UnitRows(device, x), target);
+/// target (rows, N) = these rows of the clamped similarity matrix of the vectors x.
+void similarity_target(Device& device, const Tensor& x, int64_t first_row, const Tensor& target) {
+  multiply_rows(device, UnitRows(device, x), first_row, target);
   float* const values = target.as<float>();
   parallel_ranges(target.shape.elements(), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) values[i] = std::clamp(values[i], -1.0f, 1.0f);
@@ -52,10 +57,10 @@ void code_target(Device& device, const SimilarityLoss& op, const Tensor& target)
   for (int64_t n = 0; n < samples; ++n)
     for (int64_t k = 0; k < size; ++k)
       codes.view().as<float>()[n * size + k] = op.projection.as<float>()[k * classes + labels[n]];
-  similarity_target(device, codes, target);
+  similarity_target(device, codes, op.first_row, target);
 }
 
-/// Row n of the similarities of the labels as one-hot vectors, in closed form.
+/// Sample n's row of the similarities of the labels as one-hot vectors, in closed form.
 void label_target_row(const SimilarityLoss& op, int64_t n, float* row) {
   const int32_t* const labels = op.labels.as<int32_t>();
   const auto different = static_cast<float>(-1.0 / static_cast<double>(op.classes - 1));
@@ -99,29 +104,30 @@ RowLoss similarity_row(float* row, int64_t samples, const Target& supervised, co
 
 void similarity_loss(Device& device, const SimilarityLoss& op) {
   const int64_t samples = op.x.shape.n, features = op.x.shape.features();
-  const Shape pairs = Shape::matrix(samples, samples);
+  const int64_t first_row = op.first_row, rows = op.row_count();
+  const Shape pairs = Shape::matrix(rows, samples);
   const auto take_matrix = [&] { return device.arena.take(DataType::float32, pairs); };
 
   const UnitRows x(device, op.x);
   const ArenaTensor matrix = take_matrix();
-  multiply_rows(device, x, matrix);
+  multiply_rows(device, x, first_row, matrix);
 
   const bool own_target = op.labels && !op.target;
   const ArenaTensor taken_target = own_target ? take_matrix() : ArenaTensor();
   const Tensor target = own_target ? taken_target.view() : op.target;
   if (op.labels && op.projection) code_target(device, op, target);
   const ArenaTensor input_target = op.input ? take_matrix() : ArenaTensor();
-  if (op.input) similarity_target(device, op.input, input_target);
+  if (op.input) similarity_target(device, op.input, first_row, input_target);
 
   const double entries = static_cast<double>(samples) * static_cast<double>(samples);
-  const ArenaTensor losses = take_doubles(device, 2, samples);
+  const ArenaTensor losses = take_doubles(device, 2, rows);
   double* const supervised = losses.view().as<double>();
   double* const unsupervised = supervised + losses.view().shape.c;
   const auto row_of = [samples](const Tensor& tensor, int64_t n) {
     return tensor ? tensor.as<float>() + n * samples : nullptr;
   };
-  parallel_items(samples, samples, [&](int64_t n) {
-    if (op.labels && !op.projection) label_target_row(op, n, row_of(target, n));
+  parallel_items(rows, samples, [&](int64_t n) {
+    if (op.labels && !op.projection) label_target_row(op, first_row + n, row_of(target, n));
     const RowLoss of_row = similarity_row(row_of(matrix, n), samples,
                                           {row_of(op.labels ? target : Tensor(), n), op.gradient_scale / entries},
                                           {row_of(input_target, n), op.input_scale / entries},
@@ -131,7 +137,7 @@ void similarity_loss(Device& device, const SimilarityLoss& op) {
   });
   if (op.metrics != nullptr) {
     RowLoss sum;
-    for (int64_t n = 0; n < samples; ++n) {
+    for (int64_t n = 0; n < rows; ++n) {
       sum.supervised += supervised[n];
       sum.unsupervised += unsupervised[n];
     }
@@ -143,15 +149,15 @@ void similarity_loss(Device& device, const SimilarityLoss& op) {
   // d loss / d X = (G + Gᵀ) · X = 2 G X; the 2 is in the matrix already.
   const bool in_place = op.d_x.type == DataType::float32;
   ArenaTensor at_unit_rows;
-  if (!in_place) at_unit_rows = device.arena.take(DataType::float32, Shape::matrix(samples, features));
+  if (!in_place) at_unit_rows = device.arena.take(DataType::float32, Shape::matrix(rows, features));
   const Tensor& gradient = in_place ? op.d_x : at_unit_rows.view();
-  device.gemm.multiply(matrix_of(matrix, samples, samples), x.matrix(), nullptr,
-                       matrix_of(gradient, samples, features));
+  device.gemm.multiply(matrix_of(matrix, rows, samples), x.matrix(), nullptr, matrix_of(gradient, rows, features));
   with_storage(op.d_x.type, [&](auto a) {
     using A = decltype(a);
-    parallel_items(samples, features, [&](int64_t n) {
-      device.loops.of<A>().center_normalize_gradient(gradient.as<float>() + n * features, x.row(n), features,
-                                                     similarity_epsilon, x.norms.view().as<double>()[n],
+    parallel_items(rows, features, [&](int64_t n) {
+      device.loops.of<A>().center_normalize_gradient(gradient.as<float>() + n * features, x.row(first_row + n),
+                                                     features, similarity_epsilon,
+                                                     x.norms.view().as<double>()[first_row + n],
                                                      op.d_x.as<A>() + n * features);
     });
   });

@@ -71,6 +71,8 @@ __global__ void __launch_bounds__(unit_threads) unit_vectors_kernel(UnitVectors<
 template <class T>
 struct SimilarityArguments {
   int64_t samples, features;
+  int64_t first, end;           // the rows that are wanted
+  int64_t skipped;              // rows before those of the first blocks: a multiple of 16, at most `first`
   Operand<T, true> units;       // of x
   const float* norms;
   const int32_t* labels;        // or null: no supervised loss
@@ -82,8 +84,8 @@ struct SimilarityArguments {
   T* d_x;                       // or null
   T* gradient;                  // g: (16 · blocks, N rounded up to 64), scratch; null where d_x is
   float* along;                 // (pieces of columns, 16 · blocks), scratch: Σ g · S over a piece
-  float* similarity;            // (N, N), or null
-  float* target;                // (N, N), or null
+  float* similarity;            // (end − first, N), or null
+  float* target;                // likewise
   double* losses;               // (blocks, 2), scratch: sums of squared differences
   Metrics* metrics;             // or null
   unsigned* ticket;
@@ -116,17 +118,17 @@ __device__ __forceinline__ SimilaritySums similarity_differences(
     const SimilarityPiece<compared_samples<T>>& of_input) {
   SimilaritySums sums;
   const int row = threadIdx.x / 8;
-  const int64_t i = first_row + row;
+  const int64_t i = first_row + row, wanted = i - a.first;
   for (int column = threadIdx.x % 8; column < compared_samples<T>; column += 8) {
     const int64_t j = first_column + column;
     float g = 0;
-    if (i < a.samples && j < a.samples) {
+    if (wanted >= 0 && i < a.end && j < a.samples) {
       const float cosine = cosines[row][column], similarity = fminf(fmaxf(cosine, -1.0f), 1.0f);
-      if (a.similarity != nullptr) a.similarity[i * a.samples + j] = similarity;
+      if (a.similarity != nullptr) a.similarity[wanted * a.samples + j] = similarity;
       if (a.labels != nullptr) {
         const float target = a.codes.data != nullptr ? fminf(fmaxf(of_codes[row][column], -1.0f), 1.0f)
                              : a.labels[i] == a.labels[j] ? 1.0f : a.different;
-        if (a.target != nullptr) a.target[i * a.samples + j] = target;
+        if (a.target != nullptr) a.target[wanted * a.samples + j] = target;
         const float difference = similarity - target;
         sums.supervised += difference * difference;
         g += a.gradient_scale * difference;
@@ -139,14 +141,14 @@ __device__ __forceinline__ SimilaritySums similarity_differences(
       if (similarity != cosine) g = 0;  // the clamp passes the gradient on the closed interval
       sums.along += g * cosine;
     }
-    if (a.gradient != nullptr) store_element(a.gradient + i * a.units.rows + j, g);
+    if (a.gradient != nullptr) store_element(a.gradient + (i - a.skipped) * a.units.rows + j, g);
   }
   return sums;
 }
 
 /// Similarities, losses, g, and what is to be inspected.
 ///
-/// Blocks: (N / 16, N / compared_samples), a piece of the similarities each. The last one adds up the losses.
+/// Blocks: (wanted rows / 16, N / compared_samples), a piece of the similarities each. The last one adds up the losses.
 /// Bytes: read N · F · size of T once from device memory (N / 16 times from L2), write N² · size of T.
 /// FLOPs: 2 · N² · F, and 2 · N² · (code size + F of the input) for the targets.
 /// Floor on an H100: N · F · size / 3.0 TB/s. For float shared memory bounds a block: 8 · F clocks.
@@ -163,7 +165,7 @@ __global__ void __launch_bounds__(tile_threads) similarity_loss_kernel(Similarit
   LAYERWISE_SHARED(float, of_input, [similarity_rows][columns + 4]);
   LAYERWISE_SHARED(double, sums_of_warps, [tile_threads / 32]);
 
-  const int64_t first_row = static_cast<int64_t>(blockIdx.x) * similarity_rows;
+  const int64_t own_row = static_cast<int64_t>(blockIdx.x) * similarity_rows, first_row = a.skipped + own_row;
   const int64_t first_column = static_cast<int64_t>(blockIdx.y) * columns;
   similarity_piece(a.units, first_row, first_column, row_tile, column_tile, cosines);
   if (a.codes.data != nullptr)
@@ -174,7 +176,7 @@ __global__ void __launch_bounds__(tile_threads) similarity_loss_kernel(Similarit
   SimilaritySums sums = similarity_differences(a, first_row, first_column, cosines, of_codes, of_input);
   for (int offset = 4; offset > 0; offset /= 2) sums.along += __shfl_xor_sync(all_lanes, sums.along, offset);
   if (a.gradient != nullptr && threadIdx.x % 8 == 0)
-    a.along[static_cast<int64_t>(blockIdx.y) * gridDim.x * similarity_rows + first_row + threadIdx.x / 8] = sums.along;
+    a.along[static_cast<int64_t>(blockIdx.y) * gridDim.x * similarity_rows + own_row + threadIdx.x / 8] = sums.along;
 
   if (a.metrics == nullptr) return;
   const double supervised = block_sum(sums.supervised, sums_of_warps);
@@ -198,7 +200,7 @@ __global__ void __launch_bounds__(tile_threads) similarity_loss_kernel(Similarit
 
 /// dx from g and the unit vectors.
 ///
-/// Blocks: (N / 16, F / 64), 16 samples' gradient at 64 features each.
+/// Blocks: (wanted rows / 16, F / 64), 16 samples' gradient at 64 features each.
 /// Bytes: read N · F · size of T and N² · size of T (from L2), write N · F · size. FLOPs: 2 · N² · F.
 /// Floor on an H100: 2 · N · F · size / 3.0 TB/s. For float shared memory bounds a block: 12 · N clocks.
 template <class T>
@@ -222,12 +224,12 @@ __global__ void __launch_bounds__(tile_threads) similarity_gradient_kernel(Simil
   add_tile_product(d_units, gradient, first_row, features, first_feature, 0, padded_samples, gradient_tile,
                    feature_tile);
   d_units.each([&](int row, int column, float d_unit) {
-    const int64_t n = first_row + row, f = first_feature + column;
-    if (n >= a.samples || f >= a.features) return;
+    const int64_t n = a.skipped + first_row + row, f = first_feature + column;
+    if (n < a.first || n >= a.end || f >= a.features) return;
     const float norm = a.norms[n], denominator = norm + static_cast<float>(similarity_epsilon);
     const float unit = load_element(a.units.at(n, f));
     const float d_x = norm == 0 ? 0.0f : (d_unit - unit * (denominator / norm) * along[row]) / denominator;
-    store_element(a.d_x + n * a.features + f, d_x);
+    store_element(a.d_x + (n - a.first) * a.features + f, d_x);
   });
 }
 
@@ -295,7 +297,9 @@ void similarity_loss(Device& device, const SimilarityLoss& op) {
     if (codes) make_code_units(device, op, codes);
     if (input) make_units<T>(device, op.input, input, nullptr);
 
-    const unsigned row_blocks = blocks_for(samples, similarity_rows), pieces = static_cast<unsigned>(units.view().shape.n / compared_samples<T>);
+    const int64_t first = op.first_row, end = first + op.row_count();
+    const int64_t skipped = first / similarity_rows * similarity_rows;
+    const unsigned row_blocks = blocks_for(end - skipped, similarity_rows), pieces = static_cast<unsigned>(units.view().shape.n / compared_samples<T>);
     const int64_t rows = int64_t{row_blocks} * similarity_rows;
     const ArenaTensor losses = device.arena.take(DataType::float64, Shape::matrix(int64_t{row_blocks} * pieces, 2));
     ArenaTensor gradient, along;
@@ -306,6 +310,9 @@ void similarity_loss(Device& device, const SimilarityLoss& op) {
     const double per_pair = 4 / (static_cast<double>(samples) * static_cast<double>(samples));
     SimilarityArguments<T> a{};
     a.samples = samples;
+    a.first = first;
+    a.end = end;
+    a.skipped = skipped;
     a.features = features;
     a.units = units_operand<T>(units);
     a.norms = norms.view().as<float>();

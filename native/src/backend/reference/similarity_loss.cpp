@@ -16,7 +16,10 @@ class Matrix {
   Matrix(int64_t rows, int64_t columns) : columns_(columns), values_(static_cast<size_t>(rows * columns)) {}
   double& operator()(int64_t row, int64_t column) { return values_[static_cast<size_t>(row * columns_ + column)]; }
   double operator()(int64_t row, int64_t column) const { return values_[static_cast<size_t>(row * columns_ + column)]; }
-  void copy_to(const Tensor& tensor) const { std::copy(values_.begin(), values_.end(), tensor.as<double>()); }
+  /// tensor ← the rows from this one on that it has room for.
+  void copy_to(const Tensor& tensor, int64_t first_row) const {
+    std::copy_n(values_.begin() + first_row * columns_, tensor.shape.elements(), tensor.as<double>());
+  }
 
  private:
   int64_t columns_;
@@ -79,14 +82,24 @@ Matrix supervised_target(const SimilarityLoss& op) {
   return result;
 }
 
-/// Adds scale times the gradient at R of the mean of (R − T)² to d_similarity; returns that mean.
-double add_loss(const Matrix& similarity, const Matrix& target, int64_t samples, double scale, Matrix& d_similarity) {
+/// The rows that an operation is asked for.
+struct Rows {
+  explicit Rows(const SimilarityLoss& op) : begin(op.first_row), end(op.first_row + op.row_count()) {}
+  bool has(int64_t row) const { return row >= begin && row < end; }
+
+  int64_t begin, end;
+};
+
+/// Adds scale times the gradient at R of the mean of (R − T)² to d_similarity; returns the part of that mean that these
+/// rows have.
+double add_loss(const Matrix& similarity, const Matrix& target, int64_t samples, const Rows& rows, double scale,
+                Matrix& d_similarity) {
   const double pairs = static_cast<double>(samples * samples);
   double loss = 0;
   for (int64_t i = 0; i < samples; ++i) {
     for (int64_t j = 0; j < samples; ++j) {
       const double difference = similarity(i, j) - target(i, j);
-      loss += difference * difference / pairs;
+      if (rows.has(i)) loss += difference * difference / pairs;
       d_similarity(i, j) += scale * 2 * difference / pairs;
     }
   }
@@ -94,14 +107,16 @@ double add_loss(const Matrix& similarity, const Matrix& target, int64_t samples,
 }
 
 /// d_x from the gradient at u·uᵀ.
-void feature_gradient(const UnitVectors& vectors, const Matrix& d_cosine, const Tensor& d_x_tensor) {
-  const int64_t samples = d_x_tensor.shape.n, features = d_x_tensor.shape.features();
+void feature_gradient(const UnitVectors& vectors, const Matrix& d_cosine, int64_t samples, const Rows& rows,
+                      const Tensor& d_x_tensor) {
+  const int64_t features = d_x_tensor.shape.features();
   const Elements d_x(d_x_tensor);
   const Matrix& unit = vectors.unit;
-  for (int64_t n = 0; n < samples; ++n) {
+  for (int64_t n = rows.begin; n < rows.end; ++n) {
+    const int64_t to = n - rows.begin;
     const double length = vectors.norm[static_cast<size_t>(n)];
     if (length == 0) {
-      for (int64_t f = 0; f < features; ++f) d_x(n, f) = 0;
+      for (int64_t f = 0; f < features; ++f) d_x(to, f) = 0;
       continue;
     }
     // du = Σ_j (dR_nj + dR_jn) u_j.
@@ -116,10 +131,10 @@ void feature_gradient(const UnitVectors& vectors, const Matrix& d_cosine, const 
     const double denominator = similarity_epsilon + length;
     double sum = 0;
     for (int64_t f = 0; f < features; ++f) {
-      d_x(n, f) = (d_unit[static_cast<size_t>(f)] - unit(n, f) * (denominator / length) * along) / denominator;
-      sum += d_x(n, f);
+      d_x(to, f) = (d_unit[static_cast<size_t>(f)] - unit(n, f) * (denominator / length) * along) / denominator;
+      sum += d_x(to, f);
     }
-    for (int64_t f = 0; f < features; ++f) d_x(n, f) -= sum / static_cast<double>(features);
+    for (int64_t f = 0; f < features; ++f) d_x(to, f) -= sum / static_cast<double>(features);
   }
 }
 
@@ -127,23 +142,24 @@ void feature_gradient(const UnitVectors& vectors, const Matrix& d_cosine, const 
 
 void similarity_loss(const SimilarityLoss& op, const StepState&) {
   const int64_t samples = op.x.shape.n, features = op.x.shape.features();
+  const Rows rows(op);
   const Elements x(op.x);
   const UnitVectors vectors(samples, features, x);
   const Matrix cosine = cosines(vectors.unit, samples, features);
   Matrix similarity = cosine, d_similarity(samples, samples);
   for (int64_t i = 0; i < samples; ++i)
     for (int64_t j = 0; j < samples; ++j) similarity(i, j) = std::clamp(cosine(i, j), -1.0, 1.0);
-  if (op.similarity) similarity.copy_to(op.similarity);
+  if (op.similarity) similarity.copy_to(op.similarity, rows.begin);
 
   double supervised = 0, unsupervised = 0;
   if (op.labels) {
     const Matrix target = supervised_target(op);
-    if (op.target) target.copy_to(op.target);
-    supervised = add_loss(similarity, target, samples, op.gradient_scale, d_similarity);
+    if (op.target) target.copy_to(op.target, rows.begin);
+    supervised = add_loss(similarity, target, samples, rows, op.gradient_scale, d_similarity);
   }
   if (op.input) {
     const Matrix target = similarities(samples, op.input.shape.features(), Elements(op.input));
-    unsupervised = add_loss(similarity, target, samples, op.input_scale, d_similarity);
+    unsupervised = add_loss(similarity, target, samples, rows, op.input_scale, d_similarity);
   }
   if (op.metrics != nullptr) {
     op.metrics->similarity_loss += supervised * static_cast<double>(samples);
@@ -155,7 +171,7 @@ void similarity_loss(const SimilarityLoss& op, const StepState&) {
   for (int64_t i = 0; i < samples; ++i)
     for (int64_t j = 0; j < samples; ++j)
       if (cosine(i, j) != similarity(i, j)) d_similarity(i, j) = 0;
-  feature_gradient(vectors, d_similarity, op.d_x);
+  feature_gradient(vectors, d_similarity, samples, rows, op.d_x);
 }
 
 }  // namespace reference

@@ -80,14 +80,19 @@ class MpiCommunicator final : public Communicator {
 
   void all_gather(const void* piece, void* gathered, const std::vector<int64_t>& bytes) override {
     const Layout layout(bytes);
-    check(MPI_Allgatherv(piece, layout.counts[static_cast<size_t>(rank_)], MPI_BYTE, gathered, layout.counts.data(),
-                         layout.begins.data(), MPI_BYTE, group_),
+    const bool in_place = piece == static_cast<char*>(gathered) + layout.begins[static_cast<size_t>(rank_)];
+    check(MPI_Allgatherv(in_place ? MPI_IN_PLACE : piece, layout.counts[static_cast<size_t>(rank_)], MPI_BYTE, gathered,
+                         layout.counts.data(), layout.begins.data(), MPI_BYTE, group_),
           "gather");
   }
 
   void exchange_slices(const void* slices, void* received, const std::vector<int64_t>& bytes) override {
-    const Layout sent(bytes);
-    const Layout own(std::vector<int64_t>(bytes.size(), bytes[static_cast<size_t>(rank_)]));
+    const auto self = static_cast<size_t>(rank_);
+    Layout sent(bytes);
+    sent.counts[self] = 0;
+    std::vector<int64_t> of_others(bytes.size(), bytes[self]);
+    of_others[self] = 0;
+    const Layout own(of_others);
     check(MPI_Alltoallv(slices, sent.counts.data(), sent.begins.data(), MPI_BYTE, received, own.counts.data(),
                         own.begins.data(), MPI_BYTE, group_),
           "exchange slices");
@@ -123,6 +128,14 @@ class MpiCommunicator final : public Communicator {
     MPI_Comm part = MPI_COMM_NULL;
     check(MPI_Comm_split(group_, group, rank_, &part), "form groups of processes");
     return std::make_shared<MpiCommunicator>(session_, part);
+  }
+
+  void sum_slices(const void* slices, void* received, const std::vector<int64_t>& counts, DataType type) override {
+    std::vector<int> sizes;
+    for (const int64_t count : counts) sizes.push_back(count_of(count));
+    check(MPI_Reduce_scatter(slices, received, sizes.data(), type == DataType::float64 ? MPI_DOUBLE : MPI_FLOAT, MPI_SUM,
+                             group_),
+          "sum slices");
   }
 
   void abort(int exit_code) noexcept override { MPI_Abort(MPI_COMM_WORLD, exit_code); }

@@ -9,6 +9,7 @@ import dev.layerwise.settings.ImageShape;
 import dev.layerwise.settings.Losses;
 import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Settings;
+import dev.layerwise.train.BatchSlice;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -56,7 +57,7 @@ public class NetworkStepBenchmark {
             Settings.with(
                 Architecture.DEFAULT, "model", model, "num_layers", mlp ? 3 : 1, "nonlin", "leakyrelu"),
             Losses.DEFAULT, mlp ? new ImageShape(1, 28, 28) : new ImageShape(3, 32, 32), mlp ? 10 : 100, null);
-    steps = new StepBenchmark(context, config, Optimizer.DEFAULT, BATCH);
+    steps = new StepBenchmark(context, config, Optimizer.DEFAULT, BatchSlice.WHOLE, BATCH);
   }
 
   @Benchmark

@@ -9,6 +9,7 @@ import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.settings.Augmentation;
 import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Settings;
+import dev.layerwise.train.BatchSlice;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -24,14 +25,21 @@ public final class StepBenchmark implements AutoCloseable {
   private final NativeContext context;
   private final DeviceNetwork network;
   private final NativeDataSet images;
+  private final BatchSlice slice;
   private final int batchSize;
   private final int[] order;
   private final Augmentation augmentation;
   private long step;
 
-  /** Builds the network on a device; closing the benchmark closes the network, not the context. */
-  public StepBenchmark(NativeContext context, ModelConfig model, Optimizer optimizer, int batchSize) {
+  /**
+   * Builds the network on a device; closing the benchmark closes the network, not the context.
+   *
+   * @param slice this process's part of every batch
+   * @param batchSize images of the whole batch
+   */
+  public StepBenchmark(NativeContext context, ModelConfig model, Optimizer optimizer, BatchSlice slice, int batchSize) {
     this.context = context;
+    this.slice = slice;
     this.batchSize = batchSize;
     network = new DeviceNetwork(context, model, optimizer);
     int count = BATCHES * batchSize;
@@ -53,9 +61,11 @@ public final class StepBenchmark implements AutoCloseable {
   /** One step, done when this returns; the seconds it took. */
   public double step() {
     long begin = System.nanoTime();
+    int own = slice.count(batchSize);
+    context.setBatch(own);
     context.setStep(step, LEARNING_RATE);
-    images.choose(order, (int) (step % BATCHES) * batchSize, batchSize);
-    context.step(batchSize, this::train);
+    images.choose(order, (int) (step % BATCHES) * batchSize + slice.begin(batchSize), own);
+    context.step(own, this::train);
     context.synchronize();
     step++;
     return (System.nanoTime() - begin) * 1e-9;

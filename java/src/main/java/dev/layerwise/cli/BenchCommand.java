@@ -1,6 +1,7 @@
 package dev.layerwise.cli;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonUnwrapped;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import dev.layerwise.bench.DevicePeaks;
@@ -8,13 +9,17 @@ import dev.layerwise.bench.ProcessMemory;
 import dev.layerwise.bench.StepBenchmark;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.nativelib.DeviceOptions;
+import dev.layerwise.nativelib.Exchanged;
 import dev.layerwise.nativelib.MemoryUse;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.OperationProfile;
+import dev.layerwise.train.BatchSlice;
+import dev.layerwise.train.Communicator;
 import java.io.PrintWriter;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.IntStream;
 import picocli.CommandLine.Command;
@@ -44,7 +49,7 @@ final class BenchCommand implements Callable<Integer> {
       name = "step",
       resourceBundle = "dev.layerwise.cli.SettingDefaults$OfBench",
       description = "Times whole training steps: loading images from the device's memory, the steps of all blocks, and"
-          + " that of the output layer.")
+          + " that of the output layer. Under mpirun, those of all processes together, and what they exchange.")
   static final class Step implements Callable<Integer> {
     @Mixin(name = CommonOptions.NAME)
     private CommonOptions common;
@@ -53,31 +58,89 @@ final class BenchCommand implements Callable<Integer> {
 
     @Spec private CommandSpec spec;
 
+    /** What one process measured: in all steps, what it exchanged and how long they took; its peak resident memory, or null. */
+    private record OfProcess(Exchanged exchanged, double seconds, Long residentBytes) {
+      /** Those of all processes, in the order of their ranks. */
+      List<OfProcess> ofAll(Communicator processes) {
+        if (processes.ofDevices() == null) {
+          return List.of(this);
+        }
+        int numbers = 5;
+        double[] all = new double[numbers * processes.slice().size()];
+        double[] own = {
+          exchanged.exchanges(), exchanged.receivedBytes(), exchanged.seconds(), seconds,
+          residentBytes == null ? -1 : residentBytes
+        };
+        System.arraycopy(own, 0, all, numbers * processes.slice().rank(), numbers);
+        processes.ofDevices().sum(all);
+        return IntStream.range(0, processes.slice().size())
+            .map(rank -> rank * numbers)
+            .mapToObj(
+                i ->
+                    new OfProcess(
+                        new Exchanged((long) all[i], (long) all[i + 1], all[i + 2]), all[i + 3],
+                        all[i + 4] < 0 ? null : (Long) (long) all[i + 4]))
+            .toList();
+      }
+
+      static Long mostResidentBytes(List<OfProcess> all) {
+        return all.stream().map(OfProcess::residentBytes).filter(Objects::nonNull).max(Long::compare).orElse(null);
+      }
+    }
+
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
     private record OneStep(int step, double ms) {}
+
+    /**
+     * What several processes exchange in a step.
+     *
+     * @param processes how many there are
+     * @param exchanges calls of all processes together
+     * @param receivedBytes by the process that receives most
+     * @param exchangeShare part of the step's time that a process spends in exchanges, on average
+     */
+    @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+    private record Exchange(int processes, double exchanges, double receivedBytes, double exchangeShare) {}
 
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     private record Result(
         String model, String loss, String device, String precision, int threads, int batchSize, int steps,
         double imagesPerSecond, double stepMsMedian, double stepMsMin, Long peakRssBytes, long activationBytes,
-        long parameterBytes, double gflopPerImage, double gflopPerSecond, String engineChoices) {}
+        long parameterBytes, double gflopPerImage, double gflopPerSecond, String engineChoices,
+        @JsonUnwrapped Exchange exchange) {}
 
     @Override
     public Integer call() {
+      Communicator processes = Launch.join();
+      measure(processes);
+      Launch.leave();
+      return 0;
+    }
+
+    private void measure(Communicator processes) {
       PrintWriter out = spec.commandLine().getOut();
       ModelConfig model = bench.model();
-      try (NativeContext context = NativeContext.create(common.deviceOptions(), 1);
-          StepBenchmark benchmark = bench.start(context, model)) {
+      DeviceOptions asked = common.deviceOptions();
+      try (NativeContext context = NativeContext.create(asked, 1, new NativeContext.Together(processes.ofDevices()));
+          StepBenchmark benchmark = bench.start(context, model, processes.slice())) {
         DeviceOptions device = context.inUse();
+        if (processes.isFirst()) {
+          Launch.warnOfCores(device.threads(), asked.threads() != 0, spec.commandLine().getErr());
+        }
+        Exchanged before = context.exchanged();
         double[] seconds = new double[bench.steps];
         for (int i = 0; i < bench.steps; i++) {
           seconds[i] = benchmark.step();
-          if (common.json) {
+          if (common.json && processes.isFirst()) {
             JsonLines.print(out, "step", new OneStep(i + 1, 1e3 * seconds[i]));
           }
         }
+        Exchanged exchanged = context.exchanged().since(before);
         benchmark.requireFiniteLoss();
+        OfProcess own =
+            new OfProcess(exchanged, Arrays.stream(seconds).sum(), ProcessMemory.peakResidentBytes());
+        List<OfProcess> all = own.ofAll(processes);
         Arrays.sort(seconds);
         double median = (seconds[(bench.steps - 1) / 2] + seconds[bench.steps / 2]) / 2;
         double flops = benchmark.flopsPerImage();
@@ -86,11 +149,21 @@ final class BenchCommand implements Callable<Integer> {
             new Result(
                 model.name(), model.losses().name(), device.device(), device.precision(),
                 device.threads(), bench.batchSize, bench.steps, bench.batchSize / median, 1e3 * median,
-                1e3 * seconds[0], ProcessMemory.peakResidentBytes(), memory.arenaPeakBytes(), memory.parameterBytes(),
-                flops * 1e-9, flops * 1e-9 * bench.batchSize / median, common.verbose ? context.engineChoices() : null);
-        print(out, result);
+                1e3 * seconds[0], OfProcess.mostResidentBytes(all), memory.arenaPeakBytes(), memory.parameterBytes(),
+                flops * 1e-9, flops * 1e-9 * bench.batchSize / median, common.verbose ? context.engineChoices() : null,
+                exchange(all));
+        if (processes.isFirst()) {
+          print(out, result);
+        }
       }
-      return 0;
+    }
+
+    private Exchange exchange(List<OfProcess> all) {
+      return all.size() == 1 ? null
+          : new Exchange(
+              all.size(), all.get(0).exchanged().exchanges() / (double) bench.steps,
+              all.stream().mapToLong(of -> of.exchanged().receivedBytes()).max().orElseThrow() / (double) bench.steps,
+              all.stream().mapToDouble(of -> of.exchanged().seconds() / of.seconds()).average().orElseThrow());
     }
 
     private void print(PrintWriter out, Result result) {
@@ -110,7 +183,13 @@ final class BenchCommand implements Callable<Integer> {
       if (result.peakRssBytes() != null) {
         out.printf("; peak resident memory %.0f MiB", mebibytes(result.peakRssBytes()));
       }
-      out.println();
+      out.println(result.exchange() == null ? "" : ", of each process");
+      if (result.exchange() != null) {
+        out.printf(
+            "%d processes: each receives %.2f MiB in %.0f exchanges per step, which take %.1f%% of the time%n",
+            result.exchange().processes(), result.exchange().receivedBytes() / (1024 * 1024),
+            result.exchange().exchanges(), 100 * result.exchange().exchangeShare());
+      }
       if (result.engineChoices() != null && !result.engineChoices().isEmpty()) {
         out.print(result.engineChoices());
       }
@@ -153,13 +232,14 @@ final class BenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+      Launch.requireAlone("bench ops");
       PrintWriter out = spec.commandLine().getOut();
       ModelConfig model = bench.model();
       DeviceOptions device = NativeContext.resolve(common.deviceOptions());
       DevicePeaks peaks = DevicePeaks.measure(device);
       List<Line> lines;
       try (NativeContext context = NativeContext.profiled(device, 1);
-          StepBenchmark benchmark = bench.start(context, model)) {
+          StepBenchmark benchmark = bench.start(context, model, BatchSlice.WHOLE)) {
         List<OperationProfile> before = context.profile();
         IntStream.range(0, bench.steps).forEach(i -> benchmark.step());
         lines = lines(before, context.profile(), peaks);

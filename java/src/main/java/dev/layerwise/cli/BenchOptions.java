@@ -9,6 +9,7 @@ import dev.layerwise.settings.ImageShape;
 import dev.layerwise.settings.Losses;
 import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Settings;
+import dev.layerwise.train.BatchSlice;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import picocli.CommandLine.Mixin;
@@ -44,7 +45,7 @@ final class BenchOptions {
       names = "--batch-size",
       paramLabel = "N",
       defaultValue = "128",
-      description = "Images per step. Default: ${DEFAULT-VALUE}.")
+      description = "Images per step, of all processes together. Default: ${DEFAULT-VALUE}.")
   int batchSize;
 
   @Option(
@@ -78,8 +79,8 @@ final class BenchOptions {
   }
 
   /** A benchmark after its warm-up. */
-  StepBenchmark start(NativeContext context, ModelConfig model) {
-    StepBenchmark benchmark = new StepBenchmark(context, model, Optimizer.DEFAULT, batchSize);
+  StepBenchmark start(NativeContext context, ModelConfig model, BatchSlice slice) {
+    StepBenchmark benchmark = new StepBenchmark(context, model, Optimizer.DEFAULT, slice, batchSize);
     try {
       for (int i = 0; i < warmup; i++) {
         benchmark.step();

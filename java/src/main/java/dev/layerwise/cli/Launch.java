@@ -26,7 +26,7 @@ final class Launch {
   private static final List<String> ON_THIS_MACHINE = List.of("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS");
 
   /** Commands that several processes may run; the others would do everything as often as there are processes. */
-  private static final Set<String> TOGETHER = Set.of("train", "doctor", "help");
+  private static final Set<String> TOGETHER = Set.of("train", "bench", "doctor", "help");
 
   private static final long PATIENCE_MILLIS = 3000; // the first may have started later
 

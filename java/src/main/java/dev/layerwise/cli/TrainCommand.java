@@ -91,9 +91,13 @@ final class TrainCommand implements Callable<Integer> {
     Path checkpoint = checkpointToResume();
     RunConfig recorded = checkpoint == null ? null : RecordedRun.read(checkpoint).config();
     DataSetInfo info = datasetInfo(recorded);
-    RunConfig wanted = configure(recorded, info).by(processes.slice().size());
-    try (NativeContext context =
-        NativeContext.create(wanted.device(), wanted.training().seed(), processes.ofDevices())) {
+    RunConfig wanted = run.over(configure(recorded, info).by(processes.slice().size()));
+    Checks.usage(
+        recorded == null || recorded.statistics() == null || Objects.equals(recorded.processes(), wanted.processes()),
+        "a run with local statistics keeps its number of processes, on which its results depend");
+    NativeContext.Together together =
+        new NativeContext.Together(processes.ofDevices(), wanted.statistics() != null, wanted.reduce() != null);
+    try (NativeContext context = NativeContext.create(wanted.device(), wanted.training().seed(), together)) {
       if (processes.isFirst()) {
         Launch.warnOfCores(context.threads(), wanted.device().threads() != 0, spec.commandLine().getErr());
         warnOfOtherBits(recorded, wanted);
@@ -195,7 +199,8 @@ final class TrainCommand implements Callable<Integer> {
             info.name(), batches, optimization.schedule(run.patience).over(training.schedule()),
             cutout.over(training.augmentation()), Checks.or(optimization.seed, training.seed())),
         common.over(base.device()),
-        recorded != null ? recorded.init() : run.init == null ? null : InitialWeights.of(run.init, run.initPartial));
+        recorded != null ? recorded.init() : run.init == null ? null : InitialWeights.of(run.init, run.initPartial),
+        null, recorded == null ? null : recorded.statistics(), recorded == null ? null : recorded.reduce());
   }
 
   /** The settings that the options override. A resumed preset keeps its seed and device. */

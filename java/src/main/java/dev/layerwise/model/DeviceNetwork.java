@@ -262,6 +262,11 @@ public final class DeviceNetwork implements AutoCloseable {
     return tensors(Set.of(TensorRole.LAYERWISE_PARAMETER, TensorRole.LAYERWISE_BUFFER));
   }
 
+  /** See {@link NativeBlock#gatherOptimizerState}: of several processes, all call this before {@link #optimizerState}. */
+  public void gatherOptimizerState() {
+    blocks.forEach(NativeBlock::gatherOptimizerState);
+  }
+
   /** What the optimizers remember, named {@code <block>.exp_avg.<parameter>} and the like. */
   public Map<String, HostTensor> optimizerState() {
     return tensors(Set.of(TensorRole.LAYERWISE_OPTIMIZER_STATE));

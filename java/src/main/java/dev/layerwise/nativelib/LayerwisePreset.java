@@ -35,6 +35,7 @@ public class LayerwisePreset implements InfoMapper {
     name(infoMap, "layerwise_block", "BlockPointer");
     name(infoMap, "layerwise_context_options", "ContextOptionsStruct");
     name(infoMap, "layerwise_memory", "MemoryStruct");
+    name(infoMap, "layerwise_exchanged", "ExchangedStruct");
     name(infoMap, "layerwise_augmentation", "AugmentationStruct");
     name(infoMap, "layerwise_geometry", "GeometryStruct");
     name(infoMap, "layerwise_losses", "LossesStruct");

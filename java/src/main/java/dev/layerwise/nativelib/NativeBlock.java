@@ -246,6 +246,16 @@ public final class NativeBlock extends NativeHandle<BlockPointer> {
   }
 
   /**
+   * Of several processes, each has the optimizer's state of a part of the block's parameters. All of them call this before
+   * one reads that state.
+   */
+  public void gatherOptimizerState() {
+    synchronized (lock()) {
+      check(LayerwiseApi.layerwise_block_gather_optimizer_state(pointer()));
+    }
+  }
+
+  /**
    * As {@link #trainStep}, but without the update: keeps copies of what the step computed, until the next
    * inspection, to be read by {@link #inspection}.
    */

@@ -8,6 +8,7 @@ import dev.layerwise.nativelib.generated.BlockPointer;
 import dev.layerwise.nativelib.generated.ContextOptionsStruct;
 import dev.layerwise.nativelib.generated.ContextPointer;
 import dev.layerwise.nativelib.generated.DataSetPointer;
+import dev.layerwise.nativelib.generated.ExchangedStruct;
 import dev.layerwise.nativelib.generated.LayerwiseApi;
 import dev.layerwise.nativelib.generated.LayerwiseApi.Precision;
 import dev.layerwise.nativelib.generated.MemoryStruct;
@@ -51,12 +52,22 @@ public final class NativeContext implements AutoCloseable {
   }
 
   /**
-   * Opens a device that trains together with those of other processes; throws as {@link #create(DeviceOptions, long)} does.
+   * The processes that train together.
    *
    * @param communicator {@code null}: this process is alone
+   * @param localStatistics whether batch norm and the similarity loss see each process's own samples only
+   * @param engineReduce whether gradients are added as the engine does it, and not in the order of ranks
    */
-  public static NativeContext create(DeviceOptions options, long seed, NativeCommunicator communicator) {
-    return create(options, seed, communicator, false);
+  public record Together(NativeCommunicator communicator, boolean localStatistics, boolean engineReduce) {
+    /** As one device with the whole batch would train, and with the same bits in every run. */
+    public Together(NativeCommunicator communicator) {
+      this(communicator, false, false);
+    }
+  }
+
+  /** Opens a device that trains with those of other processes; throws as {@link #create(DeviceOptions, long)} does. */
+  public static NativeContext create(DeviceOptions options, long seed, Together processes) {
+    return create(options, seed, processes, false);
   }
 
   /** Opens a device that times every operation, see {@link #profile}; throws as {@link #create} does. */
@@ -65,7 +76,7 @@ public final class NativeContext implements AutoCloseable {
   }
 
   private static NativeContext create(
-      DeviceOptions options, long seed, NativeCommunicator communicator, boolean profiled) {
+      DeviceOptions options, long seed, Together processes, boolean profiled) {
     NativeLibrary.load();
     DeviceLibraries.provide(options.device());
     if (options.device().matches("cuda(:.*)?")) {
@@ -84,7 +95,9 @@ public final class NativeContext implements AutoCloseable {
           .engine(engine)
           .tf32(options.tf32() ? 1 : 0)
           .engine_choices(choices)
-          .communicator(communicator == null ? null : communicator.pointer())
+          .communicator(processes == null || processes.communicator() == null ? null : processes.communicator().pointer())
+          .local_statistics(processes != null && processes.localStatistics() ? 1 : 0)
+          .engine_reduce(processes != null && processes.engineReduce() ? 1 : 0)
           .profiled(profiled ? 1 : 0);
       check(LayerwiseApi.layerwise_context_create(struct, pointer));
     } catch (InvalidArgumentException | DeviceUnavailableException e) {
@@ -224,6 +237,17 @@ public final class NativeContext implements AutoCloseable {
         check(LayerwiseApi.layerwise_context_memory(of, memory));
         return new MemoryUse(
             memory.arena_bytes(), memory.arena_peak_bytes(), memory.parameter_bytes(), memory.dataset_bytes());
+      }
+    }
+  }
+
+  /** What this process has exchanged with others since the device was opened. */
+  public Exchanged exchanged() {
+    synchronized (lock) {
+      ContextPointer of = pointer();
+      try (ExchangedStruct exchanged = new ExchangedStruct()) {
+        check(LayerwiseApi.layerwise_context_exchanged(of, exchanged));
+        return new Exchanged(exchanged.exchanges(), exchanged.received_bytes(), exchanged.seconds());
       }
     }
   }

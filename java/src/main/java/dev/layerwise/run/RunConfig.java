@@ -10,6 +10,7 @@ import dev.layerwise.settings.Losses;
 import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Schedule;
 import dev.layerwise.settings.Settings;
+import java.util.List;
 import java.util.Objects;
 
 /**
@@ -19,12 +20,23 @@ import java.util.Objects;
  * @param init where the weights come from at the start; {@code null}: from random numbers
  * @param processes how many train together, each with a slice of every batch; {@code null}: one. Another number is the same
  *     training with other roundings
+ * @param statistics of several processes: {@code local} if batch norm and the similarity loss see each process's own images
+ *     only; {@code null}: those of all
+ * @param reduce of several processes: {@code engine} if gradients are added as MPI does it; {@code null}: in the order of ranks
  */
 @Settings.Group
 public record RunConfig(
     ModelConfig model, Optimizer optimizer, TrainingConfig training, DeviceOptions device,
     @Settings.MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) InitialWeights init,
-    @Settings.MayBeAbsent @Settings.MayChange @JsonInclude(JsonInclude.Include.NON_NULL) Integer processes) {
+    @Settings.MayBeAbsent @Settings.MayChange @JsonInclude(JsonInclude.Include.NON_NULL) Integer processes,
+    @Settings.MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) String statistics,
+    @Settings.MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) String reduce) {
+  /** What {@link #statistics} can be, the usual one first. */
+  public static final List<String> STATISTICS = List.of("global", "local");
+
+  /** What {@link #reduce} can be, the usual one first. */
+  public static final List<String> REDUCE = List.of("ordered", "engine");
+
   /** Throws {@link NullPointerException} if a part is missing. */
   public RunConfig {
     Objects.requireNonNull(model);
@@ -35,7 +47,7 @@ public record RunConfig(
 
   /** The same on another device. */
   public RunConfig on(DeviceOptions other) {
-    return new RunConfig(model, optimizer, training, other, init, processes);
+    return new RunConfig(model, optimizer, training, other, init, processes, statistics, reduce);
   }
 
   /** The same with other settings, which are whole; the augmentation is partial, or null for the same. */
@@ -45,22 +57,34 @@ public record RunConfig(
         new ModelConfig(architecture, losses, model.images(), model.classes(), model.network()), optimizer,
         new TrainingConfig(
             training.dataset(), batches, schedule, Settings.over(augmentation, training.augmentation()), training.seed()),
-        device, init, processes);
+        device, init, processes, statistics, reduce);
   }
 
   /** The same trained by so many processes. */
   public RunConfig by(int number) {
-    return new RunConfig(model, optimizer, training, device, init, number == 1 ? null : (Integer) number);
+    return new RunConfig(model, optimizer, training, device, init, number == 1 ? null : (Integer) number, statistics, reduce);
+  }
+
+  /** The same with another of {@link #STATISTICS} and of {@link #REDUCE}; {@code null} keeps its own. */
+  public RunConfig exchanging(String otherStatistics, String otherReduce) {
+    return new RunConfig(
+        model, optimizer, training, device, init, processes,
+        otherStatistics == null ? statistics : unusual(otherStatistics, STATISTICS),
+        otherReduce == null ? reduce : unusual(otherReduce, REDUCE));
+  }
+
+  private static String unusual(String value, List<String> values) {
+    return value.equals(values.get(0)) ? null : value;
   }
 
   /** A run of one process. */
   public RunConfig(
       ModelConfig model, Optimizer optimizer, TrainingConfig training, DeviceOptions device, InitialWeights init) {
-    this(model, optimizer, training, device, init, null);
+    this(model, optimizer, training, device, init, null, null, null);
   }
 
   /** A run that starts from random weights. */
   public RunConfig(ModelConfig model, Optimizer optimizer, TrainingConfig training, DeviceOptions device) {
-    this(model, optimizer, training, device, null, null);
+    this(model, optimizer, training, device, null);
   }
 }

@@ -19,7 +19,7 @@ public record BatchSlice(int rank, int size) {
   }
 
   /** Where in a batch of so many images this process's begin. */
-  int begin(int batch) {
+  public int begin(int batch) {
     return rank * (batch / size) + Math.min(rank, batch % size);
   }
 
@@ -36,7 +36,7 @@ public record BatchSlice(int rank, int size) {
   }
 
   /** How many of a batch's images are this process's. */
-  int count(int batch) {
+  public int count(int batch) {
     return batch / size + (rank < batch % size ? 1 : 0);
   }
 }

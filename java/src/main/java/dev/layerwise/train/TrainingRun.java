@@ -344,6 +344,7 @@ public final class TrainingRun implements AutoCloseable {
   }
 
   private void writeCheckpoint(Progress at) {
+    network.gatherOptimizerState();
     if (communicator.isFirst()) {
       recorder.checkpoint(at, network, context.engineChoices());
     }
