@@ -1,10 +1,18 @@
 package dev.layerwise.cli;
 
+import dev.layerwise.data.Fingerprint;
+import dev.layerwise.data.Images;
+import dev.layerwise.files.FileErrors;
+import dev.layerwise.files.FileException;
+import dev.layerwise.model.ModelFile;
 import dev.layerwise.nativelib.NativeCommunicator;
+import dev.layerwise.nativelib.NativeLibrary;
 import dev.layerwise.train.Communicator;
 import dev.layerwise.train.ProcessGroup;
 import dev.layerwise.train.SingleProcess;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -12,7 +20,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import java.util.function.ToIntFunction;
 import java.util.stream.Stream;
+import java.util.zip.CRC32C;
+import java.util.zip.CheckedInputStream;
 
 /**
  * The processes that mpirun or srun has started together with this one. The first prints and writes for all of them; the
@@ -26,7 +37,7 @@ final class Launch {
   private static final List<String> ON_THIS_MACHINE = List.of("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS");
 
   /** Commands that several processes may run; the others would do everything as often as there are processes. */
-  private static final Set<String> TOGETHER = Set.of("train", "doctor", "help");
+  private static final Set<String> TOGETHER = Set.of("train", "evaluate", "embed", "reproduce", "doctor", "help");
 
   private static final long PATIENCE_MILLIS = 3000; // the first may have started later
 
@@ -67,7 +78,7 @@ final class Launch {
    *
    * @throws dev.layerwise.nativelib.DeviceUnavailableException if there are others, but no MPI
    */
-  static Communicator join() {
+  private static Communicator join() {
     if (size() == 1) {
       return new SingleProcess();
     }
@@ -75,8 +86,48 @@ final class Launch {
     return new ProcessGroup(joined);
   }
 
+  /**
+   * Does a command's work together with the other processes, if they run the same program on processors that round alike.
+   *
+   * @param work returns the exit code
+   */
+  static int together(ToIntFunction<Communicator> work) {
+    Communicator processes = join();
+    processes.requireEqual("the version", VersionProvider.version());
+    // With others, an optimizer's step rounds differently, and the networks drift apart.
+    processes.requireEqual("the set of the processor's vector extensions", NativeLibrary.cpuFeatures());
+    int code = work.applyAsInt(processes);
+    leave();
+    return code;
+  }
+
+  /**
+   * Throws in all processes unless they compute the same of the same.
+   *
+   * @param model its file, or a run's folder
+   * @param images {@code null} if they are not of a data set
+   */
+  static void requireSameInput(Communicator processes, Path model, Images images, int batchSize) {
+    if (size() == 1) {
+      return;
+    }
+    processes.requireEqual("--batch-size", Integer.toString(batchSize));
+    if (images != null) {
+      Fingerprint fingerprint = images.fingerprint();
+      processes.requireEqual("the fingerprint of the images", fingerprint.count() + " images " + fingerprint.sha256());
+    }
+    Path file = Files.isDirectory(model) ? model.resolve(ModelFile.FILE_NAME) : model;
+    CRC32C sum = new CRC32C();
+    try (InputStream in = new CheckedInputStream(Files.newInputStream(file), sum)) {
+      in.transferTo(OutputStream.nullOutputStream());
+    } catch (IOException e) {
+      throw new FileException("cannot read " + file + " (" + FileErrors.reason(e) + ")", e);
+    }
+    processes.requireEqual("the checksum of the model", Long.toHexString(sum.getValue()));
+  }
+
   /** Takes leave, when all is done and contexts are closed; waits until all others do. */
-  static void leave() {
+  private static void leave() {
     if (joined != null) {
       joined.close();
       joined = null;
