@@ -1,5 +1,6 @@
 package dev.layerwise.cli;
 
+import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.Fingerprint;
 import dev.layerwise.data.Images;
 import dev.layerwise.files.FileErrors;
@@ -18,7 +19,9 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.ToIntFunction;
 import java.util.stream.Stream;
@@ -83,6 +86,12 @@ final class Launch {
       return new SingleProcess();
     }
     joined = NativeCommunicator.create();
+    if (joined.size() != size()) {
+      throw new LayerwiseException(
+          "the launcher has started " + size() + " processes, but MPI knows of " + joined.size() + ": the launcher belongs to"
+              + " another MPI than " + NativeCommunicator.mpi() + "; start Layerwise with the mpirun of that one (with srun,"
+              + " add --mpi=pmix), or build it with the other");
+    }
     return new ProcessGroup(joined);
   }
 
@@ -172,30 +181,50 @@ final class Launch {
   }
 
   /**
-   * Warns where processes would wait for each other's cores, or leave cores unused.
+   * Warns where processes would wait for each other's cores, leave cores unused, or wait long for a machine that is lost.
    *
    * @param threads of each process
    */
   static void warnOfCores(int threads, boolean chosen, PrintWriter err) {
-    int processes = number(ON_THIS_MACHINE, size());
-    int cores = cores();
-    int usable = Runtime.getRuntime().availableProcessors();
-    if (size() == 1 || cores == 0) {
+    if (size() == 1) {
       return;
     }
-    if (!chosen && usable == 1 && processes < cores) {
-      err.printf(
-          "layerwise: the launcher has bound each process to one of %d cores; with mpirun, add --bind-to none or"
-              + " --map-by slot:PE=%d%n",
-          cores, cores / processes);
-    } else if (processes > cores) {
-      err.printf("layerwise: %d processes share %d cores, and will wait for each other; start fewer%n", processes, cores);
-    } else if (processes * threads > cores) {
-      err.printf(
-          "layerwise: %d processes with %d threads each share %d cores, and will wait for each other; add --threads %d%n",
-          processes, threads, cores, cores / processes);
+    int onThisMachine = number(ON_THIS_MACHINE, size());
+    int usable = Runtime.getRuntime().availableProcessors();
+    for (String warning : warnings(size(), onThisMachine, threads, chosen, cores(), usable, System.getenv())) {
+      err.println("layerwise: " + warning);
     }
     err.flush();
+  }
+
+  /**
+   * What a launch should be warned of.
+   *
+   * @param cores of the machine; 0 if they are not known
+   * @param usable how many of them this process may run on
+   */
+  static List<String> warnings(
+      int processes, int onThisMachine, int threads, boolean chosen, int cores, int usable, Map<String, String> environment) {
+    List<String> warnings = new ArrayList<>();
+    if (!chosen && usable == 1 && onThisMachine < cores) {
+      warnings.add(
+          "the launcher has bound each process to one of " + cores + " cores; with mpirun, add --bind-to none or"
+              + " --map-by slot:PE=" + cores / onThisMachine);
+    } else if (cores > 0 && onThisMachine > cores) {
+      warnings.add(onThisMachine + " processes share " + cores + " cores, and will wait for each other; start fewer");
+    } else if (cores > 0 && onThisMachine * threads > cores) {
+      warnings.add(
+          onThisMachine + " processes with " + threads + " threads each share " + cores
+              + " cores, and will wait for each other; add --threads " + cores / onThisMachine);
+    }
+    // Open MPI's launcher passes its settings on, but it would not get ours.
+    if (environment.containsKey("OMPI_COMM_WORLD_SIZE") && onThisMachine < processes
+        && !environment.containsKey("OMPI_MCA_oob_tcp_keepalive_time")) {
+      warnings.add(
+          "mpirun notices a lost machine or a cut network only after 8 minutes; to notice it in seconds, add --mca"
+              + " oob_tcp_keepalive_time 2 --mca oob_tcp_keepalive_intvl 1 --mca oob_tcp_keepalive_probes 3");
+    }
+    return warnings;
   }
 
   /** Processors of this machine, whichever this process may use; 0 where they cannot be counted. */
