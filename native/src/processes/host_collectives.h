@@ -10,7 +10,7 @@
 
 namespace layerwise {
 
-/// A communicator that counts what goes through it.
+/// A communicator that counts what goes through its exchanges among all ranks.
 class CountingCommunicator final : public Communicator {
  public:
   explicit CountingCommunicator(std::shared_ptr<Communicator> communicator) : communicator_(std::move(communicator)) {}
@@ -21,6 +21,12 @@ class CountingCommunicator final : public Communicator {
   void all_gather(const void* piece, void* gathered, const std::vector<int64_t>& bytes) override;
   void exchange_slices(const void* slices, void* received, const std::vector<int64_t>& bytes) override;
   void sum_slices(const void* slices, void* received, const std::vector<int64_t>& counts, DataType type) override;
+  void send(const void* data, int64_t bytes, int to) override { communicator_->send(data, bytes, to); }
+  void start_send(const void* data, int64_t bytes, int to) override { communicator_->start_send(data, bytes, to); }
+  void finish_sends() override { communicator_->finish_sends(); }
+  int64_t next_message_bytes(int from) override { return communicator_->next_message_bytes(from); }
+  void receive(void* data, int64_t bytes, int from) override { communicator_->receive(data, bytes, from); }
+  std::shared_ptr<Communicator> split(int group) override { return communicator_->split(group); }
   void abort(int exit_code) noexcept override { communicator_->abort(exit_code); }
 
   int64_t exchanges() const { return exchanges_; }

@@ -6,9 +6,12 @@ import dev.layerwise.data.DataSets;
 import dev.layerwise.data.stream.ImageFolder;
 import dev.layerwise.data.stream.StreamOptions;
 import dev.layerwise.data.stream.StreamedImages;
+import dev.layerwise.train.Communicator;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.Set;
 import picocli.CommandLine.Option;
 
 /** The data set and where it is. */
@@ -63,6 +66,10 @@ final class DataOptions {
   boolean noExif;
 
   private DataSet<StreamedImages> folder;
+  /** A line each: what was left out of the list of images, then the images that could not be used. */
+  private final Set<String> skipped = new LinkedHashSet<>();
+
+  private int listed; // of those lines
 
   /**
    * The data set's description, known before its images are loaded.
@@ -81,8 +88,15 @@ final class DataOptions {
     Checks.usage(dataDir != null, "--dataset " + IMAGE_FOLDER + " needs --data-dir, the folder with train/ and val/");
     Checks.range("--image-size", imageSize, 1, 4096);
     int size = Checks.or(imageSize, trainedSize == null ? StreamOptions.USUAL_SIZE : trainedSize);
-    folder = ImageFolder.open(dataDir, StreamOptions.ofSize(size, strict, !noExif, line -> say(err, line)));
+    folder = ImageFolder.open(dataDir, StreamOptions.ofSize(size, strict, !noExif, line -> skip(err, line)));
+    listed = skipped.size();
     return folder.info();
+  }
+
+  private void skip(PrintWriter err, String line) {
+    if (skipped.add(line)) {
+      say(err, line);
+    }
   }
 
   private static void say(PrintWriter err, String line) {
@@ -95,12 +109,18 @@ final class DataOptions {
     return folder == null ? DataSets.load(info.name(), dataDir) : folder;
   }
 
-  /** Prints how many images were skipped, if any. */
-  void printSkipped(PrintWriter err) {
-    int skipped = folder == null ? 0 : folder.train().skipped() + folder.test().skipped();
-    if (skipped > 0) {
-      String what = skipped == 1 ? " image could not be read and was skipped" : " images could not be read and were skipped";
-      say(err, skipped + what);
+  /** Prints how many images were skipped, if any, and which of them only other processes have tried to read. */
+  void printSkipped(PrintWriter err, Communicator processes) {
+    if (folder == null) {
+      return;
+    }
+    for (String lines : processes.gather(String.join("\n", skipped))) {
+      lines.lines().forEach(line -> skip(err, line));
+    }
+    int images = skipped.size() - listed;
+    if (images > 0) {
+      String what = images == 1 ? " image could not be read and was skipped" : " images could not be read and were skipped";
+      say(err, images + what);
     }
   }
 }

@@ -16,8 +16,11 @@ import dev.layerwise.files.AtomicFiles;
 import dev.layerwise.files.FileErrors;
 import dev.layerwise.files.FileNames;
 import dev.layerwise.settings.ImageShape;
+import dev.layerwise.train.BatchSlice;
+import dev.layerwise.train.Communicator;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,7 +28,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.stream.IntStream;
+import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -98,26 +101,12 @@ final class EmbedCommand implements Callable<Integer> {
   private record Result(
       int images, int features, String layer, int[] output, String out, String labels, String files) {}
 
-  /** Computes images. */
-  @FunctionalInterface
-  private interface Sink {
-    void add(byte[] pixels, int count) throws IOException;
-  }
-
-  /** Takes images with their labels. */
-  @FunctionalInterface
-  private interface BatchSink {
-    void add(Batch batch) throws IOException;
-  }
-
-  /** Passes on all images. */
-  @FunctionalInterface
-  private interface Source {
-    void writeTo(Sink sink) throws IOException;
-  }
-
   @Override
   public Integer call() {
+    return Launch.together(this::call);
+  }
+
+  private int call(Communicator processes) {
     Checks.range("--batch-size", batchSize, 1, 1_000_000);
     Checks.usage(out.toString().endsWith(".npy"), "--out must end in .npy; " + out + " does not");
     Checks.usage(images.isEmpty() == (data.dataset != null), "give either images or a data set with --dataset");
@@ -130,85 +119,146 @@ final class EmbedCommand implements Callable<Integer> {
       CommonOptions.printInUse(model.device(), spec.commandLine().getErr());
       List<Layer> layers = model.layers();
       Layer of = layer != null ? Checks.layer(model, layer) : layers.get(Math.max(0, layers.size() - 2));
-      return data.dataset == null ? embedFiles(model, of) : embedDataSet(model, of);
+      processes.requireEqual("the precision", model.device().precision());
+      processes.requireEqual("--layer", of.name());
+      Launch.warnOfCores(model.device().threads(), common.threads != null, spec.commandLine().getErr());
+      return data.dataset == null ? embedFiles(model, of, processes) : embedDataSet(model, of, processes);
     }
   }
 
-  private int embedFiles(Model model, Layer of) {
+  private int embedFiles(Model model, Layer of, Communicator processes) {
     ImageArguments arguments = new ImageArguments(images, spec.commandLine().getErr());
-    List<Path> files = new ArrayList<>();
-    write(model, of, LABELS, sink ->
-        arguments.read(model, batchSize, batch -> {
-          files.addAll(batch.files());
-          sink.add(batch.pixels(), batch.files().size());
-        }));
-    Path names = NpyFile.beside(out, FILES);
-    String text = String.join("", files.stream().map(file -> FileNames.text(file) + "\n").toList());
-    AtomicFiles.write(names, stream -> stream.write(text.getBytes(StandardCharsets.UTF_8)));
-    print(of, files.size(), null, names);
+    int count = arguments.count();
+    Launch.requireSameInput(processes, path, null, batchSize);
+    processes.requireEqual("the number of images", Integer.toString(count));
+    FeatureRounds.Source source =
+        number -> {
+          int from = number * batchSize;
+          ImageArguments.Batch batch = arguments.read(model, from, (int) Math.min((long) from + batchSize, count));
+          return new FeatureRounds.Images(
+              batch.pixels(), batch.files().stream().map(FileNames::text).toList(), batch.problems());
+        };
+    List<String> files = write(new FeatureRounds(processes, model, of), of, count, source, arguments::report, processes);
+    if (processes.isFirst()) {
+      remove(LABELS);
+      Path names = NpyFile.beside(out, FILES);
+      String text = String.join("", files.stream().map(file -> file + "\n").toList());
+      AtomicFiles.write(names, stream -> stream.write(text.getBytes(StandardCharsets.UTF_8)));
+      print(of, files.size(), null, names);
+    }
     return arguments.exitCode();
   }
 
-  private int embedDataSet(Model model, Layer of) {
+  private int embedDataSet(Model model, Layer of, Communicator processes) {
     PrintWriter err = spec.commandLine().getErr();
     DataSetInfo info = data.info(data.dataset, model.height(), err);
     DataSet<?> set = data.load(info);
     Images chosen = split == Split.train ? set.train() : set.test();
     new ImageShape(model.channels(), model.height(), model.width())
         .requireFits(path.toString(), chosen.shape(), info.title(), "give another --dataset");
-    int[] labels = new int[chosen.count()];
-    int[] written = new int[1];
-    write(model, of, FILES, sink -> eachBatch(chosen, batch -> {
-      System.arraycopy(batch.labels(), 0, labels, written[0], batch.count());
-      written[0] += batch.count();
-      sink.add(batch.pixels(), batch.count());
-    }));
-    Path labelFile = NpyFile.beside(out, LABELS);
-    NpyFile.writeVector(labelFile, Arrays.copyOf(labels, written[0]));
-    data.printSkipped(err);
-    print(of, written[0], labelFile, null);
+    Launch.requireSameInput(processes, path, chosen, batchSize);
+    FeatureRounds rounds = new FeatureRounds(processes, model, of);
+    List<String> labels;
+    if (chosen instanceof StreamedImages streamed) {
+      try (StreamedBatches batches = new StreamedBatches(streamed, processes.slice())) {
+        labels = write(rounds, of, chosen.count(), batches, problems -> { }, processes);
+      }
+    } else {
+      labels = write(rounds, of, chosen.count(), number -> inMemory((ImageSet) chosen, number), problems -> { }, processes);
+    }
+    data.printSkipped(err, processes);
+    if (processes.isFirst()) {
+      remove(FILES);
+      Path labelFile = NpyFile.beside(out, LABELS);
+      NpyFile.writeVector(labelFile, labels.stream().mapToInt(Integer::parseInt).toArray());
+      print(of, labels.size(), labelFile, null);
+    }
     return 0;
   }
 
-  private void eachBatch(Images chosen, BatchSink sink) throws IOException {
-    if (chosen instanceof StreamedImages streamed) {
-      int[] order = IntStream.range(0, streamed.count()).toArray();
-      try (BatchSource source = streamed.plain().open(order, batchSize, 0, 1)) {
-        for (Batch batch = source.next(); batch != null; batch = source.next()) {
-          sink.add(batch);
-        }
-      }
-      return;
+  private static FeatureRounds.Images labelled(byte[] pixels, int[] labels) {
+    return new FeatureRounds.Images(pixels, Arrays.stream(labels).mapToObj(Integer::toString).toList(), List.of());
+  }
+
+  private FeatureRounds.Images inMemory(ImageSet images, int number) {
+    int bytes = images.channels() * images.height() * images.width();
+    int from = number * batchSize;
+    int to = (int) Math.min((long) from + batchSize, images.count());
+    return labelled(
+        Arrays.copyOfRange(images.pixels(), from * bytes, to * bytes), Arrays.copyOfRange(images.labels(), from, to));
+  }
+
+  /** This process's batches of images on disk, read ahead. */
+  private final class StreamedBatches implements FeatureRounds.Source, AutoCloseable {
+    private final BatchSlice slice;
+    private final BatchSource source;
+    private Batch ahead;
+    private int numberAhead;
+
+    StreamedBatches(StreamedImages images, BatchSlice slice) {
+      this.slice = slice;
+      source = images.plain().open(slice.ofWholeBatches(images.count(), batchSize), batchSize, 0, 1);
+      advance();
     }
-    ImageSet resident = (ImageSet) chosen;
-    int bytes = resident.channels() * resident.height() * resident.width();
-    for (int from = 0; from < resident.count(); from += batchSize) {
-      int to = (int) Math.min((long) from + batchSize, resident.count());
-      sink.add(
-          new Batch(
-              Arrays.copyOfRange(resident.pixels(), from * bytes, to * bytes),
-              Arrays.copyOfRange(resident.labels(), from, to)));
+
+    private void advance() {
+      ahead = source.next();
+      numberAhead = slice.wholeBatch((source.taken() - 1) / batchSize);
+    }
+
+    @Override
+    public FeatureRounds.Images batch(int number) {
+      if (ahead == null || numberAhead != number) {
+        return FeatureRounds.Images.NONE; // none of its images can be used
+      }
+      Batch batch = ahead;
+      advance();
+      return labelled(batch.pixels(), batch.labels());
+    }
+
+    @Override
+    public void close() {
+      source.close();
     }
   }
 
   /**
-   * Writes one row per image. Writes nothing if no image can be read.
+   * Writes one row per image, if this is the first process. Writes nothing if no image can be read.
    *
-   * @param stale ending of the file that an earlier matrix of this name may have left, and this one does not write
+   * @return the images' names, in the order of rows
    */
-  private void write(Model model, Layer of, String stale, Source source) {
-    boolean[] any = new boolean[1];
-    NpyFile.writeMatrix(out, of.features(), rows -> {
-      source.writeTo((pixels, count) -> {
-        any[0] = true;
-        for (float[] row : model.features(pixels, count, of.name())) {
-          rows.add(row);
-        }
-      });
-      if (!any[0]) {
-        throw new LayerwiseException("none of the images could be read; " + out + " was not written");
-      }
-    });
+  private List<String> write(
+      FeatureRounds rounds, Layer of, int count, FeatureRounds.Source source, Consumer<List<String>> problems,
+      Communicator processes) {
+    List<String> names = new ArrayList<>();
+    NpyFile.Content content =
+        rows -> {
+          int batches = (int) (((long) count + batchSize - 1) / batchSize);
+          rounds.compute(
+              batches, source,
+              (passed, why) -> {
+                names.addAll(passed);
+                problems.accept(why);
+              },
+              rows);
+          if (names.isEmpty()) {
+            throw new LayerwiseException("none of the images could be read; " + out + " was not written");
+          }
+        };
+    if (processes.isFirst()) {
+      NpyFile.writeMatrix(out, of.features(), content);
+      return names;
+    }
+    try {
+      content.writeTo(row -> { });
+      return names;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e); // sources of images have exceptions of their own
+    }
+  }
+
+  /** Removes what an earlier matrix of this name may have left, and this one does not write. */
+  private void remove(String stale) {
     Path beside = NpyFile.beside(out, stale);
     try {
       Files.deleteIfExists(beside);

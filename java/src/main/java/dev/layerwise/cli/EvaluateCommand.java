@@ -17,6 +17,7 @@ import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.run.Evaluation;
 import dev.layerwise.run.RunDirectory;
 import dev.layerwise.settings.Optimizer;
+import dev.layerwise.train.Communicator;
 import dev.layerwise.train.EvaluationCollector;
 import dev.layerwise.train.Evaluator;
 import dev.layerwise.train.ImageFeed;
@@ -78,6 +79,10 @@ final class EvaluateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    return Launch.together(this::call);
+  }
+
+  private int call(Communicator processes) {
     Checks.range("--batch-size", batchSize, 1, 1_000_000);
     ResumeHint.requireModel(model);
     ModelFile file = ModelFile.read(model);
@@ -98,8 +103,9 @@ final class EvaluateCommand implements Callable<Integer> {
     if (file.input() != null) { // files of older versions lack the class names
       ClassNames.requireSame(file.input().classNames(), info, model.toString());
     }
-    Result result = evaluate(file, images);
-    data.printSkipped(spec.commandLine().getErr());
+    Launch.requireSameInput(processes, model, images.test(), batchSize);
+    Result result = evaluate(file, images, processes);
+    data.printSkipped(spec.commandLine().getErr(), processes);
     PrintWriter out = spec.commandLine().getOut();
     if (common.json) {
       JsonLines.print(out, "done", result);
@@ -109,21 +115,23 @@ final class EvaluateCommand implements Callable<Integer> {
     return 0;
   }
 
-  private Result evaluate(ModelFile file, DataSet<?> data) {
+  private Result evaluate(ModelFile file, DataSet<?> data, Communicator processes) {
     Images test = data.test();
-    EvaluationCollector collector = new EvaluationCollector(data.info());
+    EvaluationCollector collector = new EvaluationCollector(data.info(), test.count(), batchSize);
     try (NativeContext context = NativeContext.create(file.on(common.deviceOptions()), 0);
         DeviceNetwork network = new DeviceNetwork(context, file.config(), Optimizer.STATELESS);
         ImageFeed feed = ImageFeed.of(context, test, data.info(), 0)) {
       network.setWeights(file.weights());
       DeviceOptions device = context.inUse();
+      processes.requireEqual("the precision", device.precision());
+      Launch.warnOfCores(device.threads(), common.threads != null, spec.commandLine().getErr());
       CommonOptions.printInUse(device, spec.commandLine().getErr());
       long started = System.nanoTime();
-      List<BlockMetrics> metrics = Evaluator.evaluate(network, feed, test.count(), batchSize, collector);
+      List<BlockMetrics> metrics = Evaluator.evaluate(network, feed, test.count(), batchSize, processes, collector);
       double seconds = (System.nanoTime() - started) * 1e-9;
       BlockMetrics output = metrics.get(metrics.size() - 1);
-      Evaluation evaluation = collector.evaluation();
-      if (save) {
+      Evaluation evaluation = collector.evaluation(processes);
+      if (save && processes.isFirst()) {
         save(evaluation);
       }
       return new Result(

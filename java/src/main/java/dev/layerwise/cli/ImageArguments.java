@@ -24,8 +24,12 @@ final class ImageArguments {
   private final boolean isComplete;
   private int unusable;
 
-  /** Images computed together. */
-  record Batch(List<Path> files, byte[] pixels) {}
+  /**
+   * Images computed together.
+   *
+   * @param problems a sentence for each file that cannot be used
+   */
+  record Batch(List<Path> files, byte[] pixels, List<String> problems) {}
 
   /** Takes the batches. */
   @FunctionalInterface
@@ -66,26 +70,41 @@ final class ImageArguments {
     err.flush();
   }
 
-  /** Reads all images in the form that the model takes. */
-  <E extends Exception> void read(Model model, int batchSize, Consumer<E> consumer) throws E {
-    List<Path> names = new ArrayList<>();
+  /** How many files there are. */
+  int count() {
+    return files.size();
+  }
+
+  /** Reads some of the images in the form that the model takes. */
+  Batch read(Model model, int from, int to) {
+    List<Path> usable = new ArrayList<>();
+    List<String> problems = new ArrayList<>();
     ByteArrayOutputStream pixels = new ByteArrayOutputStream();
-    for (Path file : files) {
+    for (Path file : files.subList(from, to)) {
       try {
         pixels.writeBytes(model.read(file));
-        names.add(file);
+        usable.add(file);
       } catch (DataException e) {
-        say(e.getMessage());
-        unusable++;
-      }
-      if (names.size() == batchSize) {
-        consumer.accept(new Batch(List.copyOf(names), pixels.toByteArray()));
-        names.clear();
-        pixels.reset();
+        problems.add(e.getMessage());
       }
     }
-    if (!names.isEmpty()) {
-      consumer.accept(new Batch(names, pixels.toByteArray()));
+    return new Batch(usable, pixels.toByteArray(), problems);
+  }
+
+  /** Prints why files cannot be used. */
+  void report(List<String> problems) {
+    problems.forEach(this::say);
+    unusable += problems.size();
+  }
+
+  /** Reads all images, batch by batch, and reports those that cannot be used. */
+  <E extends Exception> void read(Model model, int batchSize, Consumer<E> consumer) throws E {
+    for (int from = 0; from < count(); from += batchSize) {
+      Batch batch = read(model, from, (int) Math.min((long) from + batchSize, count()));
+      report(batch.problems());
+      if (!batch.files().isEmpty()) {
+        consumer.accept(batch);
+      }
     }
   }
 

@@ -1,18 +1,32 @@
 package dev.layerwise.cli;
 
+import dev.layerwise.LayerwiseException;
+import dev.layerwise.data.Fingerprint;
+import dev.layerwise.data.Images;
+import dev.layerwise.files.FileErrors;
+import dev.layerwise.files.FileException;
+import dev.layerwise.model.ModelFile;
 import dev.layerwise.nativelib.NativeCommunicator;
+import dev.layerwise.nativelib.NativeLibrary;
 import dev.layerwise.train.Communicator;
 import dev.layerwise.train.ProcessGroup;
 import dev.layerwise.train.SingleProcess;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.function.ToIntFunction;
 import java.util.stream.Stream;
+import java.util.zip.CRC32C;
+import java.util.zip.CheckedInputStream;
 
 /**
  * The processes that mpirun or srun has started together with this one. The first prints and writes for all of them; the
@@ -26,7 +40,8 @@ final class Launch {
   private static final List<String> ON_THIS_MACHINE = List.of("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS");
 
   /** Commands that several processes may run; the others would do everything as often as there are processes. */
-  private static final Set<String> TOGETHER = Set.of("train", "bench", "doctor", "help");
+  private static final Set<String> TOGETHER =
+      Set.of("train", "evaluate", "embed", "reproduce", "bench", "doctor", "help");
 
   private static final long PATIENCE_MILLIS = 3000; // the first may have started later
 
@@ -67,16 +82,62 @@ final class Launch {
    *
    * @throws dev.layerwise.nativelib.DeviceUnavailableException if there are others, but no MPI
    */
-  static Communicator join() {
+  private static Communicator join() {
     if (size() == 1) {
       return new SingleProcess();
     }
     joined = NativeCommunicator.create();
+    if (joined.size() != size()) {
+      throw new LayerwiseException(
+          "the launcher has started " + size() + " processes, but MPI knows of " + joined.size() + ": the launcher belongs to"
+              + " another MPI than " + NativeCommunicator.mpi() + "; start Layerwise with the mpirun of that one (with srun,"
+              + " add --mpi=pmix), or build it with the other");
+    }
     return new ProcessGroup(joined);
   }
 
+  /**
+   * Does a command's work together with the other processes, if they run the same program on processors that round alike.
+   *
+   * @param work returns the exit code
+   */
+  static int together(ToIntFunction<Communicator> work) {
+    Communicator processes = join();
+    processes.requireEqual("the version", VersionProvider.version());
+    // With others, an optimizer's step rounds differently, and the networks drift apart.
+    processes.requireEqual("the set of the processor's vector extensions", NativeLibrary.cpuFeatures());
+    int code = work.applyAsInt(processes);
+    leave();
+    return code;
+  }
+
+  /**
+   * Throws in all processes unless they compute the same of the same.
+   *
+   * @param model its file, or a run's folder
+   * @param images {@code null} if they are not of a data set
+   */
+  static void requireSameInput(Communicator processes, Path model, Images images, int batchSize) {
+    if (size() == 1) {
+      return;
+    }
+    processes.requireEqual("--batch-size", Integer.toString(batchSize));
+    if (images != null) {
+      Fingerprint fingerprint = images.fingerprint();
+      processes.requireEqual("the fingerprint of the images", fingerprint.count() + " images " + fingerprint.sha256());
+    }
+    Path file = Files.isDirectory(model) ? model.resolve(ModelFile.FILE_NAME) : model;
+    CRC32C sum = new CRC32C();
+    try (InputStream in = new CheckedInputStream(Files.newInputStream(file), sum)) {
+      in.transferTo(OutputStream.nullOutputStream());
+    } catch (IOException e) {
+      throw new FileException("cannot read " + file + " (" + FileErrors.reason(e) + ")", e);
+    }
+    processes.requireEqual("the checksum of the model", Long.toHexString(sum.getValue()));
+  }
+
   /** Takes leave, when all is done and contexts are closed; waits until all others do. */
-  static void leave() {
+  private static void leave() {
     if (joined != null) {
       joined.close();
       joined = null;
@@ -121,30 +182,50 @@ final class Launch {
   }
 
   /**
-   * Warns where processes would wait for each other's cores, or leave cores unused.
+   * Warns where processes would wait for each other's cores, leave cores unused, or wait long for a machine that is lost.
    *
    * @param threads of each process
    */
   static void warnOfCores(int threads, boolean chosen, PrintWriter err) {
-    int processes = number(ON_THIS_MACHINE, size());
-    int cores = cores();
-    int usable = Runtime.getRuntime().availableProcessors();
-    if (size() == 1 || cores == 0) {
+    if (size() == 1) {
       return;
     }
-    if (!chosen && usable == 1 && processes < cores) {
-      err.printf(
-          "layerwise: the launcher has bound each process to one of %d cores; with mpirun, add --bind-to none or"
-              + " --map-by slot:PE=%d%n",
-          cores, cores / processes);
-    } else if (processes > cores) {
-      err.printf("layerwise: %d processes share %d cores, and will wait for each other; start fewer%n", processes, cores);
-    } else if (processes * threads > cores) {
-      err.printf(
-          "layerwise: %d processes with %d threads each share %d cores, and will wait for each other; add --threads %d%n",
-          processes, threads, cores, cores / processes);
+    int onThisMachine = number(ON_THIS_MACHINE, size());
+    int usable = Runtime.getRuntime().availableProcessors();
+    for (String warning : warnings(size(), onThisMachine, threads, chosen, cores(), usable, System.getenv())) {
+      err.println("layerwise: " + warning);
     }
     err.flush();
+  }
+
+  /**
+   * What a launch should be warned of.
+   *
+   * @param cores of the machine; 0 if they are not known
+   * @param usable how many of them this process may run on
+   */
+  static List<String> warnings(
+      int processes, int onThisMachine, int threads, boolean chosen, int cores, int usable, Map<String, String> environment) {
+    List<String> warnings = new ArrayList<>();
+    if (!chosen && usable == 1 && onThisMachine < cores) {
+      warnings.add(
+          "the launcher has bound each process to one of " + cores + " cores; with mpirun, add --bind-to none or"
+              + " --map-by slot:PE=" + cores / onThisMachine);
+    } else if (cores > 0 && onThisMachine > cores) {
+      warnings.add(onThisMachine + " processes share " + cores + " cores, and will wait for each other; start fewer");
+    } else if (cores > 0 && onThisMachine * threads > cores) {
+      warnings.add(
+          onThisMachine + " processes with " + threads + " threads each share " + cores
+              + " cores, and will wait for each other; add --threads " + cores / onThisMachine);
+    }
+    // Open MPI's launcher passes its settings on, but it would not get ours.
+    if (environment.containsKey("OMPI_COMM_WORLD_SIZE") && onThisMachine < processes
+        && !environment.containsKey("OMPI_MCA_oob_tcp_keepalive_time")) {
+      warnings.add(
+          "mpirun notices a lost machine or a cut network only after 8 minutes; to notice it in seconds, add --mca"
+              + " oob_tcp_keepalive_time 2 --mca oob_tcp_keepalive_intvl 1 --mca oob_tcp_keepalive_probes 3");
+    }
+    return warnings;
   }
 
   /** Processors of this machine, whichever this process may use; 0 where they cannot be counted. */

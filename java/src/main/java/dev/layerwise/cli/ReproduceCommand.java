@@ -1,5 +1,8 @@
 package dev.layerwise.cli;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import dev.layerwise.Json;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSets;
 import dev.layerwise.nativelib.DeviceOptions;
@@ -7,8 +10,12 @@ import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.recipe.Presets;
 import dev.layerwise.recipe.Reproduction;
+import dev.layerwise.run.EpochReport;
+import dev.layerwise.run.RunConfig;
+import dev.layerwise.run.RunDirectory;
+import dev.layerwise.run.TrainingResult;
+import dev.layerwise.train.Communicator;
 import dev.layerwise.train.SessionSettings;
-import dev.layerwise.train.SingleProcess;
 import dev.layerwise.train.TrainingSession;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -32,6 +39,25 @@ import picocli.CommandLine.Spec;
     })
 final class ReproduceCommand implements Callable<Integer> {
   private static final String ALL = "all";
+
+  /** Of the processes that are not the first. */
+  private static final TrainingSession.Reporter SILENT =
+      new TrainingSession.Reporter() {
+        @Override
+        public void started(RunConfig config, DataSet<?> images, Path folder, Integer epoch) {
+          // The first process tells of it.
+        }
+
+        @Override
+        public void epochEnded(EpochReport report) {
+          // The first process tells of it.
+        }
+
+        @Override
+        public void ended(TrainingResult result, Path folder) {
+          // The first process tells of it.
+        }
+      };
 
   /** Candidates for completion and help. */
   static final class PublishedDataSets extends ArrayList<String> {
@@ -119,6 +145,10 @@ final class ReproduceCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    return Launch.together(this::call);
+  }
+
+  private int call(Communicator processes) {
     checkNames();
     List<Preset> related =
         Presets.all().stream()
@@ -129,37 +159,90 @@ final class ReproduceCommand implements Callable<Integer> {
     Checks.usage(
         epochsScale > 0 && epochsScale <= 1000, "--epochs-scale must be positive (at most 1000), not " + epochsScale);
     DataSet<?> images = DataSets.load(dataset, dataDir);
-    Path folder = Checks.or(out, defaultFolder());
-    PrintWriter results = spec.commandLine().getOut();
-    DeviceOptions device = NativeContext.resolve(common.deviceOptions());
     ReproductionPrinter printer =
-        new ReproductionPrinter(results, spec.commandLine().getErr(), common.json, common.verbose);
-    TrainingSession session = new TrainingSession(new SingleProcess());
-    Reproduction reproduction =
-        new Reproduction(
-            related, images, folder, epochsScale, device,
-            (preset, config, checkpoint, directory) -> {
-              long seed = config.training().seed();
-              try (NativeContext context = NativeContext.create(config.device(), seed)) {
-                return session.train(
-                    context, config, checkpoint, images, directory, SessionSettings.DEFAULT, printer.of(preset, seed));
-              }
-            },
-            printer);
+        new ReproductionPrinter(spec.commandLine().getOut(), spec.commandLine().getErr(), common.json, common.verbose);
+    TrainingSession session = new TrainingSession(processes);
     return StopOnSignal.run(
         () -> {
           session.requestStop();
           printer.stopping();
         },
-        () -> {
-          boolean done = reproduction.run(presets, seeds);
-          if (done) {
-            printer.done(reproduction.table(), folder);
-          } else {
-            printer.stopped(folder);
-          }
-          return done;
-        });
+        () ->
+            processes.isFirst()
+                ? lead(related, presets, images, session, printer, processes)
+                : follow(images, session, processes));
+  }
+
+  /** Decides which runs are trained, and tells the other processes of each. */
+  private boolean lead(
+      List<Preset> related, List<Preset> presets, DataSet<?> images, TrainingSession session, ReproductionPrinter printer,
+      Communicator processes) {
+    DeviceOptions device = NativeContext.resolve(common.deviceOptions());
+    Launch.warnOfCores(device.threads(), common.threads != null, spec.commandLine().getErr());
+    Path folder = Checks.or(out, defaultFolder());
+    Reproduction reproduction =
+        new Reproduction(
+            related, images, folder, epochsScale, device, processes.slice().size(),
+            (preset, config, checkpoint, directory) -> {
+              Task task = new Task(config, checkpoint == null ? null : checkpoint.toString());
+              processes.gather(task.toJson());
+              return task.train(images, directory, session, printer.of(preset, config.training().seed()), processes);
+            },
+            printer);
+    boolean done = reproduction.run(presets, seeds);
+    processes.gather(Task.NONE);
+    if (done) {
+      printer.done(reproduction.table(), folder);
+    } else {
+      printer.stopped(folder);
+    }
+    return done;
+  }
+
+  /** Trains with the first process what it decides to train. */
+  private static boolean follow(DataSet<?> images, TrainingSession session, Communicator processes) {
+    boolean done = true;
+    for (String next = processes.gather("").get(0); !next.equals(Task.NONE); next = processes.gather("").get(0)) {
+      done = Task.of(next).train(images, null, session, SILENT, processes).finished();
+    }
+    return done;
+  }
+
+  /**
+   * A run to be trained.
+   *
+   * @param checkpoint the folder of the run that goes on; {@code null}: a new run
+   */
+  private record Task(@JsonProperty("config") RunConfig config, @JsonProperty("checkpoint") String checkpoint) {
+    /** In place of a task, when all are done. */
+    static final String NONE = "";
+
+    String toJson() {
+      try {
+        return Json.mapper().writeValueAsString(this);
+      } catch (JsonProcessingException e) {
+        throw new IllegalStateException(e);
+      }
+    }
+
+    static Task of(String json) {
+      try {
+        return Json.mapper().readValue(json, Task.class);
+      } catch (JsonProcessingException e) {
+        throw new IllegalStateException(e); // it is this program's own
+      }
+    }
+
+    TrainingResult train(
+        DataSet<?> images, RunDirectory directory, TrainingSession session, TrainingSession.Reporter reporter,
+        Communicator processes) {
+      try (NativeContext context =
+          NativeContext.create(config.device(), config.training().seed(), processes.ofDevices())) {
+        return session.train(
+            context, config, checkpoint == null ? null : Path.of(checkpoint), images, directory, SessionSettings.DEFAULT,
+            reporter);
+      }
+    }
   }
 
   private void checkNames() {

@@ -9,7 +9,6 @@ import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.Networks;
 import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.NativeContext;
-import dev.layerwise.nativelib.NativeLibrary;
 import dev.layerwise.recipe.Defaults;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.run.InitialWeights;
@@ -77,13 +76,7 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    Communicator processes = Launch.join();
-    processes.requireEqual("the version", VersionProvider.version());
-    // With others, an optimizer's step rounds differently, and the networks drift apart.
-    processes.requireEqual("the set of the processor's vector extensions", NativeLibrary.cpuFeatures());
-    int code = call(processes);
-    Launch.leave();
-    return code;
+    return Launch.together(this::call);
   }
 
   private int call(Communicator processes) {
@@ -275,7 +268,7 @@ final class TrainCommand implements Callable<Integer> {
                   session.train(context, config, checkpoint, images, directory, run.settings(), printer);
               return result.ending() != TrainingResult.Ending.STOPPED;
             });
-    data.printSkipped(err);
+    data.printSkipped(err, processes);
     return exitCode;
   }
 }

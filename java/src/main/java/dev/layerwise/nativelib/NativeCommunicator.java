@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.LongPointer;
 
 /**
@@ -79,6 +80,14 @@ public final class NativeCommunicator implements AutoCloseable {
   /** Overwrites the values with their sums over all processes, added in the order of ranks. */
   public void sum(double[] values) {
     check(LayerwiseApi.layerwise_communicator_sum(pointer(), values, values.length));
+  }
+
+  /** Overwrites the values with those of a process. */
+  public void broadcast(float[] values, int from) {
+    try (FloatPointer copy = new FloatPointer(values)) {
+      check(LayerwiseApi.layerwise_communicator_broadcast(pointer(), copy, (long) values.length * Float.BYTES, from));
+      copy.get(values);
+    }
   }
 
   /** A text of each process, in the order of ranks. */

@@ -37,6 +37,7 @@ public final class Reproduction {
   private final Path folder;
   private final double epochsScale;
   private final DeviceOptions device;
+  private final int processes;
   private final Training training;
   private final Listener listener;
   /** The finished runs of each recipe, by seed. */
@@ -68,9 +69,10 @@ public final class Reproduction {
    * @param related all recipes that the table may show
    * @param folder of the table and, below it, of the runs
    * @param epochsScale factor of all epoch numbers
+   * @param processes how many train each run together
    */
   public Reproduction(
-      List<Preset> related, DataSet<?> images, Path folder, double epochsScale, DeviceOptions device,
+      List<Preset> related, DataSet<?> images, Path folder, double epochsScale, DeviceOptions device, int processes,
       Training training, Listener listener) {
     this.related = related;
     this.images = images;
@@ -78,6 +80,7 @@ public final class Reproduction {
     this.folder = folder;
     this.epochsScale = epochsScale;
     this.device = device;
+    this.processes = processes;
     this.training = training;
     this.listener = listener;
   }
@@ -87,7 +90,7 @@ public final class Reproduction {
   }
 
   /**
-   * What earlier commands have finished in the same configuration, with seeds 1, 2, …. A damaged checkpoint counts for
+   * What earlier commands have finished in the same configuration, by any number of processes, with seeds 1, 2, …. A damaged checkpoint counts for
    * nothing where the run was not asked for.
    *
    * @param seeds how many of them are asked for
@@ -99,7 +102,7 @@ public final class Reproduction {
       if (RunDirectory.holdsModel(home) && RunDirectory.holdsCheckpoint(home)) {
         try {
           RecordedRun run = RecordedRun.read(home);
-          boolean same = run.config().equals(config(preset, seed)) && run.mayBeOf(runImages);
+          boolean same = run.config().by(processes).equals(config(preset, seed)) && run.mayBeOf(runImages);
           if (run.result().finished() && same) {
             runs.put(seed, run.result());
           }
@@ -164,12 +167,13 @@ public final class Reproduction {
   private RunConfig config(Preset preset, long seed) {
     RunConfig config = preset.runConfig(images.info());
     return new RunConfig(
-        config.model(), config.optimizer(), config.training().stretched(epochsScale).withSeed(seed), device);
+            config.model(), config.optimizer(), config.training().stretched(epochsScale).withSeed(seed), device)
+        .by(processes);
   }
 
   /** Results of different configurations must not get into one table. */
-  private static void checkSame(Path home, RunConfig wanted) {
-    List<String> changes = ResumeRules.changes(RecordedRun.read(home).config(), wanted);
+  private void checkSame(Path home, RunConfig wanted) {
+    List<String> changes = ResumeRules.changes(RecordedRun.read(home).config().by(processes), wanted);
     if (!changes.isEmpty()) {
       throw new SettingsException(
           home + " holds a run of another configuration, which would change " + String.join(", ", changes)
@@ -206,6 +210,6 @@ public final class Reproduction {
     String network = finished.keySet().iterator().next().network();
     return new ResultsTable(
         images.info().title() + ", " + network, NativeLibrary.version(), device.device(), device.precision(),
-        device.threads(), NativeLibrary.cpuFeatures(), epochsScale, rows);
+        device.threads(), processes == 1 ? null : (Integer) processes, NativeLibrary.cpuFeatures(), epochsScale, rows);
   }
 }

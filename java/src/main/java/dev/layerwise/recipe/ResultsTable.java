@@ -1,5 +1,6 @@
 package dev.layerwise.recipe;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.util.ArrayList;
@@ -13,14 +14,15 @@ import java.util.Locale;
  * @param version of the program
  * @param device on which it ran
  * @param precision {@code f32}, {@code bf16} or {@code f64}
- * @param threads computing threads
+ * @param threads computing threads of each process
+ * @param processes how many trained together; {@code null}: one
  * @param processor the features of the processor that the program makes use of
  * @param epochsScale factor of all epoch numbers; the published runs have 1
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record ResultsTable(
-    String title, String version, String device, String precision, int threads, String processor,
-    double epochsScale, List<Measurement> rows) {
+    String title, String version, String device, String precision, int threads,
+    @JsonInclude(JsonInclude.Include.NON_NULL) Integer processes, String processor, double epochsScale, List<Measurement> rows) {
   private static final List<String> HEADINGS =
       List.of("recipe", "test error %", "published %", "seeds", "epochs", "time");
 
@@ -63,8 +65,8 @@ public record ResultsTable(
             : " Epochs times " + epochsScale + ": the published numbers are of longer or shorter runs.";
     return String.format(
         Locale.ROOT, "Mean ± standard deviation over seeds of the test error after the last epoch; time of all runs together."
-            + " Layerwise %s, %s in %s, threads: %d, processor: %s.%s",
-        version, device, precision, threads, processor, scaled);
+            + " Layerwise %s, %s in %s, threads: %d, %sprocessor: %s.%s",
+        version, device, precision, threads, processes == null ? "" : "processes: " + processes + ", ", processor, scaled);
   }
 
   private List<List<String>> cells() {

@@ -37,5 +37,10 @@ public record Evaluation(
    * @param probability that the network gave this class, 0 to 1
    * @param png the image as the network saw it, scaled down where it is large; the array is shared with the caller
    */
-  public record Mistake(int image, int label, int predicted, double probability, byte[] png) {}
+  public record Mistake(int image, int label, int predicted, double probability, byte[] png) {
+    /** The same with another number of the image. */
+    public Mistake numbered(int other) {
+      return new Mistake(other, label, predicted, probability, png);
+    }
+  }
 }

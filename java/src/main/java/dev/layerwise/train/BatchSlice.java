@@ -35,6 +35,25 @@ public record BatchSlice(int rank, int size) {
         .toArray();
   }
 
+  /**
+   * The images of the batches that this process has whole: of all batches, those whose numbers are its rank, rank + size,
+   * rank + 2·size and so on. What is not computed together, as in an evaluation, has the same bits as in one process then.
+   *
+   * @param images how many there are
+   */
+  public int[] ofWholeBatches(int images, int batchSize) {
+    return IntStream.range(0, images).filter(image -> image / batchSize % size == rank).toArray();
+  }
+
+  /**
+   * The number that a whole batch of this process has among all batches.
+   *
+   * @param own its number among this process's
+   */
+  public int wholeBatch(int own) {
+    return own * size + rank;
+  }
+
   /** How many of a batch's images are this process's. */
   public int count(int batch) {
     return batch / size + (rank < batch % size ? 1 : 0);

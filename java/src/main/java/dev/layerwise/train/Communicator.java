@@ -19,6 +19,12 @@ public interface Communicator {
   /** Each block's metrics over the samples of all processes. */
   List<BlockMetrics> sum(List<BlockMetrics> here);
 
+  /** A text of each process, in the order of ranks. */
+  List<String> gather(String here);
+
+  /** Overwrites the values with those of a process. */
+  void broadcast(float[] values, int rank);
+
   /**
    * Throws {@link dev.layerwise.LayerwiseException} in all processes if one of them has another value.
    *

@@ -1,13 +1,20 @@
 package dev.layerwise.train;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import dev.layerwise.Json;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.run.Evaluation;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.PriorityQueue;
 
-/** Counts what a network takes its test images for, and keeps the mistakes that it is most certain of. */
+/**
+ * Counts what a network takes its test images for, and keeps the mistakes that it is most certain of. Of several processes,
+ * each counts its own batches.
+ */
 public final class EvaluationCollector implements Evaluator.BatchConsumer {
   private static final Comparator<Evaluation.Mistake> MOST_CERTAIN_FIRST =
       Comparator.comparingDouble(Evaluation.Mistake::probability)
@@ -15,20 +22,35 @@ public final class EvaluationCollector implements Evaluator.BatchConsumer {
           .thenComparingInt(Evaluation.Mistake::image);
 
   private final DataSetInfo info;
+  private final int batchSize;
+  private final int[] usable; // images of each batch
   private final int[][] confusion;
+  /** Their image number is the batch's times its size, plus the place among its usable images. */
   private final PriorityQueue<Evaluation.Mistake> mistakes = new PriorityQueue<>(MOST_CERTAIN_FIRST.reversed());
-  private int images;
 
-  /** Collects from a pass over a data set's test images. */
-  public EvaluationCollector(DataSetInfo info) {
+  /** What a process has counted. */
+  private record Part(
+      @JsonProperty("usable") int[] usable,
+      @JsonProperty("confusion") int[][] confusion,
+      @JsonProperty("mistakes") List<Evaluation.Mistake> mistakes) {}
+
+  /**
+   * Collects from a pass over a data set's test images.
+   *
+   * @param images how many there are, those included that cannot be used
+   */
+  public EvaluationCollector(DataSetInfo info, int images, int batchSize) {
     this.info = info;
+    this.batchSize = batchSize;
+    usable = new int[(images + batchSize - 1) / batchSize];
     confusion = new int[info.classes()][info.classes()];
   }
 
   @Override
-  public void accept(ImageFeed.Pass batch, float[] logits) {
+  public void accept(int number, ImageFeed.Pass batch, float[] logits) {
     int classes = info.classes();
-    for (int i = 0; i < batch.count(); i++, images++) {
+    usable[number] = batch.count();
+    for (int i = 0; i < batch.count(); i++) {
       int label = batch.label(i);
       int predicted = largest(logits, i * classes, classes);
       confusion[label][predicted]++;
@@ -38,7 +60,7 @@ public final class EvaluationCollector implements Evaluator.BatchConsumer {
       double probability = probability(logits, i * classes, predicted);
       if (isAmongMostCertain(probability)) {
         byte[] png = ImageSamples.png(batch.pixels(i), info);
-        mistakes.add(new Evaluation.Mistake(images, label, predicted, probability, png));
+        mistakes.add(new Evaluation.Mistake(number * batchSize + i, label, predicted, probability, png));
         if (mistakes.size() > Evaluation.MOST_MISTAKES) {
           mistakes.remove();
         }
@@ -46,11 +68,46 @@ public final class EvaluationCollector implements Evaluator.BatchConsumer {
     }
   }
 
-  /** What has been seen. */
-  public Evaluation evaluation() {
-    List<Evaluation.Mistake> kept = new ArrayList<>(mistakes);
-    kept.sort(MOST_CERTAIN_FIRST);
-    return new Evaluation(info.name(), info.classNames(), confusion, kept);
+  /** What these processes have seen together; all of them call it, and all of them get it. */
+  public Evaluation evaluation(Communicator processes) {
+    int[] begins = new int[usable.length + 1];
+    int[][] counts = new int[info.classes()][info.classes()];
+    List<Evaluation.Mistake> all = new ArrayList<>();
+    for (Part part : gather(processes)) {
+      for (int batch = 0; batch < usable.length; batch++) {
+        begins[batch + 1] += part.usable()[batch];
+      }
+      for (int label = 0; label < counts.length; label++) {
+        for (int predicted = 0; predicted < counts.length; predicted++) {
+          counts[label][predicted] += part.confusion()[label][predicted];
+        }
+      }
+      all.addAll(part.mistakes());
+    }
+    Arrays.parallelPrefix(begins, Integer::sum);
+    List<Evaluation.Mistake> kept =
+        all.stream()
+            .sorted(MOST_CERTAIN_FIRST)
+            .limit(Evaluation.MOST_MISTAKES)
+            .map(mistake -> mistake.numbered(begins[mistake.image() / batchSize] + mistake.image() % batchSize))
+            .toList();
+    return new Evaluation(info.name(), info.classNames(), counts, kept);
+  }
+
+  private List<Part> gather(Communicator processes) {
+    Part own = new Part(usable, confusion, List.copyOf(mistakes));
+    if (processes.slice().isWhole()) {
+      return List.of(own);
+    }
+    try {
+      List<Part> parts = new ArrayList<>();
+      for (String part : processes.gather(Json.mapper().writeValueAsString(own))) {
+        parts.add(Json.mapper().readValue(part, Part.class));
+      }
+      return parts;
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e); // they are this program's own
+    }
   }
 
   private boolean isAmongMostCertain(double probability) {

@@ -5,6 +5,8 @@ import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.nativelib.NativeTensor;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
@@ -19,23 +21,47 @@ public final class Evaluator {
     /**
      * Looks at a batch.
      *
+     * @param number of the batch, from 0, among those of all processes
      * @param batch the pass, which has come to it
      * @param logits {@code classes} values per image
      */
-    void accept(ImageFeed.Pass batch, float[] logits);
+    void accept(int number, ImageFeed.Pass batch, float[] logits);
   }
 
   /**
-   * Evaluates the network on the first {@code count} images.
+   * Evaluates the network on the first {@code count} images. Each process passes whole batches, and their metrics are added
+   * up in the order of batches: the result has the same bits, however many processes there are.
    *
-   * @param consumer shown every batch; {@code null}: the logits stay on the device
-   * @return each block's metrics over the images, the output layer's last; of at least one image, its loss a number
+   * @param consumer shown every batch of this process
+   * @return each block's metrics over the images of all processes, the output layer's last; of at least one image, its loss
+   *     a number
    * @throws LayerwiseException if none of the images can be used, or the network computes no numbers for them
    */
   public static List<BlockMetrics> evaluate(
-      DeviceNetwork network, ImageFeed images, int count, int batchSize, BatchConsumer consumer) {
-    List<BlockMetrics> metrics =
-        evaluate(network, images, count, batchSize, BatchSlice.WHOLE, consumer, () -> false);
+      DeviceNetwork network, ImageFeed images, int count, int batchSize, Communicator processes, BatchConsumer consumer) {
+    BatchSlice slice = processes.slice();
+    int blocks = network.measuredLayers().size();
+    int batches = (count + batchSize - 1) / batchSize;
+    List<BlockMetrics> ofBatches = new ArrayList<>(Collections.nCopies(batches * blocks, BlockMetrics.NONE));
+    network.readMetrics(); // starts them anew
+    try (ImageFeed.Pass pass = images.pass(slice.ofWholeBatches(count, batchSize), 0, batchSize, BatchSlice.WHOLE, 0, null)) {
+      while (pass.advance()) {
+        int number = slice.wholeBatch((pass.position() - 1) / batchSize);
+        try (NativeDataSet.Batch batch = pass.batch();
+            NativeTensor logits = network.evaluate(batch.images(), batch.labels())) {
+          consumer.accept(number, pass, logits.read());
+        }
+        List<BlockMetrics> here = network.readMetrics();
+        for (int block = 0; block < blocks; block++) {
+          ofBatches.set(number * blocks + block, here.get(block));
+        }
+      }
+    }
+    List<BlockMetrics> ofAll = processes.sum(ofBatches);
+    List<BlockMetrics> metrics = new ArrayList<>(Collections.nCopies(blocks, BlockMetrics.NONE));
+    for (int i = 0; i < ofAll.size(); i++) {
+      metrics.set(i % blocks, metrics.get(i % blocks).plus(ofAll.get(i)));
+    }
     double loss = output(metrics, count).meanPredictionLoss();
     if (!Double.isFinite(loss)) {
       throw new LayerwiseException(
@@ -45,15 +71,14 @@ public final class Evaluator {
   }
 
   /**
-   * The same, but given up when a stop is asked for.
+   * Measures the network while it is trained: each process passes a slice of every batch.
    *
-   * @param slice of each batch, to which the metrics belong
+   * @param slice to which the metrics belong
    * @param stop asked before each batch
-   * @return {@code null} if it was given up
+   * @return each block's metrics over the slices; {@code null} if it was given up because a stop was asked for
    */
-  static List<BlockMetrics> evaluate(
-      DeviceNetwork network, ImageFeed images, int count, int batchSize, BatchSlice slice, BatchConsumer consumer,
-      BooleanSupplier stop) {
+  static List<BlockMetrics> measure(
+      DeviceNetwork network, ImageFeed images, int count, int batchSize, BatchSlice slice, BooleanSupplier stop) {
     int[] order = IntStream.range(0, count).toArray();
     network.readMetrics(); // starts them anew
     try (ImageFeed.Pass pass = images.pass(order, 0, batchSize, slice, 0, null)) {
@@ -65,11 +90,8 @@ public final class Evaluator {
         if (pass.count() == 0) {
           continue;
         }
-        try (NativeDataSet.Batch batch = pass.batch();
-            NativeTensor logits = network.evaluate(batch.images(), batch.labels())) {
-          if (consumer != null) {
-            consumer.accept(pass, logits.read());
-          }
+        try (NativeDataSet.Batch batch = pass.batch()) {
+          network.evaluate(batch.images(), batch.labels()).close();
         }
       }
     }

@@ -57,6 +57,16 @@ public final class ProcessGroup implements Communicator {
   }
 
   @Override
+  public List<String> gather(String here) {
+    return processes.gather(here);
+  }
+
+  @Override
+  public void broadcast(float[] values, int rank) {
+    processes.broadcast(values, rank);
+  }
+
+  @Override
   public void requireEqual(String what, String value) {
     processes.checkEqual(what, value);
   }

@@ -28,6 +28,16 @@ public final class SingleProcess implements Communicator {
   }
 
   @Override
+  public List<String> gather(String here) {
+    return List.of(here);
+  }
+
+  @Override
+  public void broadcast(float[] values, int rank) {
+    // They are this process's.
+  }
+
+  @Override
   public void requireEqual(String what, String value) {
     // There is no other value.
   }

@@ -11,6 +11,7 @@ import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.run.Checkpoint;
 import dev.layerwise.run.EpochReport;
+import dev.layerwise.run.Evaluation;
 import dev.layerwise.run.Progress;
 import dev.layerwise.run.ResumeRules;
 import dev.layerwise.run.RunConfig;
@@ -204,17 +205,21 @@ public final class TrainingRun implements AutoCloseable {
         listener.epochEnded(report);
       }
     }
-    if (communicator.isFirst()) {
-      writeModel();
-    }
+    writeModel();
     return progress.result(schedule, Ending.STOPPED);
   }
 
   private void writeModel() {
-    recorder.writeModel(network);
-    EvaluationCollector collector = new EvaluationCollector(data.info());
-    Evaluator.evaluate(network, testImages, data.test().count(), config.training().batches().batchSize(), collector);
-    recorder.writeEvaluation(collector.evaluation());
+    if (communicator.isFirst()) {
+      recorder.writeModel(network);
+    }
+    int batchSize = config.training().batches().batchSize();
+    EvaluationCollector collector = new EvaluationCollector(data.info(), data.test().count(), batchSize);
+    Evaluator.evaluate(network, testImages, data.test().count(), batchSize, communicator, collector);
+    Evaluation evaluation = collector.evaluation(communicator);
+    if (communicator.isFirst()) {
+      recorder.writeEvaluation(evaluation);
+    }
   }
 
   /** At the beginning of an epoch. */
@@ -310,8 +315,8 @@ public final class TrainingRun implements AutoCloseable {
     requireSameNetwork();
     long started = System.nanoTime();
     List<BlockMetrics> test =
-        Evaluator.evaluate(
-            network, testImages, data.test().count(), config.training().batches().batchSize(), communicator.slice(), null,
+        Evaluator.measure(
+            network, testImages, data.test().count(), config.training().batches().batchSize(), communicator.slice(),
             this::isToStop);
     if (test == null) {
       return null;

@@ -26,7 +26,7 @@ class ResultsTableTest {
 
   @Test
   void rendersForTerminalAndMarkdown() {
-    ResultsTable table = new ResultsTable("MNIST, mlp", "1.0", "cpu", "bf16", 2, "avx2", 1, List.of(THREE, ONE));
+    ResultsTable table = new ResultsTable("MNIST, mlp", "1.0", "cpu", "bf16", 2, null, "avx2", 1, List.of(THREE, ONE));
     assertThat(table.toText().lines())
         .containsSequence(
             "MNIST, mlp",
@@ -38,13 +38,13 @@ class ResultsTableTest {
         .contains("\n| mnist-mlp-sim | 0.90 ± 0.26 | 0.80 | 3 | 100 | 1 h 35 min |\n")
         .contains("cpu in bf16, threads: 2, processor: avx2.")
         .doesNotContain("Epochs times");
-    ResultsTable tenth = new ResultsTable("t", "1.0", "cpu", "bf16", 2, "avx2", 0.1, List.of(ONE));
+    ResultsTable tenth = new ResultsTable("t", "1.0", "cpu", "bf16", 2, null, "avx2", 0.1, List.of(ONE));
     assertThat(tenth.toMarkdown()).contains("Epochs times 0.1");
   }
 
   @Test
   void isWholeAsJson() {
-    ResultsTable table = new ResultsTable("t", "1", "cpu", "bf16", 2, "", 1, List.of(THREE));
+    ResultsTable table = new ResultsTable("t", "1", "cpu", "bf16", 2, null, "", 1, List.of(THREE));
     JsonNode json = new ObjectMapper().valueToTree(table);
     assertThat(json.get("precision").asText()).isEqualTo("bf16");
     JsonNode row = json.get("rows").get(0);
