@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "operation_cases.h"
 
 namespace layerwise::test {
@@ -19,6 +21,8 @@ struct BlockCase {
   int64_t similarity_kernel = 3;
   bool d_output = false;
   bool d_h = false;  // something else depends on h as well
+  int64_t first_sample = 0;        // other processes have the ones before
+  int64_t statistics_samples = 0;
 };
 
 Shape output_shape(const BlockCase& block) {
@@ -28,15 +32,16 @@ Shape output_shape(const BlockCase& block) {
 Shape pooled_shape(const BlockCase& block) { return block.pooling.output_shape(block.map); }
 
 /// A seed and a step that fill all their words of the random counter.
-void set_step(Operands& operands) {
+void set_step(Operands& operands, int64_t first_sample) {
   StepState state;
   state.seed = 0x123456789abcdef0u;
   state.step = 0x100000007u;
+  state.first_sample = first_sample;
   operands.backend().set_step_state(state);
 }
 
 void run_normalize_activate(Operands& operands, const BlockCase& block, bool training) {
-  set_step(operands);
+  set_step(operands, block.first_sample);
   const Shape channels = Shape::vector(block.map.c);
   NormalizeActivate op;
   op.y = operands.activation(block.map);
@@ -46,9 +51,10 @@ void run_normalize_activate(Operands& operands, const BlockCase& block, bool tra
     op.scale = operands.parameter(channels, 0.5, 1.5);
     op.shift = operands.parameter(channels, -0.5, 0.5);
     // A lone value has no unbiased variance.
-    if (training && block.map.n * block.map.positions() > 1) {
+    if (training && std::max(block.map.n, block.statistics_samples) * block.map.positions() > 1) {
       op.running_mean = operands.updated("running_mean", channels, -1, 1, {4, 0, 0});
       op.running_variance = operands.updated("running_variance", channels, 0, 2, {4, 0, 0});
+      op.statistics_samples = block.statistics_samples;
     }
   }
   if (block.shortcut) op.shortcut = operands.activation(block.map);
@@ -68,7 +74,7 @@ void run_normalize_activate(Operands& operands, const BlockCase& block, bool tra
 }
 
 void run_hidden_gradient(Operands& operands, const BlockCase& block) {
-  set_step(operands);
+  set_step(operands, block.first_sample);
   const Shape& map = block.map;
   const Shape channels = Shape::vector(map.c);
   const double count = static_cast<double>(map.n * map.positions());
@@ -130,6 +136,12 @@ std::vector<BlockCase> block_cases() {
       block_case("dropout", {5, 4, 4, 33},
                  [&](BlockCase& b) { b.dropout = 0.25, b.negative_slope = leaky, b.d_output = true; }),
       block_case("dropout_of_elements", {33, 1, 1, 100}, [](BlockCase& b) { b.dropout = 0.5, b.d_output = true; }),
+      block_case("dropout_of_later_samples", {5, 4, 4, 33},
+                 [](BlockCase& b) { b.dropout = 0.25, b.d_output = true, b.first_sample = 6, b.statistics_samples = 15; }),
+      block_case("dropout_of_later_samples_in_eights", {3, 2, 2, 24},
+                 [](BlockCase& b) { b.dropout = 0.25, b.d_output = true, b.first_sample = 7, b.statistics_samples = 11; }),
+      block_case("statistics_of_more_samples", {1, 1, 1, 5},
+                 [](BlockCase& b) { b.d_output = true, b.statistics_samples = 2; }),
       block_case("max_pool", {2, 8, 8, 16}, [](BlockCase& b) { b.max_pool = true, b.d_output = true; }),
       block_case("max_pool_odd", {3, 5, 7, 3},
                  [&](BlockCase& b) { b.max_pool = true, b.negative_slope = leaky, b.d_output = true; }),

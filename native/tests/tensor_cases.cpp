@@ -51,8 +51,8 @@ void run_batch_norm_gradient(Operands& operands, const Shape& shape, bool with_a
   operands.backend().batch_norm_gradient(op);
 }
 
-void run_drop_elements(Operands& operands, const Shape& shape) {
-  operands.backend().set_step_state({11, 5, 0});
+void run_drop_elements(Operands& operands, const Shape& shape, int64_t first_sample) {
+  operands.backend().set_step_state({11, 5, 0, first_sample});
   DropElements op;
   op.x = operands.activation(shape);
   op.dropout = {0.3, 7};
@@ -87,7 +87,9 @@ void add_tensor_cases(std::vector<OperationCase>& cases) {
     add_case("batch_norm_gradient_", one, [](Operands& o, const Shape& s) { run_batch_norm_gradient(o, s, false); });
     add_case("batch_norm_gradient_added_", one,
              [](Operands& o, const Shape& s) { run_batch_norm_gradient(o, s, true); });
-    add_case("drop_elements_", one, run_drop_elements);
+    add_case("drop_elements_", one, [](Operands& operands, const Shape& x) { run_drop_elements(operands, x, 0); });
+    add_case("drop_elements_of_later_samples_", one,
+             [](Operands& operands, const Shape& x) { run_drop_elements(operands, x, 5); });
   }
   for (const Sizes& one : vectors) add_case("add_tensor_", one, run_add_tensor);
   add_case("moments_of_tensor_channel_", vectors.back(), channel_moments);

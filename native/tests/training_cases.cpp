@@ -8,12 +8,14 @@ struct LoadCase {
   std::string name;
   Shape image;  // n is the batch's size
   Augmentation augmentation;
+  int64_t first_sample = 0;  // other processes have the ones before
 };
 
 void run_load_batch(Operands& operands, const LoadCase& load) {
   StepState state;
   state.seed = 0xfedcba9876543210u;
   state.step = 0x100000003u;
+  state.first_sample = load.first_sample;
   operands.backend().set_step_state(state);
 
   const int64_t dataset_size = 11;
@@ -82,6 +84,7 @@ void add_training_cases(std::vector<OperationCase>& cases) {
       {"cutout_odd_length", {5, 9, 9, 1}, {0, false, 2, 5}},
       {"cutout_of_everything", {3, 6, 6, 3}, {0, false, 3, 16}},
       {"crop_flip_cutout", {16, 32, 32, 3}, {4, true, 1, 16}},
+      {"crop_flip_cutout_of_later_samples", {5, 9, 8, 3}, {2, true, 1, 4}, 7},
       {"crop_wider_than_image", {7, 3, 3, 1}, {5, true, 1, 2}},
   };
   for (const LoadCase& load : loads) {

@@ -18,11 +18,13 @@ inline DropoutArguments dropout_arguments(const Dropout& dropout, const StepStat
           step};
 }
 
-/// The factors of elements index … index + width − 1 of the sequence: 0 or `kept`. index is a multiple of width,
-/// and width is 1 or a multiple of 4, the number of words that Philox gives at once.
+/// The factors of elements index … index + width − 1 of this process's samples, of `features` elements each: 0 or `kept`.
+/// Both numbers are multiples of width, which is 1 or a multiple of 4, the number of words that Philox gives at once.
 template <int width>
-__device__ __forceinline__ void dropout_factors(const DropoutArguments& a, uint64_t index, float (&factors)[width]) {
+__device__ __forceinline__ void dropout_factors(const DropoutArguments& a, int64_t features, int64_t own_index,
+                                                float (&factors)[width]) {
   static_assert(width == 1 || width % 4 == 0, "words come in fours");
+  const auto index = static_cast<uint64_t>(a.step->first_sample * features + own_index);
   const RandomKey key{a.step->seed, RandomPurpose::dropout, a.stream, a.step->step};
   if constexpr (width == 1) {
     const PhiloxWords words = random_words(key, index / 4);

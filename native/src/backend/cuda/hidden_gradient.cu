@@ -23,21 +23,24 @@ namespace layerwise::cuda {
 // What dropout multiplies the channels of each sample by: 0 or 1 / (1 − probability). (N, C) numbers, so
 // that kernels over maps need not work out random words for every position.
 //
-// Threads: each takes the four words of one Philox counter, elements 4i … 4i + 3.
+// Threads: each takes the four words of one Philox counter. Where this process's first sample does not begin at a multiple
+// of 4 of the sequence, neither do its elements.
 // Bytes: 4 · N · C, written once. FLOPs: about 100 integer operations per four elements.
 constexpr int dropout_factor_threads = 128;
 
 __global__ void __launch_bounds__(dropout_factor_threads)
-    dropout_factors_kernel(float* factors, int64_t count, const StepState* step, uint32_t stream, uint32_t threshold,
-                           float kept) {
+    dropout_factors_kernel(float* factors, int64_t count, int64_t channels, const StepState* step, uint32_t stream,
+                           uint32_t threshold, float kept) {
   begin_kernel();
-  const int64_t index = blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x;
-  if (4 * index >= count) return;
+  const int64_t before = step->first_sample * channels;
+  const int64_t index = before / 4 + blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x;
+  const int64_t begin = 4 * index - before;  // −3 at least
+  if (begin >= count) return;
   const RandomKey key{step->seed, RandomPurpose::dropout, stream, step->step};
   const PhiloxWords words = random_words(key, static_cast<uint64_t>(index));
   LAYERWISE_UNROLL
   for (int i = 0; i < 4; ++i)
-    if (4 * index + i < count) factors[4 * index + i] = words.word[i] < threshold ? 0.0f : kept;
+    if (begin + i >= 0 && begin + i < count) factors[begin + i] = words.word[i] < threshold ? 0.0f : kept;
 }
 
 /// The gradient where h has no similarity branch. Blocks take parts of g as the GEMM's do.
@@ -54,8 +57,8 @@ ArenaTensor dropout_factors(const Device& device, const HiddenGradient& op) {
   if (!op.d_output || op.dropout.probability == 0) return {};
   ArenaTensor factors = device.arena.take(DataType::float32, Shape::matrix(op.h.shape.n, op.h.shape.c));
   const int64_t count = factors.view().shape.elements();
-  LAYERWISE_LAUNCH(dropout_factors_kernel, blocks_for(count, 4 * dropout_factor_threads), dropout_factor_threads, 0,
-                   device.stream, factors.view().as<float>(), count, device.step, op.dropout.stream,
+  LAYERWISE_LAUNCH(dropout_factors_kernel, blocks_for(count + 3, 4 * dropout_factor_threads), dropout_factor_threads, 0,
+                   device.stream, factors.view().as<float>(), count, op.h.shape.c, device.step, op.dropout.stream,
                    dropout_threshold(op.dropout.probability), static_cast<float>(1 / (1 - op.dropout.probability)));
   return factors;
 }

@@ -113,7 +113,8 @@ __global__ void __launch_bounds__(load_batch_threads) load_batch_kernel(LoadBatc
   const int64_t index = a.indices[image];
   if (chunk == 0 && threadIdx.x == 0) a.labels[image] = a.dataset_labels[index];
 
-  const RandomKey key{a.step->seed, RandomPurpose::augmentation, static_cast<uint32_t>(image), a.step->step};
+  const RandomKey key{a.step->seed, RandomPurpose::augmentation, static_cast<uint32_t>(a.step->first_sample + image),
+                      a.step->step};
   const int begin = (chunk * load_batch_threads + static_cast<int>(threadIdx.x)) * width;
   const int row_elements = a.width * a.channels;
   const ImagePosition first{begin / row_elements, begin % row_elements / a.channels, begin % a.channels};

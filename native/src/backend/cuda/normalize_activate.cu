@@ -63,7 +63,7 @@ __device__ __forceinline__ void prepare_channels(const NormalizeArguments<T>& a,
     factors.shift[i] = fmaf(-factors.scale[i], a.mean[c], a.shift[c]);
   }
   if (a.dropout.threshold > 0)
-    dropout_factors(a.dropout, static_cast<uint64_t>(sample * a.channels + channel), factors.dropout);
+    dropout_factors(a.dropout, a.channels, sample * a.channels + channel, factors.dropout);
 }
 
 template <int width, class T>
@@ -246,7 +246,8 @@ int64_t band_rows(const NormalizeActivate& op) {
 template <class T>
 NormalizeArguments<T> make_arguments(const Device& device, const NormalizeActivate& op) {
   const Shape& shape = op.y.shape;
-  const auto count = static_cast<double>(shape.n * shape.positions());
+  const int64_t samples = op.statistics_samples > 0 ? op.statistics_samples : shape.n;
+  const auto count = static_cast<double>(samples * shape.positions());
   NormalizeArguments<T> arguments{};
   arguments.y = op.y.as<T>();
   arguments.mean = op.mean.as<float>();
