@@ -1,11 +1,9 @@
 package dev.layerwise.cli;
 
-import dev.layerwise.run.RunConfig;
 import dev.layerwise.train.CheckpointSchedule;
 import dev.layerwise.train.SessionSettings;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import picocli.CommandLine.ITypeConverter;
@@ -72,23 +70,6 @@ final class RunOptions {
   CheckpointSchedule checkpointEvery;
 
   @Option(
-      names = "--statistics",
-      paramLabel = "NAME",
-      completionCandidates = StatisticsNames.class,
-      description = "Of several processes: global, if batch norm and the similarity loss see the whole batch, as in one"
-          + " process, or local, if each process's own images. Local is faster, but another method. Default: global; a"
-          + " resumed run keeps its choice.")
-  String statistics;
-
-  @Option(
-      names = "--reduce",
-      paramLabel = "NAME",
-      completionCandidates = ReduceNames.class,
-      description = "Of several processes, how gradients are added: ordered, which gives the same bits in every run, or"
-          + " engine, as MPI does it. Default: ordered; a resumed run keeps its choice.")
-  String reduce;
-
-  @Option(
       names = "--tensorboard",
       description = "Also write the metrics as TensorBoard event files to the run's folder. Default: off; a resumed run"
           + " keeps its choice.")
@@ -96,37 +77,6 @@ final class RunOptions {
 
   SessionSettings settings() {
     return new SessionSettings(timeLimit, Checks.or(checkpointEvery, CheckpointSchedule.EVERY_EPOCH), tensorBoard);
-  }
-
-  /** Candidates for completion and help. */
-  static final class StatisticsNames extends ArrayList<String> {
-    private static final long serialVersionUID = 1L;
-
-    StatisticsNames() {
-      super(RunConfig.STATISTICS);
-    }
-  }
-
-  /** Candidates for completion and help. */
-  static final class ReduceNames extends ArrayList<String> {
-    private static final long serialVersionUID = 1L;
-
-    ReduceNames() {
-      super(RunConfig.REDUCE);
-    }
-  }
-
-  /** The configuration with what these options say of several processes. */
-  RunConfig over(RunConfig base) {
-    Checks.oneOf("--statistics", statistics, RunConfig.STATISTICS);
-    Checks.oneOf("--reduce", reduce, RunConfig.REDUCE);
-    RunConfig config = base.exchanging(statistics, reduce);
-    boolean alone = config.processes() == null;
-    Checks.usage(
-        !alone || config.statistics() == null,
-        "local statistics need several processes; start them with mpirun, or take --statistics global for a new run");
-    Checks.usage(!alone || reduce == null || config.reduce() == null, "--reduce engine needs several processes");
-    return config;
   }
 
   /** Reads durations such as {@code 1d2h3m4s}; any part may be missing. */

@@ -21,7 +21,6 @@ import dev.layerwise.run.TrainingConfig;
 import dev.layerwise.run.TrainingResult;
 import dev.layerwise.settings.Batches;
 import dev.layerwise.settings.Optimizer;
-import dev.layerwise.train.BatchSlice;
 import dev.layerwise.train.Communicator;
 import dev.layerwise.train.TrainingSession;
 import java.io.IOException;
@@ -72,6 +71,9 @@ final class TrainCommand implements Callable<Integer> {
   @Mixin(name = "The run")
   private RunOptions run = new RunOptions();
 
+  @Mixin(name = "Several processes")
+  private ProcessOptions several = new ProcessOptions();
+
   @Spec private CommandSpec spec;
 
   @Override
@@ -79,12 +81,14 @@ final class TrainCommand implements Callable<Integer> {
     return Launch.together(this::call);
   }
 
-  private int call(Communicator processes) {
+  private int call(Communicator started) {
     Checks.usage(run.init != null || !run.initPartial, "--init-partial needs --init, which gives the weights");
     Path checkpoint = checkpointToResume();
     RunConfig recorded = checkpoint == null ? null : RecordedRun.read(checkpoint).config();
     DataSetInfo info = datasetInfo(recorded);
-    RunConfig wanted = run.over(configure(recorded, info).by(processes.slice().size()));
+    RunConfig configured = configure(recorded, info);
+    Communicator processes = several.divide(started, configured, recorded, spec.commandLine().getErr());
+    RunConfig wanted = several.over(configured, processes);
     Checks.usage(
         recorded == null || recorded.statistics() == null || Objects.equals(recorded.processes(), wanted.processes()),
         "a run with local statistics keeps its number of processes, on which its results depend");
@@ -193,7 +197,7 @@ final class TrainCommand implements Callable<Integer> {
             cutout.over(training.augmentation()), Checks.or(optimization.seed, training.seed())),
         common.over(base.device()),
         recorded != null ? recorded.init() : run.init == null ? null : InitialWeights.of(run.init, run.initPartial),
-        null, recorded == null ? null : recorded.statistics(), recorded == null ? null : recorded.reduce());
+        null, null, recorded == null ? null : recorded.statistics(), recorded == null ? null : recorded.reduce());
   }
 
   /** The settings that the options override. A resumed preset keeps its seed and device. */
@@ -261,7 +265,7 @@ final class TrainCommand implements Callable<Integer> {
         StopOnSignal.run(
             () -> {
               session.requestStop();
-              printer.stopping(!processes.slice().equals(BatchSlice.WHOLE));
+              printer.stopping(Launch.size() > 1);
             },
             () -> {
               TrainingResult result =

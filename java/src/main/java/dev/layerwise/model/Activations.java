@@ -5,19 +5,26 @@ import java.util.List;
 
 /**
  * What passes between the blocks in one pass. A block's output lives until the last block that reads it is
- * done; the images belong to the caller.
+ * done; the images, or what the stage before gave, belong to the caller.
  */
 final class Activations implements AutoCloseable {
   private final List<LayerSpec> layers;
   private final int[] lastReader;
-  private final NativeTensor images;
+  private final NativeTensor given;
+  private final int givenAt; // position whose output was given
   private final NativeTensor[] outputs;
 
   /** @param lastReader of each block's output, from {@link #lastReaders} */
   Activations(List<LayerSpec> layers, int[] lastReader, NativeTensor images) {
+    this(layers, lastReader, images, new LayerRange(0, layers.size()));
+  }
+
+  /** Of a stage, to which the output of the layer before it is given. */
+  Activations(List<LayerSpec> layers, int[] lastReader, NativeTensor given, LayerRange stage) {
     this.layers = layers;
     this.lastReader = lastReader;
-    this.images = images;
+    this.given = given;
+    givenAt = stage.begin() == 0 ? LayerSpec.IMAGES : stage.begin() - 1;
     outputs = new NativeTensor[layers.size()];
   }
 
@@ -48,7 +55,7 @@ final class Activations implements AutoCloseable {
   }
 
   private NativeTensor source(int position) {
-    return position == LayerSpec.IMAGES ? images : outputs[position];
+    return position == givenAt ? given : outputs[position];
   }
 
   /** Takes a block's output over, and closes what nothing reads any more. */
@@ -59,6 +66,13 @@ final class Activations implements AutoCloseable {
         close(i);
       }
     }
+  }
+
+  /** A block's output, which is the caller's now. */
+  NativeTensor take(int block) {
+    NativeTensor output = outputs[block];
+    outputs[block] = null;
+    return output;
   }
 
   private void close(int block) {

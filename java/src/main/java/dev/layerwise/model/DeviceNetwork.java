@@ -14,18 +14,21 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Stream;
 
 /**
- * A network on a device: the blocks of its description, driven in order. It belongs to its context's
+ * A network on a device, or a stage of one: the blocks of its description, driven in order. It belongs to its context's
  * thread.
  */
 public final class DeviceNetwork implements AutoCloseable {
   private final ModelConfig config;
   private final List<LayerSpec> layers;
   private final int[] lastReader;
-  /** As the layers: the last is the output layer. */
+  private final LayerRange stage;
+  /** As the layers: the last is the output layer. {@code null} outside the stage. */
   private final List<NativeBlock> blocks = new ArrayList<>();
 
   /**
@@ -34,13 +37,25 @@ public final class DeviceNetwork implements AutoCloseable {
    * @throws ModelException if the network cannot be built as described
    */
   public DeviceNetwork(NativeContext context, ModelConfig config, Optimizer optimizer) {
+    this(context, config, optimizer, null);
+  }
+
+  /**
+   * Builds a stage of the network: the layers that this process trains of a pipeline. It can be trained and measured; what
+   * asks for a layer or the output needs the whole network.
+   *
+   * @param stage {@code null}: the whole network
+   * @throws ModelException if the network cannot be built as described
+   */
+  public DeviceNetwork(NativeContext context, ModelConfig config, Optimizer optimizer, LayerRange stage) {
     this.config = config;
     layers = Networks.layers(config);
     lastReader = Activations.lastReaders(layers);
+    this.stage = stage == null ? new LayerRange(0, layers.size()) : stage;
     BlockConfigs configs = new BlockConfigs(config, layers, optimizer);
     try {
       for (int i = 0; i < layers.size(); i++) {
-        blocks.add(context.block(configs.of(i)));
+        blocks.add(this.stage.contains(i) ? context.block(configs.of(i)) : null);
       }
     } catch (RuntimeException e) {
       close();
@@ -62,25 +77,78 @@ public final class DeviceNetwork implements AutoCloseable {
     return layers.stream().filter(LayerSpec::hasLoss).toList();
   }
 
+  private Stream<NativeBlock> ofStage() {
+    return blocks.stream().filter(Objects::nonNull);
+  }
+
   private NativeBlock output() {
     return blocks.get(blocks.size() - 1);
   }
 
-  /** One step on one batch: block by block, or forward and back where gradients travel between blocks. */
-  public void trainStep(NativeTensor images, NativeTensor labels) {
+  /**
+   * One step on one batch: block by block, or forward and back where gradients travel between blocks.
+   *
+   * @param input the images; for a later stage what the one before it gives
+   * @return what the next stage reads, to be closed; {@code null} from the last
+   */
+  public NativeTensor trainStep(NativeTensor input, NativeTensor labels) {
     if (config.losses().areConnected()) {
-      connectedStep(images, labels);
-    } else {
-      localStep(images, labels);
+      connectedStep(input, labels);
+      return null;
+    }
+    return pass(input, (i, passed) -> localStep(i, passed, labels), () -> {});
+  }
+
+  /**
+   * The same, timed layer by layer.
+   *
+   * @param context the network's
+   * @param seconds of each layer, to which those of this step are added
+   */
+  public void timedTrainStep(NativeContext context, NativeTensor images, NativeTensor labels, double[] seconds) {
+    context.synchronize();
+    long[] since = {System.nanoTime()};
+    int[] layer = {stage.begin()};
+    pass(
+        images,
+        (i, passed) -> localStep(i, passed, labels),
+        () -> {
+          context.synchronize();
+          long now = System.nanoTime();
+          seconds[layer[0]++] += (now - since[0]) * 1e-9;
+          since[0] = now;
+        });
+  }
+
+  /** What a block makes of what there is when its turn comes. */
+  @FunctionalInterface
+  private interface BlockPass {
+    NativeTensor output(int index, Activations passed);
+  }
+
+  /** Passes a batch through the stage; gives what the next one reads, or {@code null} if there is none. */
+  private NativeTensor pass(NativeTensor input, BlockPass block, Runnable afterEach) {
+    try (Activations passed = new Activations(layers, lastReader, input, stage)) {
+      for (int i = stage.begin(); i < stage.end(); i++) {
+        passed.put(i, block.output(i, passed));
+        afterEach.run();
+      }
+      return stage.end() < layers.size() ? passed.take(stage.end() - 1) : null;
     }
   }
 
-  private void localStep(NativeTensor images, NativeTensor labels) {
-    try (Activations passed = new Activations(layers, lastReader, images)) {
-      for (int i = 0; i < layers.size(); i++) {
-        passed.put(i, localStep(i, passed, labels));
-      }
-    }
+  /**
+   * Passes a batch through the stage in evaluation mode, for its blocks' metrics.
+   *
+   * @param input as in {@link #trainStep}
+   * @return as in {@link #trainStep}
+   */
+  public NativeTensor measure(NativeTensor input, NativeTensor labels) {
+    return pass(
+        input,
+        (i, passed) ->
+            blocks.get(i).evaluate(passed.input(i), layers.get(i).hasLoss() ? labels : null, passed.shortcut(i)),
+        () -> {});
   }
 
   /** Trains a block on what it reads and gives its output. */
@@ -246,7 +314,7 @@ public final class DeviceNetwork implements AutoCloseable {
     List<BlockMetrics> metrics = new ArrayList<>();
     for (int i = 0; i < blocks.size(); i++) {
       if (layers.get(i).hasLoss()) {
-        metrics.add(reading.apply(blocks.get(i)));
+        metrics.add(stage.contains(i) ? reading.apply(blocks.get(i)) : BlockMetrics.NONE);
       }
     }
     return metrics;
@@ -257,14 +325,14 @@ public final class DeviceNetwork implements AutoCloseable {
     return blocks.get(position).tensors();
   }
 
-  /** Parameters and running statistics, named as PyTorch's state_dict names them. */
+  /** Parameters and running statistics of the stage, named as PyTorch's state_dict names them. */
   public Map<String, HostTensor> weights() {
     return tensors(Set.of(TensorRole.LAYERWISE_PARAMETER, TensorRole.LAYERWISE_BUFFER));
   }
 
   /** See {@link NativeBlock#gatherOptimizerState}: of several processes, all call this before {@link #optimizerState}. */
   public void gatherOptimizerState() {
-    blocks.forEach(NativeBlock::gatherOptimizerState);
+    ofStage().forEach(NativeBlock::gatherOptimizerState);
   }
 
   /** What the optimizers remember, named {@code <block>.exp_avg.<parameter>} and the like. */
@@ -274,7 +342,7 @@ public final class DeviceNetwork implements AutoCloseable {
 
   private Map<String, HostTensor> tensors(Set<TensorRole> roles) {
     Map<String, HostTensor> tensors = new LinkedHashMap<>();
-    for (int i = 0; i < blocks.size(); i++) {
+    for (int i = stage.begin(); i < stage.end(); i++) {
       for (TensorInfo info : blocks.get(i).tensors()) {
         if (roles.contains(info.role())) {
           tensors.put(
@@ -302,7 +370,7 @@ public final class DeviceNetwork implements AutoCloseable {
 
   private void setTensors(Map<String, HostTensor> values, Set<TensorRole> roles) {
     List<Runnable> writes = new ArrayList<>();
-    for (int i = 0; i < blocks.size(); i++) {
+    for (int i = stage.begin(); i < stage.end(); i++) {
       NativeBlock block = blocks.get(i);
       for (TensorInfo info : block.tensors()) {
         if (!roles.contains(info.role())) {
@@ -327,6 +395,6 @@ public final class DeviceNetwork implements AutoCloseable {
 
   @Override
   public void close() {
-    blocks.forEach(NativeBlock::close);
+    ofStage().forEach(NativeBlock::close);
   }
 }

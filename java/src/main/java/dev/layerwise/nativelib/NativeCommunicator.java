@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.LongPointer;
 
 /**
@@ -112,6 +113,59 @@ public final class NativeCommunicator implements AutoCloseable {
         return texts;
       }
     }
+  }
+
+  /**
+   * Forms groups: the processes that give the same number make one, in the order of their ranks.
+   *
+   * @return this process's group, which is closed before this communicator is
+   */
+  public NativeCommunicator split(int group) {
+    CommunicatorPointer part = new CommunicatorPointer();
+    check(LayerwiseApi.layerwise_communicator_split(pointer(), group, part));
+    return new NativeCommunicator(part);
+  }
+
+  /** Sends values to a process, which receives its messages in the order of sending. */
+  public void send(long[] values, int to) {
+    try (LongPointer data = new LongPointer(values)) {
+      check(LayerwiseApi.layerwise_communicator_send(pointer(), data, (long) values.length * Long.BYTES, to));
+    }
+  }
+
+  /** Sends values to a process. */
+  public void send(float[] values, int to) {
+    try (FloatPointer data = new FloatPointer(values)) {
+      check(LayerwiseApi.layerwise_communicator_send(pointer(), data, (long) values.length * Float.BYTES, to));
+    }
+  }
+
+  /** Overwrites the values with the next message of a process, which has so many. */
+  public void receive(long[] values, int from) {
+    try (LongPointer data = new LongPointer(values.length)) {
+      check(LayerwiseApi.layerwise_communicator_receive(pointer(), data, (long) values.length * Long.BYTES, from));
+      data.get(values);
+    }
+  }
+
+  /** Overwrites the values with the next message of a process, which has so many. */
+  public void receive(float[] values, int from) {
+    try (FloatPointer data = new FloatPointer(values.length)) {
+      check(LayerwiseApi.layerwise_communicator_receive(pointer(), data, (long) values.length * Float.BYTES, from));
+      data.get(values);
+    }
+  }
+
+  /** Begins to send a copy of a tensor; waits until the process that it goes to has received the one before. */
+  public void send(NativeTensor tensor, int to) {
+    synchronized (tensor.lock()) {
+      check(LayerwiseApi.layerwise_tensor_send(pointer(), tensor.pointer(), to));
+    }
+  }
+
+  /** Waits until all tensors that were sent have been received. */
+  public void finishSends() {
+    check(LayerwiseApi.layerwise_communicator_finish_sends(pointer()));
   }
 
   /** Ends all processes at once, this one included, with an exit code for the launcher. */

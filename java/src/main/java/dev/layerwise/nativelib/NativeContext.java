@@ -289,6 +289,15 @@ public final class NativeContext implements AutoCloseable {
     }
   }
 
+  /** Receives the next tensor, or labels, that a process sends to this one. */
+  public NativeTensor receive(NativeCommunicator communicator, int from) {
+    synchronized (lock) {
+      TensorPointer tensor = new TensorPointer();
+      check(LayerwiseApi.layerwise_tensor_receive(pointer(), communicator.pointer(), from, tensor));
+      return new NativeTensor(this, tensor);
+    }
+  }
+
   /**
    * Copies byte images and their labels to the device.
    *

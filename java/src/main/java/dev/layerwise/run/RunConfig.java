@@ -2,6 +2,7 @@ package dev.layerwise.run;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.layerwise.model.ModelConfig;
+import dev.layerwise.model.StageCuts;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.settings.Architecture;
 import dev.layerwise.settings.Augmentation;
@@ -20,6 +21,8 @@ import java.util.Objects;
  * @param init where the weights come from at the start; {@code null}: from random numbers
  * @param processes how many train together, each with a slice of every batch; {@code null}: one. Another number is the same
  *     training with other roundings
+ * @param stages the layers of each stage of a pipeline, such as {@code 0-2,3-7}; {@code null}: no pipeline. It changes no bit.
+ *     Each stage has so many processes as {@code processes} says
  * @param statistics of several processes: {@code local} if batch norm and the similarity loss see each process's own images
  *     only; {@code null}: those of all
  * @param reduce of several processes: {@code engine} if gradients are added as MPI does it; {@code null}: in the order of ranks
@@ -29,6 +32,7 @@ public record RunConfig(
     ModelConfig model, Optimizer optimizer, TrainingConfig training, DeviceOptions device,
     @Settings.MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) InitialWeights init,
     @Settings.MayBeAbsent @Settings.MayChange @JsonInclude(JsonInclude.Include.NON_NULL) Integer processes,
+    @Settings.MayBeAbsent @Settings.MayChange @JsonInclude(JsonInclude.Include.NON_NULL) String stages,
     @Settings.MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) String statistics,
     @Settings.MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) String reduce) {
   /** What {@link #statistics} can be, the usual one first. */
@@ -47,7 +51,7 @@ public record RunConfig(
 
   /** The same on another device. */
   public RunConfig on(DeviceOptions other) {
-    return new RunConfig(model, optimizer, training, other, init, processes, statistics, reduce);
+    return new RunConfig(model, optimizer, training, other, init, processes, stages, statistics, reduce);
   }
 
   /** The same with other settings, which are whole; the augmentation is partial, or null for the same. */
@@ -57,18 +61,25 @@ public record RunConfig(
         new ModelConfig(architecture, losses, model.images(), model.classes(), model.network()), optimizer,
         new TrainingConfig(
             training.dataset(), batches, schedule, Settings.over(augmentation, training.augmentation()), training.seed()),
-        device, init, processes, statistics, reduce);
+        device, init, processes, stages, statistics, reduce);
   }
 
   /** The same trained by so many processes. */
   public RunConfig by(int number) {
-    return new RunConfig(model, optimizer, training, device, init, number == 1 ? null : (Integer) number, statistics, reduce);
+    return new RunConfig(model, optimizer, training, device, init, number == 1 ? null : (Integer) number, stages,
+        statistics, reduce);
+  }
+
+  /** The same trained by a pipeline of these stages; {@code null}: by none. */
+  public RunConfig inStages(StageCuts cuts) {
+    return new RunConfig(
+        model, optimizer, training, device, init, processes, cuts == null ? null : cuts.toString(), statistics, reduce);
   }
 
   /** The same with another of {@link #STATISTICS} and of {@link #REDUCE}; {@code null} keeps its own. */
   public RunConfig exchanging(String otherStatistics, String otherReduce) {
     return new RunConfig(
-        model, optimizer, training, device, init, processes,
+        model, optimizer, training, device, init, processes, stages,
         otherStatistics == null ? statistics : unusual(otherStatistics, STATISTICS),
         otherReduce == null ? reduce : unusual(otherReduce, REDUCE));
   }
@@ -80,7 +91,7 @@ public record RunConfig(
   /** A run of one process. */
   public RunConfig(
       ModelConfig model, Optimizer optimizer, TrainingConfig training, DeviceOptions device, InitialWeights init) {
-    this(model, optimizer, training, device, init, null, null, null);
+    this(model, optimizer, training, device, init, null, null, null, null);
   }
 
   /** A run that starts from random weights. */

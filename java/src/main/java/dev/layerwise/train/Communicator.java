@@ -1,9 +1,13 @@
 package dev.layerwise.train;
 
+import dev.layerwise.model.StageCuts;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeCommunicator;
 import dev.layerwise.run.RunConfig;
+import dev.layerwise.safetensors.HostTensor;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
 
 /** The processes that train one run together. Every process makes the same calls in the same order. */
 public interface Communicator {
@@ -15,6 +19,32 @@ public interface Communicator {
 
   /** Whether this is so for any of the processes: what only one of them sees, a signal or a clock, all must act on. */
   boolean any(boolean here);
+
+  /**
+   * The same between the steps of a run, where what the first stage of a pipeline sees is told to the others: a process
+   * that waited for all would keep the next stage waiting.
+   */
+  boolean decide(boolean here);
+
+  /** How layers are divided among the processes; {@code null} if they are not. */
+  StageCuts stageCuts();
+
+  /** The layers of this process, and who it receives from and sends to. */
+  PipelineStage stage();
+
+  /**
+   * The tensors of all stages.
+   *
+   * @param here gives those of this process's stage, if they are needed
+   * @return in the first process all, in the order of stages; in the others {@code null}
+   */
+  Map<String, HostTensor> collect(Supplier<Map<String, HostTensor>> here);
+
+  /** The same processes without a pipeline: each has the whole network, and a part of all images. */
+  Communicator withoutStages();
+
+  /** As {@link #requireEqual(String, String)} for processes that have the same layers. */
+  void requireEqualInStage(String what, String value);
 
   /** Each block's metrics over the samples of all processes. */
   List<BlockMetrics> sum(List<BlockMetrics> here);

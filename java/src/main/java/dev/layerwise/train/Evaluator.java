@@ -71,31 +71,35 @@ public final class Evaluator {
   }
 
   /**
-   * Measures the network while it is trained: each process passes a slice of every batch.
+   * Measures the network while it is trained: each process passes a slice of every batch through its layers.
    *
-   * @param slice to which the metrics belong
+   * @param processes who train it
    * @param stop asked before each batch
    * @return each block's metrics over the slices; {@code null} if it was given up because a stop was asked for
    */
   static List<BlockMetrics> measure(
-      DeviceNetwork network, ImageFeed images, int count, int batchSize, BatchSlice slice, BooleanSupplier stop) {
+      DeviceNetwork network, ImageFeed images, int count, int batchSize, Communicator processes, BooleanSupplier stop) {
     int[] order = IntStream.range(0, count).toArray();
+    PipelineStage stage = processes.stage();
     network.readMetrics(); // starts them anew
-    try (ImageFeed.Pass pass = images.pass(order, 0, batchSize, slice, 0, null)) {
-      while (pass.advance()) {
-        if (stop.getAsBoolean()) {
-          network.readMetrics(); // nobody takes these for training's
-          return null;
+    try (ImageFeed.Pass pass = images.pass(order, 0, batchSize, processes.slice(), 0, null)) {
+      while (!stop.getAsBoolean()) {
+        if (!pass.advance()) {
+          stage.passOnEnd();
+          return network.readMetrics();
         }
         if (pass.count() == 0) {
+          stage.passOn(pass, null, null);
           continue;
         }
-        try (NativeDataSet.Batch batch = pass.batch()) {
-          network.evaluate(batch.images(), batch.labels()).close();
+        try (NativeDataSet.Batch batch = pass.batch();
+            NativeTensor output = network.measure(batch.images(), batch.labels())) {
+          stage.passOn(pass, batch.labels(), output);
         }
       }
     }
-    return network.readMetrics();
+    network.readMetrics(); // nobody takes these for training's
+    return null;
   }
 
   /**

@@ -1,31 +1,126 @@
 package dev.layerwise.train;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.type.TypeReference;
 import dev.layerwise.Json;
 import dev.layerwise.LayerwiseException;
+import dev.layerwise.model.StageCuts;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeCommunicator;
 import dev.layerwise.run.ResumeRules;
 import dev.layerwise.run.RunConfig;
+import dev.layerwise.safetensors.HostTensor;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
 
 /** Several processes that exchange what they must by MPI. */
 public final class ProcessGroup implements Communicator {
   private static final int NUMBERS = 5; // of a block's metrics
+  private static final TypeReference<RunConfig> CONFIG = new TypeReference<>() {};
+  private static final TypeReference<LinkedHashMap<String, long[]>> SHAPES = new TypeReference<>() {};
 
   private final NativeCommunicator processes;
+  /** Those that have the same layers, each with a slice of every batch. */
+  private final NativeCommunicator replicas;
+  private final StageCuts cuts;
+  private final PipelineStage stage;
   private final BatchSlice slice;
 
   /** The processes of a communicator, which the caller closes when the training is over. */
   public ProcessGroup(NativeCommunicator processes) {
+    this(processes, processes, null, PipelineStage.WHOLE);
+  }
+
+  private ProcessGroup(
+      NativeCommunicator processes, NativeCommunicator replicas, StageCuts cuts, PipelineStage stage) {
     this.processes = processes;
-    slice = new BatchSlice(processes.rank(), processes.size());
+    this.replicas = replicas;
+    this.cuts = cuts;
+    this.stage = stage;
+    slice = new BatchSlice(replicas.rank(), replicas.size());
+  }
+
+  /**
+   * The same processes as a pipeline. Those of a stage follow each other: their exchange is the larger one, and launchers put
+   * neighbours on one machine.
+   *
+   * @param cuts whose number of stages divides that of the processes
+   */
+  public ProcessGroup inStages(StageCuts cuts) {
+    int width = processes.size() / cuts.stages();
+    int number = processes.rank() / width;
+    int before = number == 0 ? PipelineStage.NONE : processes.rank() - width;
+    int after = number == cuts.stages() - 1 ? PipelineStage.NONE : processes.rank() + width;
+    return new ProcessGroup(
+        processes, processes.split(number), cuts, new PipelineStage(cuts.stage(number), processes, before, after));
   }
 
   @Override
   public boolean isFirst() {
-    return slice.rank() == 0;
+    return processes.rank() == 0;
+  }
+
+  @Override
+  public StageCuts stageCuts() {
+    return cuts;
+  }
+
+  @Override
+  public PipelineStage stage() {
+    return stage;
+  }
+
+  @Override
+  public Communicator withoutStages() {
+    return stage.isWhole() ? this : new ProcessGroup(processes);
+  }
+
+  @Override
+  public boolean decide(boolean here) {
+    return stage.decide(stage.isFirst() && isAny(replicas, here));
+  }
+
+  private static boolean isAny(NativeCommunicator of, boolean here) {
+    if (of.size() == 1) {
+      return here;
+    }
+    double[] count = {here ? 1 : 0};
+    of.sum(count);
+    return count[0] > 0;
+  }
+
+  @Override
+  public Map<String, HostTensor> collect(Supplier<Map<String, HostTensor>> here) {
+    if (stage.isWhole()) {
+      return isFirst() ? here.get() : null;
+    }
+    // Of processes with the same layers, the first gives them.
+    Map<String, HostTensor> own = slice.rank() == 0 ? here.get() : Map.of();
+    Map<String, long[]> shapes = new LinkedHashMap<>();
+    own.forEach((name, tensor) -> shapes.put(name, tensor.shape()));
+    List<String> all = gather(write(shapes));
+    if (!isFirst()) {
+      own.values().forEach(tensor -> processes.send(tensor.toFloats(), 0));
+      return null;
+    }
+    Map<String, HostTensor> collected = new LinkedHashMap<>(own);
+    for (int rank = 1; rank < all.size(); rank++) {
+      for (Map.Entry<String, long[]> sent : read(all.get(rank), SHAPES).entrySet()) {
+        float[] values = new float[(int) Arrays.stream(sent.getValue()).reduce(1, (a, b) -> a * b)];
+        processes.receive(values, rank);
+        collected.put(sent.getKey(), HostTensor.of(sent.getValue(), values));
+      }
+    }
+    return collected;
+  }
+
+  @Override
+  public void requireEqualInStage(String what, String value) {
+    replicas.checkEqual(what, value);
   }
 
   @Override
@@ -35,9 +130,7 @@ public final class ProcessGroup implements Communicator {
 
   @Override
   public boolean any(boolean here) {
-    double[] count = {here ? 1 : 0};
-    processes.sum(count);
-    return count[0] > 0;
+    return isAny(processes, here);
   }
 
   @Override
@@ -73,25 +166,36 @@ public final class ProcessGroup implements Communicator {
 
   @Override
   public void requireEqual(RunConfig config) {
-    try {
-      List<String> all = processes.gather(Json.mapper().writeValueAsString(config));
-      RunConfig first = Json.mapper().readValue(all.get(0), RunConfig.class);
-      for (int rank = 1; rank < all.size(); rank++) {
-        List<String> differences =
-            ResumeRules.changes(first, Json.mapper().readValue(all.get(rank), RunConfig.class));
-        if (!differences.isEmpty()) {
-          throw new LayerwiseException(
-              "rank " + rank + " has other settings than rank 0: " + String.join(", ", differences)
-                  + "; start all processes with the same options");
-        }
+    List<String> all = processes.gather(write(config));
+    RunConfig first = read(all.get(0), CONFIG);
+    for (int rank = 1; rank < all.size(); rank++) {
+      List<String> differences = ResumeRules.changes(first, read(all.get(rank), CONFIG));
+      if (!differences.isEmpty()) {
+        throw new LayerwiseException(
+            "rank " + rank + " has other settings than rank 0: " + String.join(", ", differences)
+                + "; start all processes with the same options");
       }
+    }
+  }
+
+  private static String write(Object value) {
+    try {
+      return Json.mapper().writeValueAsString(value);
     } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e); // they are this program's own
+      throw new IllegalStateException(e); // it is this program's own
+    }
+  }
+
+  private static <T> T read(String text, TypeReference<T> type) {
+    try {
+      return Json.mapper().readValue(text, type);
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e); // it is this program's own
     }
   }
 
   @Override
   public NativeCommunicator ofDevices() {
-    return processes;
+    return replicas.size() == 1 ? null : replicas;
   }
 }

@@ -3,7 +3,6 @@ package dev.layerwise.train;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.stream.StreamedImages;
-import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.InputDescription;
 import dev.layerwise.model.ModelFile;
 import dev.layerwise.nativelib.DeviceOptions;
@@ -17,7 +16,9 @@ import dev.layerwise.run.RunDirectory;
 import dev.layerwise.run.RunImages;
 import dev.layerwise.run.TensorBoardLog;
 import java.nio.file.Files;
+import dev.layerwise.safetensors.HostTensor;
 import java.nio.file.Path;
+import java.util.Map;
 
 /** Writes the files of a run as it goes: configuration, metrics, checkpoints and, at the end, model and evaluation. */
 final class RunRecorder {
@@ -27,6 +28,9 @@ final class RunRecorder {
   private RunConfig config;
   /** {@code null}: nothing is written for TensorBoard. */
   private TensorBoardLog tensorBoard;
+  /** What of a network goes into a checkpoint. */
+  record NetworkState(Map<String, HostTensor> weights, Map<String, HostTensor> optimizer) {}
+
   private long checkpointWritten = System.nanoTime();
   /** Whether all that there is of the run is the state with which it was started. */
   private boolean onlyStarted;
@@ -39,10 +43,10 @@ final class RunRecorder {
   }
 
   /** Begins the files of a new run. */
-  void start(Progress at, DeviceNetwork network, String engineChoices) {
+  void start(NetworkState state, Progress at, String engineChoices) {
     directory.metrics().keepBefore(0);
     directory.writeConfig(config);
-    checkpoint(at, network, engineChoices); // a run that is killed in its first epoch can be resumed too
+    checkpoint(state, at, engineChoices); // a run that is killed in its first epoch can be resumed too
     onlyStarted = true;
   }
 
@@ -78,14 +82,14 @@ final class RunRecorder {
    *
    * @param engineChoices what the device has found out; a part of what decides the bits, and so of the configuration
    */
-  void checkpoint(Progress at, DeviceNetwork network, String engineChoices) {
+  void checkpoint(NetworkState state, Progress at, String engineChoices) {
     DeviceOptions device = config.device().withEngineChoices(engineChoices);
     if (!device.equals(config.device())) {
       config = config.on(device);
       directory.writeConfig(config);
     }
     RecordedRun run = new RecordedRun(config, at, data.info().classNames(), images);
-    directory.writeCheckpoint(new Checkpoint(run, network.weights(), network.optimizerState()));
+    directory.writeCheckpoint(new Checkpoint(run, state.weights(), state.optimizer()));
     checkpointWritten = System.nanoTime();
     onlyStarted = false;
   }
@@ -103,11 +107,11 @@ final class RunRecorder {
     directory.discardStart();
   }
 
-  void writeModel(DeviceNetwork network) {
+  void writeModel(Map<String, HostTensor> weights) {
     directory.writeModel(
         new ModelFile(
             config.model(), config.training().dataset(), inputDescription(), config.device().precision(),
-            network.weights()));
+            weights));
   }
 
   void writeEvaluation(Evaluation evaluation) {

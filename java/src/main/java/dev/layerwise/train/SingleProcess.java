@@ -1,9 +1,13 @@
 package dev.layerwise.train;
 
+import dev.layerwise.model.StageCuts;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeCommunicator;
 import dev.layerwise.run.RunConfig;
+import dev.layerwise.safetensors.HostTensor;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
 
 /** A process that trains alone. */
 public final class SingleProcess implements Communicator {
@@ -20,6 +24,36 @@ public final class SingleProcess implements Communicator {
   @Override
   public boolean any(boolean here) {
     return here;
+  }
+
+  @Override
+  public boolean decide(boolean here) {
+    return here;
+  }
+
+  @Override
+  public StageCuts stageCuts() {
+    return null;
+  }
+
+  @Override
+  public PipelineStage stage() {
+    return PipelineStage.WHOLE;
+  }
+
+  @Override
+  public Map<String, HostTensor> collect(Supplier<Map<String, HostTensor>> here) {
+    return here.get();
+  }
+
+  @Override
+  public Communicator withoutStages() {
+    return this;
+  }
+
+  @Override
+  public void requireEqualInStage(String what, String value) {
+    // There is no other value.
   }
 
   @Override

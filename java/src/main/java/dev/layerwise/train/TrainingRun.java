@@ -2,6 +2,7 @@ package dev.layerwise.train;
 
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSet;
+import dev.layerwise.data.Images;
 import dev.layerwise.files.FileException;
 import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.StoredWeights;
@@ -9,6 +10,7 @@ import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
+import dev.layerwise.nativelib.NativeTensor;
 import dev.layerwise.run.Checkpoint;
 import dev.layerwise.run.EpochReport;
 import dev.layerwise.run.Evaluation;
@@ -20,13 +22,17 @@ import dev.layerwise.run.RunImages;
 import dev.layerwise.run.TrainingConfig;
 import dev.layerwise.run.TrainingResult;
 import dev.layerwise.run.TrainingResult.Ending;
+import dev.layerwise.safetensors.HostTensor;
 import dev.layerwise.settings.Augmentation;
+import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Schedule;
 import dev.layerwise.settings.SettingsException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.zip.CRC32C;
 
@@ -41,6 +47,7 @@ public final class TrainingRun implements AutoCloseable {
   private final Communicator communicator;
   private final RunRecorder recorder;
   private final NativeContext context;
+  private final PipelineStage stage;
   private final DeviceNetwork network;
   private final ImageFeed trainImages;
   private final ImageFeed testImages;
@@ -63,11 +70,16 @@ public final class TrainingRun implements AutoCloseable {
     this.communicator = communicator;
     recorder = new RunRecorder(directory, config, data, images);
     TrainingConfig training = config.training();
-    network = new DeviceNetwork(context, config.model(), config.optimizer());
-    trainImages = ImageFeed.of(context, data.train(), data.info(), training.seed());
-    testImages = ImageFeed.of(context, data.test(), data.info(), training.seed());
+    stage = communicator.stage();
+    network = new DeviceNetwork(context, config.model(), config.optimizer(), stage.layers());
+    trainImages = stage.isFirst() ? feed(data.train()) : stage.received(context);
+    testImages = stage.isFirst() ? feed(data.test()) : stage.received(context);
     reports = new Reports(config, network.measuredLayers());
     progress = Progress.start(network.measuredLayers().size());
+  }
+
+  private ImageFeed feed(Images images) {
+    return ImageFeed.of(context, images, data.info(), config.training().seed());
   }
 
   /** Throws unless every batch has an image for each process. */
@@ -98,10 +110,11 @@ public final class TrainingRun implements AutoCloseable {
     try {
       if (config.init() != null) {
         run.weightSummary =
-            WeightImport.load(Path.of(config.init().file()), run.network, config.init().takesWhatFits()).summary();
+            WeightImport.load(Path.of(config.init().file()), run.network, run.takesWhatFits()).summary();
       }
+      RunRecorder.NetworkState state = run.networkState();
       if (communicator.isFirst()) {
-        run.recorder.start(run.progress, run.network, run.engineChoices());
+        run.recorder.start(state, run.progress, run.engineChoices());
       }
       return run;
     } catch (RuntimeException e) {
@@ -143,6 +156,11 @@ public final class TrainingRun implements AutoCloseable {
       run.close();
       throw e;
     }
+  }
+
+  /** A stage takes its own weights, and leaves the others'. */
+  private boolean takesWhatFits() {
+    return config.init().takesWhatFits() || !stage.isWhole();
   }
 
   /** The epoch that is under way or comes next, counted from 1. */
@@ -210,13 +228,35 @@ public final class TrainingRun implements AutoCloseable {
   }
 
   private void writeModel() {
+    Map<String, HostTensor> weights = communicator.collect(network::weights);
     if (communicator.isFirst()) {
-      recorder.writeModel(network);
+      recorder.writeModel(weights);
     }
+    if (stage.isWhole()) {
+      evaluate(network, testImages);
+      return;
+    }
+    try (DeviceNetwork whole = new DeviceNetwork(context, config.model(), Optimizer.STATELESS);
+        ImageFeed images = feed(data.test())) {
+      Map<String, HostTensor> everywhere = new LinkedHashMap<>(whole.weights());
+      everywhere.replaceAll(
+          (name, tensor) -> {
+            float[] values = (communicator.isFirst() ? weights.get(name) : tensor).toFloats();
+            communicator.broadcast(values, 0);
+            return HostTensor.of(tensor.shape(), values);
+          });
+      whole.setWeights(everywhere);
+      evaluate(whole, images);
+    }
+  }
+
+  /** Evaluates a whole network on the test images, of which each process has a part. */
+  private void evaluate(DeviceNetwork whole, ImageFeed images) {
+    Communicator alike = communicator.withoutStages();
     int batchSize = config.training().batches().batchSize();
     EvaluationCollector collector = new EvaluationCollector(data.info(), data.test().count(), batchSize);
-    Evaluator.evaluate(network, testImages, data.test().count(), batchSize, communicator, collector);
-    Evaluation evaluation = collector.evaluation(communicator);
+    Evaluator.evaluate(whole, images, data.test().count(), batchSize, alike, collector);
+    Evaluation evaluation = collector.evaluation(alike);
     if (communicator.isFirst()) {
       recorder.writeEvaluation(evaluation);
     }
@@ -228,11 +268,11 @@ public final class TrainingRun implements AutoCloseable {
   }
 
   private boolean isCheckpointDue(CheckpointSchedule checkpoints, long step) {
-    return communicator.any(checkpoints.isDueAfterStep(step, recorder.nanosSinceCheckpoint()));
+    return communicator.decide(checkpoints.isDueAfterStep(step, recorder.nanosSinceCheckpoint()));
   }
 
   private boolean isToStop() {
-    return communicator.any(stopRequested || System.nanoTime() - sessionStarted >= timeLimitNanos);
+    return communicator.decide(stopRequested || System.nanoTime() - sessionStarted >= timeLimitNanos);
   }
 
   /** Trains the rest of the epoch under way; false if it is to stop before its end. */
@@ -252,12 +292,13 @@ public final class TrainingRun implements AutoCloseable {
             order, images, training.batches().batchSize(), communicator.slice(), progress.epoch(), augmentation)) {
       while (images < order.length && !isToStop()) {
         if (!pass.advance()) { // what was left could not be used
+          stage.passOnEnd();
           images = order.length;
           break;
         }
         context.setBatch(pass.count());
         context.setStep(step, learningRate);
-        if (pass.staysInPlace()) {
+        if (pass.staysInPlace() && stage.isWhole()) {
           context.step(pass.count(), () -> trainOn(pass));
         } else {
           trainOn(pass);
@@ -269,20 +310,23 @@ public final class TrainingRun implements AutoCloseable {
           writeCheckpoint(soFar(images, step, started));
           started += System.nanoTime() - now; // writing is no training
         }
-        if (communicator.any(interval != null && now - told >= interval.toNanos())) {
+        if (communicator.decide(interval != null && now - told >= interval.toNanos())) {
           tell(listener, soFar(images, step, started), order.length);
           told = now;
         }
       }
     }
-    progress = progress.later(images, step, secondsSince(started), sums(network.readMetrics()));
+    stage.finish();
+    List<BlockMetrics> sums = sums(network.readMetrics()); // an epoch lasts until its last stage is through
+    progress = progress.later(images, step, secondsSince(started), sums);
     tell(listener, progress, order.length);
     return images == order.length;
   }
 
   private void trainOn(ImageFeed.Pass pass) {
-    try (NativeDataSet.Batch batch = pass.batch()) {
-      network.trainStep(batch.images(), batch.labels());
+    try (NativeDataSet.Batch batch = pass.batch();
+        NativeTensor output = network.trainStep(batch.images(), batch.labels())) {
+      stage.passOn(pass, batch.labels(), output);
     }
   }
 
@@ -316,7 +360,7 @@ public final class TrainingRun implements AutoCloseable {
     long started = System.nanoTime();
     List<BlockMetrics> test =
         Evaluator.measure(
-            network, testImages, data.test().count(), config.training().batches().batchSize(), communicator.slice(),
+            network, testImages, data.test().count(), config.training().batches().batchSize(), communicator,
             this::isToStop);
     if (test == null) {
       return null;
@@ -345,14 +389,22 @@ public final class TrainingRun implements AutoCloseable {
     }
     CRC32C sum = new CRC32C();
     network.weights().values().forEach(tensor -> sum.update(tensor.data()));
-    communicator.requireEqual("the checksum of the network after epoch " + progress.epoch(), Long.toHexString(sum.getValue()));
+    communicator.requireEqualInStage(
+        "the checksum of the network after epoch " + progress.epoch(), Long.toHexString(sum.getValue()));
   }
 
   private void writeCheckpoint(Progress at) {
-    network.gatherOptimizerState();
+    RunRecorder.NetworkState state = networkState();
     if (communicator.isFirst()) {
-      recorder.checkpoint(at, network, context.engineChoices());
+      recorder.checkpoint(state, at, context.engineChoices());
     }
+  }
+
+  /** Of all stages together, in the first process. */
+  private RunRecorder.NetworkState networkState() {
+    network.gatherOptimizerState();
+    return new RunRecorder.NetworkState(
+        communicator.collect(network::weights), communicator.collect(network::optimizerState));
   }
 
   private static double secondsSince(long nanoTime) {
