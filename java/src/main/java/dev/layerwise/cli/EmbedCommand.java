@@ -43,7 +43,8 @@ import picocli.CommandLine.Spec;
       "Writes a block's output for images as features for other programs: a float32 matrix in NumPy's format with one row"
           + " per image, flattened in channel, row, column order.",
       "Also writes X.labels.npy with a data set's labels, or X.files.txt with the names of image files, in the order of the"
-          + " rows. Whichever of the two an earlier run left and this one does not write is removed."
+          + " rows. Whichever of the two an earlier run left and this one does not write is removed.",
+      "Started with mpirun, several processes share the images, and the first one writes; the files are those of one."
     })
 final class EmbedCommand implements Callable<Integer> {
   /** Endings of the files next to the matrix. */

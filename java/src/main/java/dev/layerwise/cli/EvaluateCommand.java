@@ -37,7 +37,10 @@ import picocli.CommandLine.Spec;
 /** Tests a trained network. */
 @Command(
     name = "evaluate",
-    description = "Tests a trained network: its error, each block's local error, and the confusion matrix.")
+    description = {
+      "Tests a trained network: its error, each block's local error, and the confusion matrix.",
+      "Started with mpirun, several processes share the images; the result is that of one."
+    })
 final class EvaluateCommand implements Callable<Integer> {
   @Mixin(name = CommonOptions.NAME)
   private CommonOptions common;

@@ -17,11 +17,11 @@ import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.function.ToIntFunction;
 import java.util.stream.Stream;
@@ -89,9 +89,9 @@ final class Launch {
     joined = NativeCommunicator.create();
     if (joined.size() != size()) {
       throw new LayerwiseException(
-          "the launcher has started " + size() + " processes, but MPI knows of " + joined.size() + ": the launcher belongs to"
-              + " another MPI than " + NativeCommunicator.mpi() + "; start Layerwise with the mpirun of that one (with srun,"
-              + " add --mpi=pmix), or build it with the other");
+          "the launcher has started " + size() + " processes, but MPI knows of " + joined.size() + ": the launcher is not that of "
+              + NativeCommunicator.mpi() + ", which Layerwise was built with; use its mpirun (with srun, add --mpi=pmix),"
+              + " or build Layerwise with the other MPI");
     }
     return new ProcessGroup(joined);
   }
@@ -192,7 +192,8 @@ final class Launch {
     }
     int onThisMachine = number(ON_THIS_MACHINE, size());
     int usable = Runtime.getRuntime().availableProcessors();
-    for (String warning : warnings(size(), onThisMachine, threads, chosen, cores(), usable, System.getenv())) {
+    boolean slowToNotice = System.getenv("OMPI_COMM_WORLD_SIZE") != null && !hasKeepAlives();
+    for (String warning : warnings(size(), onThisMachine, threads, chosen, cores(), usable, slowToNotice)) {
       err.println("layerwise: " + warning);
     }
     err.flush();
@@ -203,9 +204,10 @@ final class Launch {
    *
    * @param cores of the machine; 0 if they are not known
    * @param usable how many of them this process may run on
+   * @param slowToNotice whether the launcher waits minutes for a machine that does not answer
    */
   static List<String> warnings(
-      int processes, int onThisMachine, int threads, boolean chosen, int cores, int usable, Map<String, String> environment) {
+      int processes, int onThisMachine, int threads, boolean chosen, int cores, int usable, boolean slowToNotice) {
     List<String> warnings = new ArrayList<>();
     if (!chosen && usable == 1 && onThisMachine < cores) {
       warnings.add(
@@ -218,14 +220,30 @@ final class Launch {
           onThisMachine + " processes with " + threads + " threads each share " + cores
               + " cores, and will wait for each other; add --threads " + cores / onThisMachine);
     }
-    // Open MPI's launcher passes its settings on, but it would not get ours.
-    if (environment.containsKey("OMPI_COMM_WORLD_SIZE") && onThisMachine < processes
-        && !environment.containsKey("OMPI_MCA_oob_tcp_keepalive_time")) {
+    if (slowToNotice && onThisMachine < processes) {
       warnings.add(
           "mpirun notices a lost machine or a cut network only after 8 minutes; to notice it in seconds, add --mca"
               + " oob_tcp_keepalive_time 2 --mca oob_tcp_keepalive_intvl 1 --mca oob_tcp_keepalive_probes 3");
     }
     return warnings;
+  }
+
+  /** Whether Open MPI's launcher was told to test its connections. It gets settings from nowhere but these. */
+  private static boolean hasKeepAlives() {
+    String setting = "oob_tcp_keepalive_time";
+    String home = System.getProperty("user.home");
+    Stream<Path> files =
+        Stream.of(Path.of(home, ".openmpi/mca-params.conf"), Path.of("/etc/openmpi/openmpi-mca-params.conf"));
+    return System.getenv("OMPI_MCA_" + setting) != null || files.anyMatch(file -> sets(file, setting));
+  }
+
+  private static boolean sets(Path file, String setting) {
+    try {
+      return Files.readAllLines(file, StandardCharsets.ISO_8859_1).stream()
+          .anyMatch(line -> line.strip().startsWith(setting));
+    } catch (IOException e) {
+      return false; // there is none
+    }
   }
 
   /** Processors of this machine, whichever this process may use; 0 where they cannot be counted. */

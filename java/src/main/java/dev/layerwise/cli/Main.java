@@ -58,10 +58,10 @@ public final class Main {
       }
     } catch (OutOfMemoryError e) {
       System.err.println(
-          "layerwise: Java ran out of memory; give it more with LAYERWISE_JAVA_OPTIONS=-Xmx8g (now "
+          "layerwise: " + Launch.name() + "Java ran out of memory; give it more with LAYERWISE_JAVA_OPTIONS=-Xmx8g (now "
               + (Runtime.getRuntime().maxMemory() >> 20) + " MiB)");
     } catch (LinkageError e) {
-      System.err.println("layerwise: the program's files are incomplete; build or install it again: " + e);
+      System.err.println("layerwise: " + Launch.name() + "the program's files are incomplete; build or install it again: " + e);
     }
     return CommandLine.ExitCode.SOFTWARE;
   }

@@ -35,7 +35,8 @@ import picocli.CommandLine.Spec;
     description = {
       "Trains a network by its published recipes, once per loss and seed, and tabulates our errors next to the published"
           + " ones.",
-      "To continue, run the same command again: it keeps finished runs and resumes a stopped one."
+      "To continue, run the same command again: it keeps finished runs and resumes a stopped one.",
+      "Started with mpirun, several processes train each run together."
     })
 final class ReproduceCommand implements Callable<Integer> {
   private static final String ALL = "all";

@@ -42,7 +42,8 @@ import picocli.CommandLine.Spec;
     resourceBundle = "dev.layerwise.cli.SettingDefaults",
     description = {
       "Trains a network block by block. Without options, trains an mlp on the included handwritten digits.",
-      "Names and defaults follow the published code."
+      "Names and defaults follow the published code.",
+      "Started with mpirun, several processes train one network together, as one process with the same batch would."
     })
 final class TrainCommand implements Callable<Integer> {
   @Mixin(name = CommonOptions.NAME)

@@ -66,7 +66,8 @@ public record ResultsTable(
     return String.format(
         Locale.ROOT, "Mean ± standard deviation over seeds of the test error after the last epoch; time of all runs together."
             + " Layerwise %s, %s in %s, threads: %d, %sprocessor: %s.%s",
-        version, device, precision, threads, processes == null ? "" : "processes: " + processes + ", ", processor, scaled);
+        version, device, precision, threads, processes == null ? "" : "processes: " + processes + ", ", processor,
+        scaled);
   }
 
   private List<List<String>> cells() {

@@ -44,7 +44,8 @@ public final class Evaluator {
     int batches = (count + batchSize - 1) / batchSize;
     List<BlockMetrics> ofBatches = new ArrayList<>(Collections.nCopies(batches * blocks, BlockMetrics.NONE));
     network.readMetrics(); // starts them anew
-    try (ImageFeed.Pass pass = images.pass(slice.ofWholeBatches(count, batchSize), 0, batchSize, BatchSlice.WHOLE, 0, null)) {
+    int[] own = slice.ofWholeBatches(count, batchSize);
+    try (ImageFeed.Pass pass = images.pass(own, 0, batchSize, BatchSlice.WHOLE, 0, null)) {
       while (pass.advance()) {
         int number = slice.wholeBatch((pass.position() - 1) / batchSize);
         try (NativeDataSet.Batch batch = pass.batch();

@@ -16,7 +16,8 @@ final class JavaProcess {
   static List<String> command(Object... arguments) {
     List<String> command = new ArrayList<>(List.of(
         "env", "--default-signal=INT", Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-        "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dorg.bytedeco.javacpp.cachedir="
+        "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xlog:disable", "-Xlog:all=warning:stderr",
+        "-Dorg.bytedeco.javacpp.cachedir="
             + System.getProperty("org.bytedeco.javacpp.cachedir"),
         "-cp", System.getProperty("java.class.path"), "dev.layerwise.cli.Main"));
     Stream.of(arguments).map(Object::toString).forEach(command::add);

@@ -288,6 +288,20 @@ class SeveralProcessesTest {
   }
 
   @Test
+  void aLauncherOfAnotherMpiIsRefused() throws Exception {
+    // Two processes by the variables of MPICH's launcher, of which Open MPI knows nothing.
+    ProcessBuilder builder =
+        new ProcessBuilder(JavaProcess.command("train", "--out", folder.resolve("run"))).redirectErrorStream(true);
+    builder.environment().putAll(Map.of("PMI_RANK", "0", "PMI_SIZE", "2"));
+    Process process = builder.start();
+    String printed = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor()).isEqualTo(1);
+    assertThat(printed).startsWith(
+        "layerwise: the launcher has started 2 processes, but MPI knows of 1: the launcher is not that of Open MPI");
+    assertThat(folder.resolve("run")).doesNotExist();
+  }
+
+  @Test
   void anotherVersionOfOneProcessIsNamed() throws Exception {
     List<String> arguments = words(List.of("train", "--out", folder.resolve("run")), SMALL);
     Job job =
@@ -320,7 +334,8 @@ class SeveralProcessesTest {
   void aProcessWithoutMemorySaysSoAndEndsTheJob() throws Exception {
     List<String> command =
         JavaProcess.command(
-            "train", "--threads", 1, "--num-hidden", 8000, "--batch-size", 1000, "--epochs", 1, "--out", folder.resolve("run"));
+            "train", "--threads", 1, "--num-hidden", 8000, "--batch-size", 1000, "--epochs", 1, "--out",
+            folder.resolve("run"));
     // The first limit is that of GNU's libraries and Java; a network of 8000 neurons in a layer needs more than it leaves.
     Job job =
         runCommands(
@@ -344,8 +359,8 @@ class SeveralProcessesTest {
     }
     List<String> options =
         words(
-            List.of("train", "--dataset", "image-folder", "--image-size", 16, "--strict", "--threads", 1, "--model", "mlp", "--out",
-                folder.resolve("run")),
+            List.of("train", "--dataset", "image-folder", "--image-size", 16, "--strict", "--threads", 1, "--model", "mlp"),
+            List.of("--out", folder.resolve("run")),
             SMALL, List.of("--batch-size", 10, "--data-dir"));
     Job job = run(words(options, List.of(images)), words(options, List.of(others)));
     assertThat(job.exitCode()).isEqualTo(1);
@@ -384,7 +399,8 @@ class SeveralProcessesTest {
     Path run = folder.resolve("run");
     List<String> data = words(List.of("--dataset", "image-folder", "--data-dir", images));
     List<String> train =
-        words(List.of("train", "--image-size", 16, "--model", "mlp", "--out", run), data, SMALL, List.of("--batch-size", 10));
+        words(
+            List.of("train", "--image-size", 16, "--model", "mlp", "--out", run), data, SMALL, List.of("--batch-size", 10));
     assertThat(CommandLineRunner.run(train.toArray()).exitCode()).isZero();
     // 49 images, one of which is broken, are 3 batches for 4 processes.
     List<String> embed =
