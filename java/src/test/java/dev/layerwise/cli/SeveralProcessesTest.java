@@ -258,7 +258,7 @@ class SeveralProcessesTest {
   void benchStepTellsWhatProcessesExchange() throws Exception {
     List<String> step =
         List.of(("bench step --model mlp --num-layers 1 --num-hidden 64 --input 1x8x8 --classes 10 --batch-size 20"
-            + " --steps 3 --threads 1").split(" "));
+            + " --steps 3 --threads 1 --precision f32").split(" "));
     Job json = run(words(step, List.of("--json")));
     assertThat(json.exitCode()).as(json.err()).isZero();
     JsonNode result = Json.mapper().readTree(json.out().lines().reduce((first, last) -> last).orElseThrow());
