@@ -25,8 +25,8 @@ CROP_PADDING = 4
 BYTE_MEAN, BYTE_DEVIATION = 0.5, 0.29
 
 
-def parse_arguments():
-    parser = argparse.ArgumentParser(description="Times training steps with local losses in PyTorch.")
+def make_parser(description):
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--model", choices=MODELS, default="vgg8b")
     parser.add_argument("--feat-mult", type=float, default=1)
     parser.add_argument("--loss", choices=("pred", "sim", "predsim", "backprop"), default="predsim")
@@ -44,6 +44,11 @@ def parse_arguments():
     parser.add_argument("--default-adam", action="store_true", help="PyTorch's default Adam instead of the fused one")
     parser.add_argument("--no-compile", action="store_true", help="do not use torch.compile")
     parser.add_argument("--compile-mode", default="default", help="mode of torch.compile (default: %(default)s)")
+    return parser
+
+
+def parse_arguments():
+    parser = make_parser("Times training steps with local losses in PyTorch.")
     options = parser.parse_args()
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         parser.error("there is no CUDA device that PyTorch can use; --device cpu tries the program without one")

@@ -3,6 +3,8 @@ package dev.layerwise.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.layerwise.Json;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.TestImageFolder;
 import dev.layerwise.data.SyntheticFiles;
@@ -255,6 +257,56 @@ class SeveralProcessesTest {
     assertThat(job.exitCode()).isEqualTo(1);
     assertThat(job.err()).containsPattern("layerwise: rank 1 on \\S+: .*nothing\\.safetensors");
     assertThat(System.nanoTime() - begun).isLessThan(TimeUnit.SECONDS.toNanos(DEADLINE_SECONDS + 10)); // it has to start
+  }
+
+  @Test
+  void localStatisticsAndTheEnginesReduceAreKeptByTheRun() throws Exception {
+    Path out = folder.resolve("run");
+    Job job =
+        run(words(List.of("train", "--out", out, "--threads", 1, "--statistics", "local", "--reduce", "engine"), SMALL));
+    assertThat(job.exitCode()).as(job.err()).isZero();
+    assertThat(RecordedRun.read(out).config().statistics()).isEqualTo("local");
+    assertThat(RecordedRun.read(out).config().reduce()).isEqualTo("engine");
+    Job global = run(words(List.of("train", "--resume", out, "--epochs", 3, "--statistics", "global")));
+    assertThat(global.exitCode()).isEqualTo(2);
+    assertThat(global.err()).contains("these options would change statistics from \"local\" to none");
+    CommandLineRunner alone = CommandLineRunner.run("train", "--resume", out, "--epochs", 3);
+    assertThat(alone.exitCode()).isEqualTo(2);
+    assertThat(alone.err()).contains("local statistics need several processes");
+    Job resumed = run(words(List.of("train", "--resume", out, "--epochs", 3)));
+    assertThat(resumed.exitCode()).as(resumed.err()).isZero();
+  }
+
+  @Test
+  void localStatisticsAreRefusedInOneProcess() {
+    CommandLineRunner alone = CommandLineRunner.run("train", "--out", folder.resolve("run"), "--statistics", "local");
+    assertThat(alone.exitCode()).isEqualTo(2);
+    assertThat(alone.err()).contains("local statistics need several processes; start them with mpirun");
+  }
+
+  @Test
+  void benchStepTellsWhatProcessesExchange() throws Exception {
+    List<String> step =
+        List.of(("bench step --model mlp --num-layers 1 --num-hidden 64 --input 1x8x8 --classes 10 --batch-size 20"
+            + " --steps 3 --threads 1 --precision f32").split(" "));
+    Job json = run(words(step, List.of("--json")));
+    assertThat(json.exitCode()).as(json.err()).isZero();
+    JsonNode result = Json.mapper().readTree(json.out().lines().reduce((first, last) -> last).orElseThrow());
+    assertThat(result.get("processes").asInt()).isEqualTo(2);
+    // The batch's sizes; moments and their gradients; features and labels of ten images; gradients of both blocks.
+    int hidden = 64 * 64 + 3 * 64 + 64 * 10 + 10 + 64 * 64;
+    int output = 64 * 10 + 10;
+    int bytes = 8 + 2 * 2 * 64 * 4 + 10 * (64 + 1) * 4 + hidden * 4 + output * 4;
+    assertThat(result.get("received_bytes").asDouble()).isBetween(bytes - 100.0, bytes + 1000.0); // with padding
+    assertThat(result.get("exchanges").asDouble()).isEqualTo(8);
+    assertThat(result.get("exchange_share").asDouble()).isBetween(1e-6, 1.0);
+
+    Job text = run(step);
+    assertThat(text.out()).containsPattern(
+        "2 processes: each receives [\\d.]+ MiB in 8 exchanges per step, which take [\\d.]+% of the time");
+    Job operations = run(List.of("bench", "ops"));
+    assertThat(operations.exitCode()).isEqualTo(2);
+    assertThat(operations.err()).contains("'layerwise bench ops' runs in one process");
   }
 
   @Test
