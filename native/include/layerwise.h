@@ -110,7 +110,7 @@ typedef struct layerwise_context_options {
   layerwise_communicator* communicator; /* NULL: this process trains alone. Otherwise data parallel: every process has a
                              slice of every batch, in rank order, and the results are those of one device with the whole
                              batch. Losses and errors in a block's metrics are this process's part: their sums over
-                             processes count. Devices cpu and reference */
+                             processes count. CUDA devices need NCCL, and a GPU for each process */
   int32_t profiled;       /* 1: time every operation by the device's own clock; steps are not recorded then */
 } layerwise_context_options;
 

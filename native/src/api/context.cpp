@@ -19,12 +19,6 @@ Precision precision_of(int32_t value) {
   }
 }
 
-std::unique_ptr<Collectives> collectives_of(const Backend& backend, const layerwise_communicator& communicator) {
-  require(backend.has_host_memory(), "device ", backend.name(),
-          " cannot train in several processes; the devices that can are cpu and reference");
-  return std::make_unique<HostCollectives>(communicator.communicator);
-}
-
 }  // namespace
 
 void remember_error(const char* message) noexcept {
@@ -77,7 +71,8 @@ layerwise_status layerwise_context_create(const layerwise_context_options* optio
     if (options->engine_choices != nullptr) chosen.engine_choices = options->engine_choices;
     std::unique_ptr<Backend> backend = open_device(&given(options->device, "device"), chosen);
     std::unique_ptr<Collectives> collectives;
-    if (options->communicator != nullptr) collectives = collectives_of(*backend, *options->communicator);
+    if (options->communicator != nullptr)
+      collectives = backend->open_collectives(std::make_unique<HostCollectives>(options->communicator->communicator));
     *context = new layerwise_context{std::make_shared<Context>(std::move(backend), options->seed, options->profiled != 0,
                                                                std::move(collectives))};
   });
