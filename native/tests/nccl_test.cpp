@@ -225,7 +225,7 @@ TEST_F(NcclTest, stand_in_finds_calls_out_of_order) {
     const cuda::NcclFunctions nccl = cuda::open_nccl();
     cuda::ncclUniqueId id{};
     ASSERT_EQ(nccl.get_unique_id(&id), cuda::ncclSuccess);
-    cuda::ncclConfig_t config{sizeof config, cuda::NCCL_API_MAGIC, cuda::nccl_config_version, 0};
+    cuda::ncclConfig_t config{sizeof config, cuda::nccl_config_magic, cuda::nccl_config_version, 0};
     cuda::ncclComm_t communicator = nullptr;
     ASSERT_EQ(nccl.init_rank(&communicator, 1, id, 0, &config), cuda::ncclInProgress);
     const ArenaTensor memory = rank.tensor({1, 2});

@@ -161,7 +161,7 @@ ncclResult_t get_unique_id(ncclUniqueId* id) {
 ncclResult_t init_rank(ncclComm_t* communicator, int size, ncclUniqueId id, int rank, ncclConfig_t* config) {
   *communicator = nullptr;
   if (const ncclResult_t result = wanted("ncclCommInitRankConfig")) return refuse(result, "the test wants it");
-  if (config == nullptr || config->size != sizeof(ncclConfig_t) || config->magic != NCCL_API_MAGIC ||
+  if (config == nullptr || config->size != sizeof(ncclConfig_t) || config->magic != nccl_config_magic ||
       config->version < 21400 || config->blocking != 0)
     return refuse(ncclInvalidArgument, "not a configuration of a communicator that does not block");
   if (rank < 0 || rank >= size) return refuse(ncclInvalidArgument, "there is no such rank");

@@ -31,7 +31,7 @@ Nccl::Nccl(const NcclFunctions& functions, Collectives& on_host, cudaStream_t st
   ncclUniqueId id{};
   if (rank_ == 0) finish(functions_.get_unique_id(&id), "preparing to connect the processes");
   on_host.broadcast(&id, sizeof id, 0);
-  ncclConfig_t config{sizeof config, NCCL_API_MAGIC, nccl_config_version, 0};
+  ncclConfig_t config{sizeof config, nccl_config_magic, nccl_config_version, 0};
   finish(functions_.init_rank(&communicator_, size_, id, rank_, &config), "connecting the processes");
 }
 

@@ -14,9 +14,9 @@ namespace layerwise::cuda {
 struct ncclComm;
 using ncclComm_t = ncclComm*;
 
-constexpr int NCCL_UNIQUE_ID_BYTES = 128;
+constexpr int nccl_unique_id_bytes = 128;
 struct ncclUniqueId {
-  char internal[NCCL_UNIQUE_ID_BYTES];
+  char internal[nccl_unique_id_bytes];
 };
 
 enum ncclResult_t : int {
@@ -38,7 +38,7 @@ struct ncclConfig_t {
   unsigned int version;
   int blocking;
 };
-constexpr unsigned int NCCL_API_MAGIC = 0xcafebeef;
+constexpr unsigned int nccl_config_magic = 0xcafebeef;
 constexpr int nccl_config_version = 21400;  // NCCL_VERSION(2, 14, 0)
 
 ncclResult_t ncclGetVersion(int* version);
