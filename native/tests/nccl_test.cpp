@@ -66,6 +66,11 @@ void in_ranks(int size, const std::function<void(Rank&)>& body) {
   });
 }
 
+void wait_for_others(Rank& rank) {
+  char nothing = 0;
+  rank.collectives->broadcast(&nothing, 1, 0);
+}
+
 TEST_F(NcclTest, sums_in_rank_order_and_scales) {
   for (const int64_t count : {1, 100, 20001}) {  // gathered whole, and in uneven slices
     in_ranks(3, [&](Rank& rank) {
@@ -169,13 +174,28 @@ TEST_F(NcclTest, that_fails_says_what_it_was_doing) {
           nccl_stand_in.result = [function](const std::string& called) {
             return called == function ? cuda::ncclSystemError : cuda::ncclSuccess;
           };
-        rank.collectives->gather(0);
+        wait_for_others(rank);
         const ArenaTensor own = rank.tensor(std::vector<float>(20000, 1));
         rank.collectives->ordered_sum({own.view()}, 1);
       });
     });
     EXPECT_EQ(said.find("NCCL reports 'an error' while "), 0u) << function << ": " << said;
   }
+}
+
+TEST_F(NcclTest, whose_connection_fails_between_steps_says_so) {
+  EXPECT_EQ(failure_of([] {
+              in_ranks(2, [](Rank& rank) {
+                rank.collectives->gather(0);
+                if (rank.collectives->rank() == 0)
+                  nccl_stand_in.result = [](const std::string& called) {
+                    return called == "ncclCommGetAsyncError" ? cuda::ncclInvalidUsage : cuda::ncclSuccess;
+                  };
+                wait_for_others(rank);
+                rank.collectives->gather(0);
+              });
+            }),
+            "NCCL reports 'invalid usage' while sending between processes (NCCL_DEBUG=INFO shows more)");
 }
 
 TEST_F(NcclTest, of_different_versions_is_refused) {

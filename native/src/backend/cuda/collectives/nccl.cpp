@@ -13,6 +13,7 @@ namespace layerwise::cuda {
 namespace {
 
 constexpr std::chrono::microseconds pause{50};  // between two questions about what is in progress
+constexpr std::chrono::seconds leave_patience{5};
 
 }  // namespace
 
@@ -38,7 +39,7 @@ Nccl::Nccl(const NcclFunctions& functions, Collectives& on_host, cudaStream_t st
 Nccl::~Nccl() {
   if (communicator_ == nullptr) return;
   // What waits for a process that has ended is never done, unless the communicator is aborted.
-  const auto deadline = std::chrono::steady_clock::now() + patience_;
+  const auto deadline = std::chrono::steady_clock::now() + leave_patience;
   cudaError_t work = cudaStreamQuery(stream_);
   while (work == cudaErrorNotReady && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(pause);
@@ -46,7 +47,7 @@ Nccl::~Nccl() {
   }
   if (work == cudaSuccess) {
     const ncclResult_t result = functions_.finalize(communicator_);
-    if ((result == ncclSuccess || result == ncclInProgress) && wait() == ncclSuccess) {
+    if ((result == ncclSuccess || result == ncclInProgress) && wait(leave_patience) == ncclSuccess) {
       functions_.destroy(communicator_);
       return;
     }
@@ -59,8 +60,8 @@ void Nccl::abort() noexcept {
   communicator_ = nullptr;
 }
 
-ncclResult_t Nccl::wait() const noexcept {
-  const auto deadline = std::chrono::steady_clock::now() + patience_;
+ncclResult_t Nccl::wait(std::chrono::milliseconds patience) const noexcept {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
   ncclResult_t result = ncclSuccess;
   for (;;) {
     const ncclResult_t asked = functions_.get_async_error(communicator_, &result);
@@ -71,7 +72,7 @@ ncclResult_t Nccl::wait() const noexcept {
 }
 
 void Nccl::finish(ncclResult_t result, const char* what) {
-  if (communicator_ != nullptr && (result == ncclSuccess || result == ncclInProgress)) result = wait();
+  if (communicator_ != nullptr && (result == ncclSuccess || result == ncclInProgress)) result = wait(patience_);
   if (result != ncclSuccess) fail_with(result, what);
 }
 
@@ -84,6 +85,14 @@ void Nccl::fail_with(ncclResult_t result, const char* what) {
          " s; a process may have ended, or cannot be reached (NCCL_DEBUG=INFO shows what NCCL does)");
   fail(ErrorKind::device_unavailable, "NCCL reports '", reason, "' while ", what, details.empty() ? "" : ": ", details,
        " (NCCL_DEBUG=INFO shows more)");
+}
+
+void Nccl::check() {
+  require_state(communicator_ != nullptr, "NCCL has failed before");
+  ncclResult_t result = ncclSuccess;
+  const ncclResult_t asked = functions_.get_async_error(communicator_, &result);
+  if (asked != ncclSuccess) fail_with(asked, "sending between processes");
+  if (result != ncclSuccess && result != ncclInProgress) fail_with(result, "sending between processes");
 }
 
 template <class PieceOf>

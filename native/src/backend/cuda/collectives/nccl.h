@@ -43,13 +43,16 @@ class Nccl {
   /// NCCL fails or where it takes longer than `patience`: then nothing is left of the attempt.
   Nccl(const NcclFunctions& functions, Collectives& on_host, cudaStream_t stream,
        std::chrono::milliseconds patience = usual_patience);
-  /// Waits for the stream, and no longer than `patience`.
+  /// Waits for the stream and for the other processes, but only a few seconds: one of them may have ended.
   ~Nccl();
   Nccl(const Nccl&) = delete;
   Nccl& operator=(const Nccl&) = delete;
 
   /// all ← bytes[r] bytes of each rank r. `own` may lie at its place in `all` already.
   void all_gather(const void* own, void* all, const std::vector<int64_t>& bytes);
+
+  /// Throws Error where NCCL has noticed that something failed, such as a connection.
+  void check();
 
   /// Every rank has cut its data into slices, slice r of bytes[r] bytes; received ← slice rank() of all ranks' data, in rank
   /// order.
@@ -68,7 +71,7 @@ class Nccl {
   /// Throws where a call failed; waits for one in progress.
   void finish(ncclResult_t result, const char* what);
   /// The result of what is in progress; ncclInProgress where that takes longer than `patience`.
-  ncclResult_t wait() const noexcept;
+  ncclResult_t wait(std::chrono::milliseconds patience) const noexcept;
   [[noreturn]] void fail_with(ncclResult_t result, const char* what);
   void abort() noexcept;
 

@@ -18,7 +18,11 @@ class NcclCollectives final : public Collectives {
 
   int rank() const override { return on_host_->rank(); }
   int size() const override { return on_host_->size(); }
-  std::vector<int64_t> gather(int64_t number) override { return on_host_->gather(number); }
+  /// Once per step, so what has failed since the step before is noticed here.
+  std::vector<int64_t> gather(int64_t number) override {
+    nccl_.check();
+    return on_host_->gather(number);
+  }
   void broadcast(void* data, int64_t bytes, int root) override { on_host_->broadcast(data, bytes, root); }
   void all_gather(const Tensor& own, const Tensor& all, const std::vector<int64_t>& rows) override;
   void ordered_sum(const std::vector<Tensor>& values, double factor) override;
