@@ -117,7 +117,8 @@ TEST_F(NcclTest, gathers_rows_of_even_and_uneven_numbers) {
   for (const std::vector<int64_t>& rows : {std::vector<int64_t>{2, 2, 2}, {1, 3, 2}}) {
     in_ranks(3, [&](Rank& rank) {
       const auto number = static_cast<size_t>(rank.collectives->rank());
-      const ArenaTensor own = rank.tensor(std::vector<float>(static_cast<size_t>(5 * rows[number]), static_cast<float>(number)));
+      const auto count = static_cast<size_t>(5 * rows[number]);
+      const ArenaTensor own = rank.tensor(std::vector<float>(count, static_cast<float>(number)));
       const ArenaTensor all = rank.backend->arena().take(DataType::float32, Shape::vector(30));
       rank.collectives->all_gather(own, all, rows);
       std::vector<float> expected;

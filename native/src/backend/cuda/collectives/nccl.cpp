@@ -127,7 +127,8 @@ void Nccl::all_gather(const void* own, void* all, const std::vector<int64_t>& by
     return;
   }
   const auto place = [&](size_t rank) {
-    return static_cast<char*>(all) + std::accumulate(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(rank), int64_t{0});
+    const auto end = bytes.begin() + static_cast<std::ptrdiff_t>(rank);
+    return static_cast<char*>(all) + std::accumulate(bytes.begin(), end, int64_t{0});
   };
   if (own != place(own_rank))
     copy_async(stream_, place(own_rank), own, static_cast<size_t>(bytes[own_rank]), cudaMemcpyDeviceToDevice);

@@ -97,7 +97,7 @@ public final class CudaLibraries {
   }
 
   /**
-   * The GPU that is meant: of processes that a launcher has started on one machine, {@code cuda} is a GPU of its own to each.
+   * The GPU that is meant: {@code cuda} is another one for each of the processes that a launcher has started on a machine.
    */
   static String device(String asked) {
     int[] count = new int[1];

@@ -17,12 +17,13 @@ import org.bytedeco.cuda.presets.cudart;
 import org.junit.jupiter.api.Test;
 
 /**
- * The project declares for itself what it uses of cuBLAS, cuDNN and NCCL. JavaCPP's presets were made from NVIDIA's headers: the
- * numbers must be the same. (The presets' classes are not initialized, as that would load the libraries.)
+ * The project declares for itself what it uses of cuBLAS, cuDNN and NCCL. JavaCPP's presets were made from NVIDIA's headers:
+ * the numbers must be the same. (The presets' classes are not initialized, as that would load the libraries.)
  */
 class VendorDeclarationsTest {
   private static final Path DECLARATIONS = Path.of("../native/src/backend/cuda");
-  private static final Pattern NUMBER = Pattern.compile("\\b(CU(?:BLAS|DNN)_[A-Z0-9_a-z]+|NCCL_\\w+|nccl[A-Z]\\w+) = (-?\\d+)");
+  private static final Pattern NUMBER =
+      Pattern.compile("\\b(CU(?:BLAS|DNN)_[A-Z0-9_a-z]+|NCCL_\\w+|nccl[A-Z]\\w+) = (-?\\d+)");
   private static final Pattern FUNCTION =
       Pattern.compile(
           "^(?:cu\\w+_t|ncclResult_t|size_t|const char\\*) ((?:cublas|cudnn|nccl)\\w+)\\(([^;]*)\\);", Pattern.MULTILINE);
