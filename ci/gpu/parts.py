@@ -89,7 +89,7 @@ def device(check):
 
 
 def check_declarations(check):
-    """Compares our declarations of cuBLAS and cuDNN with the headers, if they are installed."""
+    """Compares our declarations of cuBLAS, cuDNN and NCCL with the headers, if they are installed."""
     folders = [folder for packages in nvidia_packages() for folder in packages.glob("*/include")]
     folders += [pathlib.Path("/usr/local/cuda/include")]
     has = {name: any((folder / name).exists() for folder in folders) for name in ("cublas_v2.h", "cudnn.h")}
@@ -101,10 +101,11 @@ def check_declarations(check):
     compiled = check.run(
         ["c++", "-std=c++17", "-fsyntax-only", "-I", REPOSITORY / "native/src", *includes, source], 30)
     if compiled.succeeded:
-        check.runner.say("our declarations of cuBLAS and cuDNN match the headers")
+        nccl = ", NCCL" if any((folder / "nccl.h").exists() for folder in folders) else ""
+        check.runner.say(f"our declarations match the headers of cuBLAS, cuDNN{nccl}")
     else:
         errors = [line for line in compiled.stderr.splitlines() if "error" in line]
-        check.runner.fail(f"our declarations of cuBLAS or cuDNN differ from the headers: {(errors or ['?'])[0][:200]}")
+        check.runner.fail(f"our declarations differ from the headers of cuBLAS, cuDNN or NCCL: {(errors or ['?'])[0][:200]}")
 
 
 def products(check):

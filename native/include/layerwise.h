@@ -122,11 +122,11 @@ typedef struct layerwise_context_options {
   layerwise_communicator* communicator; /* NULL: this process trains alone. Otherwise data parallel: every process has a
                              slice of every batch, in rank order, and the results are those of one device with the whole
                              batch. Losses and errors in a block's metrics are this process's part: their sums over
-                             processes count. Devices cpu and reference */
+                             processes count. CUDA devices need NCCL, and a GPU for each process */
   int32_t local_statistics; /* with a communicator: 1: batch norm and the similarity loss see each process's own samples
                              only. Faster, but another method */
   int32_t engine_reduce;  /* with a communicator: 1: gradients are added in the order that MPI chooses, which gives all
-                             processes the same sum, but perhaps another in another run; 0: in the order of ranks */
+                             processes the same sum, but perhaps another in another run (not on CUDA devices); 0: in the order of ranks */
   int32_t profiled;       /* 1: time every operation by the device's own clock; steps are not recorded then */
 } layerwise_context_options;
 

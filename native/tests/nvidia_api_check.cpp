@@ -1,11 +1,16 @@
-// Compiles where the headers of cuBLAS 13 and cuDNN 9 are, and only if cublas_api.h and cudnn_api.h say what
-// they say:
+// Compiles where the headers of cuBLAS 13 and cuDNN 9 are, and only if cublas_api.h, cudnn_api.h and, where there is NCCL's
+// header, nccl_api.h say what they say:
 //   c++ -std=c++17 -fsyntax-only -I native/src -I <CUDA's include> -I <cuDNN's include> native/tests/nvidia_api_check.cpp
+#include "backend/cuda/collectives/nccl_api.h"
 #include "backend/cuda/engines/cublas_api.h"
 #include "backend/cuda/engines/cudnn_api.h"
 
 #include <cublas_v2.h>
 #include <cudnn.h>
+#if __has_include(<nccl.h>)
+#include <nccl.h>
+#define HAS_NCCL
+#endif
 
 #include <type_traits>
 
@@ -177,5 +182,42 @@ SAME_FUNCTION(cudnnBackendFinalize);
 SAME_FUNCTION(cudnnBackendSetAttribute);
 SAME_FUNCTION(cudnnBackendGetAttribute);
 SAME_FUNCTION(cudnnBackendExecute);
+
+#ifdef HAS_NCCL
+SAME_NUMBER(ncclSuccess);
+SAME_NUMBER(ncclUnhandledCudaError);
+SAME_NUMBER(ncclSystemError);
+SAME_NUMBER(ncclInternalError);
+SAME_NUMBER(ncclInvalidArgument);
+SAME_NUMBER(ncclInvalidUsage);
+SAME_NUMBER(ncclRemoteError);
+SAME_NUMBER(ncclInProgress);
+SAME_NUMBER(ncclInt8);
+static_assert(sizeof(::ncclUniqueId) == sizeof(ours::ncclUniqueId));
+static_assert(ours::nccl_config_version <= NCCL_VERSION_CODE);
+// Ours is the beginning of theirs.
+static_assert(offsetof(::ncclConfig_t, size) == offsetof(ours::ncclConfig_t, size));
+static_assert(offsetof(::ncclConfig_t, magic) == offsetof(ours::ncclConfig_t, magic));
+static_assert(offsetof(::ncclConfig_t, version) == offsetof(ours::ncclConfig_t, version));
+static_assert(offsetof(::ncclConfig_t, blocking) == offsetof(ours::ncclConfig_t, blocking));
+constexpr ::ncclConfig_t config_of_header = NCCL_CONFIG_INITIALIZER;
+static_assert(config_of_header.magic == ours::nccl_config_magic);
+SAME_FUNCTION(ncclGetVersion);
+SAME_FUNCTION(ncclGetUniqueId);
+// The id is passed by value: two structures of the same size.
+static_assert(std::is_same_v<decltype(&::ncclCommInitRankConfig),
+                             ncclResult_t (*)(ncclComm_t*, int, ncclUniqueId, int, ncclConfig_t*)>);
+SAME_FUNCTION(ncclCommGetAsyncError);
+SAME_FUNCTION(ncclCommFinalize);
+SAME_FUNCTION(ncclCommDestroy);
+SAME_FUNCTION(ncclCommAbort);
+SAME_FUNCTION(ncclGetErrorString);
+SAME_FUNCTION(ncclGetLastError);
+SAME_FUNCTION(ncclGroupStart);
+SAME_FUNCTION(ncclGroupEnd);
+SAME_FUNCTION(ncclAllGather);
+SAME_FUNCTION(ncclSend);
+SAME_FUNCTION(ncclRecv);
+#endif
 
 }  // namespace

@@ -19,13 +19,6 @@ Precision precision_of(int32_t value) {
   }
 }
 
-std::unique_ptr<Collectives> collectives_of(const Backend& backend, const layerwise_communicator& communicator,
-                                            Reduce reduce) {
-  require(backend.has_host_memory(), "device ", backend.name(),
-          " cannot train in several processes; the devices that can are cpu and reference");
-  return std::make_unique<HostCollectives>(communicator.communicator, reduce);
-}
-
 }  // namespace
 
 void remember_error(const char* message) noexcept {
@@ -78,8 +71,13 @@ layerwise_status layerwise_context_create(const layerwise_context_options* optio
     if (options->engine_choices != nullptr) chosen.engine_choices = options->engine_choices;
     std::unique_ptr<Backend> backend = open_device(&given(options->device, "device"), chosen);
     std::unique_ptr<Collectives> collectives;
-    if (options->communicator != nullptr) collectives = collectives_of(*backend, *options->communicator,
-                                   options->engine_reduce != 0 ? Reduce::engine : Reduce::ordered);
+    if (options->communicator != nullptr) {
+      const bool by_engine = options->engine_reduce != 0;
+      require(!by_engine || backend->has_host_memory(), "device ", backend->name(),
+              " adds gradients in the order of ranks; a sum by the engine is for devices cpu and reference");
+      collectives = backend->open_collectives(std::make_unique<HostCollectives>(
+          options->communicator->communicator, by_engine ? Reduce::engine : Reduce::ordered));
+    }
     *context = new layerwise_context{std::make_shared<Context>(std::move(backend), options->seed, options->profiled != 0,
                                                                std::move(collectives),
                                                                options->local_statistics != 0 ? Statistics::local

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "backend/collectives.h"
 #include "backend/operations.h"
 #include "core/arena.h"
 #include "core/philox.h"
@@ -74,8 +75,10 @@ class Backend {
   virtual void fill_zero(void* data, size_t bytes) = 0;
   virtual void copy_to_device(void* device, const void* host, size_t bytes) = 0;
   virtual void copy_to_host(void* host, const void* device, size_t bytes) = 0;
-  /// Whether the host may read and write this memory directly.
-  virtual bool has_host_memory() const { return false; }
+
+  /// The collectives of this device, of processes that have `on_host` for host memory; a device whose memory is the host's
+  /// has no others. All processes call it. Throws Error where the devices cannot be connected.
+  virtual std::unique_ptr<Collectives> open_collectives(std::unique_ptr<Collectives> on_host) = 0;
 
   /// Replaces what changes from step to step.
   virtual void set_step_state(const StepState& state) = 0;

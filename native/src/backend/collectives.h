@@ -31,6 +31,9 @@ class Collectives {
   /// A number of each rank, in rank order. Host memory.
   virtual std::vector<int64_t> gather(int64_t number) = 0;
 
+  /// Overwrites the bytes with those of rank `root`. Host memory.
+  virtual void broadcast(void* data, int64_t bytes, int root) = 0;
+
   /// all ← the rows of rank 0, of rank 1, …; rank r has rows[r] of them. `own` may lie at its place in `all`.
   virtual void all_gather(const Tensor& own, const Tensor& all, const std::vector<int64_t>& rows) = 0;
 

@@ -24,7 +24,9 @@ class ObservedBackend : public Backend {
   void fill_zero(void* data, size_t bytes) override { backend_->fill_zero(data, bytes); }
   void copy_to_device(void* to, const void* from, size_t bytes) override { backend_->copy_to_device(to, from, bytes); }
   void copy_to_host(void* to, const void* from, size_t bytes) override { backend_->copy_to_host(to, from, bytes); }
-  bool has_host_memory() const override { return backend_->has_host_memory(); }
+  std::unique_ptr<Collectives> open_collectives(std::unique_ptr<Collectives> on_host) override {
+    return backend_->open_collectives(std::move(on_host));
+  }
 
   void set_step_state(const StepState& state) override { backend_->set_step_state(state); }
   bool can_record() const override { return backend_->can_record(); }

@@ -47,7 +47,7 @@ bool Context::begin_step(int64_t kind) {
   if (!arena.is_empty()) return false;  // what lies there would be overwritten by a replay
   if (routines_at_ != arena.changes()) forget_recordings();
   routines_at_ = changes_before_ = arena.changes();
-  Routine& routine = routines_[kind];
+  Routine& routine = routines_[{data_parallel_->split(), kind}];
   if (routine.recording) return replay(routine);
   is_recording_ = routine.settled && begin_recording();
   if (records_) step_of_ = &routine;

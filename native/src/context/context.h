@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/backend.h"
@@ -37,7 +38,7 @@ class Context {
   DataParallel& data_parallel() const { return *data_parallel_; }
 
   /// Begins a step of a kind. Steps of one kind do the same on the same memory and differ in the step state
-  /// and in the contents of that memory only. True: the device has replayed such a step, nothing is left to
+  /// and in the contents of that memory only; of several processes, those whose batches are split alike. True: the device has replayed such a step, nothing is left to
   /// do. False: the caller does it now, then calls end_step, or cancel_step if it failed.
   ///
   /// Where the device can record steps, one that follows a step of its kind that left the arena as it was is recorded.
@@ -73,7 +74,7 @@ class Context {
   ProfiledBackend* profiled_ = nullptr;  // the backend, where it is one
   std::unique_ptr<DataParallel> data_parallel_;
   StepState state_;
-  std::map<int64_t, Routine> routines_;
+  std::map<std::pair<std::vector<int64_t>, int64_t>, Routine> routines_;  // by the batch's split and the kind of step
   uint64_t routines_at_ = 0;      // the arena's changes() for which the recordings hold
   Routine* step_of_ = nullptr;    // the step under way
   bool records_ = true;           // until a recording fails

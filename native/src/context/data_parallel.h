@@ -40,6 +40,8 @@ class DataParallel {
   /// Error(invalid_argument) on all of them where one has none.
   void set_batch(int64_t samples);
 
+  /// Samples of each process in the batch; empty in a process that is alone.
+  const std::vector<int64_t>& split() const { return samples_; }
   /// The number in the whole batch of this process's first sample.
   int64_t first_sample() const { return first_sample_; }
 

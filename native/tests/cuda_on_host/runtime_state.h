@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct CUstream_st {
   bool captures = false;
   bool invalidated = false;
   cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
+  std::thread::id capturing;  // the thread that began it
   CUgraph_st recorded;
 };
 
@@ -39,7 +41,7 @@ cudaError_t wanted_failure(const char* function);
 cudaError_t submit(cudaStream_t stream, std::function<void()> work);
 
 /// For calls that are forbidden while any stream captures: invalidates the captures and returns CUDA's
-/// error; success where there are none. Captures in relaxed mode do not mind.
+/// error; success where there are none. Captures in relaxed mode do not mind, those of another thread only in global mode.
 cudaError_t forbidden_in_capture();
 
 /// Whether [data, data + bytes) lies within one allocation of device memory.

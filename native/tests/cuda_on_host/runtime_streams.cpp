@@ -1,5 +1,6 @@
 // Streams, events and captured graphs.
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -17,7 +18,7 @@ namespace {
 
 std::mutex streams_mutex;
 std::vector<cudaStream_t> streams;
-size_t nodes_of_last = 0;
+std::atomic<size_t> nodes_of_last{0};
 
 void run_nodes(const std::vector<std::function<void()>>& nodes) {
   for (const auto& node : nodes) node();
@@ -43,6 +44,7 @@ cudaError_t forbidden_in_capture() {
   cudaError_t error = cudaSuccess;
   for (cudaStream_t stream : streams) {
     if (!stream->captures || stream->mode == cudaStreamCaptureModeRelaxed) continue;
+    if (stream->mode == cudaStreamCaptureModeThreadLocal && stream->capturing != std::this_thread::get_id()) continue;
     stream->invalidated = true;
     error = report(cudaErrorStreamCaptureUnsupported);
   }
@@ -74,6 +76,13 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   if (sticky_error() != cudaSuccess) return sticky_error();
   if (const cudaError_t error = wanted_failure("cudaStreamSynchronize")) return error;
+  if (stream == nullptr || !stream->captures) return cudaSuccess;
+  stream->invalidated = true;
+  return report(cudaErrorStreamCaptureUnsupported);
+}
+
+cudaError_t cudaStreamQuery(cudaStream_t stream) {
+  if (sticky_error() != cudaSuccess) return sticky_error();
   if (stream == nullptr || !stream->captures) return cudaSuccess;
   stream->invalidated = true;
   return report(cudaErrorStreamCaptureUnsupported);
@@ -111,7 +120,9 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mo
   if (const cudaError_t error = wanted_failure("cudaStreamBeginCapture")) return error;
   if (stream == nullptr) return report(cudaErrorStreamCaptureUnsupported);
   if (stream->captures) return report(cudaErrorInvalidValue);
+  const std::lock_guard<std::mutex> lock(streams_mutex);
   stream->captures = true;
+  stream->capturing = std::this_thread::get_id();
   stream->invalidated = false;
   stream->mode = mode;
   stream->recorded.nodes.clear();
@@ -121,7 +132,10 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mo
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   *graph = nullptr;
   if (stream == nullptr || !stream->captures) return report(cudaErrorInvalidValue);
-  stream->captures = false;
+  {
+    const std::lock_guard<std::mutex> lock(streams_mutex);
+    stream->captures = false;
+  }
   if (const cudaError_t error = wanted_failure("cudaStreamEndCapture")) return error;
   if (stream->invalidated) return report(cudaErrorStreamCaptureInvalidated);
   *graph = std::make_unique<CUgraph_st>(std::move(stream->recorded)).release();

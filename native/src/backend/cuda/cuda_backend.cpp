@@ -1,7 +1,9 @@
 #include "backend/cuda/cuda_backend.h"
 
 #include <string>
+#include <utility>
 
+#include "backend/cuda/collectives/nccl_collectives.h"
 #include "backend/cuda/engines/engines.h"
 #include "backend/cuda/hopper/hopper.h"
 #include "backend/cuda/launch_order.h"
@@ -78,6 +80,10 @@ class CudaBackend final : public Backend {
       fail(ErrorKind::invalid_state, "nothing can be read from a device while a step is being recorded");
     cuda::copy_async(stream_.get(), host, device, bytes, cudaMemcpyDeviceToHost);
     cuda::check(cudaStreamSynchronize(stream_.get()), "waiting for the device");
+  }
+
+  std::unique_ptr<Collectives> open_collectives(std::unique_ptr<Collectives> on_host) override {
+    return std::make_unique<cuda::NcclCollectives>(std::move(on_host), stream_.get(), arena_);
   }
 
   void set_step_state(const StepState& state) override {

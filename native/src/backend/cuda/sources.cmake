@@ -1,5 +1,7 @@
 # The CUDA backend's sources, for the library that nvcc builds and the one that runs on the host.
 set(layerwise_cuda_host_sources
+  ${CMAKE_CURRENT_LIST_DIR}/collectives/nccl.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/collectives/nccl_collectives.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cuda_backend.cpp
   ${CMAKE_CURRENT_LIST_DIR}/engines/cudnn.cpp
   ${CMAKE_CURRENT_LIST_DIR}/engines/cudnn_graph.cpp
@@ -34,6 +36,7 @@ set(layerwise_cuda_kernel_sources
   ${CMAKE_CURRENT_LIST_DIR}/add_tensor.cu
   ${CMAKE_CURRENT_LIST_DIR}/batch_norm_gradient.cu
   ${CMAKE_CURRENT_LIST_DIR}/classifier_loss.cu
+  ${CMAKE_CURRENT_LIST_DIR}/collectives/rank_sums.cu
   ${CMAKE_CURRENT_LIST_DIR}/convert.cu
   ${CMAKE_CURRENT_LIST_DIR}/convolution_forward.cu
   ${CMAKE_CURRENT_LIST_DIR}/convolve.cu

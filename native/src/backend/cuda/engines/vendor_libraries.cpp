@@ -57,7 +57,7 @@ std::vector<fs::path> library_folders(const std::vector<fs::path>& prefixes) {
   return folders;
 }
 
-VendorLibrary::VendorLibrary(const std::string& file) : file_(file) {
+VendorLibrary::VendorLibrary(const std::string& file, const char* advice) : file_(file) {
   constexpr int flags = RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE;
   handle_ = dlopen(file.c_str(), flags);
   if (handle_ != nullptr) return;
@@ -70,8 +70,7 @@ VendorLibrary::VendorLibrary(const std::string& file) : file_(file) {
     if (handle_ != nullptr) return;
     reason = dlerror();
   }
-  fail(ErrorKind::device_unavailable, file, " does not load (", reason,
-       "); it comes with a CUDA installation or cuDNN's, with pip's nvidia packages or with JavaCPP's CUDA presets");
+  fail(ErrorKind::device_unavailable, file, " does not load (", reason, "); ", advice);
 }
 
 void* VendorLibrary::address(const char* symbol) const {

@@ -1,4 +1,4 @@
-// Opens cuBLAS and cuDNN at run time, from wherever they are.
+// Opens cuBLAS, cuDNN and NCCL at run time, from wherever they are.
 #pragma once
 
 #include <filesystem>
@@ -19,8 +19,10 @@ std::vector<std::filesystem::path> python_prefixes();
 /// already (Java preloads it), on LD_LIBRARY_PATH and in the system's folders; then in library_folders().
 class VendorLibrary {
  public:
-  /// Throws Error(device_unavailable) where it is nowhere, or does not load.
-  explicit VendorLibrary(const std::string& file);
+  /// Throws Error(device_unavailable) where it is nowhere, or does not load; the message ends with `advice`.
+  explicit VendorLibrary(const std::string& file,
+                         const char* advice = "it comes with a CUDA installation or cuDNN's, with pip's nvidia packages or"
+                                              " with JavaCPP's CUDA presets");
 
   /// The function of that name. Throws Error(device_unavailable) where the library does not have it.
   template <class Function>

@@ -5,13 +5,17 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.net.URL;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import java.util.function.IntSupplier;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.bytedeco.cuda.cudart.cudaDeviceProp;
 import org.bytedeco.cuda.global.cublas;
 import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.cuda.global.cudnn;
+import org.bytedeco.cuda.global.nccl;
 import org.bytedeco.javacpp.ClassProperties;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.SizeTPointer;
@@ -29,6 +33,13 @@ public final class CudaLibraries {
       List.of(
           "cublasLt@.13", "cublas@.13", "cudnn_graph@.9", "cudnn_ops@.9", "cudnn_engines_precompiled@.9",
           "cudnn_engines_runtime_compiled@.9", "cudnn_heuristic@.9", "cudnn_cnn@.9", "cudnn@.9");
+
+  /** For GPUs of several processes. */
+  private static final String COLLECTIVES = "nccl@.2";
+
+  /** Where launchers number the processes that they have started on this machine. */
+  private static final List<String> LOCAL_RANK =
+      List.of("OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID", "MPI_LOCALRANKID");
 
   private static final Pattern MISSING_FILE = Pattern.compile("(lib\\w+\\.so[.\\d]*): cannot open");
 
@@ -63,13 +74,17 @@ public final class CudaLibraries {
    * which looks for it in more places and says what is missing.
    *
    * @param engine {@code fused} and {@code hopper} need neither cuBLAS nor cuDNN
+   * @param together whether several processes train together, and need NCCL
    */
-  static void preload(String engine) {
+  static void preload(String engine, boolean together) {
     Class<?> presets = org.bytedeco.cuda.presets.cudnn.class; // which inherit where the others' libraries are
     ClassProperties properties = Loader.loadProperties(presets, Loader.loadProperties(), true);
     List<String> wanted = new ArrayList<>(RUNTIME);
     if (!engine.equals("fused") && !engine.equals("hopper")) {
       wanted.addAll(ENGINES);
+    }
+    if (together) {
+      wanted.add(COLLECTIVES);
     }
     for (String library : wanted) {
       URL[] places = Loader.findLibrary(presets, properties, library);
@@ -79,6 +94,40 @@ public final class CudaLibraries {
         // The backend looks on, and reports.
       }
     }
+  }
+
+  /**
+   * The GPU that is meant: {@code cuda} is another one for each of the processes that a launcher has started on a machine.
+   */
+  static String device(String asked) {
+    int[] count = new int[1];
+    return device(
+        asked, System::getenv,
+        () -> {
+          try {
+            return check(cudart.cudaGetDeviceCount(count)) ? count[0] : 0;
+          } catch (LinkageError e) {
+            return 0; // the backend says what is missing
+          }
+        });
+  }
+
+  /**
+   * The rule of {@link #device(String)}.
+   *
+   * @param gpus how many GPUs this process sees; a launcher may show each process its own alone
+   */
+  static String device(String asked, UnaryOperator<String> environment, IntSupplier gpus) {
+    if (!asked.equals("cuda")) {
+      return asked;
+    }
+    return LOCAL_RANK.stream()
+        .map(environment)
+        .filter(Objects::nonNull)
+        .filter(value -> value.matches("\\d{1,7}") && gpus.getAsInt() != 1)
+        .findFirst()
+        .map(rank -> asked + ":" + Integer.parseInt(rank))
+        .orElse(asked);
   }
 
   /** Looks at the devices and libraries of this machine. */
@@ -96,6 +145,13 @@ public final class CudaLibraries {
     }
     libraries.add(library("cublas", CudaLibraries::cublasVersion));
     libraries.add(library("cudnn", CudaLibraries::cudnnVersion));
+    Library forSeveral = library("nccl", CudaLibraries::ncclVersion);
+    libraries.add(
+        forSeveral.problem() == null
+            ? forSeveral
+            : new Library(
+                forSeveral.name(), null,
+                forSeveral.problem() + "; to train on several GPUs, install libnccl2 or pip's nvidia-nccl-cu13"));
     List<Gpu> gpus = new ArrayList<>();
     int count = check(cudart.cudaGetDeviceCount(number)) ? number[0] : 0;
     for (int i = 0; i < count; i++) {
@@ -140,6 +196,12 @@ public final class CudaLibraries {
   private static String cudnnVersion() {
     long version = cudnn.cudnnGetVersion(); // 92400 is 9.24.0
     return version / 10000 + "." + version / 100 % 100 + "." + version % 100;
+  }
+
+  private static String ncclVersion() {
+    int[] version = new int[1];
+    nccl.ncclGetVersion(version); // cannot fail
+    return version[0] / 10000 + "." + version[0] / 100 % 100 + "." + version[0] % 100; // 22903 is 2.29.3
   }
 
   private static Gpu gpu(int index) {

@@ -80,10 +80,10 @@ public final class NativeContext implements AutoCloseable {
     NativeLibrary.load();
     DeviceLibraries.provide(options.device());
     if (options.device().matches("cuda(:.*)?")) {
-      CudaLibraries.preload(options.engine());
+      CudaLibraries.preload(options.engine(), communicator != null);
     }
     ContextPointer pointer = new ContextPointer();
-    try (BytePointer device = new BytePointer(options.device(), UTF_8);
+    try (BytePointer device = new BytePointer(CudaLibraries.device(options.device()), UTF_8);
         BytePointer engine = new BytePointer(options.engine(), UTF_8);
         BytePointer choices = new BytePointer(options.engineChoices(), UTF_8);
         ContextOptionsStruct struct = new ContextOptionsStruct()) {
