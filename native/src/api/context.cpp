@@ -71,13 +71,9 @@ layerwise_status layerwise_context_create(const layerwise_context_options* optio
     if (options->engine_choices != nullptr) chosen.engine_choices = options->engine_choices;
     std::unique_ptr<Backend> backend = open_device(&given(options->device, "device"), chosen);
     std::unique_ptr<Collectives> collectives;
-    if (options->communicator != nullptr) {
-      const bool by_engine = options->engine_reduce != 0;
-      require(!by_engine || backend->has_host_memory(), "device ", backend->name(),
-              " adds gradients in the order of ranks; a sum by the engine is for devices cpu and reference");
+    if (options->communicator != nullptr)
       collectives = backend->open_collectives(std::make_unique<HostCollectives>(
-          options->communicator->communicator, by_engine ? Reduce::engine : Reduce::ordered));
-    }
+          options->communicator->communicator, options->engine_reduce != 0 ? Reduce::engine : Reduce::ordered));
     *context = new layerwise_context{std::make_shared<Context>(std::move(backend), options->seed, options->profiled != 0,
                                                                std::move(collectives),
                                                                options->local_statistics != 0 ? Statistics::local

@@ -47,6 +47,9 @@ class Collectives {
   /// mean and biased variance ← those of all ranks' values together, of which rank r has counts[r] per channel.
   virtual void merge_moments(const Tensor& mean, const Tensor& variance, const std::vector<int64_t>& counts) = 0;
 
+  /// How sum_part adds.
+  virtual Reduce reduce() const { return Reduce::ordered; }
+
   virtual Exchanged exchanged() const { return {}; }
 };
 

@@ -48,11 +48,12 @@ class HostCollectives final : public Collectives {
   int rank() const override { return communicator_.rank(); }
   int size() const override { return communicator_.size(); }
   std::vector<int64_t> gather(int64_t number) override;
-  void broadcast(void* data, int64_t bytes, int root) override { communicator_->broadcast(data, bytes, root); }
+  void broadcast(void* data, int64_t bytes, int root) override { communicator_.broadcast(data, bytes, root); }
   void all_gather(const Tensor& own, const Tensor& all, const std::vector<int64_t>& rows) override;
   void ordered_sum(const std::vector<Tensor>& values, double factor) override;
   void sum_part(const Tensor& values, const std::vector<int64_t>& parts) override;
   void merge_moments(const Tensor& mean, const Tensor& variance, const std::vector<int64_t>& counts) override;
+  Reduce reduce() const override { return reduce_; }
   Exchanged exchanged() const override {
     return {communicator_.exchanges(), communicator_.received_bytes(), seconds_};
   }

@@ -23,7 +23,10 @@ float* floats_of(const Tensor& tensor) {
 }  // namespace
 
 NcclCollectives::NcclCollectives(std::unique_ptr<Collectives> on_host, cudaStream_t stream, Arena& arena)
-    : on_host_(std::move(on_host)), stream_(stream), arena_(arena), nccl_(open_nccl(), *on_host_, stream) {}
+    : on_host_(std::move(on_host)), stream_(stream), arena_(arena), nccl_(open_nccl(), *on_host_, stream) {
+  require(on_host_->reduce() == Reduce::ordered,
+          "GPUs add gradients in the order of ranks; a sum by the engine is for devices cpu and reference");
+}
 
 void NcclCollectives::all_gather(const Tensor& own, const Tensor& all, const std::vector<int64_t>& rows) {
   const auto row_bytes = static_cast<int64_t>(all.bytes()) / std::accumulate(rows.begin(), rows.end(), int64_t{0});
