@@ -4,10 +4,12 @@
 
 #include <atomic>
 #include <cstring>
+#include <exception>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/cuda/collectives/nccl.h"
@@ -104,11 +106,17 @@ void take(const std::vector<std::vector<Transfer>>& all, int rank) {
 /// Gives the calls of a group to the stream.
 ncclResult_t submit(ncclComm_t communicator, std::vector<Transfer> transfers) {
   const auto work = [ranks = communicator->ranks, rank = communicator->rank, transfers = std::move(transfers)] {
-    std::vector<std::vector<Transfer>> all;
+    std::exception_ptr failure;  // thrown when the others have read what this rank shows
     ranks->meeting.show(rank, &transfers, [&](const std::vector<const void*>& shown) {
+      std::vector<std::vector<Transfer>> all;
       for (const void* each : shown) all.push_back(*static_cast<const std::vector<Transfer>*>(each));
-      take(all, rank);
+      try {
+        take(all, rank);
+      } catch (...) {
+        failure = std::current_exception();
+      }
     });
+    if (failure) std::rethrow_exception(failure);
   };
   communicator->in_progress = true;
   if (cuda_on_host::submit(communicator->stream, work) != cudaSuccess) return refuse(ncclUnhandledCudaError, "CUDA failed");

@@ -112,10 +112,11 @@ final class BenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-      Communicator processes = Launch.join();
-      measure(processes);
-      Launch.leave();
-      return 0;
+      return Launch.together(
+          processes -> {
+            measure(processes);
+            return 0;
+          });
     }
 
     private void measure(Communicator processes) {

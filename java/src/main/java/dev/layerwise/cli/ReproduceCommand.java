@@ -237,8 +237,8 @@ final class ReproduceCommand implements Callable<Integer> {
     TrainingResult train(
         DataSet<?> images, RunDirectory directory, TrainingSession session, TrainingSession.Reporter reporter,
         Communicator processes) {
-      try (NativeContext context =
-          NativeContext.create(config.device(), config.training().seed(), processes.ofDevices())) {
+      NativeContext.Together together = new NativeContext.Together(processes.ofDevices());
+      try (NativeContext context = NativeContext.create(config.device(), config.training().seed(), together)) {
         return session.train(
             context, config, checkpoint == null ? null : Path.of(checkpoint), images, directory, SessionSettings.DEFAULT,
             reporter);

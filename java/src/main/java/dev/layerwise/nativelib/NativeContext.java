@@ -80,7 +80,7 @@ public final class NativeContext implements AutoCloseable {
     NativeLibrary.load();
     DeviceLibraries.provide(options.device());
     if (options.device().matches("cuda(:.*)?")) {
-      CudaLibraries.preload(options.engine(), communicator != null);
+      CudaLibraries.preload(options.engine(), processes != null && processes.communicator() != null);
     }
     ContextPointer pointer = new ContextPointer();
     try (BytePointer device = new BytePointer(CudaLibraries.device(options.device()), UTF_8);
