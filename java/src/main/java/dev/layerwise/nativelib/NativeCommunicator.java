@@ -21,6 +21,7 @@ public final class NativeCommunicator implements AutoCloseable {
   private final CommunicatorPointer pointer;
   private final int rank;
   private final int size;
+  private final List<NativeCommunicator> parts = new ArrayList<>();
   private boolean closed;
 
   private NativeCommunicator(CommunicatorPointer pointer) {
@@ -118,12 +119,14 @@ public final class NativeCommunicator implements AutoCloseable {
   /**
    * Forms groups: the processes that give the same number make one, in the order of their ranks.
    *
-   * @return this process's group, which is closed before this communicator is
+   * @return this process's group, which closes with this communicator
    */
   public NativeCommunicator split(int group) {
-    CommunicatorPointer part = new CommunicatorPointer();
-    check(LayerwiseApi.layerwise_communicator_split(pointer(), group, part));
-    return new NativeCommunicator(part);
+    CommunicatorPointer split = new CommunicatorPointer();
+    check(LayerwiseApi.layerwise_communicator_split(pointer(), group, split));
+    NativeCommunicator part = new NativeCommunicator(split);
+    parts.add(part);
+    return part;
   }
 
   /** Sends values to a process, which receives its messages in the order of sending. */
@@ -186,6 +189,7 @@ public final class NativeCommunicator implements AutoCloseable {
   public void close() {
     if (!closed) {
       closed = true;
+      parts.forEach(NativeCommunicator::close);
       LayerwiseApi.layerwise_communicator_close(pointer);
     }
   }
