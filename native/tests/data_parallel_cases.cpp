@@ -17,8 +17,6 @@
 
 namespace layerwise::testing {
 
-namespace {
-
 std::vector<Slice> slices_of(const Split& split, int rank, bool same_images) {
   std::vector<Slice> slices;
   for (const std::vector<int64_t>& sizes : split)
@@ -27,27 +25,34 @@ std::vector<Slice> slices_of(const Split& split, int rank, bool same_images) {
   return slices;
 }
 
-/// The slice of a batch of random activations and of labels 0, 1, 2, 0, …
-struct SliceOfBatch {
-  SliceOfBatch(const std::shared_ptr<Context>& context, const Shape& sample, const Slice& slice) {
-    Backend& backend = context->backend();
-    ArenaTensor images = backend.arena().take(backend.activation_type(), sample.of_samples(slice.count));
-    const std::vector<float> values = random_values(9 * sample.features(), slice.images);
-    upload(backend, values.data() + slice.first * sample.features(), images.view());
-    x = std::make_shared<const ArenaTensor>(std::move(images));
-    std::vector<int32_t> classes;
-    for (int64_t i = 0; i < slice.count; ++i) classes.push_back(static_cast<int32_t>((slice.first + i) % 3));
-    memory = backend.arena().take(DataType::int32, Shape::vector(slice.count));
-    upload(backend, classes.data(), memory.view());
-    labels = {memory.view(), 3};
-  }
-
-  Activation x;
-  ArenaTensor memory;
-  Labels labels;
-};
+SliceOfBatch::SliceOfBatch(const std::shared_ptr<Context>& context, const Shape& sample, const Slice& slice) {
+  Backend& backend = context->backend();
+  ArenaTensor images = backend.arena().take(backend.activation_type(), sample.of_samples(slice.count));
+  const std::vector<float> values = random_values(9 * sample.features(), slice.images);
+  upload(backend, values.data() + slice.first * sample.features(), images.view());
+  x = std::make_shared<const ArenaTensor>(std::move(images));
+  std::vector<int32_t> classes;
+  for (int64_t i = 0; i < slice.count; ++i) classes.push_back(static_cast<int32_t>((slice.first + i) % 3));
+  memory = backend.arena().take(DataType::int32, Shape::vector(slice.count));
+  upload(backend, classes.data(), memory.view());
+  labels = {memory.view(), 3};
+}
 
 Values values_of(Backend& backend, const Tensor& tensor) { return download<double>(backend, tensor); }
+
+void begin_step(Context& context, size_t step, const Slice& slice) {
+  context.set_batch(slice.count);
+  context.set_step(step, 0.125);
+}
+
+layerwise_optimizer momentum() {
+  layerwise_optimizer settings = default_optimizer;
+  settings.optim = LAYERWISE_OPTIM_SGD;
+  settings.momentum = 0.5;
+  return settings;
+}
+
+namespace {
 
 /// Reads the tensor, but on a device that may be recording the step.
 void keep_row(Backend& backend, const Tensor& tensor, Results& results) {
@@ -75,12 +80,6 @@ void keep_metrics(Block& block, Results& results) {
   results.metrics.samples += read.samples;
 }
 
-
-void begin_step(Context& context, size_t step, const Slice& slice) {
-  context.set_batch(slice.count);
-  context.set_step(step, 0.125);
-}
-
 /// As NativeContext.step (Java) does it.
 void do_step(Context& context, const Slice& slice, Results& results, const std::function<void()>& body) {
   for (bool again = true; again;) {
@@ -91,13 +90,6 @@ void do_step(Context& context, const Slice& slice, Results& results, const std::
     body();
     again = context.end_step();
   }
-}
-
-layerwise_optimizer momentum() {
-  layerwise_optimizer settings = default_optimizer;
-  settings.optim = LAYERWISE_OPTIM_SGD;  // Adam would blow the rounding of a gradient that is almost 0 up to a step's size
-  settings.momentum = 0.5;
-  return settings;
 }
 
 /// One block, trained by its own losses.

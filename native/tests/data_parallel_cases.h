@@ -10,6 +10,7 @@
 
 #include "block/block.h"
 #include "context/context.h"
+#include "context/transfer.h"
 #include "processes/communicator.h"
 
 namespace layerwise::testing {
@@ -33,6 +34,26 @@ struct Slice {
 
 /// The sizes of the slices of each step's batch.
 using Split = std::vector<std::vector<int64_t>>;
+
+/// The slices that a rank has.
+std::vector<Slice> slices_of(const Split& split, int rank, bool same_images = false);
+
+/// The slice of a batch of random activations and of labels 0, 1, 2, 0, …
+struct SliceOfBatch {
+  SliceOfBatch(const std::shared_ptr<Context>& context, const Shape& sample, const Slice& slice);
+
+  Activation x;
+  ArenaTensor memory;
+  Labels labels;
+};
+
+/// Tells the context of the slice, the step's number and a learning rate of 0.125.
+void begin_step(Context& context, size_t step, const Slice& slice);
+
+/// SGD with momentum: Adam would blow the rounding of a gradient that is almost 0 up to a step's size.
+layerwise_optimizer momentum();
+
+Values values_of(Backend& backend, const Tensor& tensor);
 
 /// Trains on slices of the steps' batches.
 using Training = std::function<void(const std::shared_ptr<Context>&, const std::vector<Slice>&, Results&)>;

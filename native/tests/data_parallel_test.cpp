@@ -26,8 +26,10 @@ std::unique_ptr<Backend> open(const std::string& device) {
   return open_device(device, options);
 }
 
+const Split whole_batches = {{9}, {9}, {5}};
+
 Results alone(const TrainingCase& training_case, const std::string& device) {
-  return alone(training_case, [&] { return open(device); }, {{9}, {9}, {5}});
+  return alone(training_case, [&] { return open(device); }, whole_batches);
 }
 
 Results in_parallel(const TrainingCase& training_case, const std::string& device, const Split& split) {
@@ -110,7 +112,7 @@ Step local_step(const std::shared_ptr<Context>& context, const Slice& slice) {
   config.dropout = 0;
   LocalBlock block(context, config);
   begin_step(*context, 0, slice);
-  const SliceOfBatch batch(context, config.input, slice, 1);
+  const SliceOfBatch batch(context, config.input, slice);
   const Values before = values_of(context->backend(), block.parameters().parameter(0));
   block.train_step(*batch.x, batch.labels, {}, nullptr);
   Step step{values_of(context->backend(), block.parameters().parameter(0)), {}, 0};
@@ -122,7 +124,7 @@ Step local_step(const std::shared_ptr<Context>& context, const Slice& slice) {
 
 // Each process trains as if its slice were the batch; gradients and running statistics count by its share of the images.
 TEST(LocalStatistics, are_the_mean_of_independent_slices) {
-  const std::vector<Slice> slices = {{0, 5}, {5, 4}};
+  const std::vector<Slice> slices = {{0, 5, 1}, {5, 4, 1}};
   std::vector<Step> expected, actual(2);
   for (const Slice& slice : slices) expected.push_back(local_step(std::make_shared<Context>(open("reference"), 7), slice));
   in_processes(2, [&](const std::shared_ptr<Communicator>& communicator) {
@@ -155,7 +157,7 @@ std::map<std::string, std::vector<float>> trained_large_block(const std::shared_
   LocalBlock block(context, large_block());
   for (size_t step = 0; step < 2; ++step) {
     begin_step(*context, step, slices[step]);
-    const SliceOfBatch batch(context, large_block().input, slices[step], static_cast<uint32_t>(step + 1));
+    const SliceOfBatch batch(context, large_block().input, slices[step]);
     block.train_step(*batch.x, batch.labels, {}, nullptr);
   }
   const auto read = [&](const Parameters::Info& info) {
@@ -206,7 +208,7 @@ TEST(Exchanged, bytes_are_those_of_the_formula) {
       LocalBlock block(context, large_block());
       const Slice slice = slices_of({{3, 3, 3}}, communicator->rank())[0];
       begin_step(*context, 0, slice);
-      const SliceOfBatch batch(context, large_block().input, slice, 1);
+      const SliceOfBatch batch(context, large_block().input, slice);
       const Exchanged before = context->data_parallel().exchanged();
       block.train_step(*batch.x, batch.labels, {}, nullptr);
       const Exchanged after = context->data_parallel().exchanged();

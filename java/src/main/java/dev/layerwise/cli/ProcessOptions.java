@@ -35,7 +35,7 @@ final class ProcessOptions {
       paramLabel = "N|LAYERS",
       description = "With --parallel layers: how many stages there are, or which layers each has, such as 0-2,3-. More"
           + " processes than stages share each stage's batches. Default: a stage for each process, divided by timing ten"
-          + " steps; a resumed run keeps its stages if there are as many.")
+          + " steps; a resumed run keeps its stages if it has as many processes.")
   String stages;
 
   @Option(
@@ -102,7 +102,7 @@ final class ProcessOptions {
         !config.model().losses().areConnected(),
         "--parallel layers needs blocks that learn by themselves; with --backprop or --no-detach gradients travel back"
             + " through all layers: use --parallel data");
-    return group.inStages(cuts(group, config, wasPipeline ? recorded.stages() : null, err));
+    return group.inStages(cuts(group, config, wasPipeline ? recorded : null, err));
   }
 
   private void requireSeveral(Communicator processes) {
@@ -116,7 +116,8 @@ final class ProcessOptions {
             + " ...");
   }
 
-  private StageCuts cuts(ProcessGroup group, RunConfig config, String recorded, PrintWriter err) {
+  /** @param recorded of a resumed pipeline; or {@code null} */
+  private StageCuts cuts(ProcessGroup group, RunConfig config, RunConfig recorded, PrintWriter err) {
     List<LayerSpec> layers = Networks.layers(config.model());
     int processes = group.slice().size();
     StageCuts cuts;
@@ -127,8 +128,8 @@ final class ProcessOptions {
       if (stages != null && !isNumber) {
         cuts = StageCuts.parse(stages, layers);
         origin = "";
-      } else if (recorded != null && StageCuts.parse(recorded, layers).stages() == wanted) {
-        cuts = StageCuts.parse(recorded, layers);
+      } else if (stages == null && recorded != null && processes(recorded, layers) == processes) {
+        cuts = StageCuts.parse(recorded.stages(), layers);
         origin = ", as before";
       } else {
         requireDivides(wanted, processes);
@@ -146,6 +147,11 @@ final class ProcessOptions {
       err.flush();
     }
     return cuts;
+  }
+
+  /** How many processes have trained a pipeline. */
+  private static int processes(RunConfig recorded, List<LayerSpec> layers) {
+    return StageCuts.parse(recorded.stages(), layers).stages() * Checks.or(recorded.processes(), 1);
   }
 
   private static void requireDivides(int stages, int processes) {
