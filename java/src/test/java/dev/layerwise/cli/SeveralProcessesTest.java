@@ -173,7 +173,7 @@ class SeveralProcessesTest extends MpiJobs {
   void localStatisticsAreRefusedInOneProcess() {
     CommandLineRunner alone = CommandLineRunner.run("train", "--out", folder.resolve("run"), "--statistics", "local");
     assertThat(alone.exitCode()).isEqualTo(2);
-    assertThat(alone.err()).contains("local statistics need several processes; start them with mpirun");
+    assertThat(alone.err()).contains("local statistics need several processes with the same layers; start them with mpirun");
   }
 
   @Test
