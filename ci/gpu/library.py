@@ -6,7 +6,7 @@ import re
 
 HEADER = pathlib.Path(__file__).resolve().parents[2] / "native/include/layerwise.h"
 TYPES = {"int32_t": ctypes.c_int32, "int64_t": ctypes.c_int64, "uint64_t": ctypes.c_uint64, "double": ctypes.c_double,
-         "const char*": ctypes.c_char_p}
+         "const char*": ctypes.c_char_p, "layerwise_communicator*": ctypes.c_void_p}
 
 
 def declarations(header):
