@@ -109,8 +109,7 @@ public final class TrainingRun implements AutoCloseable {
     TrainingRun run = new TrainingRun(context, config, data, RunImages.of(data), directory, communicator);
     try {
       if (config.init() != null) {
-        run.weightSummary =
-            WeightImport.load(Path.of(config.init().file()), run.network, run.takesWhatFits()).summary();
+        run.importWeights();
       }
       RunRecorder.NetworkState state = run.networkState();
       if (communicator.isFirst()) {
@@ -158,9 +157,20 @@ public final class TrainingRun implements AutoCloseable {
     }
   }
 
-  /** A stage takes its own weights, and leaves the others'. */
-  private boolean takesWhatFits() {
-    return config.init().takesWhatFits() || !stage.isWhole();
+  /** Whether weights fit is a question of the whole network, of which a stage then takes its own. */
+  private void importWeights() {
+    if (stage.isWhole()) {
+      importWeights(network);
+      return;
+    }
+    try (DeviceNetwork whole = new DeviceNetwork(context, config.model(), Optimizer.STATELESS)) {
+      importWeights(whole);
+      network.setWeights(whole.weights());
+    }
+  }
+
+  private void importWeights(DeviceNetwork whole) {
+    weightSummary = WeightImport.load(Path.of(config.init().file()), whole, config.init().takesWhatFits()).summary();
   }
 
   /** The epoch that is under way or comes next, counted from 1. */

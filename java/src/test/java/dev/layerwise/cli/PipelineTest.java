@@ -80,6 +80,19 @@ class PipelineTest extends MpiJobs {
   }
 
   @Test
+  void everyStageBeginsWithItsPartOfGivenWeights() throws Exception {
+    Path given = folder.resolve("given");
+    assertThat(CommandLineRunner.run(train(given, "--epochs", "1").toArray()).exitCode()).isZero();
+    Path one = folder.resolve("one");
+    CommandLineRunner alone = CommandLineRunner.run(train(one, "--init", given.toString()).toArray());
+    assertThat(alone.exitCode()).as(alone.err()).isZero();
+    Path two = folder.resolve("two");
+    Job job = run(train(two, "--init", given.toString(), "--parallel", "layers", "--stages", "0-1,2-"));
+    assertThat(job.exitCode()).as(job.err()).isZero();
+    assertSameBits(two, one);
+  }
+
+  @Test
   void whatCannotBeAPipelineIsRefused() throws Exception {
     Path out = folder.resolve("run");
     CommandLineRunner alone = CommandLineRunner.run(train(out, "--parallel", "layers").toArray());
