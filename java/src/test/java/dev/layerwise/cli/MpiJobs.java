@@ -81,8 +81,12 @@ abstract class MpiJobs {
   }
 
   final Job end(Process process, Path log, int seconds) throws Exception {
+    List<ProcessHandle> ranks = process.descendants().toList();
     try {
       assertThat(process.waitFor(seconds, TimeUnit.SECONDS)).as("the job ends").isTrue();
+      for (ProcessHandle rank : ranks) { // mpirun may end a moment before the last of them
+        rank.onExit().get(seconds, TimeUnit.SECONDS);
+      }
     } finally {
       process.destroy();
     }
