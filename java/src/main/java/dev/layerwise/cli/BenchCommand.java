@@ -1,6 +1,7 @@
 package dev.layerwise.cli;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
@@ -59,30 +60,9 @@ final class BenchCommand implements Callable<Integer> {
     @Spec private CommandSpec spec;
 
     /** What one process measured: in all steps, what it exchanged and how long they took; its peak resident memory, or null. */
-    private record OfProcess(Exchanged exchanged, double seconds, Long residentBytes) {
-      /** Those of all processes, in the order of their ranks. */
-      List<OfProcess> ofAll(Communicator processes) {
-        if (processes.ofDevices() == null) {
-          return List.of(this);
-        }
-        int numbers = 5;
-        double[] all = new double[numbers * processes.slice().size()];
-        double[] own = {
-          exchanged.exchanges(), exchanged.receivedBytes(), exchanged.seconds(), seconds,
-          residentBytes == null ? -1 : residentBytes
-        };
-        System.arraycopy(own, 0, all, numbers * processes.slice().rank(), numbers);
-        processes.ofDevices().sum(all);
-        return IntStream.range(0, processes.slice().size())
-            .map(rank -> rank * numbers)
-            .mapToObj(
-                i ->
-                    new OfProcess(
-                        new Exchanged((long) all[i], (long) all[i + 1], all[i + 2]), all[i + 3],
-                        all[i + 4] < 0 ? null : (Long) (long) all[i + 4]))
-            .toList();
-      }
-
+    private record OfProcess(
+        @JsonProperty("exchanged") Exchanged exchanged, @JsonProperty("seconds") double seconds,
+        @JsonProperty("residentBytes") Long residentBytes) {
       static Long mostResidentBytes(List<OfProcess> all) {
         return all.stream().map(OfProcess::residentBytes).filter(Objects::nonNull).max(Long::compare).orElse(null);
       }
@@ -141,7 +121,7 @@ final class BenchCommand implements Callable<Integer> {
         benchmark.requireFiniteLoss();
         OfProcess own =
             new OfProcess(exchanged, Arrays.stream(seconds).sum(), ProcessMemory.peakResidentBytes());
-        List<OfProcess> all = own.ofAll(processes);
+        List<OfProcess> all = processes.gather(own, OfProcess.class);
         Arrays.sort(seconds);
         double median = (seconds[(bench.steps - 1) / 2] + seconds[bench.steps / 2]) / 2;
         double flops = benchmark.flopsPerImage();

@@ -114,7 +114,7 @@ final class DataOptions {
     if (folder == null) {
       return;
     }
-    for (String lines : processes.gather(String.join("\n", skipped))) {
+    for (String lines : processes.gather(String.join("\n", skipped), String.class)) {
       lines.lines().forEach(line -> skip(err, line));
     }
     int images = skipped.size() - listed;

@@ -1,15 +1,12 @@
 package dev.layerwise.cli;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import dev.layerwise.Json;
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
 import dev.layerwise.export.NpyFile;
 import dev.layerwise.train.BatchSlice;
 import dev.layerwise.train.Communicator;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -70,7 +67,7 @@ final class FeatureRounds {
       Images images = own < batches ? source.batch(own) : Images.NONE;
       int count = images.names().size();
       float[][] features = count == 0 ? new float[0][] : model.features(images.pixels(), count, layer.name());
-      List<Summary> summaries = gather(new Summary(images.names(), images.problems()));
+      List<Summary> summaries = processes.gather(new Summary(images.names(), images.problems()), Summary.class);
       for (int rank = 0; rank < slice.size(); rank++) {
         Summary summary = summaries.get(rank);
         listener.passed(summary.names(), summary.problems());
@@ -105,18 +102,6 @@ final class FeatureRounds {
         System.arraycopy(values, i * width, row, 0, width);
         rows.add(row);
       }
-    }
-  }
-
-  private List<Summary> gather(Summary own) {
-    try {
-      List<Summary> all = new ArrayList<>();
-      for (String text : processes.gather(Json.mapper().writeValueAsString(own))) {
-        all.add(Json.mapper().readValue(text, Summary.class));
-      }
-      return all;
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e); // they are this program's own
     }
   }
 }

@@ -133,7 +133,7 @@ final class ProcessOptions {
         origin = ", as before";
       } else {
         requireDivides(wanted, processes);
-        String timed = group.gather(group.isFirst() ? timed(config, layers, wanted, processes) : "").get(0);
+        String timed = group.gather(group.isFirst() ? timed(config, layers, wanted, processes) : null, String.class).get(0);
         String[] parts = timed.split(" ");
         cuts = StageCuts.parse(parts[0], layers);
         origin = ", by timing: the slowest takes " + parts[1] + " % of a step";

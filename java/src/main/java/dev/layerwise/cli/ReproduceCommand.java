@@ -1,8 +1,6 @@
 package dev.layerwise.cli;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import dev.layerwise.Json;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSets;
 import dev.layerwise.nativelib.DeviceOptions;
@@ -186,12 +184,12 @@ final class ReproduceCommand implements Callable<Integer> {
             related, images, folder, epochsScale, device, processes.slice().size(),
             (preset, config, checkpoint, directory) -> {
               Task task = new Task(config, checkpoint == null ? null : checkpoint.toString());
-              processes.gather(task.toJson());
+              processes.gather(task, Task.class);
               return task.train(images, directory, session, printer.of(preset, config.training().seed()), processes);
             },
             printer);
     boolean done = reproduction.run(presets, seeds);
-    processes.gather(Task.NONE);
+    processes.gather(null, Task.class); // all are done
     if (done) {
       printer.done(reproduction.table(), folder);
     } else {
@@ -203,8 +201,8 @@ final class ReproduceCommand implements Callable<Integer> {
   /** Trains with the first process what it decides to train. */
   private static boolean follow(DataSet<?> images, TrainingSession session, Communicator processes) {
     boolean done = true;
-    for (String next = processes.gather("").get(0); !next.equals(Task.NONE); next = processes.gather("").get(0)) {
-      done = Task.of(next).train(images, null, session, SILENT, processes).finished();
+    for (Task next = Task.next(processes); next != null; next = Task.next(processes)) {
+      done = next.train(images, null, session, SILENT, processes).finished();
     }
     return done;
   }
@@ -215,23 +213,9 @@ final class ReproduceCommand implements Callable<Integer> {
    * @param checkpoint the folder of the run that goes on; {@code null}: a new run
    */
   private record Task(@JsonProperty("config") RunConfig config, @JsonProperty("checkpoint") String checkpoint) {
-    /** In place of a task, when all are done. */
-    static final String NONE = "";
-
-    String toJson() {
-      try {
-        return Json.mapper().writeValueAsString(this);
-      } catch (JsonProcessingException e) {
-        throw new IllegalStateException(e);
-      }
-    }
-
-    static Task of(String json) {
-      try {
-        return Json.mapper().readValue(json, Task.class);
-      } catch (JsonProcessingException e) {
-        throw new IllegalStateException(e); // it is this program's own
-      }
+    /** What the first process has to train next; {@code null} when all is done. */
+    static Task next(Communicator processes) {
+      return processes.gather(null, Task.class).get(0);
     }
 
     TrainingResult train(

@@ -49,8 +49,12 @@ public interface Communicator {
   /** Each block's metrics over the samples of all processes. */
   List<BlockMetrics> sum(List<BlockMetrics> here);
 
-  /** A text of each process, in the order of ranks. */
-  List<String> gather(String here);
+  /**
+   * A value of each process, in the order of ranks.
+   *
+   * @param here what JSON can hold; may be {@code null}
+   */
+  <T> List<T> gather(T here, Class<T> type);
 
   /** Overwrites the values with those of a process. */
   void broadcast(float[] values, int rank);

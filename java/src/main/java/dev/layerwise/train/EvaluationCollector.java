@@ -1,8 +1,6 @@
 package dev.layerwise.train;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import dev.layerwise.Json;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.run.Evaluation;
 import java.util.ArrayList;
@@ -73,7 +71,7 @@ public final class EvaluationCollector implements Evaluator.BatchConsumer {
     int[] begins = new int[usable.length + 1];
     int[][] counts = new int[info.classes()][info.classes()];
     List<Evaluation.Mistake> all = new ArrayList<>();
-    for (Part part : gather(processes)) {
+    for (Part part : processes.gather(new Part(usable, confusion, List.copyOf(mistakes)), Part.class)) {
       for (int batch = 0; batch < usable.length; batch++) {
         begins[batch + 1] += part.usable()[batch];
       }
@@ -92,22 +90,6 @@ public final class EvaluationCollector implements Evaluator.BatchConsumer {
             .map(mistake -> mistake.numbered(begins[mistake.image() / batchSize] + mistake.image() % batchSize))
             .toList();
     return new Evaluation(info.name(), info.classNames(), counts, kept);
-  }
-
-  private List<Part> gather(Communicator processes) {
-    Part own = new Part(usable, confusion, List.copyOf(mistakes));
-    if (processes.slice().isWhole()) {
-      return List.of(own);
-    }
-    try {
-      List<Part> parts = new ArrayList<>();
-      for (String part : processes.gather(Json.mapper().writeValueAsString(own))) {
-        parts.add(Json.mapper().readValue(part, Part.class));
-      }
-      return parts;
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e); // they are this program's own
-    }
   }
 
   private boolean isAmongMostCertain(double probability) {

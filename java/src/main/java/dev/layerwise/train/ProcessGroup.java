@@ -1,7 +1,8 @@
 package dev.layerwise.train;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.layerwise.Json;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.model.StageCuts;
@@ -20,8 +21,11 @@ import java.util.function.Supplier;
 /** Several processes that exchange what they must by MPI. */
 public final class ProcessGroup implements Communicator {
   private static final int NUMBERS = 5; // of a block's metrics
-  private static final TypeReference<RunConfig> CONFIG = new TypeReference<>() {};
-  private static final TypeReference<LinkedHashMap<String, long[]>> SHAPES = new TypeReference<>() {};
+  private static final ObjectMapper JSON = Json.mapper();
+
+  /** Of a process's tensors, in their order. */
+  private record Shapes(@JsonProperty("of") LinkedHashMap<String, long[]> of) {}
+
 
   private final NativeCommunicator processes;
   /** Those that have the same layers, each with a slice of every batch. */
@@ -100,16 +104,16 @@ public final class ProcessGroup implements Communicator {
     }
     // Of processes with the same layers, the first gives them.
     Map<String, HostTensor> own = slice.rank() == 0 ? here.get() : Map.of();
-    Map<String, long[]> shapes = new LinkedHashMap<>();
+    LinkedHashMap<String, long[]> shapes = new LinkedHashMap<>();
     own.forEach((name, tensor) -> shapes.put(name, tensor.shape()));
-    List<String> all = gather(write(shapes));
+    List<Shapes> all = gather(new Shapes(shapes), Shapes.class);
     if (!isFirst()) {
       own.values().forEach(tensor -> processes.send(tensor.toFloats(), 0));
       return null;
     }
     Map<String, HostTensor> collected = new LinkedHashMap<>(own);
     for (int rank = 1; rank < all.size(); rank++) {
-      for (Map.Entry<String, long[]> sent : read(all.get(rank), SHAPES).entrySet()) {
+      for (Map.Entry<String, long[]> sent : all.get(rank).of().entrySet()) {
         float[] values = new float[(int) Arrays.stream(sent.getValue()).reduce(1, (a, b) -> a * b)];
         processes.receive(values, rank);
         collected.put(sent.getKey(), HostTensor.of(sent.getValue(), values));
@@ -150,8 +154,16 @@ public final class ProcessGroup implements Communicator {
   }
 
   @Override
-  public List<String> gather(String here) {
-    return processes.gather(here);
+  public <T> List<T> gather(T here, Class<T> type) {
+    try {
+      List<T> all = new ArrayList<>();
+      for (String text : processes.gather(JSON.writeValueAsString(here))) {
+        all.add(JSON.readValue(text, type));
+      }
+      return all;
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e); // they are this program's own
+    }
   }
 
   @Override
@@ -166,31 +178,14 @@ public final class ProcessGroup implements Communicator {
 
   @Override
   public void requireEqual(RunConfig config) {
-    List<String> all = processes.gather(write(config));
-    RunConfig first = read(all.get(0), CONFIG);
+    List<RunConfig> all = gather(config, RunConfig.class);
     for (int rank = 1; rank < all.size(); rank++) {
-      List<String> differences = ResumeRules.changes(first, read(all.get(rank), CONFIG));
+      List<String> differences = ResumeRules.changes(all.get(0), all.get(rank));
       if (!differences.isEmpty()) {
         throw new LayerwiseException(
             "rank " + rank + " has other settings than rank 0: " + String.join(", ", differences)
                 + "; start all processes with the same options");
       }
-    }
-  }
-
-  private static String write(Object value) {
-    try {
-      return Json.mapper().writeValueAsString(value);
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e); // it is this program's own
-    }
-  }
-
-  private static <T> T read(String text, TypeReference<T> type) {
-    try {
-      return Json.mapper().readValue(text, type);
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e); // it is this program's own
     }
   }
 

@@ -5,6 +5,7 @@ import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeCommunicator;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.safetensors.HostTensor;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -62,8 +63,8 @@ public final class SingleProcess implements Communicator {
   }
 
   @Override
-  public List<String> gather(String here) {
-    return List.of(here);
+  public <T> List<T> gather(T here, Class<T> type) {
+    return Collections.singletonList(here); // List.of takes no null
   }
 
   @Override
