@@ -8,12 +8,11 @@
 #include <numeric>
 #include <utility>
 
-#include "block/head.h"
-#include "block/preactivation_block.h"
 #include "block_support.h"
 #include "context/data_set.h"
 #include "processes/host_collectives.h"
 #include "processes_in_threads.h"
+#include "small_residual_network.h"
 
 namespace layerwise::testing {
 
@@ -111,77 +110,22 @@ Training local_training(Config config) {
   };
 }
 
-PreactivationBlockConfig preactivation(uint32_t index, const Shape& input) {
-  PreactivationBlockConfig config;
-  config.name = "block" + std::to_string(index);
-  config.index = index;
-  config.input = input;
-  config.out_channels = 5;
-  config.convolution = {3, 3, 1, 1};
-  config.negative_slope = 0.01;
-  config.input_dropout = 0.2;
-  config.dropout = 0.25;
-  config.loss.dim_in_decoder = 20;
-  config.loss.classes = 3;
-  config.optimizer = momentum();
-  return config;
-}
-
-/// A residual network of two preactivation blocks with a projected shortcut, a head and an output layer: by
-/// backpropagation, or also by local losses (no_detach).
+/// A residual network: by backpropagation, or also by local losses (no_detach).
 Training residual_training(bool local_losses, bool affine) {
   return [=](const std::shared_ptr<Context>& context, const std::vector<Slice>& slices, Results& results) {
-    PreactivationBlockConfig first = preactivation(0, {1, 8, 8, 4}), second = preactivation(1, {1, 8, 8, 5});
-    second.convolution.stride = 2;
-    if (!local_losses) first.loss.loss = second.loss.loss = LocalLoss::none;
-    LocalBlockConfig projection;
-    projection.name = "shortcut";
-    projection.index = 2;
-    projection.input = {1, 8, 8, 4};
-    projection.out_channels = 5;
-    projection.convolution = {1, 1, 2, 0};
-    projection.bias = false;
-    projection.negative_slope = 1;
-    projection.loss.loss = LocalLoss::none;
-    projection.optimizer = momentum();
-    HeadConfig head_config;
-    head_config.name = "head";
-    head_config.index = 3;
-    head_config.input = {1, 4, 4, 5};
-    head_config.batch_norm = true;
-    head_config.affine = affine;
-    head_config.average_pool = 2;
-    head_config.optimizer = momentum();
-    OutputLayerConfig last;
-    last.name = "linear";
-    last.index = 4;
-    last.input = {1, 2, 2, 5};
-    last.classes = 3;
-    last.zero_start = false;
-    last.optimizer = momentum();
-    PreactivationBlock block1(context, first), block2(context, second);
-    LocalBlock shortcut(context, projection);
-    Head head(context, head_config);
-    OutputLayer output(context, last);
+    SmallResidualNetworkConfig config(local_losses, momentum());
+    config.head.affine = affine;
+    SmallResidualNetwork network(context, config);
     for (size_t step = 0; step < slices.size(); ++step) {
       begin_step(*context, step, slices[step]);
       do_step(*context, slices[step], results, [&] {
-        const SliceOfBatch batch(context, first.input, slices[step]);
-        const Activation s = shortcut.forward(batch.x, {}, {});
-        const Activation h1 = block1.forward(batch.x, batch.labels, {});
-        const Activation h2 = block2.forward(h1, batch.labels, *s);
-        const Activation pooled = head.forward(h2, {}, {});
-        const Activation logits = output.forward(pooled, batch.labels, {});
-        keep_row(context->backend(), *logits, results);
-        const PassedOn d_pooled = output.backward({}, true, false);
-        const PassedOn d2 = head.backward(d_pooled.d_input, true, false);
-        const PassedOn d1 = block2.backward(d2.d_input, true, true);
-        shortcut.backward(d1.d_shortcut, false, false);
-        const PassedOn d0 = block1.backward(d1.d_input, true, false);
-        keep_row(context->backend(), d0.d_input, results);
+        const SliceOfBatch batch(context, config.first.input, slices[step]);
+        const SmallResidualNetwork::Passed passed = network.train_step(batch.x, batch.labels, true);
+        keep_row(context->backend(), *passed.logits, results);
+        keep_row(context->backend(), passed.below.d_input, results);
       });
     }
-    for (Block* block : std::initializer_list<Block*>{&block1, &block2, &shortcut, &head, &output}) {
+    for (Block* block : network.blocks()) {
       keep_tensors(context->backend(), *block, results);
       keep_metrics(*block, results);
     }
@@ -246,7 +190,7 @@ std::vector<TrainingCase> training_cases() {
   config.loss.alpha = 0.3;
   config.loss.similarity_std = false;
   add("conv_bio_flat_and_similarity_to_input", config);
-  cases.push_back({"preactivation", local_training<PreactivationBlock>(preactivation(0, {1, 8, 8, 4}))});
+  cases.push_back({"preactivation", local_training<PreactivationBlock>(small_preactivation_block(0, {1, 8, 8, 4}, momentum()))});
   cases.push_back({"backprop", residual_training(false, true)});
   cases.push_back({"no_detach", residual_training(true, true)});
   cases.push_back({"no_detach_head_without_scale", residual_training(true, false)});

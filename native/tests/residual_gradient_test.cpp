@@ -5,27 +5,15 @@
 #include <cmath>
 #include <functional>
 
-#include "block/head.h"
-#include "block/preactivation_block.h"
-#include "block_support.h"
+#include "small_residual_network.h"
 
 namespace layerwise::testing {
 namespace {
 
-PreactivationBlockConfig preactivation(uint32_t index, const Shape& input) {
-  PreactivationBlockConfig config;
-  config.name = "block";
-  config.index = index;
-  config.input = input;
-  config.out_channels = 5;
-  config.convolution = {3, 3, 1, 1};
-  config.negative_slope = 0.01;
-  config.input_dropout = 0.2;
-  config.dropout = 0.25;
-  config.loss.dim_in_decoder = 20;
-  config.loss.classes = 3;
-  config.optimizer.optim = LAYERWISE_OPTIM_SGD;
-  return config;
+layerwise_optimizer plain_sgd() {
+  layerwise_optimizer settings = default_optimizer;
+  settings.optim = LAYERWISE_OPTIM_SGD;
+  return settings;
 }
 
 // Compares difference quotients of `loss` in some elements of a parameter with `gradient`. The step and the
@@ -59,7 +47,7 @@ void expect_gradient(Block& block, const std::string& name, const std::vector<fl
 TEST(Preactivation, local_gradients_agree_with_central_differences) {
   const auto context = std::make_shared<Context>(open_device("reference", {}), 7);
   for (const bool first : {false, true}) {
-    PreactivationBlockConfig config = preactivation(0, {1, 8, 8, 4});
+    PreactivationBlockConfig config = small_preactivation_block(0, {1, 8, 8, 4}, plain_sgd());
     config.normalize_input = !first;
     if (first) config.input_dropout = config.dropout = 0;
     PreactivationBlock block(context, config);
@@ -87,59 +75,22 @@ TEST(Preactivation, local_gradients_agree_with_central_differences) {
 // the gradient.
 void expect_connected_gradients(bool local_losses, bool max_pool) {
   const auto context = std::make_shared<Context>(open_device("reference", {}), 7);
-  PreactivationBlockConfig first = preactivation(0, {1, 8, 8, 4}), second = preactivation(1, {1, 8, 8, 5});
-  second.convolution.stride = 2;
-  if (!local_losses) first.loss.loss = second.loss.loss = LocalLoss::none;
-  LocalBlockConfig projection;
-  projection.name = "shortcut";
-  projection.index = 2;
-  projection.input = {1, 8, 8, 4};
-  projection.out_channels = 5;
-  projection.convolution = {1, 1, 2, 0};
-  projection.bias = false;
-  projection.negative_slope = 1;
-  projection.loss.loss = LocalLoss::none;
-  projection.encoder_name = "0.";
-  projection.norm_name = "1.";
-  projection.optimizer.optim = LAYERWISE_OPTIM_SGD;
-  HeadConfig head_config;
-  head_config.name = "head";
-  head_config.index = 3;
-  head_config.input = {1, 4, 4, 5};
-  head_config.batch_norm = true;
-  head_config.negative_slope = 0.01;
-  head_config.norm_momentum = 0.9;
-  head_config.average_pool = max_pool ? 1 : 2;
-  head_config.max_pool = max_pool;
-  head_config.optimizer.optim = LAYERWISE_OPTIM_SGD;
-  OutputLayerConfig last;
-  last.name = "linear";
-  last.index = 4;
-  last.input = {1, 2, 2, 5};
-  last.classes = 3;
-  last.zero_start = false;
-  last.optimizer.optim = LAYERWISE_OPTIM_SGD;
-  PreactivationBlock block1(context, first), block2(context, second);
-  LocalBlock shortcut(context, projection);
-  Head head(context, head_config);
-  OutputLayer output(context, last);
+  SmallResidualNetworkConfig config(local_losses, plain_sgd());
+  config.projection.encoder_name = "0.";
+  config.projection.norm_name = "1.";
+  config.head.negative_slope = 0.01;
+  config.head.norm_momentum = 0.9;
+  config.head.average_pool = max_pool ? 1 : 2;
+  config.head.max_pool = max_pool;
+  SmallResidualNetwork network(context, config);
   const Batch batch(context, {6, 8, 8, 4}, 3);
 
   const auto step = [&](double learning_rate) {
     context->set_step(0, learning_rate);
-    for (Block* block : std::initializer_list<Block*>{&block1, &block2, &output}) block->read_metrics();
-    const Activation s = shortcut.forward(batch.x, {}, {});
-    const Activation h1 = block1.forward(batch.x, batch.labels, {});
-    const Activation h2 = block2.forward(h1, batch.labels, *s);
-    const Activation pooled = head.forward(h2, {}, {});
-    output.forward(pooled, batch.labels, {});
-    const PassedOn d_pooled = output.backward({}, true, false);
-    const PassedOn d2 = head.backward(d_pooled.d_input, true, false);
-    const PassedOn d1 = block2.backward(d2.d_input, true, true);
-    shortcut.backward(d1.d_shortcut, false, false);
-    block1.backward(d1.d_input, true, false);
-    double loss = output.read_metrics().prediction_loss;
-    for (Block* block : std::initializer_list<Block*>{&block1, &block2}) {
+    for (Block* block : network.blocks()) block->read_metrics();
+    network.train_step(batch.x, batch.labels, false);
+    double loss = network.output.read_metrics().prediction_loss;
+    for (Block* block : std::initializer_list<Block*>{&network.first, &network.second}) {
       const BlockMetrics metrics = block->read_metrics();
       loss += metrics.similarity_loss + metrics.prediction_loss;
     }
@@ -149,14 +100,13 @@ void expect_connected_gradients(bool local_losses, bool max_pool) {
     Block* block;
     const char* name;
   };
-  const std::vector<Parameter> looked_at = {{&block1, "encoder.weight"}, {&block1, "bn_pre.weight"},
-                                            {&block2, "encoder.bias"},   {&block2, "bn_pre.bias"},
-                                            {&shortcut, "0.weight"},     {&shortcut, "1.bias"},
-                                            {&head, "weight"},           {&output, "weight"}};
+  const std::vector<Parameter> looked_at = {{&network.first, "encoder.weight"}, {&network.first, "bn_pre.weight"},
+                                            {&network.second, "encoder.bias"},   {&network.second, "bn_pre.bias"},
+                                            {&network.projection, "0.weight"}, {&network.projection, "1.bias"},
+                                            {&network.head, "weight"},         {&network.output, "weight"}};
   for (const Parameter& parameter : looked_at) {
     std::map<Block*, std::map<std::string, std::vector<float>>> before;
-    for (Block* block : std::initializer_list<Block*>{&block1, &block2, &shortcut, &head, &output})
-      before[block] = tensors_of(*block);
+    for (Block* block : network.blocks()) before[block] = tensors_of(*block);
     step(1);
     std::vector<float> gradient = before[parameter.block][parameter.name];
     const std::vector<float> after = tensors_of(*parameter.block)[parameter.name];

@@ -12,6 +12,9 @@ namespace layerwise {
 /// does, or as the engine does it fastest, which gives all processes the same sum and promises no more.
 enum class Reduce { ordered, engine };
 
+/// Vectors of up to so many bytes are gathered whole by all ranks, which then all add them up: one exchange instead of two.
+constexpr int64_t bytes_summed_whole = 1 << 15;
+
 /// What a process has exchanged with the others so far.
 struct Exchanged {
   int64_t exchanges = 0;       // calls of all processes together

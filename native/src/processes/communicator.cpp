@@ -4,14 +4,12 @@
 #include <map>
 #include <numeric>
 
+#include "backend/collectives.h"
 #include "core/error.h"
 
 namespace layerwise {
 
 namespace {
-
-/// Up to this size every rank gathers everything and adds it up: one exchange instead of two.
-constexpr int64_t small_bytes = 1 << 15;
 
 /// own ← Σ of the vectors of all ranks in rank order, `others` being those of the other ranks one after the other.
 template <class T>
@@ -62,7 +60,7 @@ template <class T>
 void ordered_sum(Communicator& communicator, T* values, int64_t count, std::vector<char>& scratch) {
   const int64_t ranks = communicator.size(), rank = communicator.rank();
   constexpr int64_t element = sizeof(T);
-  if (count * element <= small_bytes) {
+  if (count * element <= bytes_summed_whole) {
     T* const all = take<T>(scratch, ranks * count);
     communicator.all_gather(values, all, std::vector<int64_t>(static_cast<size_t>(ranks), count * element));
     for (int64_t i = 0; i < count; ++i) {

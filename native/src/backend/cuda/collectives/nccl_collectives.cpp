@@ -12,9 +12,6 @@ namespace layerwise::cuda {
 
 namespace {
 
-/// Up to this size every rank gathers everything and adds it up: one exchange instead of two.
-constexpr int64_t small_bytes = 1 << 15;
-
 float* floats_of(const Tensor& tensor) {
   if (tensor.type != DataType::float32) fail(ErrorKind::internal, "GPUs add up float32 values alone");
   return tensor.as<float>();
@@ -38,7 +35,7 @@ void NcclCollectives::all_gather(const Tensor& own, const Tensor& all, const std
 void NcclCollectives::sum(float* values, int64_t count, double factor) {
   constexpr int64_t element = sizeof(float);
   const int64_t ranks = size();
-  if (count * element <= small_bytes) {
+  if (count * element <= bytes_summed_whole) {
     const ArenaTensor all = arena_.take(DataType::float32, Shape::vector(ranks * count));
     nccl_.all_gather(values, all.view().data, std::vector<int64_t>(static_cast<size_t>(ranks), count * element));
     sum_ranks(stream_, all.view().as<float>(), size(), count, factor, values);
