@@ -14,9 +14,7 @@ Other options, and what is printed by the first process, are those of gpu_step.p
 """
 
 import json
-import statistics
 import sys
-import time
 
 import torch
 import torch.distributed as distributed
@@ -24,7 +22,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from gpu_step import BATCHES, Images, Trainer, make_parser
+from gpu_step import BATCHES, Images, Trainer, make_parser, time_steps
 from local_loss import BlockOptions
 from networks import create_network
 
@@ -139,16 +137,7 @@ def run(options):
     images = Images(BATCHES * options.batch_size, shape, options.classes, torch.device("cpu"))
     begin_row, end_row = options.batch_size * rank // size, options.batch_size * (rank + 1) // size
 
-    times = []
-    for step in range(options.warmup + options.steps):
-        begin = time.perf_counter()
-        x, labels = images.batch(step % BATCHES * options.batch_size + begin_row, end_row - begin_row)
-        loss = trainer.step(x.contiguous(memory_format=torch.channels_last), labels)
-        if step >= options.warmup:
-            times.append(1e3 * (time.perf_counter() - begin))
-    if not torch.isfinite(loss):
-        raise ValueError("The steps computed a loss that is not a number; their time says nothing.")
-    median = statistics.median(times)
+    times = time_steps(options, trainer, images, begin_row, end_row - begin_row, lambda: None)
     return {
         "event": "result",
         "model": options.model,
@@ -159,9 +148,7 @@ def run(options):
         "processes": size,
         "batch_size": options.batch_size,
         "steps": options.steps,
-        "images_per_second": 1e3 * options.batch_size / median,
-        "step_ms_median": median,
-        "step_ms_min": min(times),
+        **times,
     }
 
 

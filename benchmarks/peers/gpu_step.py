@@ -161,6 +161,27 @@ def synchronize(device):
         torch.cuda.synchronize(device)
 
 
+def time_steps(options, trainer, images, first, count, synchronize):
+    """Trains on `count` images of each batch, from `first` on. Gives what a result says of the time of the whole batch."""
+    times = []
+    for step in range(options.warmup + options.steps):
+        synchronize()
+        begin = time.perf_counter()
+        x, labels = images.batch(step % BATCHES * options.batch_size + first, count)
+        loss = trainer.step(x.contiguous(memory_format=torch.channels_last), labels)
+        synchronize()
+        if step >= options.warmup:
+            times.append(1e3 * (time.perf_counter() - begin))
+    if not torch.isfinite(loss):
+        raise ValueError("The steps computed a loss that is not a number; their time says nothing.")
+    median = statistics.median(times)
+    return {
+        "images_per_second": 1e3 * options.batch_size / median,
+        "step_ms_median": median,
+        "step_ms_min": min(times),
+    }
+
+
 def run(options):
     device = torch.device(options.device)
     torch.manual_seed(1)
@@ -185,18 +206,7 @@ def run(options):
     trainer = Trainer(network, options)
     images = Images(BATCHES * options.batch_size, shape, options.classes, device)
 
-    times = []
-    for step in range(options.warmup + options.steps):
-        synchronize(device)
-        begin = time.perf_counter()
-        x, labels = images.batch(step % BATCHES * options.batch_size, options.batch_size)
-        loss = trainer.step(x.contiguous(memory_format=torch.channels_last), labels)
-        synchronize(device)
-        if step >= options.warmup:
-            times.append(1e3 * (time.perf_counter() - begin))
-    if not torch.isfinite(loss):
-        raise ValueError("The steps computed a loss that is not a number; their time says nothing.")
-    median = statistics.median(times)
+    times = time_steps(options, trainer, images, 0, options.batch_size, lambda: synchronize(device))
     return {
         "event": "result",
         "model": options.model,
@@ -206,9 +216,7 @@ def run(options):
         "torch": torch.__version__,
         "batch_size": options.batch_size,
         "steps": options.steps,
-        "images_per_second": 1e3 * options.batch_size / median,
-        "step_ms_median": median,
-        "step_ms_min": min(times),
+        **times,
         "peak_rss_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
     }
 
