@@ -280,7 +280,8 @@ typedef enum layerwise_loss_unsup {
 typedef enum layerwise_optim {
   LAYERWISE_OPTIM_SGD = 0,
   LAYERWISE_OPTIM_ADAM = 1,
-  LAYERWISE_OPTIM_AMSGRAD = 2
+  LAYERWISE_OPTIM_AMSGRAD = 2,
+  LAYERWISE_OPTIM_ADAMW = 3
 } layerwise_optim;
 
 /* Shapes: of one input sample, of the output's channels, and of the convolution between them. */
@@ -303,15 +304,29 @@ typedef struct layerwise_losses {
   int32_t classes;
 } layerwise_losses;
 
-/* The rule by which a block updates its parameters: g ← gradient + weight_decay · w, then
- * sgd:     v ← momentum · v + g;  w ← w − lr · v
+/* The rule by which a block updates its parameters, with lr the context's learning rate times the factor of the parameter's
+ * group: g ← clip · gradient + weight_decay · w, then
+ * sgd:     v ← momentum · v + g;  w ← w − lr · v, or with nesterov w ← w − lr · (g + momentum · v)
  * adam:    m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²;  w ← w − lr/(1−β₁ᵗ) · m / (sqrt(v)/sqrt(1−β₂ᵗ) + ε)
  * amsgrad: the same with v replaced in the last formula by max over time of v
- * with β₁ 0.9, β₂ 0.999, ε 1e-8; t counts the block's steps from 1. */
+ * adamw:   adam with g ← clip · gradient, after w ← w − lr · weight_decay · w (Loshchilov & Hutter 2019)
+ * with β₁ 0.9, β₂ 0.999, ε 1e-8; t counts the block's steps from 1. clip is 1, or with clip_grad_norm
+ * min(1, clip_grad_norm / (norm of all the block's gradients + 1e-6)), as in PyTorch.
+ *
+ * Of the parameters, an average may be kept, which the block can be switched to (layerwise_block_use_average):
+ * ema_decay:       after each step a ← a + (1 − d)(w − a), with d = min(ema_decay, (1 + t)/(10 + t))
+ * lookahead_steps: after every so many steps a ← a + lookahead_alpha · (w − a), then w ← a (Zhang et al. 2019) */
 typedef struct layerwise_optimizer {
-  int32_t optim;       /* layerwise_optim */
-  double momentum;     /* sgd only, in [0, 1) */
-  double weight_decay; /* L2 penalty, not negative */
+  int32_t optim;               /* layerwise_optim */
+  double momentum;             /* sgd only, in [0, 1) */
+  double weight_decay;         /* not negative */
+  int32_t nesterov;            /* 1: sgd with Nesterov's momentum */
+  double clip_grad_norm;       /* not negative; 0: gradients are not clipped */
+  double lr_mult_batch_norm;   /* factor of the learning rate for batch norm's scales and shifts; not negative */
+  double lr_mult_classifiers;  /* the same for local classifiers and the output layer; not negative */
+  double ema_decay;            /* in [0, 1); 0: no such average */
+  int32_t lookahead_steps;     /* 0: no such average; not with ema_decay */
+  double lookahead_alpha;      /* in (0, 1] */
 } layerwise_optimizer;
 
 /* Fields that name a kind of block are read for that kind only. */
@@ -374,6 +389,13 @@ LAYERWISE_API layerwise_status layerwise_block_evaluate(layerwise_block* block, 
                                                         const layerwise_tensor* labels,
                                                         const layerwise_tensor* shortcut, layerwise_tensor** output);
 
+/* Passes a batch as a training step does, with batch statistics and dropout, and moves the running statistics by it, but
+ * learns nothing and measures nothing: after some batches, the running statistics are those of the block's parameters.
+ * output: as in train_step. */
+LAYERWISE_API layerwise_status layerwise_block_estimate_statistics(layerwise_block* block, const layerwise_tensor* x,
+                                                                   const layerwise_tensor* shortcut,
+                                                                   layerwise_tensor** output);
+
 /* Evaluation mode as far as the block's local classifier: its logits (N, classes), which is a prediction after as
  * many blocks as there are up to this one. shortcut: as in train_step. Fails for blocks without a classifier of
  * the labels: without a prediction loss, or with projected targets. */
@@ -423,6 +445,12 @@ LAYERWISE_API layerwise_status layerwise_block_tensor_write(layerwise_block* blo
 /* Of several processes, each updates a part of a block's parameters, and has the optimizer's state of that part. All of them
  * call this before one reads that state. */
 LAYERWISE_API layerwise_status layerwise_block_gather_optimizer_state(layerwise_block* block);
+
+/* Where the optimizer keeps an average of the parameters: puts it in their place, and sets the trained ones and the buffers
+ * aside until use_trained puts them back. Between the two the block can be evaluated, read and its statistics estimated, but
+ * not trained. All processes call them together. LAYERWISE_INVALID_STATE in another order, or without an average. */
+LAYERWISE_API layerwise_status layerwise_block_use_average(layerwise_block* block);
+LAYERWISE_API layerwise_status layerwise_block_use_trained(layerwise_block* block);
 
 /* ---- inspection ---------------------------------------------------------------------------------- */
 

@@ -117,7 +117,7 @@ TEST(Api, refuses_what_cannot_work) {
   };
   refused([](auto& c) { c.kind = 7; }, "kind of block 7");
   refused([](auto& c) { c.losses.loss = -1; }, "loss -1");
-  refused([](auto& c) { c.optimizer.optim = 3; }, "optimizer 3");
+  refused([](auto& c) { c.optimizer.optim = 4; }, "optimizer 4");
   refused([](auto& c) { c.geometry.in_channels = 0; }, "0×8×8");
   refused([](auto& c) { c.geometry.out_channels = -5; }, "-5");
   refused([](auto& c) { c.dropout = 1; }, "dropout");

@@ -48,6 +48,9 @@ layerwise_optimizer momentum() {
   layerwise_optimizer settings = default_optimizer;
   settings.optim = LAYERWISE_OPTIM_SGD;
   settings.momentum = 0.5;
+  settings.clip_grad_norm = 0.5;  // goes by the gradients of all processes
+  settings.lr_mult_batch_norm = 2;
+  settings.ema_decay = 0.75;
   return settings;
 }
 

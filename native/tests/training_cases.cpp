@@ -36,7 +36,16 @@ struct OptimizerCase {
   layerwise_optimizer settings;
   double steps_before;
   int64_t parameters = 1003;
+  bool counts = true;
+  double rate_factor = 1;
 };
+
+void run_sum_of_squares(Operands& operands, int64_t elements) {
+  SumOfSquares op;
+  op.values = operands.parameter(Shape::vector(elements), -1, 1);
+  op.sum = operands.output("sum", operands.backend().parameter_type(), Shape::vector(1), {1, 0});
+  operands.backend().sum_of_squares(op);
+}
 
 layerwise_optimizer optimizer(layerwise_optim optim, double momentum = 0, double weight_decay = 0) {
   layerwise_optimizer settings = default_optimizer;
@@ -67,6 +76,11 @@ void run_optimizer_step(Operands& operands, const OptimizerCase& optimizer) {
     op.maximum_second_moment =
         operands.updated("maximum_second_moment", shape, 0, first_step ? 0 : 0.25, {4, 0, 0});
   }
+  if (optimizer.settings.ema_decay != 0 || optimizer.settings.lookahead_steps != 0)
+    op.average = operands.updated("average", shape, -1, 1, {12, 0, 0});
+  if (optimizer.settings.clip_grad_norm != 0) op.squared_gradient_norm = operands.parameter(Shape::vector(1), 50, 60);
+  op.counts = optimizer.counts;
+  op.rate_factor = optimizer.rate_factor;
   if (operands.narrow()) op.copy = operands.activation_output("copy", shape, {8, 0});
   op.step_count = operands.counter(optimizer.steps_before);
   operands.backend().optimizer_step(op);
@@ -91,6 +105,19 @@ void add_training_cases(std::vector<OperationCase>& cases) {
     cases.push_back({"load_batch_" + load.name, [=](Operands& operands) { run_load_batch(operands, load); }});
   }
 
+  layerwise_optimizer nesterov = optimizer(LAYERWISE_OPTIM_SGD, 0.875);
+  nesterov.nesterov = 1;
+  const auto clipped = [](double norm) {
+    layerwise_optimizer settings = optimizer(LAYERWISE_OPTIM_ADAM);
+    settings.clip_grad_norm = norm;
+    return settings;
+  };
+  const auto averaged = [](double ema_decay, int32_t lookahead_steps) {
+    layerwise_optimizer settings = optimizer(LAYERWISE_OPTIM_ADAM);
+    settings.ema_decay = ema_decay;
+    settings.lookahead_steps = lookahead_steps;
+    return settings;
+  };
   const std::vector<OptimizerCase> optimizers = {
       {"sgd", optimizer(LAYERWISE_OPTIM_SGD), 0},
       {"sgd_momentum", optimizer(LAYERWISE_OPTIM_SGD, 0.875), 5},
@@ -100,8 +127,21 @@ void add_training_cases(std::vector<OperationCase>& cases) {
       {"adam_decay_one_parameter", optimizer(LAYERWISE_OPTIM_ADAM, 0, 0.125), 1000, 1},
       {"amsgrad_first_step", optimizer(LAYERWISE_OPTIM_AMSGRAD), 0},
       {"amsgrad", optimizer(LAYERWISE_OPTIM_AMSGRAD), 9},
+      {"sgd_nesterov", nesterov, 5},
+      {"adamw", optimizer(LAYERWISE_OPTIM_ADAMW, 0, 0.125), 9},
+      {"adam_clipped", clipped(4), 9},  // the norm is above 7
+      {"adam_not_clipped", clipped(9), 9},
+      {"adam_part_of_a_step", optimizer(LAYERWISE_OPTIM_ADAM), 9, 1003, false, 0.25},
+      {"adam_ema_second_step", averaged(0.875, 0), 1},  // the average's rate is still 1 − 3/12
+      {"adam_ema", averaged(0.875, 0), 500},
+      {"adam_lookahead_between", averaged(0, 5), 8},
+      {"adam_lookahead", averaged(0, 5), 9},
       {"amsgrad_decay", optimizer(LAYERWISE_OPTIM_AMSGRAD, 0, 0.125), 100000},
   };
+  for (const int64_t elements : {1, 1003, 70001}) {
+    cases.push_back({"sum_of_squares_" + std::to_string(elements),
+                     [=](Operands& operands) { run_sum_of_squares(operands, elements); }});
+  }
   for (const OptimizerCase& step : optimizers) {
     cases.push_back({"optimizer_step_" + step.name, [=](Operands& operands) { run_optimizer_step(operands, step); }});
   }

@@ -38,9 +38,20 @@ UnsupervisedLoss unsupervised_of(int32_t value) {
 }
 
 const layerwise_optimizer& checked(const layerwise_optimizer& optimizer) {
-  checked_enum<layerwise_optim>(optimizer.optim, LAYERWISE_OPTIM_AMSGRAD, "optimizer");
-  require(optimizer.weight_decay >= 0, "weight decay must not be negative, but is ", optimizer.weight_decay);
+  checked_enum<layerwise_optim>(optimizer.optim, LAYERWISE_OPTIM_ADAMW, "optimizer");
+  const auto require_not_negative = [](double value, const char* name) {
+    require(value >= 0, name, " must not be negative, but is ", value);
+  };
+  require_not_negative(optimizer.weight_decay, "weight decay");
+  require_not_negative(optimizer.clip_grad_norm, "the norm that gradients are clipped to");
+  require_not_negative(optimizer.lr_mult_batch_norm, "the factor of batch norm's learning rate");
+  require_not_negative(optimizer.lr_mult_classifiers, "the factor of the classifiers' learning rate");
+  require_not_negative(optimizer.lookahead_steps, "the number of lookahead's steps");
   require(optimizer.momentum >= 0 && optimizer.momentum < 1, "momentum must be in [0, 1), not ", optimizer.momentum);
+  require(optimizer.ema_decay >= 0 && optimizer.ema_decay < 1, "ema_decay must be in [0, 1), not ", optimizer.ema_decay);
+  require(optimizer.ema_decay == 0 || optimizer.lookahead_steps == 0, "ema_decay and lookahead_steps exclude each other");
+  require(optimizer.lookahead_alpha > 0 && optimizer.lookahead_alpha <= 1, "lookahead_alpha must be in (0, 1], not ",
+          optimizer.lookahead_alpha);
   return optimizer;
 }
 
@@ -212,7 +223,7 @@ void layerwise_block_config_defaults(layerwise_block_config* config) {
   config->losses.target_proj_size = 128;
   config->losses.dim_in_decoder = 4096;
   config->losses.similarity_std = 1;
-  config->optimizer.optim = LAYERWISE_OPTIM_ADAM;
+  config->optimizer = default_optimizer;
 }
 
 layerwise_status layerwise_block_create(layerwise_context* context, const layerwise_block_config* config,
@@ -287,6 +298,14 @@ layerwise_status layerwise_block_evaluate(layerwise_block* block, const layerwis
   });
 }
 
+layerwise_status layerwise_block_estimate_statistics(layerwise_block* block, const layerwise_tensor* x,
+                                                     const layerwise_tensor* shortcut, layerwise_tensor** output) {
+  return on_device(block, {x, shortcut}, [&](Block& of) {
+    given(output, "output") = nullptr;
+    hand_over(block, of.estimate_statistics(given(x, "x").view(), optional_view(shortcut)), output);
+  });
+}
+
 layerwise_status layerwise_block_local_logits(layerwise_block* block, const layerwise_tensor* x,
                                               const layerwise_tensor* shortcut, layerwise_tensor** logits) {
   return on_device(block, {x, shortcut}, [&](Block& of) {
@@ -355,6 +374,14 @@ layerwise_status layerwise_block_tensor_write(layerwise_block* block, const char
 
 layerwise_status layerwise_block_gather_optimizer_state(layerwise_block* block) {
   return on_device(block, {}, [&](Block& of) { of.parameters().gather_optimizer_state(); });
+}
+
+layerwise_status layerwise_block_use_average(layerwise_block* block) {
+  return on_device(block, {}, [&](Block& of) { of.parameters().use_average(); });
+}
+
+layerwise_status layerwise_block_use_trained(layerwise_block* block) {
+  return on_device(block, {}, [&](Block& of) { of.parameters().use_trained(); });
 }
 
 // ---- inspection -----------------------------------------------------------------------------------

@@ -299,7 +299,13 @@ struct DropElements {
   Tensor output;                     // out, A, as x
 };
 
-/// One optimizer step over all parameters of a block, one contiguous vector each: layerwise_optimizer has the formulas,
+/// sum ← Σ values². Sums are accumulated in double. Bytes: |values|.
+struct SumOfSquares {
+  Tensor values;  // P vector
+  Tensor sum;     // out, P vector of one element
+};
+
+/// One optimizer step over parameters of a block, one contiguous vector each: layerwise_optimizer has the formulas,
 /// core/optimizer_rule.h the arithmetic.
 struct OptimizerStep {
   layerwise_optimizer settings = default_optimizer;
@@ -307,9 +313,13 @@ struct OptimizerStep {
   Tensor gradients;                  // P vector
   Tensor copy;                       // out, A vector: the new parameters rounded to A; absent where A is P
   Tensor first_moment;               // P vector: momentum buffer for sgd; absent for sgd without momentum
-  Tensor second_moment;              // P vector: adam, amsgrad
+  Tensor second_moment;              // P vector: adam, amsgrad, adamw
   Tensor maximum_second_moment;      // P vector: amsgrad
-  double* step_count = nullptr;      // device memory; incremented, then used as t
+  Tensor average;                    // P vector: with ema_decay or lookahead_steps
+  Tensor squared_gradient_norm;      // P vector of one element: with clip_grad_norm, Σ of the block's squared gradients
+  double* step_count = nullptr;      // device memory; incremented if `counts`, then used as t
+  bool counts = true;                // false: another call for the same step has counted it
+  double rate_factor = 1;            // of the learning rate
 };
 
 constexpr double batch_norm_epsilon = 1e-5;
@@ -331,6 +341,7 @@ constexpr double similarity_epsilon = 1e-8;
   X(encoder_gradient, EncoderGradient)         \
   X(batch_norm_gradient, BatchNormGradient)    \
   X(drop_elements, DropElements)               \
+  X(sum_of_squares, SumOfSquares)              \
   X(optimizer_step, OptimizerStep)
 
 }  // namespace layerwise

@@ -33,10 +33,12 @@ LocalLosses::LocalLosses(const std::shared_ptr<Context>& context, const LocalLos
     const int64_t outputs = config_.bio ? config_.target_proj_size : config_.classes;
     const std::vector<int64_t> dimensions{outputs, pooled.features()};
     const Shape shape{outputs, pooled.h, pooled.w, pooled.c};
-    decoder_weight_ = parameters_.add_parameter("decoder_y.weight", dimensions, shape, Initialization::zero, 1);
+    decoder_weight_ = parameters_.add_parameter("decoder_y.weight", dimensions, shape, Initialization::zero, 1,
+                                                ParameterGroup::classifier);
     decoder_bias_ =
         parameters_.add_parameter("decoder_y.bias", {outputs}, Shape::vector(outputs),
-                                  config_.bio ? Initialization::zero : Initialization::uniform, pooled.features());
+                                  config_.bio ? Initialization::zero : Initialization::uniform, pooled.features(),
+                                  ParameterGroup::classifier);
     if (config_.bio)
       feedback_ = parameters_.add_buffer("decoder_y.weight_fa", dimensions, shape, Initialization::uniform,
                                          pooled.features());

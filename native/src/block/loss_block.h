@@ -61,6 +61,11 @@ class LossBlock : public Block {
     return std::move(forward.output());
   }
 
+  ArenaTensor estimate_statistics(const Tensor& x, const Tensor& shortcut) override {
+    check_operands(x, {}, shortcut);
+    return std::move(forward_pass(x, shortcut, Mode::training).output());
+  }
+
   ArenaTensor local_logits(const Tensor& x, const Tensor& shortcut) override {
     require(losses_.has_value(), "the block has no local loss and so no local classifier");
     losses_->require_label_classifier();

@@ -14,9 +14,10 @@ OutputLayer::OutputLayer(std::shared_ptr<Context> context, const OutputLayerConf
   const int64_t features = input_.features();
   weight_ = parameters_.add_parameter("weight", {config_.classes, features},
                                       {config_.classes, input_.h, input_.w, input_.c},
-                                      config_.zero_start ? Initialization::zero : Initialization::uniform, features);
+                                      config_.zero_start ? Initialization::zero : Initialization::uniform, features,
+                                      ParameterGroup::classifier);
   bias_ = parameters_.add_parameter("bias", {config_.classes}, Shape::vector(config_.classes),
-                                    Initialization::uniform, features);
+                                    Initialization::uniform, features, ParameterGroup::classifier);
   parameters_.allocate();
 }
 

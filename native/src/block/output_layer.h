@@ -25,6 +25,8 @@ class OutputLayer : public Block {
   Activation forward(const Activation& x, const Labels& labels, const Tensor& shortcut) override;
   PassedOn backward(const Tensor& d_output, bool want_d_input, bool want_d_shortcut) override;
   ArenaTensor evaluate(const Tensor& x, const Labels& labels, const Tensor& shortcut) override;
+  /// There are none.
+  ArenaTensor estimate_statistics(const Tensor& x, const Tensor& shortcut) override { return evaluate(x, {}, shortcut); }
   Inspection inspect(const Tensor& x, const Labels& labels, const Tensor& shortcut) override;
 
  private:

@@ -151,6 +151,26 @@ public final class DeviceNetwork implements AutoCloseable {
         () -> {});
   }
 
+  /**
+   * Passes a batch through the stage as a training step does, for its blocks' running statistics; nothing is learned.
+   *
+   * @param input as in {@link #trainStep}
+   * @return as in {@link #trainStep}
+   */
+  public NativeTensor estimateStatistics(NativeTensor input) {
+    return pass(input, (i, passed) -> blocks.get(i).estimateStatistics(passed.input(i), passed.shortcut(i)), () -> {});
+  }
+
+  /** Puts the average of the weights, which the optimizer keeps, in their place; see {@link NativeBlock#useAverage}. */
+  public void useAverage() {
+    ofStage().forEach(NativeBlock::useAverage);
+  }
+
+  /** Puts back what {@link #useAverage()} has set aside. */
+  public void useTrained() {
+    ofStage().forEach(NativeBlock::useTrained);
+  }
+
   /** Trains a block on what it reads and gives its output. */
   private NativeTensor localStep(int index, Activations passed, NativeTensor labels) {
     NativeBlock block = blocks.get(index);

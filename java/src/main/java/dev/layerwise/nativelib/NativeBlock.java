@@ -145,6 +145,22 @@ public final class NativeBlock extends NativeHandle<BlockPointer> {
   }
 
   /**
+   * A training step's forward pass, which moves the running statistics and learns nothing.
+   *
+   * @param shortcut as in {@link #trainStep}
+   * @return as in {@link #trainStep}
+   */
+  public NativeTensor estimateStatistics(NativeTensor x, NativeTensor shortcut) {
+    synchronized (lock()) {
+      TensorPointer output = new TensorPointer();
+      check(
+          LayerwiseApi.layerwise_block_estimate_statistics(
+              pointer(), argument(x, "x"), argument(shortcut, "shortcut"), output));
+      return new NativeTensor(context(), output);
+    }
+  }
+
+  /**
    * Evaluation mode as far as the block's local classifier.
    *
    * @param shortcut as in {@link #trainStep}
@@ -252,6 +268,25 @@ public final class NativeBlock extends NativeHandle<BlockPointer> {
   public void gatherOptimizerState() {
     synchronized (lock()) {
       check(LayerwiseApi.layerwise_block_gather_optimizer_state(pointer()));
+    }
+  }
+
+  /**
+   * Puts the average of the parameters in their place until {@link #useTrained()}; all processes together. Not while the
+   * block is trained.
+   *
+   * @throws InvalidStateException if the optimizer keeps none, or it is in use
+   */
+  public void useAverage() {
+    synchronized (lock()) {
+      check(LayerwiseApi.layerwise_block_use_average(pointer()));
+    }
+  }
+
+  /** Puts back the parameters and buffers that {@link #useAverage()} has set aside. */
+  public void useTrained() {
+    synchronized (lock()) {
+      check(LayerwiseApi.layerwise_block_use_trained(pointer()));
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.layerwise.run;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
 import dev.layerwise.data.EpochOrder;
 import dev.layerwise.data.FewClassesOrder;
@@ -20,7 +21,7 @@ import java.util.Objects;
 public record TrainingConfig(
     String dataset,
     @JsonUnwrapped Batches batches,
-    @JsonUnwrapped Schedule schedule,
+    @JsonUnwrapped @JsonProperty("schedule_group") Schedule schedule, // as "schedule" it would hide one of its settings
     @JsonUnwrapped Augmentation augmentation,
     long seed) {
 
@@ -38,6 +39,15 @@ public record TrainingConfig(
         ? FewClassesOrder.shuffled(
             images.labels(), images.classes(), batches.batchSize(), batches.classesPerBatch(), seed, epoch)
         : EpochOrder.shuffled(images.count(), seed, epoch);
+  }
+
+  /**
+   * The learning rate of a step.
+   *
+   * @param passed epochs that are over when the step begins, the part of the epoch under way included
+   */
+  public double learningRate(double passed) {
+    return schedule.learningRate(passed, batches.batchSize());
   }
 
   /** The same with another seed. */

@@ -34,7 +34,7 @@ record Reports(RunConfig config, List<LayerSpec> layers) {
     BlockMetrics output = output(at);
     TrainingConfig training = config.training();
     return new EpochReport(
-        at.epoch(), training.schedule().epochs(), training.schedule().learningRate(at.epoch()), output.meanPredictionLoss(),
+        at.epoch(), training.schedule().epochs(), training.learningRate(at.epoch() - 1), output.meanPredictionLoss(),
         output.errorPercent(), testLoss, testError, at.images() / at.epochSeconds(), totalSeconds, blocks(at));
   }
 

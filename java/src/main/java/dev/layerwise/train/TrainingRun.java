@@ -51,6 +51,7 @@ public final class TrainingRun implements AutoCloseable {
   private final DeviceNetwork network;
   private final ImageFeed trainImages;
   private final ImageFeed testImages;
+  private final AveragedModel model;
   private final Reports reports;
   private Progress progress;
   private List<String> weightSummary = List.of();
@@ -74,6 +75,7 @@ public final class TrainingRun implements AutoCloseable {
     network = new DeviceNetwork(context, config.model(), config.optimizer(), stage.layers());
     trainImages = stage.isFirst() ? feed(data.train()) : stage.received(context);
     testImages = stage.isFirst() ? feed(data.test()) : stage.received(context);
+    model = new AveragedModel(config, context, network, trainImages, data.train().count(), communicator);
     reports = new Reports(config, network.measuredLayers());
     progress = Progress.start(network.measuredLayers().size());
   }
@@ -233,7 +235,12 @@ public final class TrainingRun implements AutoCloseable {
         listener.epochEnded(report);
       }
     }
-    writeModel();
+    model.with(
+        progress.epoch() - 1,
+        () -> {
+          writeModel();
+          return null;
+        });
     return progress.result(schedule, Ending.STOPPED);
   }
 
@@ -289,7 +296,6 @@ public final class TrainingRun implements AutoCloseable {
   private boolean trainEpoch(CheckpointSchedule checkpoints, TrainingListener listener) {
     TrainingConfig training = config.training();
     int[] order = training.order(data.train(), progress.epoch());
-    double learningRate = training.schedule().learningRate(progress.epoch());
     Augmentation augmentation = training.augmentation();
     Duration interval = listener.progressInterval();
     int images = progress.images();
@@ -307,7 +313,7 @@ public final class TrainingRun implements AutoCloseable {
           break;
         }
         context.setBatch(pass.count());
-        context.setStep(step, learningRate);
+        context.setStep(step, training.learningRate(progress.epoch() - 1 + (double) images / order.length));
         if (pass.staysInPlace() && stage.isWhole()) {
           context.step(pass.count(), () -> trainOn(pass));
         } else {
@@ -369,9 +375,12 @@ public final class TrainingRun implements AutoCloseable {
     requireSameNetwork();
     long started = System.nanoTime();
     List<BlockMetrics> test =
-        Evaluator.measure(
-            network, testImages, data.test().count(), config.training().batches().batchSize(), communicator,
-            this::isToStop);
+        model.with(
+            progress.epoch(),
+            () ->
+                Evaluator.measure(
+                    network, testImages, data.test().count(), config.training().batches().batchSize(), communicator,
+                    this::isToStop));
     if (test == null) {
       return null;
     }

@@ -19,7 +19,7 @@ class TrainingConfigTest {
   @ParameterizedTest
   @CsvSource({"1, 0.4", "15, 0.4", "16, 0.1", "22, 0.1", "23, 0.025", "30, 0.025"})
   void theRateFallsBehindEachMilestone(int epoch, double expected) {
-    assertThat(config(0, 0).schedule().learningRate(epoch)).isEqualTo(expected);
+    assertThat(config(0, 0).learningRate(epoch - 1)).isEqualTo(expected);
   }
 
   @Test
