@@ -64,6 +64,11 @@ public record RunConfig(
         device, init, processes, stages, statistics, reduce);
   }
 
+  /** The same with another optimizer, which is whole. */
+  public RunConfig with(Optimizer other) {
+    return new RunConfig(model, other, training, device, init, processes, stages, statistics, reduce);
+  }
+
   /** The same trained by so many processes. */
   public RunConfig by(int number) {
     return new RunConfig(model, optimizer, training, device, init, number == 1 ? null : (Integer) number, stages,
