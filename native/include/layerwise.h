@@ -290,7 +290,7 @@ typedef struct layerwise_geometry {
   int32_t kernel, stride, padding; /* convolutions only */
 } layerwise_geometry;
 
-/* What a hidden block learns from. */
+/* What a hidden block learns from; the output layer reads label_smoothing alone. */
 typedef struct layerwise_losses {
   int32_t loss;             /* layerwise_loss */
   double beta;              /* weight of sim under predsim, in [0, 1] */
@@ -301,6 +301,9 @@ typedef struct layerwise_losses {
   int32_t dim_in_decoder;   /* most features the local classifier sees */
   int32_t similarity_std;   /* 1: standard deviation over positions; 0: flattened maps */
   int32_t classes;
+  double label_smoothing;   /* e in [0, 1): the classifier's target in training is 1 − e at the label and e/classes at every
+                               class, as for PyTorch's CrossEntropyLoss(label_smoothing=e); not with bio. Metrics of training
+                               then have the smoothed loss, those of evaluation never do */
 } layerwise_losses;
 
 /* The rule by which a block updates its parameters: g ← gradient + weight_decay · w, then

@@ -123,6 +123,10 @@ TEST(Api, refuses_what_cannot_work) {
   refused([](auto& c) { c.dropout = 1; }, "dropout");
   refused([](auto& c) { c.dropout = std::numeric_limits<double>::quiet_NaN(); }, "dropout");
   refused([](auto& c) { c.losses.beta = 1.5; }, "beta");
+  refused([](auto& c) { c.losses.label_smoothing = 1; }, "label smoothing must be in [0, 1), not 1");
+  refused([](auto& c) { c.losses.label_smoothing = std::numeric_limits<double>::quiet_NaN(); }, "label smoothing");
+  refused([](auto& c) { c.kind = LAYERWISE_OUTPUT, c.losses.label_smoothing = -0.5; }, "label smoothing");
+  refused([](auto& c) { c.losses.bio = 1, c.losses.label_smoothing = 0.1; }, "under bio they are binary");
   refused([](auto& c) { c.losses.classes = 1; }, "classes");
   refused([](auto& c) { c.geometry.kernel = 11; }, "does not fit");
   refused([](auto& c) { c.geometry.stride = 0; }, "stride");

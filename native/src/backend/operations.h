@@ -145,6 +145,11 @@ struct MomentsOfTensor {
 /// logits = W·x + b; loss = mean over the batch of cross-entropy(softmax(logits), label); gradients of
 /// gradient_scale · loss.
 ///
+/// With label smoothing e the target of output k is q_k = (1 − e)·(k = label) + e/K, and the loss of a sample is
+/// −Σ_k q_k · log p_k with p = softmax(logits) = exp(z − log Σ_j exp z_j). As the q_k sum to 1, that is
+///   log Σ_j exp z_j − Σ_k q_k·z_k = log Σ_j exp z_j − (1 − e)·z_label − e · mean of z,
+/// and its gradient at logit k is p_k − q_k. Errors are counted as without it.
+///
 /// With a projection Q the K outputs are trained on a fixed random code of the label instead: the target
 /// of output k is t = (Q[k, label] > 0), and loss = mean over all N·K logits of the binary cross-entropy
 /// of sigmoid(logit) and t. Errors are not counted then.
@@ -157,6 +162,7 @@ struct ClassifierLoss {
   Tensor labels;           // int32 (N); absent: logits only
   Tensor projection;       // P (K, L): a code per label, in columns; or absent
   Tensor feedback;         // A, as weight, or absent
+  double label_smoothing = 0;  // e, in [0, 1); 0 with a projection
   double gradient_scale = 1;
   Tensor d_weight, d_bias;  // out, P; absent: loss only
   Tensor d_x;              // out, A, as x, or absent
