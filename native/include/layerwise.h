@@ -150,6 +150,9 @@ LAYERWISE_API layerwise_status layerwise_context_engine_choices(const layerwise_
 LAYERWISE_API layerwise_status layerwise_context_set_step(layerwise_context* context, uint64_t step,
                                                           double learning_rate);
 
+/* The epoch of the coming steps, counted from 1, which it is at first: decides alternating flips. */
+LAYERWISE_API layerwise_status layerwise_context_set_epoch(layerwise_context* context, uint64_t epoch);
+
 /* How many samples of the coming steps' batches are this process's. With a communicator all processes call it before they
  * train, and whenever a number changes; LAYERWISE_INVALID_ARGUMENT on all of them if one has none. Without one it need not
  * be called. */
@@ -236,7 +239,8 @@ LAYERWISE_API void layerwise_dataset_close(layerwise_dataset* dataset);
 /* Random changes to training images. All zero: none. */
 typedef struct layerwise_augmentation {
   int32_t crop_padding;    /* black pixels that frame an image before a random crop of its own size */
-  int32_t horizontal_flip; /* 1: every second image, drawn at random, is flipped left to right */
+  int32_t horizontal_flip; /* 1: every second image, drawn at random, is flipped left to right; 2: half of the data set's
+                              images, drawn once, in odd epochs, and the others in even ones (layerwise_context_set_epoch) */
   int32_t n_holes;         /* squares that are set to 0 after normalisation (cutout) */
   int32_t length;          /* side of such a square, in pixels */
 } layerwise_augmentation;

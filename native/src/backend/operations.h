@@ -70,17 +70,23 @@ struct Dropout {
   uint32_t stream = 0;     // the block's index
 };
 
+enum class HorizontalFlip {
+  none,
+  random,      // each image of a batch with probability 1/2
+  alternating  // each image in every other epoch, as is_alternately_flipped() has it
+};
+
 /// Crop, flip, cutout and normalisation of byte images.
 ///
 /// Image i of a batch uses the sequence {seed, augmentation, first_sample + i, step}, first_sample as in StepState. Word 0: crop row offset,
 /// random_below(·, 2·padding + 1), within the image framed by `padding` black pixels; word 1: crop
-/// column offset; word 2: flipped left to right where below 2³¹; words 3 + 2k and 4 + 2k: row and
+/// column offset; word 2: under random flips, flipped left to right where below 2³¹; words 3 + 2k and 4 + 2k: row and
 /// column of the centre of hole k, random_below(·, height) and random_below(·, width).
 /// Cutout sets normalised values to 0 in rows [y − length/2, y + length/2) and the same columns, both
 /// clipped to the image (integer division), after flip and crop.
 struct Augmentation {
   int64_t crop_padding = 0;   // 0: no crop
-  bool horizontal_flip = false;
+  HorizontalFlip horizontal_flip = HorizontalFlip::none;
   int64_t holes = 0;          // 0: no cutout
   int64_t hole_length = 0;
 };

@@ -291,6 +291,7 @@ public final class TrainingRun implements AutoCloseable {
     int[] order = training.order(data.train(), progress.epoch());
     double learningRate = training.schedule().learningRate(progress.epoch());
     Augmentation augmentation = training.augmentation();
+    context.setEpoch(progress.epoch());
     Duration interval = listener.progressInterval();
     int images = progress.images();
     long step = progress.step();

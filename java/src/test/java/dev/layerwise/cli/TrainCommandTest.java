@@ -93,6 +93,8 @@ class TrainCommandTest {
     "--loss pred --beta 0.5            | --beta weighs",
     "--loss cosine                     | --loss: unknown value 'cosine'",
     "--momentum 0.9                    | --momentum is a part of sgd",
+    "--flip alternating                | --flip is for images that are flipped; those of digits are not",
+    "--flip mirrored                   | --flip: unknown value 'mirrored'; choose from random, alternating",
     "--length 8                        | --length goes with --cutout",
     "--loss pred --no-similarity-std   | --no-similarity-std is about the similarity loss",
     "--dataset svnh                    | --dataset: unknown value 'svnh'",
