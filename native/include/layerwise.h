@@ -150,6 +150,9 @@ LAYERWISE_API layerwise_status layerwise_context_engine_choices(const layerwise_
 LAYERWISE_API layerwise_status layerwise_context_set_step(layerwise_context* context, uint64_t step,
                                                           double learning_rate);
 
+/* The epoch of the coming steps, counted from 1, which it is at first: decides alternating flips. */
+LAYERWISE_API layerwise_status layerwise_context_set_epoch(layerwise_context* context, uint64_t epoch);
+
 /* How many samples of the coming steps' batches are this process's. With a communicator all processes call it before they
  * train, and whenever a number changes; LAYERWISE_INVALID_ARGUMENT on all of them if one has none. Without one it need not
  * be called. */
@@ -236,7 +239,8 @@ LAYERWISE_API void layerwise_dataset_close(layerwise_dataset* dataset);
 /* Random changes to training images. All zero: none. */
 typedef struct layerwise_augmentation {
   int32_t crop_padding;    /* black pixels that frame an image before a random crop of its own size */
-  int32_t horizontal_flip; /* 1: every second image, drawn at random, is flipped left to right */
+  int32_t horizontal_flip; /* 1: every second image, drawn at random, is flipped left to right; 2: half of the data set's
+                              images, drawn once, in odd epochs, and the others in even ones (layerwise_context_set_epoch) */
   int32_t n_holes;         /* squares that are set to 0 after normalisation (cutout) */
   int32_t length;          /* side of such a square, in pixels */
 } layerwise_augmentation;
@@ -291,7 +295,7 @@ typedef struct layerwise_geometry {
   int32_t kernel, stride, padding; /* convolutions only */
 } layerwise_geometry;
 
-/* What a hidden block learns from. */
+/* What a hidden block learns from; the output layer reads label_smoothing alone. */
 typedef struct layerwise_losses {
   int32_t loss;             /* layerwise_loss */
   double beta;              /* weight of sim under predsim, in [0, 1] */
@@ -302,6 +306,9 @@ typedef struct layerwise_losses {
   int32_t dim_in_decoder;   /* most features the local classifier sees */
   int32_t similarity_std;   /* 1: standard deviation over positions; 0: flattened maps */
   int32_t classes;
+  double label_smoothing;   /* e in [0, 1): the classifier's target in training is 1 − e at the label and e/classes at every
+                               class, as for PyTorch's CrossEntropyLoss(label_smoothing=e); not with bio. Metrics of training
+                               then have the smoothed loss, those of evaluation never do */
 } layerwise_losses;
 
 /* The rule by which a block updates its parameters, with lr the context's learning rate times the factor of the parameter's

@@ -16,6 +16,7 @@
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/engines/engines.h"
 #include "block_support.h"
+#include "context/data_set.h"
 #include "cuda_on_host/cudnn_stand_in.h"
 #include "cuda_on_host/library_stand_in.h"
 #include "cuda_on_host/runtime_api.h"
@@ -47,8 +48,13 @@ class Training {
       }
       ++done;
       try {
-        const Batch batch(context, {4, 8, 8, 2}, 3);
-        block->train_step(*batch.x, batch.labels, {}, nullptr);
+        if (images) {
+          const DataSet::Batch batch = images->batch({0, HorizontalFlip::alternating, 0, 0});
+          block->train_step(batch.images, {batch.labels, 3}, {}, nullptr);
+        } else {
+          const Batch batch(context, {4, 8, 8, 2}, 3);
+          block->train_step(*batch.x, batch.labels, {}, nullptr);
+        }
         before_end();
       } catch (const Error&) {
         again = context->cancel_step();
@@ -61,6 +67,7 @@ class Training {
 
   std::shared_ptr<Context> context;
   std::unique_ptr<LocalBlock> block;
+  std::unique_ptr<DataSet> images;  // trained on with alternating flips; null: random activations
   int done = 0, replayed = 0;
 
  private:
@@ -110,6 +117,33 @@ TEST(RecordedStep, is_replayed_with_the_same_results) {
     EXPECT_EQ(a.samples, b.samples);
     EXPECT_EQ(a.similarity_loss, b.similarity_loss);
   }
+}
+
+TEST(RecordedStep, of_alternating_flips_follows_the_epoch) {
+  Training recorded, eager, in_one_epoch;
+  const int32_t labels[4] = {0, 1, 2, 0}, chosen[4] = {2, 0, 3, 1};
+  std::vector<uint8_t> pixels(4 * 8 * 8 * 2);
+  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(i * 37 % 251);
+  const std::vector<float> mean(2, 0.5f), deviation(2, 0.25f);
+  const auto train = [&](Training& training, bool epochs_pass) {
+    training.images = std::make_unique<DataSet>(training.context, Shape{4, 8, 8, 2}, pixels.data(), labels, 3,
+                                                mean.data(), deviation.data());
+    training.images->choose(chosen, 4);
+    for (uint64_t i = 0; i < 8; ++i) {
+      training.context->set_epoch(epochs_pass ? i + 1 : 1);
+      training.step();
+    }
+  };
+  ::testing::internal::CaptureStderr();
+  cuda_on_host::fail_next_call("cudaStreamBeginCapture", cudaErrorMemoryAllocation);
+  train(eager, true);
+  ::testing::internal::GetCapturedStderr();
+  train(recorded, true);
+  train(in_one_epoch, false);
+  EXPECT_EQ(eager.replayed, 0);
+  EXPECT_GE(recorded.replayed, 3);
+  EXPECT_EQ(tensors_of(*recorded.block), tensors_of(*eager.block));
+  EXPECT_NE(tensors_of(*recorded.block), tensors_of(*in_one_epoch.block));
 }
 
 /// Whatever of it fails, the run goes on without recordings, with the same results, and says so once.

@@ -4,11 +4,14 @@ namespace layerwise::test {
 
 namespace {
 
+using Flip = HorizontalFlip;
+
 struct LoadCase {
   std::string name;
   Shape image;  // n is the batch's size
   Augmentation augmentation;
   int64_t first_sample = 0;  // other processes have the ones before
+  uint64_t epoch = 1;
 };
 
 void run_load_batch(Operands& operands, const LoadCase& load) {
@@ -16,6 +19,7 @@ void run_load_batch(Operands& operands, const LoadCase& load) {
   state.seed = 0xfedcba9876543210u;
   state.step = 0x100000003u;
   state.first_sample = load.first_sample;
+  state.epoch = load.epoch;
   operands.backend().set_step_state(state);
 
   const int64_t dataset_size = 11;
@@ -92,14 +96,17 @@ void add_training_cases(std::vector<OperationCase>& cases) {
   const std::vector<LoadCase> loads = {
       {"plain", {5, 6, 7, 3}, {}},
       {"gray_one_image", {1, 28, 28, 1}, {}},
-      {"crop", {33, 8, 8, 3}, {2, false, 0, 0}},
-      {"flip", {100, 5, 7, 1}, {0, true, 0, 0}},
-      {"cutout", {9, 9, 8, 3}, {0, false, 1, 4}},
-      {"cutout_odd_length", {5, 9, 9, 1}, {0, false, 2, 5}},
-      {"cutout_of_everything", {3, 6, 6, 3}, {0, false, 3, 16}},
-      {"crop_flip_cutout", {16, 32, 32, 3}, {4, true, 1, 16}},
-      {"crop_flip_cutout_of_later_samples", {5, 9, 8, 3}, {2, true, 1, 4}, 7},
-      {"crop_wider_than_image", {7, 3, 3, 1}, {5, true, 1, 2}},
+      {"crop", {33, 8, 8, 3}, {2, Flip::none, 0, 0}},
+      {"flip", {100, 5, 7, 1}, {0, Flip::random, 0, 0}},
+      {"cutout", {9, 9, 8, 3}, {0, Flip::none, 1, 4}},
+      {"cutout_odd_length", {5, 9, 9, 1}, {0, Flip::none, 2, 5}},
+      {"cutout_of_everything", {3, 6, 6, 3}, {0, Flip::none, 3, 16}},
+      {"crop_flip_cutout", {16, 32, 32, 3}, {4, Flip::random, 1, 16}},
+      {"crop_flip_cutout_of_later_samples", {5, 9, 8, 3}, {2, Flip::random, 1, 4}, 7},
+      {"alternating_flip", {100, 5, 7, 1}, {0, Flip::alternating, 0, 0}},
+      {"alternating_flip_in_even_epoch", {100, 5, 7, 1}, {0, Flip::alternating, 0, 0}, 0, 4},
+      {"crop_alternating_flip_cutout_of_later_samples", {16, 32, 32, 3}, {4, Flip::alternating, 1, 16}, 5, 3},
+      {"crop_wider_than_image", {7, 3, 3, 1}, {5, Flip::random, 1, 2}},
   };
   for (const LoadCase& load : loads) {
     cases.push_back({"load_batch_" + load.name, [=](Operands& operands) { run_load_batch(operands, load); }});

@@ -55,10 +55,17 @@ const layerwise_optimizer& checked(const layerwise_optimizer& optimizer) {
   return optimizer;
 }
 
+double label_smoothing_of(const layerwise_losses& losses) {
+  require(losses.label_smoothing >= 0 && losses.label_smoothing < 1, "label smoothing must be in [0, 1), not ",
+          losses.label_smoothing);
+  return losses.label_smoothing;
+}
+
 LocalLossConfig local_losses_of(const layerwise_losses& losses) {
   LocalLossConfig config;
   config.loss = loss_of(losses.loss);
   config.beta = losses.beta;
+  config.label_smoothing = label_smoothing_of(losses);
   config.alpha = losses.alpha;
   config.unsupervised = unsupervised_of(losses.loss_unsup);
   config.bio = losses.bio != 0;
@@ -134,6 +141,7 @@ HeadConfig head_config(const layerwise_block_config& from) {
 OutputLayerConfig output_config(const layerwise_block_config& from) {
   auto config = common_config<OutputLayerConfig>(from);
   config.classes = from.geometry.out_channels;
+  config.label_smoothing = label_smoothing_of(from.losses);
   config.loss_scale = from.loss_scale;
   config.zero_start = from.zero_start != 0;
   return config;

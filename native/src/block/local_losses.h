@@ -16,6 +16,7 @@ enum class UnsupervisedLoss { none, sim, recon };
 struct LocalLossConfig {
   LocalLoss loss = LocalLoss::predsim;
   double beta = 0.99;  // predsim: beta · sim + (1 − beta) · pred
+  double label_smoothing = 0;  // of the local classifier's targets in training; those of the similarity loss stay as they are
   bool similarity_std = true;
   int64_t dim_in_decoder = 4096;
   int64_t classes = 0;

@@ -50,6 +50,7 @@ OutputLayer::Step OutputLayer::take_step(const Tensor& x, const Labels& labels, 
   step.gradients = parameters_.take_gradients();
   ClassifierLoss classify = classifier(x, step.logits);
   connect_loss(labels, classify);
+  classify.label_smoothing = config_.label_smoothing;
   classify.gradient_scale = config_.loss_scale * data_parallel().share(x.shape.n);
   classify.d_weight = parameters_.gradient(step.gradients, weight_);
   classify.d_bias = parameters_.gradient(step.gradients, bias_);

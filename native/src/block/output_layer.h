@@ -9,6 +9,7 @@ namespace layerwise {
 
 struct OutputLayerConfig : BlockConfig {
   int64_t classes = 0;
+  double label_smoothing = 0;  // of the targets in training
   double loss_scale = 1;   // factor of the cross-entropy: 1 − beta under predsim
   bool zero_start = true;  // weights start at zero, as under local losses
 };

@@ -1,6 +1,7 @@
 package dev.layerwise.api;
 
 import dev.layerwise.LayerwiseException;
+import dev.layerwise.data.stream.StreamedImages;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.Networks;
 import dev.layerwise.nativelib.DeviceOptions;
@@ -394,12 +395,14 @@ public final class Trainer {
   /** What this trainer was told over a base. */
   private RunConfig over(RunConfig base, ModelConfig model) {
     TrainingConfig training = base.training();
+    Augmentation changes = augmentation.over(training.augmentation());
+    changes.requireFit(training.dataset(), data.loaded().train() instanceof StreamedImages);
     return new RunConfig(
         model,
         optimizer.over(base.optimizer()),
         new TrainingConfig(
             training.dataset(), batches.over(training.batches()), schedule.over(training.schedule()),
-            augmentation.over(training.augmentation()), or(seed, training.seed())),
+            changes, or(seed, training.seed())),
         deviceOver(base.device()),
         initialWeights == null ? base.init() : InitialWeights.of(initialWeights, partialWeights != null));
   }

@@ -60,7 +60,8 @@ public record RunConfig(
     return new RunConfig(
         new ModelConfig(architecture, losses, model.images(), model.classes(), model.network()), optimizer,
         new TrainingConfig(
-            training.dataset(), batches, schedule, Settings.over(augmentation, training.augmentation()), training.seed()),
+            training.dataset(), batches, schedule,
+            augmentation == null ? training.augmentation() : augmentation.over(training.augmentation()), training.seed()),
         device, init, processes, stages, statistics, reduce);
   }
 

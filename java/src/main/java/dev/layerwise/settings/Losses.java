@@ -2,6 +2,7 @@ package dev.layerwise.settings;
 
 import static dev.layerwise.settings.SettingsException.require;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import dev.layerwise.settings.Settings.MayBeAbsent;
@@ -21,6 +22,10 @@ import java.util.List;
  * @param noDetach let the local losses' gradients flow back to earlier blocks
  * @param dimInDecoder most features a local classifier sees
  * @param similarityStd similarity of standard deviations over positions rather than of whole maps
+ * @param labelSmoothing e below 1: classifiers, local ones and the output layer's, are trained on targets of 1 − e at the
+ *     label plus e / classes at every class, as by PyTorch's {@code CrossEntropyLoss(label_smoothing=e)}; of a whole record
+ *     null for none. The similarity loss has its targets as they are. Losses that training reports are smoothed, those of
+ *     evaluations never are
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 @Settings.Group
@@ -34,7 +39,8 @@ public record Losses(
     Integer targetProjSize,
     Boolean noDetach,
     Integer dimInDecoder,
-    Boolean similarityStd) {
+    Boolean similarityStd,
+    @MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) Double labelSmoothing) {
 
   /** The local losses. */
   public static final List<String> LOCAL = List.of("pred", "sim", "predsim");
@@ -43,10 +49,12 @@ public record Losses(
   public static final List<String> UNSUPERVISED = List.of("none", "sim", "recon");
 
   /** The published ones. */
-  public static final Losses DEFAULT = new Losses("predsim", false, 0.99, 0.0, "none", false, 128, false, 4096, true);
+  public static final Losses DEFAULT = Settings.partial(
+      Losses.class, "loss", "predsim", "backprop", false, "beta", 0.99, "alpha", 0.0, "loss_unsup", "none", "bio", false,
+      "target_proj_size", 128, "no_detach", false, "dim_in_decoder", 4096, "similarity_std", true);
 
   /** One global loss and backpropagation. */
-  public static final Losses BACKPROP = new Losses(null, true, null, null, null, null, null, null, null, null);
+  public static final Losses BACKPROP = Settings.partial(Losses.class, "backprop", true);
 
   /** Checks the values; throws {@link SettingsException}. */
   public Losses {
@@ -56,6 +64,7 @@ public record Losses(
     Rules.range("alpha", alpha, 0, 1);
     Rules.range("target_proj_size", targetProjSize, 2, 1_000_000);
     Rules.range("dim_in_decoder", dimInDecoder, 1, 100_000_000);
+    Rules.belowOne("label_smoothing", labelSmoothing);
     require(
         !(Boolean.TRUE.equals(backprop) && loss != null),
         "{loss} is for local losses; with {backprop} there is one global loss");
@@ -64,7 +73,8 @@ public record Losses(
   /** These with another local loss; null: one global loss and backpropagation. */
   public Losses withLoss(String other) {
     return new Losses(
-        other, other == null, beta, alpha, lossUnsup, bio, targetProjSize, noDetach, dimInDecoder, similarityStd);
+        other, other == null, beta, alpha, lossUnsup, bio, targetProjSize, noDetach, dimInDecoder, similarityStd,
+        labelSmoothing);
   }
 
   /**
@@ -78,14 +88,15 @@ public record Losses(
         asksForBackprop
             ? new Losses(
                 null, true, base.beta, 0.0, "none", false, base.targetProjSize, false, base.dimInDecoder,
-                base.similarityStd)
+                base.similarityStd, base.labelSmoothing)
             : base;
     Losses laid = Settings.over(this, from);
     String effective = global ? null : laid.loss == null ? DEFAULT.loss : laid.loss;
     Losses whole =
         new Losses(
             effective, global, laid.beta, laid.alpha, laid.lossUnsup, laid.bio, laid.targetProjSize, laid.noDetach,
-            laid.dimInDecoder, laid.similarityStd);
+            laid.dimInDecoder, laid.similarityStd,
+            laid.labelSmoothing == null || laid.labelSmoothing == 0 ? null : laid.labelSmoothing);
     requireFit(whole);
     return whole;
   }
@@ -107,6 +118,9 @@ public record Losses(
     require(
         !whole.backprop || (whole.alpha == 0 && !whole.bio && !whole.noDetach),
         "{alpha}, {bio} and {no_detach} are about local losses; with {backprop} there are none");
+    require(
+        whole.labelSmoothing == null || !whole.bio,
+        "{label_smoothing} is for targets that are classes; those of {bio} are binary: leave out one of them");
     require(targetProjSize == null || whole.bio, "{target_proj_size} goes with {bio}");
   }
 

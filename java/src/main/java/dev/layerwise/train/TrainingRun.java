@@ -297,6 +297,7 @@ public final class TrainingRun implements AutoCloseable {
     TrainingConfig training = config.training();
     int[] order = training.order(data.train(), progress.epoch());
     Augmentation augmentation = training.augmentation();
+    context.setEpoch(progress.epoch());
     Duration interval = listener.progressInterval();
     int images = progress.images();
     long step = progress.step();

@@ -51,6 +51,22 @@ class TrainerTest {
   }
 
   @Test
+  void aStoppedRunGoesOnWithTheFlipsOfItsEpochs() throws IOException {
+    trainer().augmentation(1, true).epochs(2).train(folder.resolve("random"));
+    flipping().train(folder.resolve("whole"));
+    Trainer stopping = flipping();
+    stopping.onEpoch(epoch -> stopping.requestStop()).train(folder.resolve("part"));
+    assertThat(flipping().resume(folder.resolve("part")).epochs()).isEqualTo(2);
+    byte[] whole = Files.readAllBytes(folder.resolve("whole/model.safetensors"));
+    assertThat(Files.readAllBytes(folder.resolve("part/model.safetensors"))).isEqualTo(whole);
+    assertThat(Files.readAllBytes(folder.resolve("random/model.safetensors"))).isNotEqualTo(whole);
+  }
+
+  private static Trainer flipping() {
+    return trainer().augmentation(1, true).setting("flip", "alternating").epochs(2);
+  }
+
+  @Test
   void aResumedRunKeepsWhatTheTrainerWasNotTold() throws IOException {
     Path run = folder.resolve("run");
     Trainer stopping = trainer().epochs(12).learningRate(2e-3);
@@ -184,7 +200,8 @@ class TrainerTest {
   @Test
   void everySettingHasAName() throws IOException {
     Network network =
-        Network.named("mlp").setting("num_hidden", 8).setting("beta", 0.5).setting("similarity_std", true).build();
+        Network.named("mlp").setting("num_hidden", 8).setting("beta", 0.5).setting("similarity_std", true)
+            .setting("label_smoothing", 0.125).build();
     Trainer trainer =
         new Trainer(network, DataSet.named("digits"))
             .setting("epochs", 1).setting("batch_size", 64).setting("weight_decay", 0.25).setting("crop_padding", 1);
@@ -192,6 +209,7 @@ class TrainerTest {
     RunConfig recorded = RecordedRun.read(folder.resolve("run")).config();
     assertThat(recorded.model().architecture().numHidden()).isEqualTo(8);
     assertThat(recorded.model().losses().beta()).isEqualTo(0.5);
+    assertThat(recorded.model().losses().labelSmoothing()).isEqualTo(0.125);
     assertThat(recorded.training().batches().batchSize()).isEqualTo(64);
     assertThat(recorded.optimizer().weightDecay()).isEqualTo(0.25);
     assertThat(recorded.training().augmentation().cropPadding()).isEqualTo(1);
@@ -212,6 +230,8 @@ class TrainerTest {
     refused("weight_decay must be in 0", () -> trainer().optimizer("sgd", 0, Double.NaN));
     refused("unknown value 'rprop'", () -> trainer().optimizer("rprop", 0, 0));
     refused("crop_padding must be in 0", () -> trainer().augmentation(-1, false));
+    refused("flip is for images", () -> trainer().setting("flip", "alternating").train(folder.resolve("run")));
+    refused("label_smoothing is for", () -> Network.named("mlp").bio(8).setting("label_smoothing", 0.1).build());
     refused("feat_mult scales convolutions", () -> Network.named("mlp").widthFactor(2).build());
     refused("feat_mult does not go with", () -> Network.named("wresnet16-8-adapted").widthFactor(2).build());
     refused("feat_mult must be positive", () -> Network.named("vgg8b").widthFactor(Double.NaN).build());

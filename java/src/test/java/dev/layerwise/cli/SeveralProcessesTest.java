@@ -55,7 +55,7 @@ class SeveralProcessesTest extends MpiJobs {
     List<String> options =
         words(
             List.of("train", "--dataset", "image-folder", "--data-dir", images, "--image-size", 16, "--model", "mlp"),
-            SMALL, List.of("--batch-size", 10, "--device", "reference"));
+            SMALL, List.of("--batch-size", 10, "--flip", "alternating", "--device", "reference"));
     CommandLineRunner alone = CommandLineRunner.run(words(options, List.of("--out", folder.resolve("one"))).toArray());
     assertThat(alone.exitCode()).as(alone.err()).isZero();
     Job together = run(words(options, List.of("--out", folder.resolve("two"))));
