@@ -69,6 +69,7 @@ final class AveragedModel {
     int[] shuffled = EpochOrder.shuffled(count, config.training().seed(), epoch);
     int[] order = Arrays.copyOf(shuffled, Math.min(count, BATCHES * batchSize));
     PipelineStage stage = communicator.stage();
+    context.setEpoch(epoch);
     try (ImageFeed.Pass pass =
         images.pass(order, 0, batchSize, communicator.slice(), epoch, config.training().augmentation())) {
       for (long step = 0; pass.advance(); step++) {
