@@ -11,12 +11,14 @@ import java.util.List;
  * @param trainError of the output layer, likewise
  * @param testLoss after the epoch
  * @param testError after the epoch
+ * @param validationLoss after the epoch, on the training images held out; {@code null} without {@link Trainer#validation}
+ * @param validationError on the same images; {@code null} without them
  * @param imagesPerSecond training images over training time
  * @param layers the hidden blocks
  */
 public record Epoch(
-    int number, double trainLoss, double trainError, double testLoss, double testError, double imagesPerSecond,
-    List<LayerResult> layers) {
+    int number, double trainLoss, double trainError, double testLoss, double testError, Double validationLoss,
+    Double validationError, double imagesPerSecond, List<LayerResult> layers) {
 
   /**
    * A hidden block's means over the epoch's training images; {@code null} where its loss has no such part.
@@ -37,6 +39,6 @@ public record Epoch(
             .toList();
     return new Epoch(
         report.epoch(), report.trainLoss(), report.trainError(), report.testLoss(), report.testError(),
-        report.imagesPerSecond(), layers);
+        report.validationLoss(), report.validationError(), report.imagesPerSecond(), layers);
   }
 }

@@ -157,12 +157,26 @@ public final class Trainer {
   /**
    * Ends the run early.
    *
-   * @param epochs without an improvement of the test error after which it ends; 0 (the default): it does not
+   * @param epochs without an improvement after which it ends, of the validation error or, without {@link #validation}, of
+   *     the test error; 0 (the default): it does not
    * @return this
    * @throws LayerwiseException if it is negative
    */
   public Trainer patience(int epochs) {
     return with(Settings.partial(Schedule.class, "patience", epochs));
+  }
+
+  /**
+   * Holds out a part of the training images, drawn from each class alike by the seed, and measures on them after every
+   * epoch. {@link #patience} then looks at the error on these images and never at the test images.
+   *
+   * @param fraction of the training images, below 1; 0 (the default): none
+   * @return this
+   * @throws LayerwiseException if it is out of its range
+   */
+  public Trainer validation(double fraction) {
+    batches = Settings.with(batches, "validation", fraction);
+    return this;
   }
 
   /**

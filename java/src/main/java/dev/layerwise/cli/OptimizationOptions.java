@@ -45,6 +45,14 @@ final class OptimizationOptions {
           + " Default: ${bundle:default.classes_per_batch_until_epoch}.")
   Integer classesPerBatchUntilEpoch;
 
+  @Option(
+      names = "--validation",
+      paramLabel = "FRACTION",
+      description = "Hold out this part of the training images, such as 0.1, and measure the error on them after every"
+          + " epoch; 0: none. The images are drawn from each class alike, by the seed. --patience then looks at this error"
+          + " and never at the test images. Default: 0.")
+  Double validation;
+
   @Option(names = "--lr", paramLabel = "RATE", description = "Initial learning rate. Default: ${bundle:default.lr}.")
   Double lr;
 
@@ -95,7 +103,7 @@ final class OptimizationOptions {
   Batches batches() {
     return Settings.partial(
         Batches.class, "batch_size", batchSize, "classes_per_batch", classesPerBatch,
-        "classes_per_batch_until_epoch", classesPerBatchUntilEpoch);
+        "classes_per_batch_until_epoch", classesPerBatchUntilEpoch, "validation", validation);
   }
 
   /** With the patience that another option requests, or null. */

@@ -18,8 +18,10 @@ import java.util.List;
  * @param totalSeconds time spent in the run up to here
  * @param sums each block's metrics of this epoch so far, the output layer's last
  * @param testError after the last finished epoch, in percent; {@code null} before the first
- * @param bestTestError the lowest after any epoch; {@code null} before the first
- * @param bestEpoch the first epoch that gave it
+ * @param validationError likewise; {@code null} without images held out
+ * @param bestTestError after the best epoch; {@code null} before the first
+ * @param bestValidationError likewise; {@code null} without images held out
+ * @param bestEpoch the first epoch with the lowest validation error, or without images held out, test error
  */
 public record Progress(
     @JsonProperty("epoch") int epoch,
@@ -29,7 +31,9 @@ public record Progress(
     @JsonProperty("total_seconds") double totalSeconds,
     @JsonProperty("sums") List<BlockMetrics> sums,
     @JsonProperty("test_error") Double testError,
+    @JsonInclude(JsonInclude.Include.NON_NULL) @JsonProperty("validation_error") Double validationError,
     @JsonInclude(JsonInclude.Include.NON_NULL) @JsonProperty("best_test_error") Double bestTestError,
+    @JsonInclude(JsonInclude.Include.NON_NULL) @JsonProperty("best_validation_error") Double bestValidationError,
     @JsonInclude(JsonInclude.Include.NON_NULL) @JsonProperty("best_epoch") Integer bestEpoch) {
 
   /** Throws {@link IllegalArgumentException} for numbers that no run has. */
@@ -41,7 +45,7 @@ public record Progress(
   }
 
   public static Progress start(int blocks) {
-    return new Progress(1, 0, 0, 0, 0, Collections.nCopies(blocks, BlockMetrics.NONE), null, null, null);
+    return new Progress(1, 0, 0, 0, 0, Collections.nCopies(blocks, BlockMetrics.NONE), null, null, null, null, null);
   }
 
   /**
@@ -51,15 +55,17 @@ public record Progress(
    */
   public Progress later(int imagesThen, long stepThen, double seconds, List<BlockMetrics> sumsThen) {
     return new Progress(
-        epoch, imagesThen, stepThen, epochSeconds + seconds, totalSeconds + seconds, sumsThen, testError, bestTestError,
-        bestEpoch);
+        epoch, imagesThen, stepThen, epochSeconds + seconds, totalSeconds + seconds, sumsThen, testError, validationError,
+        bestTestError, bestValidationError, bestEpoch);
   }
 
-  /** The beginning of the next epoch, the one under way having ended with a test error. */
-  public Progress nextEpoch(double error, double totalSecondsThen) {
-    boolean better = bestTestError == null || error < bestTestError;
+  /** The beginning of the next epoch, the one under way having ended like this. */
+  public Progress nextEpoch(EpochReport ended) {
+    Double best = bestValidationError == null ? bestTestError : bestValidationError;
+    boolean better = best == null || ended.decidingError() < best;
     return new Progress(
-        epoch + 1, 0, step, 0, totalSecondsThen, start(sums.size()).sums(), error, better ? error : bestTestError,
+        epoch + 1, 0, step, 0, ended.seconds(), start(sums.size()).sums(), ended.testError(), ended.validationError(),
+        better ? (Double) ended.testError() : bestTestError, better ? ended.validationError() : bestValidationError,
         better ? (Integer) epoch : bestEpoch);
   }
 
@@ -79,6 +85,7 @@ public record Progress(
    */
   public TrainingResult result(Schedule schedule, Ending otherwise) {
     return new TrainingResult(
-        isOver(schedule) ? ending(schedule) : otherwise, epoch - 1, testError, bestTestError, bestEpoch, totalSeconds);
+        isOver(schedule) ? ending(schedule) : otherwise, epoch - 1, testError, validationError, bestTestError,
+        bestValidationError, bestEpoch, totalSeconds);
   }
 }

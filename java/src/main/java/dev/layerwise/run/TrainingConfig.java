@@ -4,11 +4,13 @@ import com.fasterxml.jackson.annotation.JsonUnwrapped;
 import dev.layerwise.data.EpochOrder;
 import dev.layerwise.data.FewClassesOrder;
 import dev.layerwise.data.Images;
+import dev.layerwise.data.ValidationSplit;
 import dev.layerwise.settings.Augmentation;
 import dev.layerwise.settings.Batches;
 import dev.layerwise.settings.Schedule;
 import dev.layerwise.settings.Settings;
 import java.util.Objects;
+import java.util.stream.IntStream;
 
 /**
  * How a network is trained.
@@ -32,12 +34,31 @@ public record TrainingConfig(
     Settings.requireWhole(augmentation);
   }
 
-  /** The order in which an epoch (counted from 1) visits the training images. */
-  public int[] order(Images images, int epoch) {
-    return batches.areOfFewClasses(epoch)
-        ? FewClassesOrder.shuffled(
-            images.labels(), images.classes(), batches.batchSize(), batches.classesPerBatch(), seed, epoch)
-        : EpochOrder.shuffled(images.count(), seed, epoch);
+  /** Which of the training images are trained on, and which are held out. */
+  public ValidationSplit split(Images images) {
+    return batches.validates()
+        ? ValidationSplit.of(images.labels(), images.classes(), batches.validation(), seed)
+        : ValidationSplit.none(images.count());
+  }
+
+  /**
+   * The order in which an epoch (counted from 1) visits the training images.
+   *
+   * @param trained numbers of those that are trained on
+   * @return these numbers in that order
+   */
+  public int[] order(Images images, int[] trained, int epoch) {
+    int[] order =
+        batches.areOfFewClasses(epoch)
+            ? FewClassesOrder.shuffled(
+                labels(images, trained), images.classes(), batches.batchSize(), batches.classesPerBatch(), seed, epoch)
+            : EpochOrder.shuffled(trained.length, seed, epoch);
+    return IntStream.of(order).map(place -> trained[place]).toArray();
+  }
+
+  private static int[] labels(Images images, int[] trained) {
+    int[] labels = images.labels();
+    return IntStream.of(trained).map(image -> labels[image]).toArray();
   }
 
   /** The same with another seed. */

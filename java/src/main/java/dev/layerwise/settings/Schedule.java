@@ -13,7 +13,8 @@ import java.util.List;
  * @param epochs passes over the training images
  * @param lr learning rate at the start
  * @param lrDecayMilestones epochs (counted from 1) after which the rate is multiplied by lrDecayFact
- * @param patience epochs without an improvement of the test error after which the run ends; null: it does not
+ * @param patience epochs without an improvement of the validation error, or without images held out of the test error,
+ *     after which the run ends; null: it does not
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 @Settings.Group

@@ -39,6 +39,20 @@ class TrainerTest {
   }
 
   @Test
+  void imagesAreHeldOut() {
+    List<Epoch> epochs = new ArrayList<>();
+    Path run = folder.resolve("run");
+    trainer().epochs(1).validation(0.2).onEpoch(epochs::add).train(run);
+    assertThat(epochs.get(0).validationError()).isLessThan(90).isNotEqualTo(epochs.get(0).testError());
+    assertThat(epochs.get(0).validationLoss()).isPositive();
+    assertThat(RecordedRun.read(run).config().training().batches().validation()).isEqualTo(0.2);
+    assertThat(trainer().epochs(2).onEpoch(epochs::add).resume(run).epochs()).isEqualTo(2);
+    assertThat(epochs.get(1).validationError()).as("a resumed run keeps them").isNotNull();
+    assertThatThrownBy(() -> trainer().epochs(3).setting("validation", 0.1).resume(run))
+        .hasMessageContaining("validation from 0.2 to 0.1");
+  }
+
+  @Test
   void aStoppedRunEndsWithTheSameBits() throws IOException {
     trainer().epochs(3).train(folder.resolve("whole"));
     Trainer stopping = trainer().epochs(3);

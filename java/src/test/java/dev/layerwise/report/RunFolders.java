@@ -68,8 +68,8 @@ final class RunFolders {
       }
       epochs.add(
           new EpochReport(
-              epoch, count, 5e-4, 2.3 / epoch, 61.0 / epoch, 2.1 / epoch, 53.0 / epoch, 1234 + epoch, 1.5 * epoch,
-              blocks));
+              epoch, count, 5e-4, 2.3 / epoch, 61.0 / epoch, 2.1 / epoch, 53.0 / epoch, null, null, 1234 + epoch,
+              1.5 * epoch, blocks));
     }
     return epochs;
   }
