@@ -21,21 +21,26 @@ public record Epoch(
     Double validationError, double imagesPerSecond, List<LayerResult> layers) {
 
   /**
-   * A hidden block's means over the epoch's training images; {@code null} where its loss has no such part.
+   * A hidden block's means over the epoch's training images; {@code null} where its loss has no such part. Those of a frozen
+   * block are of the last epoch in which it was trained.
    *
    * @param name of the block
    * @param similarityLoss as weighted in the block's supervised loss
    * @param predictionLoss as weighted in the block's supervised loss
    * @param localError of the local classifier, in percent
+   * @param frozen whether the block was not trained in this epoch
    */
-  public record LayerResult(String name, Double similarityLoss, Double predictionLoss, Double localError) {}
+  public record LayerResult(
+      String name, Double similarityLoss, Double predictionLoss, Double localError, boolean frozen) {}
 
   static Epoch of(EpochReport report) {
     List<LayerResult> layers =
         report.blocks().stream()
             .map(
                 block ->
-                    new LayerResult(block.name(), block.similarityLoss(), block.predictionLoss(), block.localError()))
+                    new LayerResult(
+                        block.name(), block.similarityLoss(), block.predictionLoss(), block.localError(),
+                        block.frozen() != null))
             .toList();
     return new Epoch(
         report.epoch(), report.trainLoss(), report.trainError(), report.testLoss(), report.testError(),

@@ -161,6 +161,9 @@ final class RunPrinter implements TrainingSession.Reporter {
       if (block.localError() != null) {
         line.append(String.format("  local error %.2f %%", block.localError()));
       }
+      if (block.frozen() != null) {
+        line.append("  frozen");
+      }
       if (block.similarityLoss() != null || block.predictionLoss() != null) {
         out.println(line);
       }

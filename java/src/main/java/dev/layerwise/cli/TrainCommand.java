@@ -195,7 +195,8 @@ final class TrainCommand implements Callable<Integer> {
         optimization.optimizer().over(base.optimizer()),
         new TrainingConfig(
             info.name(), batches, optimization.schedule(run.patience).over(training.schedule()),
-            cutout.over(training.augmentation()), Checks.or(optimization.seed, training.seed())),
+            cutout.over(training.augmentation()), optimization.freezing().over(training.freezing()),
+            Checks.or(optimization.seed, training.seed())),
         common.over(base.device()),
         recorded != null ? recorded.init() : run.init == null ? null : InitialWeights.of(run.init, run.initPartial),
         null, null, recorded == null ? null : recorded.statistics(), recorded == null ? null : recorded.reduce());

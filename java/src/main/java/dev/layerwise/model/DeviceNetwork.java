@@ -28,6 +28,8 @@ public final class DeviceNetwork implements AutoCloseable {
   private final List<LayerSpec> layers;
   private final int[] lastReader;
   private final LayerRange stage;
+  /** By layer: those that only pass batches on in a training step. */
+  private final boolean[] frozen;
   /** As the layers: the last is the output layer. {@code null} outside the stage. */
   private final List<NativeBlock> blocks = new ArrayList<>();
 
@@ -52,6 +54,7 @@ public final class DeviceNetwork implements AutoCloseable {
     layers = Networks.layers(config);
     lastReader = Activations.lastReaders(layers);
     this.stage = stage == null ? new LayerRange(0, layers.size()) : stage;
+    frozen = new boolean[layers.size()];
     BlockConfigs configs = new BlockConfigs(config, layers, optimizer);
     try {
       for (int i = 0; i < layers.size(); i++) {
@@ -83,6 +86,27 @@ public final class DeviceNetwork implements AutoCloseable {
 
   private NativeBlock output() {
     return blocks.get(blocks.size() - 1);
+  }
+
+  /**
+   * Stops training hidden blocks. In a training step a frozen one passes its batch on as in evaluation, with running
+   * statistics and without dropout, so that its output is a fixed function; it has no loss, no gradient and no update. The
+   * projection on a shortcut goes with the block that it joins. Heads are never frozen: they follow their statistics.
+   *
+   * @param hiddenBlocks how many of those with a loss, from the front; the others are trained
+   */
+  public void freeze(int hiddenBlocks) {
+    Arrays.fill(frozen, false);
+    int left = hiddenBlocks;
+    for (int i = 0; i < layers.size() - 1; i++) {
+      LayerSpec layer = layers.get(i);
+      if (layer.hasLoss() && left-- > 0) {
+        frozen[i] = true;
+        if (joinsProjection(layer)) {
+          frozen[layer.shortcut()] = true;
+        }
+      }
+    }
   }
 
   /**
@@ -156,6 +180,9 @@ public final class DeviceNetwork implements AutoCloseable {
     NativeBlock block = blocks.get(index);
     LayerSpec layer = layers.get(index);
     NativeTensor x = passed.input(index);
+    if (frozen[index]) {
+      return block.evaluate(x, null, passed.shortcut(index));
+    }
     if (layer.kind() == LayerSpec.Kind.SHORTCUT) {
       return block.forward(x, null, null); // it waits for the gradient of the block that it joins
     }

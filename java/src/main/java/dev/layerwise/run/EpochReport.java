@@ -39,15 +39,17 @@ public record EpochReport(
 
   /**
    * A hidden block's means over the epoch's training batches; {@code null} where its loss has no such
-   * part.
+   * part. Those of a frozen block are of the last epoch in which it was trained.
    *
    * @param similarityLoss as weighted in the block's supervised loss (times β under predsim)
    * @param predictionLoss as weighted in the block's supervised loss (times 1 − β under predsim)
    * @param unsupervisedLoss unweighted
    * @param localError error of the local classifier, in percent
+   * @param frozen true if the block was not trained in this epoch; otherwise {@code null}
    */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   @JsonInclude(JsonInclude.Include.NON_NULL)
   public record BlockReport(
-      String name, Double similarityLoss, Double predictionLoss, Double unsupervisedLoss, Double localError) {}
+      String name, Double similarityLoss, Double predictionLoss, Double unsupervisedLoss, Double localError,
+      Boolean frozen) {}
 }

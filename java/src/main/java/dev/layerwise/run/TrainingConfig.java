@@ -7,6 +7,7 @@ import dev.layerwise.data.Images;
 import dev.layerwise.data.ValidationSplit;
 import dev.layerwise.settings.Augmentation;
 import dev.layerwise.settings.Batches;
+import dev.layerwise.settings.Freezing;
 import dev.layerwise.settings.Schedule;
 import dev.layerwise.settings.Settings;
 import java.util.Objects;
@@ -16,6 +17,7 @@ import java.util.stream.IntStream;
  * How a network is trained.
  *
  * @param dataset what it is called
+ * @param freezing null: all blocks are trained to the end
  * @param seed keys initialization, shuffling, augmentation and dropout
  */
 @Settings.Group
@@ -24,6 +26,7 @@ public record TrainingConfig(
     @JsonUnwrapped Batches batches,
     @JsonUnwrapped Schedule schedule,
     @JsonUnwrapped Augmentation augmentation,
+    @JsonUnwrapped Freezing freezing,
     long seed) {
 
   /** Throws if something is missing. */
@@ -32,6 +35,12 @@ public record TrainingConfig(
     Settings.requireWhole(batches);
     Settings.requireWhole(schedule);
     Settings.requireWhole(augmentation);
+    freezing = freezing == null ? Freezing.NONE : freezing;
+  }
+
+  /** One whose blocks are all trained to the end. */
+  public TrainingConfig(String dataset, Batches batches, Schedule schedule, Augmentation augmentation, long seed) {
+    this(dataset, batches, schedule, augmentation, Freezing.NONE, seed);
   }
 
   /** Which of the training images are trained on, and which are held out. */
@@ -63,11 +72,12 @@ public record TrainingConfig(
 
   /** The same with another seed. */
   public TrainingConfig withSeed(long other) {
-    return new TrainingConfig(dataset, batches, schedule, augmentation, other);
+    return new TrainingConfig(dataset, batches, schedule, augmentation, freezing, other);
   }
 
   /** The same over more or fewer epochs: all its epoch numbers times a factor, rounded, but at least 1. */
   public TrainingConfig stretched(double factor) {
-    return new TrainingConfig(dataset, batches.stretched(factor), schedule.stretched(factor), augmentation, seed);
+    return new TrainingConfig(
+        dataset, batches.stretched(factor), schedule.stretched(factor), augmentation, freezing.stretched(factor), seed);
   }
 }

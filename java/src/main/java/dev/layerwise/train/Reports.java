@@ -58,7 +58,8 @@ record Reports(RunConfig config, List<LayerSpec> layers) {
               losses.hasSimilarityLoss() ? (Double) sums.meanSimilarityLoss() : null,
               losses.hasPredictionLoss() ? (Double) sums.meanPredictionLoss() : null,
               losses.alpha() > 0 ? (Double) sums.meanUnsupervisedLoss() : null,
-              losses.hasLocalClassifiers() ? (Double) sums.errorPercent() : null));
+              losses.hasLocalClassifiers() ? (Double) sums.errorPercent() : null,
+              i < at.frozenBlocks() ? true : null));
     }
     return blocks;
   }

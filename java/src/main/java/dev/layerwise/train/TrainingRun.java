@@ -302,6 +302,7 @@ public final class TrainingRun implements AutoCloseable {
     double learningRate = training.schedule().learningRate(progress.epoch());
     Augmentation augmentation = training.augmentation();
     Duration interval = listener.progressInterval();
+    network.freeze(progress.frozenBlocks());
     int images = progress.images();
     long step = progress.step();
     long started = System.nanoTime();
@@ -319,7 +320,7 @@ public final class TrainingRun implements AutoCloseable {
         context.setBatch(pass.count());
         context.setStep(step, learningRate);
         if (pass.staysInPlace() && stage.isWhole()) {
-          context.step(pass.count(), () -> trainOn(pass));
+          context.step(stepKind(pass.count()), () -> trainOn(pass));
         } else {
           trainOn(pass);
         }
@@ -341,6 +342,11 @@ public final class TrainingRun implements AutoCloseable {
     progress = progress.later(images, step, secondsSince(started), sums);
     tell(listener, progress, order.length);
     return images == order.length;
+  }
+
+  /** Steps that do the same on the same memory: as many images, and the same blocks frozen. */
+  private long stepKind(int images) {
+    return (long) progress.frozenBlocks() << Integer.SIZE | images;
   }
 
   private void trainOn(ImageFeed.Pass pass) {
@@ -404,7 +410,7 @@ public final class TrainingRun implements AutoCloseable {
     if (communicator.isFirst()) {
       recorder.epochEnded(report);
     }
-    progress = progress.nextEpoch(report);
+    progress = progress.nextEpoch(report, config.training().freezing(), config.model().losses().alpha());
     return report;
   }
 

@@ -29,7 +29,7 @@ class SeveralProcessesTest extends MpiJobs {
   void twoProcessesTrainAsOneWithTheWholeBatch() throws Exception {
     Path one = folder.resolve("one");
     Path two = folder.resolve("two");
-    List<String> options = words(List.of("train", "--device", "reference", "--validation", "0.1"), SMALL, List.of("--out"));
+    List<String> options = words(List.of("train", "--device", "reference", "--validation", "0.1", "--freeze-after", "1"), SMALL, List.of("--out"));
     CommandLineRunner alone = CommandLineRunner.run(words(options, List.of(one)).toArray());
     Job together = run(words(options, List.of(two)));
     assertThat(together.exitCode()).as(together.err()).isZero();
