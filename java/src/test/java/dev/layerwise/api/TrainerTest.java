@@ -53,6 +53,21 @@ class TrainerTest {
   }
 
   @Test
+  void blocksAreFrozen() {
+    List<Epoch> epochs = new ArrayList<>();
+    trainer().epochs(3).freezeAfter(1, 2).onEpoch(epochs::add).train(folder.resolve("run"));
+    assertThat(epochs.get(1).layers()).extracting(Epoch.LayerResult::frozen).containsExactly(true, false);
+    assertThat(epochs.get(2).layers()).extracting(Epoch.LayerResult::frozen).containsExactly(true, true);
+    assertThat(epochs.get(2).layers().get(0)).isEqualTo(epochs.get(1).layers().get(0));
+    assertThat(epochs.get(2).trainLoss()).as("the output layer goes on").isLessThan(epochs.get(1).trainLoss());
+    trainer().epochs(1).freezeAutomatically().train(folder.resolve("auto"));
+    trainer().epochs(1).setting("freeze_after", "auto").resume(folder.resolve("auto"));
+    assertThatThrownBy(() -> trainer().freezeAfter(1, 2, 3).train(folder.resolve("more")))
+        .hasMessage("freeze_after has 3 epochs, but the network has only 2 hidden blocks to freeze");
+    assertThatThrownBy(() -> trainer().freezeAfter(2, 1)).hasMessageContaining("do not fall");
+  }
+
+  @Test
   void aStoppedRunEndsWithTheSameBits() throws IOException {
     trainer().epochs(3).train(folder.resolve("whole"));
     Trainer stopping = trainer().epochs(3);
