@@ -62,7 +62,8 @@ public record Progress(
   }
 
   public static Progress start(int blocks) {
-    return new Progress(1, 0, 0, 0, 0, Collections.nCopies(blocks, BlockMetrics.NONE), null, null, null, null, null, null, null);
+    List<BlockMetrics> none = Collections.nCopies(blocks, BlockMetrics.NONE);
+    return new Progress(1, 0, 0, 0, 0, none, null, null, null, null, null, null, null);
   }
 
   /**
@@ -83,22 +84,15 @@ public record Progress(
    */
   public Progress nextEpoch(EpochReport ended, Freezing freezing, double alpha) {
     List<Plateau> plateausThen = freezing.watchesErrors() ? nextPlateaus(ended, alpha) : null;
-    int frozenThen = freezing.frozenAfter(epoch);
-    if (freezing.watchesErrors()) {
-      frozenThen = frozenBlocks();
-      while (frozenThen < plateausThen.size() && plateausThen.get(frozenThen).isReached()) {
-        frozenThen++;
-      }
-    }
+    int frozenThen = plateausThen == null ? freezing.frozenAfter(epoch) : nextFrozen(plateausThen);
     List<BlockMetrics> sumsThen = new ArrayList<>(sums.subList(0, frozenThen));
     sumsThen.addAll(Collections.nCopies(sums.size() - frozenThen, BlockMetrics.NONE));
     Double best = bestValidationError == null ? bestTestError : bestValidationError;
     boolean better = best == null || ended.decidingError() < best;
     return new Progress(
         epoch + 1, 0, step, 0, ended.seconds(), sumsThen, frozenThen == 0 ? null : (Integer) frozenThen, plateausThen,
-        ended.testError(), ended.validationError(),
-        better ? (Double) ended.testError() : bestTestError, better ? ended.validationError() : bestValidationError,
-        better ? (Integer) epoch : bestEpoch);
+        ended.testError(), ended.validationError(), better ? (Double) ended.testError() : bestTestError,
+        better ? ended.validationError() : bestValidationError, better ? (Integer) epoch : bestEpoch);
   }
 
   private List<Plateau> nextPlateaus(EpochReport ended, double alpha) {
@@ -106,6 +100,15 @@ public record Progress(
         .mapToObj(
             block -> (plateaus == null ? Plateau.START : plateaus.get(block)).next(ended.blocks().get(block), alpha))
         .toList();
+  }
+
+  /** A block that has stopped learning waits for those before it. */
+  private int nextFrozen(List<Plateau> plateausThen) {
+    int then = frozenBlocks();
+    while (then < plateausThen.size() && plateausThen.get(then).isReached()) {
+      then++;
+    }
+    return then;
   }
 
   private Ending ending(Schedule schedule) {

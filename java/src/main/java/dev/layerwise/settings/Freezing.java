@@ -60,7 +60,7 @@ public record Freezing(@MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) S
     return freezeAfter != null && !freezeAfter.equals(OFF);
   }
 
-  /** Whether a block is frozen when it has stopped learning. */
+  /** Whether a block's error decides when it is frozen. */
   public boolean watchesErrors() {
     return AUTO.equals(freezeAfter);
   }
