@@ -146,6 +146,42 @@ TEST(RecordedStep, of_alternating_flips_follows_the_epoch) {
   EXPECT_NE(tensors_of(*recorded.block), tensors_of(*in_one_epoch.block));
 }
 
+/// From the middle of the run on, the block in front is evaluated and no longer trained, in steps of another kind.
+TEST(RecordedStep, is_recorded_anew_when_a_block_is_frozen) {
+  const auto run = [](bool records, std::vector<int>& replayed) {
+    const auto context = std::make_shared<Context>(make_cuda_backend("cuda-on-host", DeviceOptions()), 7);
+    LocalBlock front(context, small_convolution_block());
+    LocalBlock back(context, small_linear_block({1, 4, 4, 5}));
+    auto frozen_at = tensors_of(front);
+    replayed = {0, 0};
+    for (uint64_t step = 0; step < 14; ++step) {
+      const bool frozen = step >= 7;
+      if (step == 7) frozen_at = tensors_of(front);
+      context->set_step(step, 1e-2);
+      if (records && context->begin_step(frozen ? 1 : 0)) {
+        ++replayed[frozen];
+        continue;
+      }
+      {
+        const Batch batch(context, {4, 8, 8, 2}, 3);
+        const ArenaTensor h = frozen ? front.evaluate(*batch.x, {}, {})
+                                     : front.train_step(*batch.x, batch.labels, {}, nullptr);
+        back.train_step(h, batch.labels, {}, nullptr);
+      }
+      const bool again = records && context->end_step();
+      EXPECT_FALSE(again);
+    }
+    EXPECT_EQ(tensors_of(front), frozen_at);
+    return std::make_pair(frozen_at, tensors_of(back));
+  };
+  std::vector<int> replayed;
+  const auto eager = run(false, replayed);
+  const auto recorded = run(true, replayed);
+  EXPECT_EQ(recorded, eager);
+  EXPECT_GE(replayed[0], 3);
+  EXPECT_GE(replayed[1], 3);
+}
+
 /// Whatever of it fails, the run goes on without recordings, with the same results, and says so once.
 TEST(RecordedStep, that_cannot_be_recorded_is_done_eagerly) {
   Training whole;

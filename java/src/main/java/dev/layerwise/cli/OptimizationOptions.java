@@ -1,6 +1,7 @@
 package dev.layerwise.cli;
 
 import dev.layerwise.settings.Batches;
+import dev.layerwise.settings.Freezing;
 import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Schedule;
 import dev.layerwise.settings.Settings;
@@ -62,6 +63,14 @@ final class OptimizationOptions {
       description = "Last epoch to which --classes-per-batch applies; 0: all."
           + " Default: ${bundle:default.classes_per_batch_until_epoch}.")
   Integer classesPerBatchUntilEpoch;
+
+  @Option(
+      names = "--validation",
+      paramLabel = "FRACTION",
+      description = "Hold out this part of the training images, such as 0.1, and measure the error on them after every"
+          + " epoch; 0: none. The images are drawn from each class alike, by the seed. --patience then looks at this error"
+          + " and never at the test images. Default: 0.")
+  Double validation;
 
   @Option(names = "--lr", paramLabel = "RATE", description = "Initial learning rate. Default: ${bundle:default.lr}.")
   Double lr;
@@ -178,6 +187,15 @@ final class OptimizationOptions {
   Double lookaheadAlpha;
 
   @Option(
+      names = "--freeze-after",
+      paramLabel = "EPOCH,...|auto",
+      description = "Stop training hidden blocks from the front: with 4,6,8 the first after epoch 4, the second after 6, the"
+          + " third after 8. auto: each when those before it are frozen and its local training error (without a classifier:"
+          + " its loss) has not fallen by 1 %% for two epochs. A frozen block passes images on as in evaluation, with running"
+          + " statistics and without dropout, which costs less time. none: all are trained to the end. Default: none.")
+  String freezeAfter;
+
+  @Option(
       names = "--seed",
       paramLabel = "N",
       description = "Seed of initialization, shuffling, augmentation and dropout. Default: ${bundle:default.seed}.")
@@ -195,7 +213,11 @@ final class OptimizationOptions {
   Batches batches() {
     return Settings.partial(
         Batches.class, "batch_size", batchSize, "classes_per_batch", classesPerBatch,
-        "classes_per_batch_until_epoch", classesPerBatchUntilEpoch);
+        "classes_per_batch_until_epoch", classesPerBatchUntilEpoch, "validation", validation);
+  }
+
+  Freezing freezing() {
+    return Settings.partial(Freezing.class, "freeze_after", NetworkOptions.lower(freezeAfter));
   }
 
   /** With the patience that another option requests, or null. */

@@ -198,7 +198,7 @@ final class TrainCommand implements Callable<Integer> {
         optimization.optimizer().over(base.optimizer()),
         new TrainingConfig(
             info.name(), batches, optimization.schedule(run.patience).over(training.schedule()),
-            changes, Checks.or(optimization.seed, training.seed())),
+            changes, optimization.freezing().over(training.freezing()), Checks.or(optimization.seed, training.seed())),
         common.over(base.device()),
         recorded != null ? recorded.init() : run.init == null ? null : InitialWeights.of(run.init, run.initPartial),
         null, null, recorded == null ? null : recorded.statistics(), recorded == null ? null : recorded.reduce());

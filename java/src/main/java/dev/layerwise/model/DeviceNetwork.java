@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -28,6 +29,8 @@ public final class DeviceNetwork implements AutoCloseable {
   private final List<LayerSpec> layers;
   private final int[] lastReader;
   private final LayerRange stage;
+  /** By layer: those that only pass batches on in a training step. */
+  private final boolean[] frozen;
   /** As the layers: the last is the output layer. {@code null} outside the stage. */
   private final List<NativeBlock> blocks = new ArrayList<>();
 
@@ -52,6 +55,7 @@ public final class DeviceNetwork implements AutoCloseable {
     layers = Networks.layers(config);
     lastReader = Activations.lastReaders(layers);
     this.stage = stage == null ? new LayerRange(0, layers.size()) : stage;
+    frozen = new boolean[layers.size()];
     BlockConfigs configs = new BlockConfigs(config, layers, optimizer);
     try {
       for (int i = 0; i < layers.size(); i++) {
@@ -83,6 +87,27 @@ public final class DeviceNetwork implements AutoCloseable {
 
   private NativeBlock output() {
     return blocks.get(blocks.size() - 1);
+  }
+
+  /**
+   * Stops training hidden blocks. In a training step a frozen one passes its batch on as in evaluation, with running
+   * statistics and without dropout, so that its output is a fixed function; it has no loss, no gradient and no update. The
+   * projection on a shortcut goes with the block that it joins. Heads are never frozen: they follow their statistics.
+   *
+   * @param hiddenBlocks how many of those with a loss, from the front; the others are trained
+   */
+  public void freeze(int hiddenBlocks) {
+    Arrays.fill(frozen, false);
+    int left = hiddenBlocks;
+    for (int i = 0; i < layers.size() - 1; i++) {
+      LayerSpec layer = layers.get(i);
+      if (layer.hasLoss() && left-- > 0) {
+        frozen[i] = true;
+        if (joinsProjection(layer)) {
+          frozen[layer.shortcut()] = true;
+        }
+      }
+    }
   }
 
   /**
@@ -158,17 +183,30 @@ public final class DeviceNetwork implements AutoCloseable {
    * @return as in {@link #trainStep}
    */
   public NativeTensor estimateStatistics(NativeTensor input) {
-    return pass(input, (i, passed) -> blocks.get(i).estimateStatistics(passed.input(i), passed.shortcut(i)), () -> {});
+    return pass(
+        input,
+        (i, passed) ->
+            frozen[i]
+                ? blocks.get(i).evaluate(passed.input(i), null, passed.shortcut(i))
+                : blocks.get(i).estimateStatistics(passed.input(i), passed.shortcut(i)),
+        () -> {});
   }
 
-  /** Puts the average of the weights, which the optimizer keeps, in their place; see {@link NativeBlock#useAverage}. */
+  /**
+   * Puts the average of the weights, which the optimizer keeps, in their place; see {@link NativeBlock#useAverage}. Frozen
+   * blocks stay as they are: later ones have learned from what these make of the images.
+   */
   public void useAverage() {
-    ofStage().forEach(NativeBlock::useAverage);
+    trained().forEach(NativeBlock::useAverage);
   }
 
-  /** Puts back what {@link #useAverage()} has set aside. */
+  /** Puts back what {@link #useAverage()} has set aside; no block may have been frozen since. */
   public void useTrained() {
-    ofStage().forEach(NativeBlock::useTrained);
+    trained().forEach(NativeBlock::useTrained);
+  }
+
+  private Stream<NativeBlock> trained() {
+    return IntStream.range(stage.begin(), stage.end()).filter(i -> !frozen[i]).mapToObj(blocks::get);
   }
 
   /** Trains a block on what it reads and gives its output. */
@@ -176,6 +214,9 @@ public final class DeviceNetwork implements AutoCloseable {
     NativeBlock block = blocks.get(index);
     LayerSpec layer = layers.get(index);
     NativeTensor x = passed.input(index);
+    if (frozen[index]) {
+      return block.evaluate(x, null, passed.shortcut(index));
+    }
     if (layer.kind() == LayerSpec.Kind.SHORTCUT) {
       return block.forward(x, null, null); // it waits for the gradient of the block that it joins
     }

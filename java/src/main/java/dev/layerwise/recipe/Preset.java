@@ -8,6 +8,7 @@ import dev.layerwise.run.RunConfig;
 import dev.layerwise.settings.Architecture;
 import dev.layerwise.settings.Augmentation;
 import dev.layerwise.settings.Batches;
+import dev.layerwise.settings.Freezing;
 import dev.layerwise.settings.Losses;
 import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Schedule;
@@ -29,7 +30,8 @@ public record Preset(
     @JsonUnwrapped Batches batches,
     @JsonUnwrapped @JsonProperty("schedule_group") Schedule schedule, // as in TrainingConfig
     @JsonUnwrapped Optimizer optimizer,
-    @JsonUnwrapped Augmentation augmentation) {
+    @JsonUnwrapped Augmentation augmentation,
+    @JsonUnwrapped Freezing freezing) {
 
   /** The local loss, or {@code global} for backpropagation. */
   public String loss() {
@@ -51,6 +53,7 @@ public record Preset(
         .with(
             Settings.over(architecture, Architecture.DEFAULT), losses.over(Losses.DEFAULT),
             Settings.over(batches, Batches.DEFAULT), Settings.over(schedule, Schedule.DEFAULT), augmentation)
-        .with(Settings.over(optimizer, Optimizer.DEFAULT));
+        .with(Settings.over(optimizer, Optimizer.DEFAULT))
+        .freezing(Settings.over(freezing, Freezing.NONE));
   }
 }

@@ -14,7 +14,8 @@ import java.util.List;
  * @param lr learning rate at the start; of a schedule that warms up, the highest
  * @param lrDecayMilestones epochs (counted from 1) after which the rate is multiplied by lrDecayFact; of the schedule
  *     {@code milestones}
- * @param patience epochs without an improvement of the test error after which the run ends; null: it does not
+ * @param patience epochs without an improvement of the validation error, or without images held out of the test error,
+ *     after which the run ends; null: it does not
  * @param schedule one of {@link #SHAPES}; null: {@code milestones}
  * @param warmup share of the run in which the rate rises to lr, in [0, 1); null: 0, or {@value #ONE_CYCLE_WARMUP} for
  *     {@code one-cycle}

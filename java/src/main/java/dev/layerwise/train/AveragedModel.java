@@ -24,23 +24,23 @@ final class AveragedModel {
   private final NativeContext context;
   private final DeviceNetwork network;
   private final ImageFeed images;
-  private final int count;
+  private final int[] trained;
   private final Communicator communicator;
 
   /**
    * Of a network that is trained.
    *
    * @param images the training images
-   * @param count of them
+   * @param trained those of them that are not held out
    */
   AveragedModel(
-      RunConfig config, NativeContext context, DeviceNetwork network, ImageFeed images, int count,
+      RunConfig config, NativeContext context, DeviceNetwork network, ImageFeed images, int[] trained,
       Communicator communicator) {
     this.config = config;
     this.context = context;
     this.network = network;
     this.images = images;
-    this.count = count;
+    this.trained = trained;
     this.communicator = communicator;
   }
 
@@ -66,8 +66,11 @@ final class AveragedModel {
 
   private void estimateStatistics(int epoch) {
     int batchSize = config.training().batches().batchSize();
-    int[] shuffled = EpochOrder.shuffled(count, config.training().seed(), epoch);
-    int[] order = Arrays.copyOf(shuffled, Math.min(count, BATCHES * batchSize));
+    int[] order =
+        Arrays.stream(EpochOrder.shuffled(trained.length, config.training().seed(), epoch))
+            .limit((long) BATCHES * batchSize)
+            .map(place -> trained[place])
+            .toArray();
     PipelineStage stage = communicator.stage();
     context.setEpoch(epoch);
     try (ImageFeed.Pass pass =

@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.function.BooleanSupplier;
-import java.util.stream.IntStream;
 
 /** Passes a whole set of images through a network in evaluation mode. */
 public final class Evaluator {
@@ -63,7 +62,7 @@ public final class Evaluator {
     for (int i = 0; i < ofAll.size(); i++) {
       metrics.set(i % blocks, metrics.get(i % blocks).plus(ofAll.get(i)));
     }
-    double loss = output(metrics, count).meanPredictionLoss();
+    double loss = output(metrics, "test", count).meanPredictionLoss();
     if (!Double.isFinite(loss)) {
       throw new LayerwiseException(
           "the network's loss on these images is " + loss + ": its weights are not usable; train it again");
@@ -74,16 +73,16 @@ public final class Evaluator {
   /**
    * Measures the network while it is trained: each process passes a slice of every batch through its layers.
    *
+   * @param chosen numbers of the images
    * @param processes who train it
    * @param stop asked before each batch
    * @return each block's metrics over the slices; {@code null} if it was given up because a stop was asked for
    */
   static List<BlockMetrics> measure(
-      DeviceNetwork network, ImageFeed images, int count, int batchSize, Communicator processes, BooleanSupplier stop) {
-    int[] order = IntStream.range(0, count).toArray();
+      DeviceNetwork network, ImageFeed images, int[] chosen, int batchSize, Communicator processes, BooleanSupplier stop) {
     PipelineStage stage = processes.stage();
     network.readMetrics(); // starts them anew
-    try (ImageFeed.Pass pass = images.pass(order, 0, batchSize, processes.slice(), 0, null)) {
+    try (ImageFeed.Pass pass = images.pass(chosen, 0, batchSize, processes.slice(), 0, null)) {
       while (!stop.getAsBoolean()) {
         if (!pass.advance()) {
           stage.passOnEnd();
@@ -106,14 +105,16 @@ public final class Evaluator {
   /**
    * The output layer's metrics, of at least one image.
    *
-   * @param count of all images
+   * @param which images these are, in a word
+   * @param count of all of them
    * @throws LayerwiseException if none of the images could be used
    */
-  static BlockMetrics output(List<BlockMetrics> metrics, int count) {
+  static BlockMetrics output(List<BlockMetrics> metrics, String which, int count) {
     BlockMetrics output = metrics.get(metrics.size() - 1);
     if (output.samples() == 0) {
       throw new LayerwiseException(
-          "none of the " + count + " test images can be used, so there is nothing to measure; repair or replace them");
+          "none of the " + count + " " + which
+              + " images can be used, so there is nothing to measure; repair or replace them");
     }
     return output;
   }

@@ -39,6 +39,35 @@ class TrainerTest {
   }
 
   @Test
+  void imagesAreHeldOut() {
+    List<Epoch> epochs = new ArrayList<>();
+    Path run = folder.resolve("run");
+    trainer().epochs(1).validation(0.2).onEpoch(epochs::add).train(run);
+    assertThat(epochs.get(0).validationError()).isLessThan(90).isNotEqualTo(epochs.get(0).testError());
+    assertThat(epochs.get(0).validationLoss()).isPositive();
+    assertThat(RecordedRun.read(run).config().training().batches().validation()).isEqualTo(0.2);
+    assertThat(trainer().epochs(2).onEpoch(epochs::add).resume(run).epochs()).isEqualTo(2);
+    assertThat(epochs.get(1).validationError()).as("a resumed run keeps them").isNotNull();
+    assertThatThrownBy(() -> trainer().epochs(3).setting("validation", 0.1).resume(run))
+        .hasMessageContaining("validation from 0.2 to 0.1");
+  }
+
+  @Test
+  void blocksAreFrozen() {
+    List<Epoch> epochs = new ArrayList<>();
+    trainer().epochs(3).freezeAfter(1, 2).onEpoch(epochs::add).train(folder.resolve("run"));
+    assertThat(epochs.get(1).layers()).extracting(Epoch.LayerResult::frozen).containsExactly(true, false);
+    assertThat(epochs.get(2).layers()).extracting(Epoch.LayerResult::frozen).containsExactly(true, true);
+    assertThat(epochs.get(2).layers().get(0)).isEqualTo(epochs.get(1).layers().get(0));
+    assertThat(epochs.get(2).trainLoss()).as("the output layer goes on").isLessThan(epochs.get(1).trainLoss());
+    trainer().epochs(1).freezeAutomatically().train(folder.resolve("auto"));
+    trainer().epochs(1).setting("freeze_after", "auto").resume(folder.resolve("auto"));
+    assertThatThrownBy(() -> trainer().freezeAfter(1, 2, 3).train(folder.resolve("more")))
+        .hasMessage("freeze_after has 3 epochs, but the network has only 2 hidden blocks to freeze");
+    assertThatThrownBy(() -> trainer().freezeAfter(2, 1)).hasMessageContaining("do not fall");
+  }
+
+  @Test
   void aStoppedRunEndsWithTheSameBits() throws IOException {
     trainer().epochs(3).train(folder.resolve("whole"));
     Trainer stopping = trainer().epochs(3);

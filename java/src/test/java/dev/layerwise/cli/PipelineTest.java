@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 /** Stages of layers: as many as there are, the run has the bits of one process. */
 class PipelineTest extends MpiJobs {
-  private static final List<String> NETWORK = List.of("--threads", "1", "--num-layers", "3");
+  private static final List<String> NETWORK = List.of("--threads", "1", "--num-layers", "3", "--validation", "0.1", "--freeze-after", "1,1");
 
   private static List<String> train(Path out, String... more) {
     return words(List.of("train"), SMALL, NETWORK, List.of("--out", out), List.of(more));

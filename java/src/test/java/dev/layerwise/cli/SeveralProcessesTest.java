@@ -29,9 +29,9 @@ class SeveralProcessesTest extends MpiJobs {
   void twoProcessesTrainAsOneWithTheWholeBatch() throws Exception {
     Path one = folder.resolve("one");
     Path two = folder.resolve("two");
-    CommandLineRunner alone =
-        CommandLineRunner.run(words(List.of("train", "--device", "reference", "--out", one), SMALL).toArray());
-    Job together = run(words(List.of("train", "--device", "reference", "--out", two), SMALL));
+    List<String> options = words(List.of("train", "--device", "reference", "--validation", "0.1", "--freeze-after", "1"), SMALL, List.of("--out"));
+    CommandLineRunner alone = CommandLineRunner.run(words(options, List.of(one)).toArray());
+    Job together = run(words(options, List.of(two)));
     assertThat(together.exitCode()).as(together.err()).isZero();
     assertThat(withoutTimes(together.out())).isEqualTo(withoutTimes(alone.out()));
     Map<String, HostTensor> expected = weights(one);
@@ -55,7 +55,8 @@ class SeveralProcessesTest extends MpiJobs {
     List<String> options =
         words(
             List.of("train", "--dataset", "image-folder", "--data-dir", images, "--image-size", 16, "--model", "mlp"),
-            SMALL, List.of("--batch-size", 10, "--flip", "alternating", "--device", "reference"));
+            SMALL,
+            List.of("--batch-size", 10, "--flip", "alternating", "--device", "reference", "--validation", 0.2));
     CommandLineRunner alone = CommandLineRunner.run(words(options, List.of("--out", folder.resolve("one"))).toArray());
     assertThat(alone.exitCode()).as(alone.err()).isZero();
     Job together = run(words(options, List.of("--out", folder.resolve("two"))));

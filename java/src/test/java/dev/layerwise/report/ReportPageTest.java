@@ -65,7 +65,7 @@ class ReportPageTest {
       epochs.add(
           new EpochReport(
               epoch, 100, best.lr(), best.trainLoss(), best.trainError(), best.testLoss(), best.testError(),
-              best.imagesPerSecond(), best.seconds(), best.blocks()));
+              null, null, best.imagesPerSecond(), best.seconds(), best.blocks()));
     }
     Path early = RunFolders.write(folder.resolve("early"), patient, epochs);
     Path stopped = RunFolders.write(folder.resolve("stopped"), patient, epochs.subList(0, 6));

@@ -73,7 +73,8 @@ public final class StreamedImages implements Images {
     return options.testResize();
   }
 
-  /** The same images, each as it is when it is judged: its centre, neither cropped at random nor mirrored. */
+  /** The centre of each image. */
+  @Override
   public StreamedImages plain() {
     return new StreamedImages(files, classNames, false, options, skipped);
   }
