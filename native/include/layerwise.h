@@ -403,12 +403,14 @@ LAYERWISE_API layerwise_status layerwise_block_estimate_statistics(layerwise_blo
                                                                    const layerwise_tensor* shortcut,
                                                                    layerwise_tensor** output);
 
-/* Evaluation mode as far as the block's local classifier: its logits (N, classes), which is a prediction after as
- * many blocks as there are up to this one. shortcut: as in train_step. Fails for blocks without a classifier of
- * the labels: without a prediction loss, or with projected targets. */
+/* The logits (N, classes) of the block's local classifier in evaluation mode: a prediction after as many blocks as
+ * there are up to this one. labels (NULL: none) and shortcut: as in evaluate. output (NULL: not wanted): what evaluate
+ * would give, so that a pass to later blocks can go on. Fails for blocks without a classifier of the labels: without a
+ * prediction loss, or with projected targets. */
 LAYERWISE_API layerwise_status layerwise_block_local_logits(layerwise_block* block, const layerwise_tensor* x,
+                                                            const layerwise_tensor* labels,
                                                             const layerwise_tensor* shortcut,
-                                                            layerwise_tensor** logits);
+                                                            layerwise_tensor** logits, layerwise_tensor** output);
 
 /* Sums over the samples that a block saw. A batch adds its mean loss times its samples; divide by samples for means. */
 typedef struct layerwise_metrics {

@@ -243,7 +243,8 @@ TEST(Api, local_logits_are_those_that_evaluation_judges) {
   layerwise_tensor* tensor = nullptr;
   ASSERT_EQ(layerwise_tensor_create(context.get(), pixels.data(), 5, 3, 8, 8, &tensor), LAYERWISE_OK);
   const Handle<layerwise_tensor> images(tensor);
-  ASSERT_EQ(layerwise_block_local_logits(block.get(), images.get(), nullptr, &tensor), LAYERWISE_OK) << message();
+  ASSERT_EQ(layerwise_block_local_logits(block.get(), images.get(), nullptr, nullptr, &tensor, nullptr), LAYERWISE_OK)
+      << message();
   const Handle<layerwise_tensor> logits(tensor);
   std::vector<float> values(5 * 4);
   ASSERT_EQ(layerwise_tensor_read(logits.get(), values.data(), 5 * 4), LAYERWISE_OK) << message();
@@ -263,6 +264,47 @@ TEST(Api, local_logits_are_those_that_evaluation_judges) {
   EXPECT_EQ(errors(predicted), 5);
 }
 
+TEST(Api, local_logits_and_the_output_come_from_one_pass) {
+  const auto context = make_context();
+  layerwise_block_config config = convolution_config();
+  config.max_pool = 1;
+  const auto block = make_block(context.get(), config);
+  std::vector<float> pixels(5 * 3 * 8 * 8), weight(4 * 6 * 8 * 8);
+  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<float>(i * 13 % 29) / 29 - 0.5f;
+  for (size_t i = 0; i < weight.size(); ++i) weight[i] = static_cast<float>(i * 7 % 11) / 11 - 0.5f;
+  ASSERT_EQ(layerwise_block_tensor_write(block.get(), "decoder_y.weight", weight.data(), 4 * 6 * 8 * 8), LAYERWISE_OK)
+      << message();
+  layerwise_tensor* tensor = nullptr;
+  ASSERT_EQ(layerwise_tensor_create(context.get(), pixels.data(), 5, 3, 8, 8, &tensor), LAYERWISE_OK);
+  const Handle<layerwise_tensor> images(tensor);
+  const auto labels = make_labels(context.get(), {0, 1, 2, 3, 0});
+  const auto read = [](const Handle<layerwise_tensor>& from, size_t count) {
+    std::vector<float> values(count);
+    EXPECT_EQ(layerwise_tensor_read(from.get(), values.data(), static_cast<int64_t>(count)), LAYERWISE_OK) << message();
+    return values;
+  };
+  const auto metrics = [&] {
+    layerwise_metrics sums;
+    EXPECT_EQ(layerwise_block_metrics(block.get(), &sums), LAYERWISE_OK);
+    return std::vector<double>{sums.prediction_loss, sums.errors, sums.samples};
+  };
+  ASSERT_EQ(layerwise_block_evaluate(block.get(), images.get(), labels.get(), nullptr, &tensor), LAYERWISE_OK);
+  const Handle<layerwise_tensor> expected_output(tensor);
+  const std::vector<double> expected_metrics = metrics();
+  EXPECT_GT(expected_metrics[0], 0);
+  ASSERT_EQ(layerwise_block_local_logits(block.get(), images.get(), nullptr, nullptr, &tensor, nullptr), LAYERWISE_OK);
+  const Handle<layerwise_tensor> expected_logits(tensor);
+  EXPECT_EQ(metrics(), std::vector<double>(3, 0));  // nothing is measured without labels
+
+  layerwise_tensor* second = nullptr;
+  ASSERT_EQ(layerwise_block_local_logits(block.get(), images.get(), labels.get(), nullptr, &tensor, &second), LAYERWISE_OK)
+      << message();
+  const Handle<layerwise_tensor> logits(tensor), output(second);
+  EXPECT_EQ(read(logits, 5 * 4), read(expected_logits, 5 * 4));
+  EXPECT_EQ(read(output, 5 * 6 * 4 * 4), read(expected_output, 5 * 6 * 4 * 4));
+  EXPECT_EQ(metrics(), expected_metrics);
+}
+
 TEST(Api, local_logits_need_a_classifier_of_the_labels) {
   const auto context = make_context();
   const auto images = make_images(context.get(), 2, 3, 8);
@@ -271,7 +313,8 @@ TEST(Api, local_logits_need_a_classifier_of_the_labels) {
     change(config);
     const auto block = make_block(context.get(), config);
     layerwise_tensor* logits = nullptr;
-    EXPECT_EQ(layerwise_block_local_logits(block.get(), images.get(), nullptr, &logits), LAYERWISE_INVALID_ARGUMENT);
+    EXPECT_EQ(layerwise_block_local_logits(block.get(), images.get(), nullptr, nullptr, &logits, nullptr),
+              LAYERWISE_INVALID_ARGUMENT);
     EXPECT_EQ(logits, nullptr);
     EXPECT_NE(message().find(part), std::string::npos) << message();
   };

@@ -315,10 +315,16 @@ layerwise_status layerwise_block_estimate_statistics(layerwise_block* block, con
 }
 
 layerwise_status layerwise_block_local_logits(layerwise_block* block, const layerwise_tensor* x,
-                                              const layerwise_tensor* shortcut, layerwise_tensor** logits) {
-  return on_device(block, {x, shortcut}, [&](Block& of) {
+                                              const layerwise_tensor* labels, const layerwise_tensor* shortcut,
+                                              layerwise_tensor** logits, layerwise_tensor** output) {
+  return on_device(block, {x, labels, shortcut}, [&](Block& of) {
     given(logits, "logits") = nullptr;
-    hand_over(block, of.local_logits(given(x, "x").view(), optional_view(shortcut)), logits);
+    if (output != nullptr) *output = nullptr;
+    ArenaTensor passed_on;
+    ArenaTensor result = of.local_logits(given(x, "x").view(), labels_of(labels), optional_view(shortcut),
+                                         output == nullptr ? nullptr : &passed_on);
+    hand_over(block, std::move(passed_on), output);
+    hand_over(block, std::move(result), logits);
   });
 }
 

@@ -281,8 +281,8 @@ void LocalLosses::require_label_classifier() const {
   require(!config_.bio, "the block's local classifier knows projected binary targets, not classes");
 }
 
-void LocalLosses::logits(const Tensor& pooled, const Tensor& logits) const {
-  ClassifierLoss classify = classifier(pooled, {}, nullptr);
+void LocalLosses::logits(const Tensor& pooled, const Labels& labels, Metrics* metrics, const Tensor& logits) const {
+  ClassifierLoss classify = classifier(pooled, labels, labels.values ? metrics : nullptr);
   classify.logits = logits;
   backend().classifier_loss(classify);
 }

@@ -75,8 +75,8 @@ class LocalLosses {
   /// Throws Error(invalid_argument) unless there is a local classifier whose logits are classes.
   void require_label_classifier() const;
 
-  /// The local classifier's logits (N, classes), which the caller has taken.
-  void logits(const Tensor& pooled, const Tensor& logits) const;
+  /// The local classifier's logits (N, classes), which the caller has taken; with labels, loss and errors as in evaluate.
+  void logits(const Tensor& pooled, const Labels& labels, Metrics* metrics, const Tensor& logits) const;
 
   /// Weights of the parts in the supervised loss.
   double similarity_weight() const { return config_.loss == LocalLoss::predsim ? config_.beta : 1; }

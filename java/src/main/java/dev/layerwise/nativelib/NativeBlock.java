@@ -173,8 +173,34 @@ public final class NativeBlock extends NativeHandle<BlockPointer> {
       TensorPointer logits = new TensorPointer();
       check(
           LayerwiseApi.layerwise_block_local_logits(
-              pointer(), argument(x, "x"), argument(shortcut, "shortcut"), logits));
+              pointer(), argument(x, "x"), null, argument(shortcut, "shortcut"), logits, null));
       return new NativeTensor(context(), logits);
+    }
+  }
+
+  /**
+   * What one pass in evaluation mode gives; both tensors are the caller's to close.
+   *
+   * @param logits of the block's local classifier, (N, classes)
+   * @param output as {@link #evaluate} gives it
+   */
+  public record Classified(NativeTensor logits, NativeTensor output) {}
+
+  /**
+   * {@link #evaluate} and {@link #localLogits} in one pass.
+   *
+   * @param labels as for {@link #evaluate}
+   * @param shortcut as in {@link #trainStep}
+   * @throws InvalidArgumentException as {@link #localLogits} does
+   */
+  public Classified classify(NativeTensor x, NativeTensor labels, NativeTensor shortcut) {
+    synchronized (lock()) {
+      TensorPointer logits = new TensorPointer();
+      TensorPointer output = new TensorPointer();
+      check(
+          LayerwiseApi.layerwise_block_local_logits(
+              pointer(), argument(x, "x"), argument(labels, "labels"), argument(shortcut, "shortcut"), logits, output));
+      return new Classified(new NativeTensor(context(), logits), new NativeTensor(context(), output));
     }
   }
 
