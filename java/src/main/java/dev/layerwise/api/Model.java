@@ -3,14 +3,18 @@ package dev.layerwise.api;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.stream.ImageReader;
 import dev.layerwise.model.InputDescription;
+import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelException;
 import dev.layerwise.model.ModelFile;
+import dev.layerwise.model.Networks;
 import dev.layerwise.nativelib.DeviceOptions;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Deque;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Function;
@@ -31,6 +35,7 @@ public final class Model implements AutoCloseable {
   private final boolean exif;
   private final String dataSet;
   private final DeviceOptions device;
+  private final List<LayerSpec> specs;
   private final List<Layer> layers;
   /** Guards itself, {@link #lent} and {@link #closed}. */
   private final Deque<Replica> idle = new ArrayDeque<>();
@@ -128,7 +133,8 @@ public final class Model implements AutoCloseable {
       throw e;
     }
     device = idle.peek().device();
-    layers = Layer.listOf(idle.peek().network().layers(), config);
+    specs = idle.peek().network().layers();
+    layers = Layer.listOf(specs, config);
   }
 
   /**
@@ -230,17 +236,7 @@ public final class Model implements AutoCloseable {
   }
 
   private int position(String nameOrNumber) {
-    for (int i = 0; i < layers.size(); i++) {
-      Layer layer = layers.get(i);
-      boolean numbered = layer.number() > 0 && Integer.toString(layer.number()).equals(nameOrNumber);
-      if (numbered || layer.name().equals(nameOrNumber)) {
-        return i;
-      }
-    }
-    List<String> known =
-        layers.stream().map(layer -> (layer.number() > 0 ? layer.number() + " " : "") + layer.name()).toList();
-    throw new ModelException(
-        "the model has no layer '" + nameOrNumber + "'; it has " + String.join(", ", known));
+    return Networks.position(specs, nameOrNumber);
   }
 
   /** What reads image files as this model takes them: resized, cut to its input's size, in its channels. */
@@ -314,6 +310,59 @@ public final class Model implements AutoCloseable {
   public float[][] classify(byte[] pixels, int count, String layer) {
     int position = position(layer);
     return rows(onReplica(replica -> replica.logits(position, pixels, count)), count);
+  }
+
+  /**
+   * What the first layer says that is certain enough.
+   *
+   * @param layer whose classifier answers
+   * @param outputs of the classifier, before softmax: one number per class
+   */
+  public record Answer(Layer layer, float[] outputs) {}
+
+  /**
+   * Classifies each image by the first layer whose classifier is certain enough; the output layer always answers. An image's
+   * outputs have the bits that {@link #classify(byte[], int, String)} gives for that layer and the same batch. All images are
+   * passed on until the last of them has its answer: smaller batches of those left would round differently. Pass few images
+   * at a time, or one, if the time saved matters.
+   *
+   * @param pixels levels in (N, C, H, W) order
+   * @param count N
+   * @param confidence probability of a classifier's first choice, 0 to 1, that is enough
+   * @return an answer for each image
+   * @throws LayerwiseException if the model has no local classifiers, the confidence is out of its range, N is not positive,
+   *     or there are more or fewer pixels than N images have
+   */
+  public List<Answer> classify(byte[] pixels, int count, double confidence) {
+    if (!config.losses().hasLocalClassifiers()) {
+      throw new ModelException(
+          "the model has no local classifiers, so no image can stop early: only networks trained with the loss pred or"
+              + " predsim, and not with bio, have them");
+    }
+    if (!(confidence >= 0 && confidence <= 1)) {
+      throw new ModelException("a confidence must be from 0 to 1, not " + confidence);
+    }
+    return onReplica(
+        replica -> {
+          Answer[] answers = new Answer[Math.max(0, count)]; // of fewer than one image nothing is computed
+          Iterator<Layer> classifying = layers.stream().filter(Layer::classifies).iterator();
+          replica.classifyLayers(pixels, count, logits -> answer(answers, classifying, rows(logits, count), confidence));
+          return List.of(answers);
+        });
+  }
+
+  /** Takes the next layer's answers for images that have none yet; true as long as there are such images. */
+  private static boolean answer(Answer[] answers, Iterator<Layer> classifying, float[][] rows, double confidence) {
+    Layer layer = classifying.next();
+    boolean last = !classifying.hasNext();
+    boolean open = false;
+    for (int i = 0; i < answers.length; i++) {
+      if (answers[i] == null && (last || Arrays.stream(softmax(rows[i])).max().orElseThrow() >= confidence)) {
+        answers[i] = new Answer(layer, rows[i]);
+      }
+      open |= answers[i] == null;
+    }
+    return open;
   }
 
   /**

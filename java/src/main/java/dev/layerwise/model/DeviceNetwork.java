@@ -309,11 +309,7 @@ public final class DeviceNetwork implements AutoCloseable {
    */
   public NativeTensor classify(int position, NativeTensor images) {
     LayerSpec layer = layers.get(position);
-    if (!hasClassifier(layer)) {
-      throw new ModelException(
-          layer.name() + " has no classifier to predict with: only the output layer and blocks trained with the loss"
-              + " pred or predsim, and not with bio, have one");
-    }
+    requireClassifier(layer);
     if (layer.kind() == LayerSpec.Kind.OUTPUT) {
       return evaluate(position, images, null);
     }
@@ -322,14 +318,71 @@ public final class DeviceNetwork implements AutoCloseable {
     }
   }
 
+  /** Is shown what one classifier after another says of a batch. */
+  @FunctionalInterface
+  public interface Answers {
+    /**
+     * Takes the next classifier's answer, in the order of {@link #classifiers()}.
+     *
+     * @param logits (N, classes) in rows
+     * @return whether to go on to the next classifier
+     */
+    boolean next(float[] logits);
+  }
+
+  /**
+   * Passes a batch through in evaluation mode and shows what each classifier says, until no more is wanted. No block behind
+   * the last classifier shown is computed.
+   *
+   * @param labels as for {@link #evaluate(NativeTensor, NativeTensor)}
+   */
+  public void classifyLayers(NativeTensor images, NativeTensor labels, Answers answers) {
+    boolean[] needed = Networks.needed(layers, layers.size() - 1);
+    try (Activations passed = new Activations(layers, lastReader, images)) {
+      for (int i = 0; i < layers.size(); i++) {
+        LayerSpec layer = layers.get(i);
+        NativeTensor measured = layer.hasLoss() ? labels : null;
+        if (layer.kind() == LayerSpec.Kind.OUTPUT) {
+          try (NativeTensor logits = blocks.get(i).evaluate(passed.input(i), measured, passed.shortcut(i))) {
+            answers.next(logits.read());
+          }
+        } else if (hasClassifier(layer)) {
+          NativeBlock.Classified classified = blocks.get(i).classify(passed.input(i), measured, passed.shortcut(i));
+          passed.put(i, classified.output());
+          try (NativeTensor logits = classified.logits()) {
+            if (!answers.next(logits.read())) {
+              return;
+            }
+          }
+        } else if (needed[i]) {
+          passed.put(i, blocks.get(i).evaluate(passed.input(i), measured, passed.shortcut(i)));
+        }
+      }
+    }
+  }
+
+  /** Positions in {@link #layers()} of those that classify; the last is the output layer's. */
+  public List<Integer> classifiers() {
+    return IntStream.range(0, layers.size()).filter(i -> hasClassifier(layers.get(i))).boxed().toList();
+  }
+
   /** Whether a block has a classifier whose outputs are the classes: the output layer, and under pred and predsim. */
   public boolean hasClassifier(LayerSpec layer) {
     return layer.kind() == LayerSpec.Kind.OUTPUT || (layer.hasLoss() && config.losses().hasLocalClassifiers());
   }
 
+  /** Throws {@link ModelException} for a block of which {@link #hasClassifier} is not true. */
+  public void requireClassifier(LayerSpec layer) {
+    if (!hasClassifier(layer)) {
+      throw new ModelException(
+          layer.name() + " has no classifier to predict with: only the output layer and blocks trained with the loss"
+              + " pred or predsim, and not with bio, have one");
+    }
+  }
+
   /** What there is when a block's turn comes. */
   private Activations evaluateBefore(int position, NativeTensor images, NativeTensor labels) {
-    boolean[] needed = ancestors(position);
+    boolean[] needed = Networks.needed(layers, position);
     Activations passed = new Activations(layers, lastReader, images);
     try {
       for (int i = 0; i < position; i++) {
@@ -343,22 +396,6 @@ public final class DeviceNetwork implements AutoCloseable {
       passed.close();
       throw e;
     }
-  }
-
-  /** Which blocks a block reads, directly or through others. */
-  private boolean[] ancestors(int position) {
-    boolean[] needed = new boolean[layers.size()];
-    needed[position] = true;
-    for (int i = position; i >= 0; i--) {
-      LayerSpec layer = layers.get(i);
-      if (needed[i] && layer.input() != LayerSpec.IMAGES) {
-        needed[layer.input()] = true;
-      }
-      if (needed[i] && layer.joinsShortcut() && layer.shortcut() != LayerSpec.IMAGES) {
-        needed[layer.shortcut()] = true;
-      }
-    }
-    return needed;
   }
 
   /** The sums since the last call, in the order of {@link #measuredLayers()}. */

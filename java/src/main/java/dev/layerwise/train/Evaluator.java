@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
 
 /** Passes a whole set of images through a network in evaluation mode. */
 public final class Evaluator {
@@ -22,39 +23,51 @@ public final class Evaluator {
      *
      * @param number of the batch, from 0, among those of all processes
      * @param batch the pass, which has come to it
-     * @param logits {@code classes} values per image
+     * @param logits of each of {@link DeviceNetwork#classifiers}, the output layer's last: {@code classes} values per image
      */
-    void accept(int number, ImageFeed.Pass batch, float[] logits);
+    void accept(int number, ImageFeed.Pass batch, List<float[]> logits);
+
+    /** Shows each batch to this one and then to another. */
+    default BatchConsumer andThen(BatchConsumer other) {
+      return (number, batch, logits) -> {
+        accept(number, batch, logits);
+        other.accept(number, batch, logits);
+      };
+    }
   }
 
   /**
-   * Evaluates the network on the first {@code count} images. Each process passes whole batches, and their metrics are added
-   * up in the order of batches: the result has the same bits, however many processes there are.
+   * Evaluates the network on some images. Each process passes whole batches, and their metrics are added up in the order of
+   * batches: the result has the same bits, however many processes there are.
    *
+   * @param which images these are, in a word for messages
+   * @param chosen their numbers
    * @param consumer shown every batch of this process
    * @return each block's metrics over the images of all processes, the output layer's last; of at least one image, its loss
    *     a number
    * @throws LayerwiseException if none of the images can be used, or the network computes no numbers for them
    */
   public static List<BlockMetrics> evaluate(
-      DeviceNetwork network, ImageFeed images, int count, int batchSize, Communicator processes, BatchConsumer consumer) {
+      DeviceNetwork network, ImageFeed images, String which, int[] chosen, int batchSize, Communicator processes,
+      BatchConsumer consumer) {
     BatchSlice slice = processes.slice();
     int blocks = network.measuredLayers().size();
-    int batches = (count + batchSize - 1) / batchSize;
+    int batches = (chosen.length + batchSize - 1) / batchSize;
     List<BlockMetrics> ofBatches = new ArrayList<>(Collections.nCopies(batches * blocks, BlockMetrics.NONE));
     network.readMetrics(); // starts them anew
-    int[] own = slice.ofWholeBatches(count, batchSize);
+    int[] own = IntStream.of(slice.ofWholeBatches(chosen.length, batchSize)).map(place -> chosen[place]).toArray();
     try (ImageFeed.Pass pass = images.pass(own, 0, batchSize, BatchSlice.WHOLE, 0, null)) {
       while (pass.advance()) {
         int number = slice.wholeBatch((pass.position() - 1) / batchSize);
-        try (NativeDataSet.Batch batch = pass.batch();
-            NativeTensor logits = network.evaluate(batch.images(), batch.labels())) {
-          consumer.accept(number, pass, logits.read());
+        List<float[]> logits = new ArrayList<>();
+        try (NativeDataSet.Batch batch = pass.batch()) {
+          network.classifyLayers(batch.images(), batch.labels(), logits::add);
         }
         List<BlockMetrics> here = network.readMetrics();
         for (int block = 0; block < blocks; block++) {
           ofBatches.set(number * blocks + block, here.get(block));
         }
+        consumer.accept(number, pass, logits);
       }
     }
     List<BlockMetrics> ofAll = processes.sum(ofBatches);
@@ -62,7 +75,7 @@ public final class Evaluator {
     for (int i = 0; i < ofAll.size(); i++) {
       metrics.set(i % blocks, metrics.get(i % blocks).plus(ofAll.get(i)));
     }
-    double loss = output(metrics, "test", count).meanPredictionLoss();
+    double loss = output(metrics, which, chosen.length).meanPredictionLoss();
     if (!Double.isFinite(loss)) {
       throw new LayerwiseException(
           "the network's loss on these images is " + loss + ": its weights are not usable; train it again");

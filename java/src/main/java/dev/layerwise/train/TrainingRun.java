@@ -14,6 +14,7 @@ import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.nativelib.NativeTensor;
 import dev.layerwise.run.Checkpoint;
 import dev.layerwise.run.EpochReport;
+import dev.layerwise.run.EarlyExits;
 import dev.layerwise.run.Evaluation;
 import dev.layerwise.run.Progress;
 import dev.layerwise.run.ResumeRules;
@@ -281,8 +282,11 @@ public final class TrainingRun implements AutoCloseable {
   private void evaluate(DeviceNetwork whole, ImageFeed images) {
     Communicator alike = communicator.withoutStages();
     int batchSize = config.training().batches().batchSize();
-    EvaluationCollector collector = new EvaluationCollector(data.info(), data.test().count(), batchSize);
-    Evaluator.evaluate(whole, images, data.test().count(), batchSize, alike, collector);
+    EvaluationCollector collector =
+        new EvaluationCollector(
+            data.info(), data.test().count(), batchSize, new ClassifierTally(whole, EarlyExits.CONFIDENCES));
+    int[] all = IntStream.range(0, data.test().count()).toArray();
+    Evaluator.evaluate(whole, images, "test", all, batchSize, alike, collector);
     Evaluation evaluation = collector.evaluation(alike);
     if (communicator.isFirst()) {
       recorder.writeEvaluation(evaluation);
