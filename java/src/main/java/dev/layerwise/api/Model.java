@@ -11,10 +11,8 @@ import dev.layerwise.model.Networks;
 import dev.layerwise.nativelib.DeviceOptions;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Deque;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Function;
@@ -322,9 +320,9 @@ public final class Model implements AutoCloseable {
 
   /**
    * Classifies each image by the first layer whose classifier is certain enough; the output layer always answers. An image's
-   * outputs have the bits that {@link #classify(byte[], int, String)} gives for that layer and the same batch. All images are
-   * passed on until the last of them has its answer: smaller batches of those left would round differently. Pass few images
-   * at a time, or one, if the time saved matters.
+   * outputs have the bits that {@link #classify(byte[], int, String)} gives for that layer and the same batch. All images
+   * are passed on until the last of them has its answer: smaller batches of those left would round differently. Pass few
+   * images at a time, or one, if the time saved matters.
    *
    * @param pixels levels in (N, C, H, W) order
    * @param count N
@@ -342,27 +340,30 @@ public final class Model implements AutoCloseable {
     if (!(confidence >= 0 && confidence <= 1)) {
       throw new ModelException("a confidence must be from 0 to 1, not " + confidence);
     }
-    return onReplica(
-        replica -> {
-          Answer[] answers = new Answer[Math.max(0, count)]; // of fewer than one image nothing is computed
-          Iterator<Layer> classifying = layers.stream().filter(Layer::classifies).iterator();
-          replica.classifyLayers(pixels, count, logits -> answer(answers, classifying, rows(logits, count), confidence));
-          return List.of(answers);
-        });
+    return onReplica(replica -> new LayerAnswers(this, replica, pixels, count).firstCertain(confidence));
   }
 
-  /** Takes the next layer's answers for images that have none yet; true as long as there are such images. */
-  private static boolean answer(Answer[] answers, Iterator<Layer> classifying, float[][] rows, double confidence) {
-    Layer layer = classifying.next();
-    boolean last = !classifying.hasNext();
-    boolean open = false;
-    for (int i = 0; i < answers.length; i++) {
-      if (answers[i] == null && (last || Arrays.stream(softmax(rows[i])).max().orElseThrow() >= confidence)) {
-        answers[i] = new Answer(layer, rows[i]);
-      }
-      open |= answers[i] == null;
+  /**
+   * The mean of the probabilities that the classifiers of several layers give, as {@code evaluate --classifier average}
+   * chooses them. No layer behind the last of them is computed.
+   *
+   * @param pixels levels in (N, C, H, W) order
+   * @param count N
+   * @param layers names or numbers of layers that {@linkplain Layer#classifies classify}, at least one
+   * @return for each image one probability per class
+   * @throws LayerwiseException if there is no layer, one has no classifier, N is not positive, or there are more or fewer
+   *     pixels than N images have
+   */
+  public double[][] probabilities(byte[] pixels, int count, List<String> layers) {
+    List<Layer> asked = layers.stream().map(this::layer).distinct().toList();
+    asked.stream().filter(layer -> !layer.classifies()).findFirst().ifPresent(
+        layer -> {
+          throw new ModelException(layer.name() + " has no classifier to predict with");
+        });
+    if (asked.isEmpty()) {
+      throw new ModelException("a mean of probabilities needs at least one layer");
     }
-    return open;
+    return onReplica(replica -> new LayerAnswers(this, replica, pixels, count).mean(asked));
   }
 
   /**
@@ -382,7 +383,7 @@ public final class Model implements AutoCloseable {
   }
 
   /** A row per image; a network whose weights are damaged gives no answer instead of a wrong one. */
-  private static float[][] rows(float[] values, int count) {
+  static float[][] rows(float[] values, int count) {
     int length = values.length / count;
     for (int i = 0; i < values.length; i++) {
       if (!Float.isFinite(values[i])) {

@@ -59,7 +59,8 @@ final class ClassifierOptions {
     checkConfidence(exitConfidence);
     Checks.usage(validation == null || kind() != null, "--validation goes with --classifier best or average");
     Checks.usage(
-        validation == null || validation > 0 && validation < 1, "--validation must be above 0 and below 1, not " + validation);
+        validation == null || validation > 0 && validation < 1,
+        "--validation must be above 0 and below 1, not " + validation);
   }
 
   static void checkConfidence(Double confidence) {

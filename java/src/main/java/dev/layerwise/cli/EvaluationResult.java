@@ -146,9 +146,9 @@ record EvaluationResult(
       shown = shown.filter(score -> score.images() > 0)
           .sorted(Comparator.comparingDouble(ClassScore::recall)).limit(WORST_CLASSES);
     }
+    String row = "  %-" + widest + "s  %6s  %6s%n";
     shown.forEach(
-        score ->
-            out.printf("  %-" + widest + "s  %6s  %6s%n", score.name(), percent(score.precision()), percent(score.recall())));
+        score -> out.printf(row, score.name(), percent(score.precision()), percent(score.recall())));
   }
 
   private static String percent(double share) {

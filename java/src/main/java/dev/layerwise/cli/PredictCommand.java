@@ -48,8 +48,8 @@ final class PredictCommand implements Callable<Integer> {
   @Option(
       names = ClassifierOptions.EXIT_CONFIDENCE,
       paramLabel = "P",
-      description = "Exit early where it is safe: each image is classified by the first layer whose classifier gives its first"
-          + " choice at least the probability P, such as 0.9. A batch is computed until its last image has stopped; with"
+      description = "Exit early where it is safe: each image is classified by the first layer whose classifier gives its"
+          + " first choice at least the probability P, such as 0.9. A batch is computed until its last image has stopped; with"
           + " --batch-size 1 each image stops on its own. Default: off.")
   private Double exitConfidence;
 

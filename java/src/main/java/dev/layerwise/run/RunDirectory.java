@@ -150,7 +150,7 @@ public final class RunDirectory implements AutoCloseable {
         return config;
       }
     } catch (JsonProcessingException e) {
-      throw new LayerwiseException(file + " is damaged: it is not a run's configuration", e);
+      throw new LayerwiseException(file + " is not a run's configuration that this version can read", e);
     } catch (IOException e) {
       throw new LayerwiseException("cannot read " + file + " (" + FileErrors.reason(e) + ")", e);
     }

@@ -15,7 +15,7 @@ public record ClassifierChoice(Kind kind, List<String> layers, double validation
   public enum Kind {
     /** All classifiers, the output layer's included. Of equally good ones the last is chosen. */
     BEST,
-    /** The means of the probabilities of the last 1, 2, … classifiers. Of equally good ones that of the fewest is chosen. */
+    /** The means of the probabilities of the last 1, 2, … classifiers. Of equally good ones the shortest is chosen. */
     AVERAGE
   }
 }

@@ -29,7 +29,7 @@ public final class TestTimeAugmentation implements Evaluator.BatchConsumer {
   public enum Kind {
     /** The image and its mirror image. */
     MIRROR,
-    /** The image, and the image moved by 2 pixels to each of the four corners, with black pixels behind it; all mirrored, too. */
+    /** The image, and the image moved by 2 pixels to each of the four corners over black; all of them mirrored, too. */
     MULTI_CROP
   }
 

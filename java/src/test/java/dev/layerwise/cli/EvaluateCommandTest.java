@@ -1,6 +1,7 @@
 package dev.layerwise.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -251,6 +252,22 @@ class EvaluateCommandTest {
     }
   }
 
+  @Test
+  void theLibraryAveragesLayers() {
+    List<double[][]> two = probabilities(test.pixels(), test.count()).subList(1, 3);
+    double[][] means = model.probabilities(test.pixels(), test.count(), List.of("3", "layers.1"));
+    for (int i = 0; i < test.count(); i++) {
+      double[] sum = sum(two, i);
+      for (int c = 0; c < 10; c++) {
+        assertThat(means[i][c]).isCloseTo(sum[c] / 2, within(1e-15)); // three roundings of a double below 1
+      }
+    }
+    assertThatThrownBy(() -> model.probabilities(test.pixels(), test.count(), List.of()))
+        .hasMessage("a mean of probabilities needs at least one layer");
+    assertThatThrownBy(() -> model.classify(test.pixels(), test.count(), Double.NaN))
+        .hasMessage("a confidence must be from 0 to 1, not NaN");
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"mirror", "multi-crop"})
   void viewsAreAveraged(String kind) {
@@ -314,6 +331,9 @@ class EvaluateCommandTest {
       CommandLineRunner refused = evaluate(other, (Object[]) option.split(" "));
       assertThat(refused.exitCode()).isEqualTo(1);
       assertThat(refused.err()).contains(" needs local classifiers, which " + other + " does not have");
+    }
+    try (Model without = Model.open(other)) {
+      assertThatThrownBy(() -> without.classify(new byte[64], 1, 0.9)).hasMessageContaining("has no local classifiers");
     }
     JsonNode plain = evaluate(other, "--json", "--tta", "mirror").lastEvent();
     assertThat(plain.has("early_exits")).isFalse();
