@@ -61,6 +61,13 @@ def cifar(epochs, milestones, few_classes_until, seeds, experiments):
     return Group(f"cifar100-vgg8b-{epochs}", base, epochs, milestones, (published(milestones, seeds), *experiments))
 
 
+def for_both(rate):
+    """Ingredients that are tried on both data sets, each on top of one cycle with this rate."""
+    ingredients = {"label smoothing": "--label-smoothing 0.1", "ema": "--ema-decay 0.999",
+                   "lookahead": "--lookahead-steps 5", "batch norm rate x4": "--lr-mult-batch-norm 4"}
+    return tuple(Experiment(name, one_cycle(rate, options), 2) for name, options in ingredients.items())
+
+
 ALL_CLASSES = 100  # of CIFAR-100: no limit on a batch's classes, with an epoch until which that holds
 MNIST_RATE, CIFAR_RATE = "4e-3", "2e-3"
 
@@ -71,10 +78,7 @@ GROUPS = (
         Experiment("one-cycle 4e-3", one_cycle("4e-3"), 5),
         Experiment("one-cycle 8e-3", one_cycle("8e-3"), 5),
         Experiment("cosine", f"--schedule cosine --warmup 0.15 --lr {MNIST_RATE}", 2),
-        Experiment("label smoothing", one_cycle(MNIST_RATE, "--label-smoothing 0.1"), 2),
-        Experiment("ema", one_cycle(MNIST_RATE, "--ema-decay 0.999"), 2),
-        Experiment("lookahead", one_cycle(MNIST_RATE, "--lookahead-steps 5"), 2),
-        Experiment("batch norm rate x4", one_cycle(MNIST_RATE, "--lr-mult-batch-norm 4"), 2),
+        *for_both(MNIST_RATE),
         Experiment("classifier rate x4", one_cycle(MNIST_RATE, "--lr-mult-classifiers 4"), 2),
         Experiment("adamw 0.1", one_cycle(MNIST_RATE, "--optim adamw --weight-decay 0.1"), 2),
         Experiment("batch 256", one_cycle(MNIST_RATE, "--batch-size 256"), 2),
@@ -86,12 +90,9 @@ GROUPS = (
         Experiment("one-cycle 2e-3", one_cycle("2e-3"), 2),
         Experiment("one-cycle 4e-3", one_cycle("4e-3"), 2),
         Experiment("all classes in a batch", one_cycle(CIFAR_RATE, f"--classes-per-batch {ALL_CLASSES}"), 2),
-        Experiment("label smoothing", one_cycle(CIFAR_RATE, "--label-smoothing 0.1"), 2),
+        *for_both(CIFAR_RATE),
         Experiment("alternating flip", one_cycle(CIFAR_RATE, "--flip alternating"), 2),
         Experiment("cutout 8", one_cycle(CIFAR_RATE, "--cutout --length 8"), 2),
-        Experiment("lookahead", one_cycle(CIFAR_RATE, "--lookahead-steps 5"), 2),
-        Experiment("ema", one_cycle(CIFAR_RATE, "--ema-decay 0.999"), 2),
-        Experiment("batch norm rate x4", one_cycle(CIFAR_RATE, "--lr-mult-batch-norm 4"), 2),
         Experiment("frozen from the front", one_cycle(CIFAR_RATE, "--freeze-after 4,5,6,7,8,9"), 2),
     )),
 )
