@@ -36,7 +36,7 @@ def parse_arguments():
 def run_part(check, name):
     function, seconds = parts.PARTS[name]
     runner = check.runner
-    runner.begin(name, seconds)
+    runner.begin(name, check.patience * seconds)
     if runner.left() < 1:
         runner.say("skipped: no time left")
         return

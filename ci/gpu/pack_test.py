@@ -35,12 +35,12 @@ class PackTest(unittest.TestCase):
             (self.bin / tool).symlink_to(os.path.realpath(shutil.which(tool)))
         (self.bin / "python3").symlink_to(sys.executable)
 
-    def check(self, pack, *arguments, seconds=300, device="cuda-on-host", **environment):
+    def check(self, pack, *arguments, seconds=1200, device="cuda-on-host", **environment):
         """Runs ci/gpu-check with only a few tools, in another folder."""
         known = {"PATH": str(self.bin), "TMPDIR": str(self.folder), "OUT": str(self.out), "LAYERWISE_DEVICE": device}
         known.update(environment)
         command = [REPOSITORY / "ci/gpu-check", "--pack", pack, "--seconds", str(seconds), *arguments]
-        return subprocess.run(command, env=known, cwd=self.folder, capture_output=True, text=True, timeout=600)
+        return subprocess.run(command, env=known, cwd=self.folder, capture_output=True, text=True, timeout=1300)
 
     def copy(self):
         copy = self.folder / "pack"
