@@ -2,6 +2,7 @@ package dev.layerwise.settings;
 
 import static dev.layerwise.settings.SettingsException.require;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import dev.layerwise.settings.Settings.MayBeAbsent;
@@ -21,6 +22,7 @@ import java.util.List;
  * @param noDetach let the local losses' gradients flow back to earlier blocks
  * @param dimInDecoder most features a local classifier sees
  * @param similarityStd similarity of standard deviations over positions rather than of whole maps
+ * @param blocksPerLoss consecutive hidden blocks that learn together from the loss of the last; null: each from its own
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 @Settings.Group
@@ -34,7 +36,8 @@ public record Losses(
     Integer targetProjSize,
     Boolean noDetach,
     Integer dimInDecoder,
-    Boolean similarityStd) {
+    Boolean similarityStd,
+    @MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) Integer blocksPerLoss) {
 
   /** The local losses. */
   public static final List<String> LOCAL = List.of("pred", "sim", "predsim");
@@ -43,10 +46,11 @@ public record Losses(
   public static final List<String> UNSUPERVISED = List.of("none", "sim", "recon");
 
   /** The published ones. */
-  public static final Losses DEFAULT = new Losses("predsim", false, 0.99, 0.0, "none", false, 128, false, 4096, true);
+  public static final Losses DEFAULT =
+      new Losses("predsim", false, 0.99, 0.0, "none", false, 128, false, 4096, true, null);
 
   /** One global loss and backpropagation. */
-  public static final Losses BACKPROP = new Losses(null, true, null, null, null, null, null, null, null, null);
+  public static final Losses BACKPROP = new Losses(null, true, null, null, null, null, null, null, null, null, null);
 
   /** Checks the values; throws {@link SettingsException}. */
   public Losses {
@@ -56,6 +60,7 @@ public record Losses(
     Rules.range("alpha", alpha, 0, 1);
     Rules.range("target_proj_size", targetProjSize, 2, 1_000_000);
     Rules.range("dim_in_decoder", dimInDecoder, 1, 100_000_000);
+    Rules.range("blocks_per_loss", blocksPerLoss, 1, 10_000);
     require(
         !(Boolean.TRUE.equals(backprop) && loss != null),
         "{loss} is for local losses; with {backprop} there is one global loss");
@@ -64,7 +69,8 @@ public record Losses(
   /** These with another local loss; null: one global loss and backpropagation. */
   public Losses withLoss(String other) {
     return new Losses(
-        other, other == null, beta, alpha, lossUnsup, bio, targetProjSize, noDetach, dimInDecoder, similarityStd);
+        other, other == null, beta, alpha, lossUnsup, bio, targetProjSize, noDetach, dimInDecoder, similarityStd,
+        blocksPerLoss);
   }
 
   /**
@@ -78,14 +84,14 @@ public record Losses(
         asksForBackprop
             ? new Losses(
                 null, true, base.beta, 0.0, "none", false, base.targetProjSize, false, base.dimInDecoder,
-                base.similarityStd)
+                base.similarityStd, null)
             : base;
     Losses laid = Settings.over(this, from);
     String effective = global ? null : laid.loss == null ? DEFAULT.loss : laid.loss;
     Losses whole =
         new Losses(
             effective, global, laid.beta, laid.alpha, laid.lossUnsup, laid.bio, laid.targetProjSize, laid.noDetach,
-            laid.dimInDecoder, laid.similarityStd);
+            laid.dimInDecoder, laid.similarityStd, laid.grouped() ? laid.blocksPerLoss : null);
     requireFit(whole);
     return whole;
   }
@@ -108,6 +114,10 @@ public record Losses(
         !whole.backprop || (whole.alpha == 0 && !whole.bio && !whole.noDetach),
         "{alpha}, {bio} and {no_detach} are about local losses; with {backprop} there are none");
     require(targetProjSize == null || whole.bio, "{target_proj_size} goes with {bio}");
+    require(
+        !whole.grouped() || !(whole.areConnected() || whole.bio),
+        "{blocks_per_loss} groups blocks between which no gradient travels; it does not go with {backprop}, {no_detach}"
+            + " or {bio}");
   }
 
   /** Whether hidden blocks learn by similarity matching. */
@@ -133,6 +143,11 @@ public record Losses(
   /** Whether gradients travel from block to block. */
   public boolean areConnected() {
     return backprop || noDetach;
+  }
+
+  /** Whether some blocks learn from the loss of a later one. */
+  public boolean grouped() {
+    return blocksPerLoss != null && blocksPerLoss > 1;
   }
 
   /** Factor of the global cross-entropy that trains the output layer. */
