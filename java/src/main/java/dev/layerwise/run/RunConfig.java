@@ -11,6 +11,7 @@ import dev.layerwise.settings.Losses;
 import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Schedule;
 import dev.layerwise.settings.Settings;
+import dev.layerwise.settings.SettingsException;
 import java.util.List;
 import java.util.Objects;
 
@@ -47,6 +48,10 @@ public record RunConfig(
     Settings.requireWhole(optimizer);
     Objects.requireNonNull(training);
     Objects.requireNonNull(device);
+    SettingsException.require(
+        init == null || !model.architecture().whitens(),
+        "{whiten} computes the first layer's weights from the training images; it does not go with weights from a file"
+            + " ({init})");
   }
 
   /** The same on another device. */
