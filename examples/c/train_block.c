@@ -80,7 +80,7 @@ int main(void) {
 
   layerwise_tensor* logits = NULL; /* from the block's local classifier, in evaluation mode */
   float scores[SAMPLES * CLASSES];
-  check(layerwise_block_local_logits(block, x, NULL, &logits));
+  check(layerwise_block_local_logits(block, x, NULL, NULL, &logits, NULL));
   check(layerwise_tensor_read(logits, scores, SAMPLES * CLASSES));
   int right = 0;
   for (int n = 0; n < SAMPLES; ++n) right += (scores[2 * n + 1] > scores[2 * n]) == classes[n];

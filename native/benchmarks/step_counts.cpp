@@ -116,7 +116,7 @@ class CountedTraining {
 
   void train() {
     labelled_->set_block("");
-    DataSet::Batch batch = images_->batch({4, true, 0, 0});
+    DataSet::Batch batch = images_->batch({4, HorizontalFlip::random, 0, 0});
     ArenaTensor x = std::move(batch.images);
     const Labels labels{batch.labels, model_.classes};
     for (const auto& block : blocks_) {

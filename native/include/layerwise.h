@@ -150,6 +150,9 @@ LAYERWISE_API layerwise_status layerwise_context_engine_choices(const layerwise_
 LAYERWISE_API layerwise_status layerwise_context_set_step(layerwise_context* context, uint64_t step,
                                                           double learning_rate);
 
+/* The epoch of the coming steps, counted from 1, which it is at first: decides alternating flips. */
+LAYERWISE_API layerwise_status layerwise_context_set_epoch(layerwise_context* context, uint64_t epoch);
+
 /* How many samples of the coming steps' batches are this process's. With a communicator all processes call it before they
  * train, and whenever a number changes; LAYERWISE_INVALID_ARGUMENT on all of them if one has none. Without one it need not
  * be called. */
@@ -236,7 +239,8 @@ LAYERWISE_API void layerwise_dataset_close(layerwise_dataset* dataset);
 /* Random changes to training images. All zero: none. */
 typedef struct layerwise_augmentation {
   int32_t crop_padding;    /* black pixels that frame an image before a random crop of its own size */
-  int32_t horizontal_flip; /* 1: every second image, drawn at random, is flipped left to right */
+  int32_t horizontal_flip; /* 1: every second image, drawn at random, is flipped left to right; 2: half of the data set's
+                              images, drawn once, in odd epochs, and the others in even ones (layerwise_context_set_epoch) */
   int32_t n_holes;         /* squares that are set to 0 after normalisation (cutout) */
   int32_t length;          /* side of such a square, in pixels */
 } layerwise_augmentation;
@@ -280,7 +284,8 @@ typedef enum layerwise_loss_unsup {
 typedef enum layerwise_optim {
   LAYERWISE_OPTIM_SGD = 0,
   LAYERWISE_OPTIM_ADAM = 1,
-  LAYERWISE_OPTIM_AMSGRAD = 2
+  LAYERWISE_OPTIM_AMSGRAD = 2,
+  LAYERWISE_OPTIM_ADAMW = 3
 } layerwise_optim;
 
 /* Shapes: of one input sample, of the output's channels, and of the convolution between them. */
@@ -290,7 +295,7 @@ typedef struct layerwise_geometry {
   int32_t kernel, stride, padding; /* convolutions only */
 } layerwise_geometry;
 
-/* What a hidden block learns from. */
+/* What a hidden block learns from; the output layer reads label_smoothing alone. */
 typedef struct layerwise_losses {
   int32_t loss;             /* layerwise_loss */
   double beta;              /* weight of sim under predsim, in [0, 1] */
@@ -301,17 +306,34 @@ typedef struct layerwise_losses {
   int32_t dim_in_decoder;   /* most features the local classifier sees */
   int32_t similarity_std;   /* 1: standard deviation over positions; 0: flattened maps */
   int32_t classes;
+  double label_smoothing;   /* e in [0, 1): the classifier's target in training is 1 − e at the label and e/classes at every
+                               class, as for PyTorch's CrossEntropyLoss(label_smoothing=e); not with bio. Metrics of training
+                               then have the smoothed loss, those of evaluation never do */
 } layerwise_losses;
 
-/* The rule by which a block updates its parameters: g ← gradient + weight_decay · w, then
- * sgd:     v ← momentum · v + g;  w ← w − lr · v
+/* The rule by which a block updates its parameters, with lr the context's learning rate times the factor of the parameter's
+ * group: g ← clip · gradient + weight_decay · w, then
+ * sgd:     v ← momentum · v + g;  w ← w − lr · v, or with nesterov w ← w − lr · (g + momentum · v)
  * adam:    m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²;  w ← w − lr/(1−β₁ᵗ) · m / (sqrt(v)/sqrt(1−β₂ᵗ) + ε)
  * amsgrad: the same with v replaced in the last formula by max over time of v
- * with β₁ 0.9, β₂ 0.999, ε 1e-8; t counts the block's steps from 1. */
+ * adamw:   adam with g ← clip · gradient, after w ← w − lr · weight_decay · w (Loshchilov & Hutter 2019)
+ * with β₁ 0.9, β₂ 0.999, ε 1e-8; t counts the block's steps from 1. clip is 1, or with clip_grad_norm
+ * min(1, clip_grad_norm / (norm of all the block's gradients + 1e-6)), as in PyTorch.
+ *
+ * Of the parameters, an average may be kept, which the block can be switched to (layerwise_block_use_average):
+ * ema_decay:       after each step a ← a + (1 − d)(w − a), with d = min(ema_decay, (1 + t)/(10 + t))
+ * lookahead_steps: after every so many steps a ← a + lookahead_alpha · (w − a), then w ← a (Zhang et al. 2019) */
 typedef struct layerwise_optimizer {
-  int32_t optim;       /* layerwise_optim */
-  double momentum;     /* sgd only, in [0, 1) */
-  double weight_decay; /* L2 penalty, not negative */
+  int32_t optim;               /* layerwise_optim */
+  double momentum;             /* sgd only, in [0, 1) */
+  double weight_decay;         /* not negative */
+  int32_t nesterov;            /* 1: sgd with Nesterov's momentum */
+  double clip_grad_norm;       /* not negative; 0: gradients are not clipped */
+  double lr_mult_batch_norm;   /* factor of the learning rate for batch norm's scales and shifts; not negative */
+  double lr_mult_classifiers;  /* the same for local classifiers and the output layer; not negative */
+  double ema_decay;            /* in [0, 1); 0: no such average */
+  int32_t lookahead_steps;     /* 0: no such average; not with ema_decay */
+  double lookahead_alpha;      /* in (0, 1] */
 } layerwise_optimizer;
 
 /* Fields that name a kind of block are read for that kind only. */
@@ -374,12 +396,21 @@ LAYERWISE_API layerwise_status layerwise_block_evaluate(layerwise_block* block, 
                                                         const layerwise_tensor* labels,
                                                         const layerwise_tensor* shortcut, layerwise_tensor** output);
 
-/* Evaluation mode as far as the block's local classifier: its logits (N, classes), which is a prediction after as
- * many blocks as there are up to this one. shortcut: as in train_step. Fails for blocks without a classifier of
- * the labels: without a prediction loss, or with projected targets. */
+/* Passes a batch as a training step does, with batch statistics and dropout, and moves the running statistics by it, but
+ * learns nothing and measures nothing: after some batches, the running statistics are those of the block's parameters.
+ * output: as in train_step. */
+LAYERWISE_API layerwise_status layerwise_block_estimate_statistics(layerwise_block* block, const layerwise_tensor* x,
+                                                                   const layerwise_tensor* shortcut,
+                                                                   layerwise_tensor** output);
+
+/* The logits (N, classes) of the block's local classifier in evaluation mode: a prediction after as many blocks as
+ * there are up to this one. labels (NULL: none) and shortcut: as in evaluate. output (NULL: not wanted): what evaluate
+ * would give, so that a pass to later blocks can go on. Fails for blocks without a classifier of the labels: without a
+ * prediction loss, or with projected targets. */
 LAYERWISE_API layerwise_status layerwise_block_local_logits(layerwise_block* block, const layerwise_tensor* x,
+                                                            const layerwise_tensor* labels,
                                                             const layerwise_tensor* shortcut,
-                                                            layerwise_tensor** logits);
+                                                            layerwise_tensor** logits, layerwise_tensor** output);
 
 /* Sums over the samples that a block saw. A batch adds its mean loss times its samples; divide by samples for means. */
 typedef struct layerwise_metrics {
@@ -423,6 +454,12 @@ LAYERWISE_API layerwise_status layerwise_block_tensor_write(layerwise_block* blo
 /* Of several processes, each updates a part of a block's parameters, and has the optimizer's state of that part. All of them
  * call this before one reads that state. */
 LAYERWISE_API layerwise_status layerwise_block_gather_optimizer_state(layerwise_block* block);
+
+/* Where the optimizer keeps an average of the parameters: puts it in their place, and sets the trained ones and the buffers
+ * aside until use_trained puts them back. Between the two the block can be evaluated, read and its statistics estimated, but
+ * not trained. All processes call them together. LAYERWISE_INVALID_STATE in another order, or without an average. */
+LAYERWISE_API layerwise_status layerwise_block_use_average(layerwise_block* block);
+LAYERWISE_API layerwise_status layerwise_block_use_trained(layerwise_block* block);
 
 /* ---- inspection ---------------------------------------------------------------------------------- */
 

@@ -104,6 +104,23 @@ TEST(Api, messages_name_the_block_and_the_shapes) {
   EXPECT_EQ(message(), "features.0: the input is 4×3×7×7, but the block takes 4×3×8×8");
 }
 
+/// Images of one row of two pixels, the right one brighter; all of them are chosen.
+layerwise_dataset* make_rising_pairs(layerwise_context* context, int32_t count) {
+  std::vector<uint8_t> pixels;
+  std::vector<int32_t> labels, chosen;
+  for (int32_t i = 0; i < count; ++i) {
+    pixels.insert(pixels.end(), {10, 200});
+    labels.push_back(i % 2);
+    chosen.push_back(i);
+  }
+  const float mean = 0.5f, deviation = 0.25f;
+  layerwise_dataset* data = nullptr;
+  EXPECT_EQ(layerwise_dataset_create(context, pixels.data(), labels.data(), count, 1, 1, 2, 2, &mean, &deviation, &data),
+            LAYERWISE_OK);
+  EXPECT_EQ(layerwise_dataset_choose(data, chosen.data(), count), LAYERWISE_OK);
+  return data;
+}
+
 TEST(Api, refuses_what_cannot_work) {
   const auto context = make_context();
   const auto refused = [&](auto change, const char* part) {
@@ -117,12 +134,16 @@ TEST(Api, refuses_what_cannot_work) {
   };
   refused([](auto& c) { c.kind = 7; }, "kind of block 7");
   refused([](auto& c) { c.losses.loss = -1; }, "loss -1");
-  refused([](auto& c) { c.optimizer.optim = 3; }, "optimizer 3");
+  refused([](auto& c) { c.optimizer.optim = 4; }, "optimizer 4");
   refused([](auto& c) { c.geometry.in_channels = 0; }, "0×8×8");
   refused([](auto& c) { c.geometry.out_channels = -5; }, "-5");
   refused([](auto& c) { c.dropout = 1; }, "dropout");
   refused([](auto& c) { c.dropout = std::numeric_limits<double>::quiet_NaN(); }, "dropout");
   refused([](auto& c) { c.losses.beta = 1.5; }, "beta");
+  refused([](auto& c) { c.losses.label_smoothing = 1; }, "label smoothing must be in [0, 1), not 1");
+  refused([](auto& c) { c.losses.label_smoothing = std::numeric_limits<double>::quiet_NaN(); }, "label smoothing");
+  refused([](auto& c) { c.kind = LAYERWISE_OUTPUT, c.losses.label_smoothing = -0.5; }, "label smoothing");
+  refused([](auto& c) { c.losses.bio = 1, c.losses.label_smoothing = 0.1; }, "under bio they are binary");
   refused([](auto& c) { c.losses.classes = 1; }, "classes");
   refused([](auto& c) { c.geometry.kernel = 11; }, "does not fit");
   refused([](auto& c) { c.geometry.stride = 0; }, "stride");
@@ -130,6 +151,50 @@ TEST(Api, refuses_what_cannot_work) {
   refused([](auto& c) { c.optimizer.weight_decay = -1; }, "weight decay");
   refused([](auto& c) { c.optimizer.momentum = 1; }, "momentum");
   refused([](auto& c) { c.losses.dim_in_decoder = 0; }, "dim_in_decoder");
+}
+
+TEST(Api, flips_and_epochs_that_there_are_not_are_refused) {
+  const auto context = make_context();
+  EXPECT_EQ(layerwise_context_set_epoch(context.get(), 0), LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(message(), "epochs are counted from 1");
+  EXPECT_EQ(layerwise_context_set_epoch(context.get(), 2), LAYERWISE_OK);
+  layerwise_dataset* const data = make_rising_pairs(context.get(), 2);
+  const layerwise_augmentation augmentation{0, 3, 0, 0};
+  layerwise_tensor *images = nullptr, *classes = nullptr;
+  EXPECT_EQ(layerwise_dataset_batch(data, &augmentation, &images, &classes), LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(message(), "horizontal_flip must be 0, 1 or 2, not 3");
+  layerwise_dataset_close(data);
+}
+
+TEST(Api, alternating_flips_show_every_image_both_ways_in_two_epochs) {
+  const auto context = make_context();
+  const int count = 64;
+  layerwise_dataset* const data = make_rising_pairs(context.get(), count);
+  const layerwise_augmentation augmentation{0, 2, 0, 0};
+  std::vector<bool> flipped[3];  // by image, in each epoch
+  for (uint64_t epoch = 1; epoch <= 3; ++epoch) {
+    EXPECT_EQ(layerwise_context_set_epoch(context.get(), epoch), LAYERWISE_OK);
+    std::vector<bool>& of = flipped[epoch - 1];
+    of.resize(count);
+    for (int batch = 0; batch < 4; ++batch) {
+      EXPECT_EQ(layerwise_context_set_step(context.get(), 4 * epoch + static_cast<uint64_t>(batch), 0), LAYERWISE_OK);
+      std::vector<int32_t> chosen;  // in another order in each epoch
+      for (int i = 0; i < 16; ++i) chosen.push_back((batch * 16 + i) * (2 * static_cast<int>(epoch) + 1) % count);
+      EXPECT_EQ(layerwise_dataset_choose(data, chosen.data(), 16), LAYERWISE_OK);
+      layerwise_tensor *images = nullptr, *classes = nullptr;
+      ASSERT_EQ(layerwise_dataset_batch(data, &augmentation, &images, &classes), LAYERWISE_OK);
+      float values[2 * 16];
+      EXPECT_EQ(layerwise_tensor_read(images, values, 2 * 16), LAYERWISE_OK);
+      for (size_t i = 0; i < 16; ++i) of[static_cast<size_t>(chosen[i])] = values[2 * i] > values[2 * i + 1];
+      layerwise_tensor_close(images);
+      layerwise_tensor_close(classes);
+    }
+  }
+  layerwise_dataset_close(data);
+  for (size_t image = 0; image < count; ++image) EXPECT_NE(flipped[0][image], flipped[1][image]) << image;
+  EXPECT_EQ(flipped[0], flipped[2]);
+  const auto in_first = std::count(flipped[0].begin(), flipped[0].end(), true);
+  EXPECT_TRUE(in_first > 12 && in_first < 52) << in_first;  // five standard deviations of a fair coin: 20
 }
 
 TEST(Api, labels_that_the_block_has_no_class_for_are_refused) {
@@ -178,7 +243,8 @@ TEST(Api, local_logits_are_those_that_evaluation_judges) {
   layerwise_tensor* tensor = nullptr;
   ASSERT_EQ(layerwise_tensor_create(context.get(), pixels.data(), 5, 3, 8, 8, &tensor), LAYERWISE_OK);
   const Handle<layerwise_tensor> images(tensor);
-  ASSERT_EQ(layerwise_block_local_logits(block.get(), images.get(), nullptr, &tensor), LAYERWISE_OK) << message();
+  ASSERT_EQ(layerwise_block_local_logits(block.get(), images.get(), nullptr, nullptr, &tensor, nullptr), LAYERWISE_OK)
+      << message();
   const Handle<layerwise_tensor> logits(tensor);
   std::vector<float> values(5 * 4);
   ASSERT_EQ(layerwise_tensor_read(logits.get(), values.data(), 5 * 4), LAYERWISE_OK) << message();
@@ -198,6 +264,47 @@ TEST(Api, local_logits_are_those_that_evaluation_judges) {
   EXPECT_EQ(errors(predicted), 5);
 }
 
+TEST(Api, local_logits_and_the_output_come_from_one_pass) {
+  const auto context = make_context();
+  layerwise_block_config config = convolution_config();
+  config.max_pool = 1;
+  const auto block = make_block(context.get(), config);
+  std::vector<float> pixels(5 * 3 * 8 * 8), weight(4 * 6 * 8 * 8);
+  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<float>(i * 13 % 29) / 29 - 0.5f;
+  for (size_t i = 0; i < weight.size(); ++i) weight[i] = static_cast<float>(i * 7 % 11) / 11 - 0.5f;
+  ASSERT_EQ(layerwise_block_tensor_write(block.get(), "decoder_y.weight", weight.data(), 4 * 6 * 8 * 8), LAYERWISE_OK)
+      << message();
+  layerwise_tensor* tensor = nullptr;
+  ASSERT_EQ(layerwise_tensor_create(context.get(), pixels.data(), 5, 3, 8, 8, &tensor), LAYERWISE_OK);
+  const Handle<layerwise_tensor> images(tensor);
+  const auto labels = make_labels(context.get(), {0, 1, 2, 3, 0});
+  const auto read = [](const Handle<layerwise_tensor>& from, size_t count) {
+    std::vector<float> values(count);
+    EXPECT_EQ(layerwise_tensor_read(from.get(), values.data(), static_cast<int64_t>(count)), LAYERWISE_OK) << message();
+    return values;
+  };
+  const auto metrics = [&] {
+    layerwise_metrics sums;
+    EXPECT_EQ(layerwise_block_metrics(block.get(), &sums), LAYERWISE_OK);
+    return std::vector<double>{sums.prediction_loss, sums.errors, sums.samples};
+  };
+  ASSERT_EQ(layerwise_block_evaluate(block.get(), images.get(), labels.get(), nullptr, &tensor), LAYERWISE_OK);
+  const Handle<layerwise_tensor> expected_output(tensor);
+  const std::vector<double> expected_metrics = metrics();
+  EXPECT_GT(expected_metrics[0], 0);
+  ASSERT_EQ(layerwise_block_local_logits(block.get(), images.get(), nullptr, nullptr, &tensor, nullptr), LAYERWISE_OK);
+  const Handle<layerwise_tensor> expected_logits(tensor);
+  EXPECT_EQ(metrics(), std::vector<double>(3, 0));  // nothing is measured without labels
+
+  layerwise_tensor* second = nullptr;
+  ASSERT_EQ(layerwise_block_local_logits(block.get(), images.get(), labels.get(), nullptr, &tensor, &second), LAYERWISE_OK)
+      << message();
+  const Handle<layerwise_tensor> logits(tensor), output(second);
+  EXPECT_EQ(read(logits, 5 * 4), read(expected_logits, 5 * 4));
+  EXPECT_EQ(read(output, 5 * 6 * 4 * 4), read(expected_output, 5 * 6 * 4 * 4));
+  EXPECT_EQ(metrics(), expected_metrics);
+}
+
 TEST(Api, local_logits_need_a_classifier_of_the_labels) {
   const auto context = make_context();
   const auto images = make_images(context.get(), 2, 3, 8);
@@ -206,7 +313,8 @@ TEST(Api, local_logits_need_a_classifier_of_the_labels) {
     change(config);
     const auto block = make_block(context.get(), config);
     layerwise_tensor* logits = nullptr;
-    EXPECT_EQ(layerwise_block_local_logits(block.get(), images.get(), nullptr, &logits), LAYERWISE_INVALID_ARGUMENT);
+    EXPECT_EQ(layerwise_block_local_logits(block.get(), images.get(), nullptr, nullptr, &logits, nullptr),
+              LAYERWISE_INVALID_ARGUMENT);
     EXPECT_EQ(logits, nullptr);
     EXPECT_NE(message().find(part), std::string::npos) << message();
   };

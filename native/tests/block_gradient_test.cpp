@@ -22,6 +22,9 @@ std::vector<GradientCase> gradient_cases() {
   add("conv_predsim", config);
   config.loss.loss = LocalLoss::pred;
   add("conv_pred", config);
+  config.loss.label_smoothing = 0.3;
+  add("conv_pred_smoothed", config);
+  config.loss.label_smoothing = 0;
   config.loss.loss = LocalLoss::sim;
   add("conv_sim", config);
   config.loss.similarity_std = false;
@@ -205,6 +208,36 @@ TEST(NoDetach, agrees_with_central_differences) { check_chain_of_two(true); }
 
 // Two blocks with one loss (blocks_per_loss).
 TEST(LossGroup, agrees_with_central_differences) { check_chain_of_two(false); }
+
+// What is reported: of training the smoothed loss, of evaluation the plain one.
+TEST(LabelSmoothing, is_in_the_losses_of_training_alone) {
+  const auto context = std::make_shared<Context>(open_device("reference", {}), 7);
+  OutputLayerConfig config;
+  config.name = "output";
+  config.input = {1, 1, 1, 7};
+  config.classes = 3;
+  config.zero_start = false;
+  OutputLayer plain(context, config);
+  config.label_smoothing = 0.6;
+  OutputLayer smoothed(context, config);
+  LocalBlockConfig block_config = small_linear_block({1, 1, 1, 7});
+  block_config.loss.loss = LocalLoss::pred;
+  LocalBlock plain_block(context, block_config);
+  block_config.loss.label_smoothing = 0.6;
+  LocalBlock smoothed_block(context, block_config);
+  const std::vector<float> decoder = random_values(21, 5);  // it starts at zero, where all targets cost log 3
+  for (LocalBlock* block : {&plain_block, &smoothed_block}) block->parameters().write("decoder_y.weight", decoder.data(), 21);
+  const Batch batch(context, {6, 1, 1, 7}, 3);
+  for (const auto& [without, with] :
+       {std::pair<Block*, Block*>{&plain, &smoothed}, std::pair<Block*, Block*>{&plain_block, &smoothed_block}}) {
+    without->inspect(*batch.x, batch.labels, {});
+    with->inspect(*batch.x, batch.labels, {});
+    EXPECT_GT(std::fabs(without->read_metrics().prediction_loss - with->read_metrics().prediction_loss), 1e-3);
+    without->evaluate(*batch.x, batch.labels, {});
+    with->evaluate(*batch.x, batch.labels, {});
+    EXPECT_EQ(without->read_metrics().prediction_loss, with->read_metrics().prediction_loss);
+  }
+}
 
 // Backpropagation through a convolution block, a linear block and the output layer: with SGD at learning
 // rate 1 and no momentum the update is the gradient.

@@ -48,6 +48,9 @@ layerwise_optimizer momentum() {
   layerwise_optimizer settings = default_optimizer;
   settings.optim = LAYERWISE_OPTIM_SGD;
   settings.momentum = 0.5;
+  settings.clip_grad_norm = 0.5;  // goes by the gradients of all processes
+  settings.lr_mult_batch_norm = 2;
+  settings.ema_decay = 0.75;
   return settings;
 }
 
@@ -132,8 +135,10 @@ Training residual_training(bool local_losses, bool affine) {
   };
 }
 
-/// Augmented images of a data set: every image of the batch has the random numbers of its place in the whole batch.
-void load_augmented(const std::shared_ptr<Context>& context, const std::vector<Slice>& slices, Results& results) {
+/// Augmented images of a data set: every image of the batch has the random numbers of its place in the whole batch. Each
+/// step is in an epoch of its own.
+void load_augmented(HorizontalFlip flip, const std::shared_ptr<Context>& context, const std::vector<Slice>& slices,
+                    Results& results) {
   const Shape shape{9, 6, 6, 3};
   std::vector<uint8_t> pixels(static_cast<size_t>(shape.elements()));
   for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(i * 37 % 251);
@@ -142,10 +147,11 @@ void load_augmented(const std::shared_ptr<Context>& context, const std::vector<S
   DataSet data(context, shape, pixels.data(), labels.data(), 3, mean.data(), deviation.data());
   for (size_t step = 0; step < slices.size(); ++step) {
     begin_step(*context, step, slices[step]);
+    context->set_epoch(step + 1);
     std::vector<int32_t> chosen(static_cast<size_t>(slices[step].count));
     std::iota(chosen.begin(), chosen.end(), static_cast<int32_t>(slices[step].first));
     data.choose(chosen.data(), slices[step].count);
-    const DataSet::Batch batch = data.batch({2, true, 1, 3});
+    const DataSet::Batch batch = data.batch({2, flip, 1, 3});
     results.rows.push_back(values_of(context->backend(), batch.images));
   }
 }
@@ -194,7 +200,11 @@ std::vector<TrainingCase> training_cases() {
   cases.push_back({"backprop", residual_training(false, true)});
   cases.push_back({"no_detach", residual_training(true, true)});
   cases.push_back({"no_detach_head_without_scale", residual_training(true, false)});
-  cases.push_back({"augmentation", load_augmented});
+  for (const auto& [name, flip] : {std::pair{"augmentation", HorizontalFlip::random},
+                                   std::pair{"alternating_flip", HorizontalFlip::alternating}})
+    cases.push_back({name, [flip = flip](const auto& context, const auto& slices, Results& results) {
+                       load_augmented(flip, context, slices, results);
+                     }});
   return cases;
 }
 

@@ -109,6 +109,7 @@ Step local_step(const std::shared_ptr<Context>& context, const Slice& slice) {
   LocalBlockConfig config = small_convolution_block();
   config.optimizer = momentum();
   config.optimizer.momentum = 0;
+  config.optimizer.clip_grad_norm = 0;
   config.dropout = 0;
   LocalBlock block(context, config);
   begin_step(*context, 0, slice);

@@ -14,6 +14,7 @@ struct ClassifierCase {
   int64_t codes = 0;          // this many labels have codes of `classes` bits
   bool feedback = false;
   double bias = 0.5;
+  double label_smoothing = 0;
 };
 
 void run_classifier_loss(Operands& operands, const ClassifierCase& classifier) {
@@ -32,6 +33,7 @@ void run_classifier_loss(Operands& operands, const ClassifierCase& classifier) {
     op.projection = operands.parameter_with_zeros(Shape::matrix(classifier.classes, classifier.codes), -0.25, 0.25);
   }
   if (classifier.feedback) op.feedback = operands.weight(weight);
+  op.label_smoothing = classifier.label_smoothing;
   op.gradient_scale = classifier.gradient_scale;
   // Each gradient sums products with d logits, which carry the rounding of the logits.
   if (classifier.gradients) {
@@ -179,6 +181,11 @@ void add_loss_cases(std::vector<OperationCase>& cases) {
       changed<C>({"loss_only", {5, 1, 1, 33}, 100}, [](C& c) { c.gradients = false; }),
       changed<C>({"large_logits", {9, 1, 1, 33}, 10}, [](C& c) { c.bias = 128; }),
       changed<C>({"feedback", {7, 2, 3, 16}, 10, 0.5}, [](C& c) { c.feedback = true; }),
+      changed<C>({"smoothed", {9, 1, 1, 33}, 10}, [](C& c) { c.label_smoothing = 0.125; }),
+      changed<C>({"smoothed_several_tiles", {130, 1, 1, 200}, 300, 0.5}, [](C& c) { c.label_smoothing = 0.1; }),
+      changed<C>({"smoothed_large_logits", {9, 1, 1, 33}, 10}, [](C& c) { c.bias = 128, c.label_smoothing = 0.75; }),
+      changed<C>({"smoothed_loss_only", {5, 1, 1, 33}, 2},
+                 [](C& c) { c.gradients = false, c.label_smoothing = 0.25; }),
       changed<C>({"codes", {9, 1, 1, 33}, 128, 0.5}, [](C& c) { c.codes = 10; }),
       changed<C>({"codes_feedback", {5, 2, 2, 16}, 100}, [](C& c) { c.codes = 100, c.feedback = true; }),
       changed<C>({"codes_zero_weights", {16, 1, 1, 33}, 5}, [](C& c) { c.codes = 10, c.zero_weight = true; }),

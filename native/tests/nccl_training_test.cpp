@@ -35,7 +35,8 @@ TEST_P(NcclTraining, is_as_precise_as_one_device_with_the_whole_batch) {
       all_values(alone(GetParam(), make_reference_backend, whole_batches, true));
   const Results one = alone(GetParam(), open_cuda, whole_batches, true);
   const Results two = in_parallel(GetParam(), open_cuda, two_processes, true);
-  if (std::string(GetParam().name) != "augmentation") {
+  const std::string name = GetParam().name;
+  if (name != "augmentation" && name != "alternating_flip") {  // these have no step to record
     EXPECT_GE(two.replayed, 1);
   }
   double worst = 0;

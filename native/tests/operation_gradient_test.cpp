@@ -247,6 +247,36 @@ TEST(ClassifierLoss, zero_weights_give_log_classes_and_count_the_first_class) {
   EXPECT_EQ(metrics.errors, 2.0);
 }
 
+TEST(ClassifierLoss, smoothed_labels_by_hand) {
+  // Logits are the biases 0, log 2 and log 5, so that softmax is 1/8, 2/8 and 5/8. With e = 0.3 the label's target is
+  // 0.7 + 0.1, that of each other class 0.1.
+  const std::unique_ptr<Backend> backend = make_reference_backend();
+  double x[2] = {1, 1}, weight[3] = {}, bias[3] = {0, std::log(2.0), std::log(5.0)};
+  double d_weight[3], d_bias[3], d_x[2];
+  int32_t labels[2] = {1, 2};
+  Metrics metrics;
+  ClassifierLoss op;
+  op.x = {x, DataType::float64, Shape::matrix(2, 1)};
+  op.weight = {weight, DataType::float64, Shape::matrix(3, 1)};
+  op.bias = {bias, DataType::float64, Shape::vector(3)};
+  op.labels = {labels, DataType::int32, Shape::vector(2)};
+  op.label_smoothing = 0.3;
+  op.d_weight = {d_weight, DataType::float64, Shape::matrix(3, 1)};
+  op.d_bias = {d_bias, DataType::float64, Shape::vector(3)};
+  op.d_x = {d_x, DataType::float64, Shape::matrix(2, 1)};
+  op.metrics = &metrics;
+  backend->classifier_loss(op);
+  const double p[3] = {1.0 / 8, 2.0 / 8, 5.0 / 8};
+  const double q[2][3] = {{0.1, 0.8, 0.1}, {0.1, 0.1, 0.8}};
+  double loss = 0;
+  for (int n = 0; n < 2; ++n)
+    for (int k = 0; k < 3; ++k) loss -= q[n][k] * std::log(p[k]);
+  EXPECT_NEAR(metrics.prediction_loss, loss, 1e-14);  // a dozen roundings of values below 3
+  EXPECT_EQ(metrics.errors, 1.0);
+  for (int k = 0; k < 3; ++k) EXPECT_NEAR(d_bias[k], (2 * p[k] - q[0][k] - q[1][k]) / 2, 1e-15);
+  for (int k = 0; k < 3; ++k) EXPECT_EQ(d_weight[k], d_bias[k]);  // the only feature is 1
+}
+
 namespace {
 
 /// A classifier of two samples with three features and three outputs, whose labels are columns of a code.

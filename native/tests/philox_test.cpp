@@ -57,6 +57,19 @@ TEST(Philox, sequences_differ_in_every_part_of_the_key) {
   EXPECT_EQ(distinct.size(), keys.size());
 }
 
+TEST(Philox, alternating_flips_show_every_image_both_ways_in_any_two_epochs) {
+  const int images = 4000;
+  int flipped = 0, as_with_another_seed = 0;
+  for (uint32_t image = 0; image < images; ++image) {
+    for (uint64_t epoch = 1; epoch < 6; ++epoch)
+      EXPECT_NE(is_alternately_flipped(7, image, epoch), is_alternately_flipped(7, image, epoch + 1)) << image;
+    flipped += is_alternately_flipped(7, image, 1);
+    as_with_another_seed += is_alternately_flipped(7, image, 1) == is_alternately_flipped(8, image, 1);
+  }
+  EXPECT_NEAR(flipped / 4000.0, 0.5, five_sigma(0.5, images));
+  EXPECT_NEAR(as_with_another_seed / 4000.0, 0.5, five_sigma(0.5, images));
+}
+
 TEST(Philox, dropout_drops_the_share_asked_for) {
   const int count = 100000;
   for (const double probability : {0.0, 0.025, 0.1, 0.5, 0.99}) {

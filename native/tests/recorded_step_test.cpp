@@ -16,6 +16,7 @@
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/engines/engines.h"
 #include "block_support.h"
+#include "context/data_set.h"
 #include "cuda_on_host/cudnn_stand_in.h"
 #include "cuda_on_host/library_stand_in.h"
 #include "cuda_on_host/runtime_api.h"
@@ -47,8 +48,13 @@ class Training {
       }
       ++done;
       try {
-        const Batch batch(context, {4, 8, 8, 2}, 3);
-        block->train_step(*batch.x, batch.labels, {}, nullptr);
+        if (images) {
+          const DataSet::Batch batch = images->batch({0, HorizontalFlip::alternating, 0, 0});
+          block->train_step(batch.images, {batch.labels, 3}, {}, nullptr);
+        } else {
+          const Batch batch(context, {4, 8, 8, 2}, 3);
+          block->train_step(*batch.x, batch.labels, {}, nullptr);
+        }
         before_end();
       } catch (const Error&) {
         again = context->cancel_step();
@@ -61,6 +67,7 @@ class Training {
 
   std::shared_ptr<Context> context;
   std::unique_ptr<LocalBlock> block;
+  std::unique_ptr<DataSet> images;  // trained on with alternating flips; null: random activations
   int done = 0, replayed = 0;
 
  private:
@@ -110,6 +117,69 @@ TEST(RecordedStep, is_replayed_with_the_same_results) {
     EXPECT_EQ(a.samples, b.samples);
     EXPECT_EQ(a.similarity_loss, b.similarity_loss);
   }
+}
+
+TEST(RecordedStep, of_alternating_flips_follows_the_epoch) {
+  Training recorded, eager, in_one_epoch;
+  const int32_t labels[4] = {0, 1, 2, 0}, chosen[4] = {2, 0, 3, 1};
+  std::vector<uint8_t> pixels(4 * 8 * 8 * 2);
+  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(i * 37 % 251);
+  const std::vector<float> mean(2, 0.5f), deviation(2, 0.25f);
+  const auto train = [&](Training& training, bool epochs_pass) {
+    training.images = std::make_unique<DataSet>(training.context, Shape{4, 8, 8, 2}, pixels.data(), labels, 3,
+                                                mean.data(), deviation.data());
+    training.images->choose(chosen, 4);
+    for (uint64_t i = 0; i < 8; ++i) {
+      training.context->set_epoch(epochs_pass ? i + 1 : 1);
+      training.step();
+    }
+  };
+  ::testing::internal::CaptureStderr();
+  cuda_on_host::fail_next_call("cudaStreamBeginCapture", cudaErrorMemoryAllocation);
+  train(eager, true);
+  ::testing::internal::GetCapturedStderr();
+  train(recorded, true);
+  train(in_one_epoch, false);
+  EXPECT_EQ(eager.replayed, 0);
+  EXPECT_GE(recorded.replayed, 3);
+  EXPECT_EQ(tensors_of(*recorded.block), tensors_of(*eager.block));
+  EXPECT_NE(tensors_of(*recorded.block), tensors_of(*in_one_epoch.block));
+}
+
+/// From the middle of the run on, the block in front is evaluated and no longer trained, in steps of another kind.
+TEST(RecordedStep, is_recorded_anew_when_a_block_is_frozen) {
+  const auto run = [](bool records, std::vector<int>& replayed) {
+    const auto context = std::make_shared<Context>(make_cuda_backend("cuda-on-host", DeviceOptions()), 7);
+    LocalBlock front(context, small_convolution_block());
+    LocalBlock back(context, small_linear_block({1, 4, 4, 5}));
+    auto frozen_at = tensors_of(front);
+    replayed = {0, 0};
+    for (uint64_t step = 0; step < 14; ++step) {
+      const bool frozen = step >= 7;
+      if (step == 7) frozen_at = tensors_of(front);
+      context->set_step(step, 1e-2);
+      if (records && context->begin_step(frozen ? 1 : 0)) {
+        ++replayed[frozen];
+        continue;
+      }
+      {
+        const Batch batch(context, {4, 8, 8, 2}, 3);
+        const ArenaTensor h = frozen ? front.evaluate(*batch.x, {}, {})
+                                     : front.train_step(*batch.x, batch.labels, {}, nullptr);
+        back.train_step(h, batch.labels, {}, nullptr);
+      }
+      const bool again = records && context->end_step();
+      EXPECT_FALSE(again);
+    }
+    EXPECT_EQ(tensors_of(front), frozen_at);
+    return std::make_pair(frozen_at, tensors_of(back));
+  };
+  std::vector<int> replayed;
+  const auto eager = run(false, replayed);
+  const auto recorded = run(true, replayed);
+  EXPECT_EQ(recorded, eager);
+  EXPECT_GE(replayed[0], 3);
+  EXPECT_GE(replayed[1], 3);
 }
 
 /// Whatever of it fails, the run goes on without recordings, with the same results, and says so once.

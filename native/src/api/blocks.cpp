@@ -38,16 +38,34 @@ UnsupervisedLoss unsupervised_of(int32_t value) {
 }
 
 const layerwise_optimizer& checked(const layerwise_optimizer& optimizer) {
-  checked_enum<layerwise_optim>(optimizer.optim, LAYERWISE_OPTIM_AMSGRAD, "optimizer");
-  require(optimizer.weight_decay >= 0, "weight decay must not be negative, but is ", optimizer.weight_decay);
+  checked_enum<layerwise_optim>(optimizer.optim, LAYERWISE_OPTIM_ADAMW, "optimizer");
+  const auto require_not_negative = [](double value, const char* name) {
+    require(value >= 0, name, " must not be negative, but is ", value);
+  };
+  require_not_negative(optimizer.weight_decay, "weight decay");
+  require_not_negative(optimizer.clip_grad_norm, "the norm that gradients are clipped to");
+  require_not_negative(optimizer.lr_mult_batch_norm, "the factor of batch norm's learning rate");
+  require_not_negative(optimizer.lr_mult_classifiers, "the factor of the classifiers' learning rate");
+  require_not_negative(optimizer.lookahead_steps, "the number of lookahead's steps");
   require(optimizer.momentum >= 0 && optimizer.momentum < 1, "momentum must be in [0, 1), not ", optimizer.momentum);
+  require(optimizer.ema_decay >= 0 && optimizer.ema_decay < 1, "ema_decay must be in [0, 1), not ", optimizer.ema_decay);
+  require(optimizer.ema_decay == 0 || optimizer.lookahead_steps == 0, "ema_decay and lookahead_steps exclude each other");
+  require(optimizer.lookahead_alpha > 0 && optimizer.lookahead_alpha <= 1, "lookahead_alpha must be in (0, 1], not ",
+          optimizer.lookahead_alpha);
   return optimizer;
+}
+
+double label_smoothing_of(const layerwise_losses& losses) {
+  require(losses.label_smoothing >= 0 && losses.label_smoothing < 1, "label smoothing must be in [0, 1), not ",
+          losses.label_smoothing);
+  return losses.label_smoothing;
 }
 
 LocalLossConfig local_losses_of(const layerwise_losses& losses) {
   LocalLossConfig config;
   config.loss = loss_of(losses.loss);
   config.beta = losses.beta;
+  config.label_smoothing = label_smoothing_of(losses);
   config.alpha = losses.alpha;
   config.unsupervised = unsupervised_of(losses.loss_unsup);
   config.bio = losses.bio != 0;
@@ -123,6 +141,7 @@ HeadConfig head_config(const layerwise_block_config& from) {
 OutputLayerConfig output_config(const layerwise_block_config& from) {
   auto config = common_config<OutputLayerConfig>(from);
   config.classes = from.geometry.out_channels;
+  config.label_smoothing = label_smoothing_of(from.losses);
   config.loss_scale = from.loss_scale;
   config.zero_start = from.zero_start != 0;
   return config;
@@ -212,7 +231,7 @@ void layerwise_block_config_defaults(layerwise_block_config* config) {
   config->losses.target_proj_size = 128;
   config->losses.dim_in_decoder = 4096;
   config->losses.similarity_std = 1;
-  config->optimizer.optim = LAYERWISE_OPTIM_ADAM;
+  config->optimizer = default_optimizer;
 }
 
 layerwise_status layerwise_block_create(layerwise_context* context, const layerwise_block_config* config,
@@ -287,11 +306,25 @@ layerwise_status layerwise_block_evaluate(layerwise_block* block, const layerwis
   });
 }
 
-layerwise_status layerwise_block_local_logits(layerwise_block* block, const layerwise_tensor* x,
-                                              const layerwise_tensor* shortcut, layerwise_tensor** logits) {
+layerwise_status layerwise_block_estimate_statistics(layerwise_block* block, const layerwise_tensor* x,
+                                                     const layerwise_tensor* shortcut, layerwise_tensor** output) {
   return on_device(block, {x, shortcut}, [&](Block& of) {
+    given(output, "output") = nullptr;
+    hand_over(block, of.estimate_statistics(given(x, "x").view(), optional_view(shortcut)), output);
+  });
+}
+
+layerwise_status layerwise_block_local_logits(layerwise_block* block, const layerwise_tensor* x,
+                                              const layerwise_tensor* labels, const layerwise_tensor* shortcut,
+                                              layerwise_tensor** logits, layerwise_tensor** output) {
+  return on_device(block, {x, labels, shortcut}, [&](Block& of) {
     given(logits, "logits") = nullptr;
-    hand_over(block, of.local_logits(given(x, "x").view(), optional_view(shortcut)), logits);
+    if (output != nullptr) *output = nullptr;
+    ArenaTensor passed_on;
+    ArenaTensor result = of.local_logits(given(x, "x").view(), labels_of(labels), optional_view(shortcut),
+                                         output == nullptr ? nullptr : &passed_on);
+    hand_over(block, std::move(passed_on), output);
+    hand_over(block, std::move(result), logits);
   });
 }
 
@@ -355,6 +388,14 @@ layerwise_status layerwise_block_tensor_write(layerwise_block* block, const char
 
 layerwise_status layerwise_block_gather_optimizer_state(layerwise_block* block) {
   return on_device(block, {}, [&](Block& of) { of.parameters().gather_optimizer_state(); });
+}
+
+layerwise_status layerwise_block_use_average(layerwise_block* block) {
+  return on_device(block, {}, [&](Block& of) { of.parameters().use_average(); });
+}
+
+layerwise_status layerwise_block_use_trained(layerwise_block* block) {
+  return on_device(block, {}, [&](Block& of) { of.parameters().use_trained(); });
 }
 
 // ---- inspection -----------------------------------------------------------------------------------

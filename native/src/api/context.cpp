@@ -19,6 +19,15 @@ Precision precision_of(int32_t value) {
   }
 }
 
+HorizontalFlip flip_of(int32_t value) {
+  switch (value) {
+    case 0: return HorizontalFlip::none;
+    case 1: return HorizontalFlip::random;
+    case 2: return HorizontalFlip::alternating;
+    default: fail(ErrorKind::invalid_argument, "horizontal_flip must be 0, 1 or 2, not ", value);
+  }
+}
+
 }  // namespace
 
 void remember_error(const char* message) noexcept {
@@ -85,6 +94,15 @@ void layerwise_context_close(layerwise_context* context) { delete context; }
 
 layerwise_status layerwise_context_set_step(layerwise_context* context, uint64_t step, double learning_rate) {
   return guarded([&] { given(context, "context").context->set_step(step, learning_rate); });
+}
+
+layerwise_status layerwise_context_set_epoch(layerwise_context* context, uint64_t epoch) {
+  return guarded([&] {
+    Context& on = *given(context, "context").context;
+    require(epoch > 0, "epochs are counted from 1");
+    on.backend().enter();
+    on.set_epoch(epoch);
+  });
 }
 
 layerwise_status layerwise_context_set_batch(layerwise_context* context, int64_t samples) {
@@ -275,7 +293,7 @@ layerwise_status layerwise_dataset_batch(layerwise_dataset* dataset, const layer
     given(labels, "labels") = nullptr;
     Augmentation how;
     if (augmentation != nullptr)
-      how = {augmentation->crop_padding, augmentation->horizontal_flip != 0, augmentation->n_holes,
+      how = {augmentation->crop_padding, flip_of(augmentation->horizontal_flip), augmentation->n_holes,
              augmentation->length};
     from.context()->backend().enter();
     DataSet::Batch batch = from.batch(how);

@@ -20,6 +20,7 @@ struct StepState {
   uint64_t step = 0;          // batches trained since the start of the run: keys the random numbers
   double learning_rate = 0;
   int64_t first_sample = 0;   // the number in the whole batch of this process's first sample: random numbers go by it
+  uint64_t epoch = 1;         // counted from 1: decides alternating flips
 };
 
 /// The operations of one step, recorded once: replaying it does them again, on the same memory, with the

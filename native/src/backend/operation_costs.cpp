@@ -95,11 +95,15 @@ OperationCosts costs_of(const DropElements& op) {
   return {0, bytes_of({op.x, op.output}), op.x.shape.to_string()};
 }
 
+OperationCosts costs_of(const SumOfSquares& op) {
+  return {0, bytes_of({op.values}), std::to_string(op.values.shape.elements()) + " gradients"};
+}
+
 OperationCosts costs_of(const OptimizerStep& op) {
-  // Parameters and moments are read and written.
+  // Parameters, moments and averages are read and written.
   return {0,
           bytes_of({op.gradients, op.copy}) +
-              2 * bytes_of({op.parameters, op.first_moment, op.second_moment, op.maximum_second_moment}),
+              2 * bytes_of({op.parameters, op.first_moment, op.second_moment, op.maximum_second_moment, op.average}),
           std::to_string(op.parameters.shape.elements()) + " parameters"};
 }
 

@@ -70,17 +70,23 @@ struct Dropout {
   uint32_t stream = 0;     // the block's index
 };
 
+enum class HorizontalFlip {
+  none,
+  random,      // each image of a batch with probability 1/2
+  alternating  // each image in every other epoch, as is_alternately_flipped() has it
+};
+
 /// Crop, flip, cutout and normalisation of byte images.
 ///
 /// Image i of a batch uses the sequence {seed, augmentation, first_sample + i, step}, first_sample as in StepState. Word 0: crop row offset,
 /// random_below(·, 2·padding + 1), within the image framed by `padding` black pixels; word 1: crop
-/// column offset; word 2: flipped left to right where below 2³¹; words 3 + 2k and 4 + 2k: row and
+/// column offset; word 2: under random flips, flipped left to right where below 2³¹; words 3 + 2k and 4 + 2k: row and
 /// column of the centre of hole k, random_below(·, height) and random_below(·, width).
 /// Cutout sets normalised values to 0 in rows [y − length/2, y + length/2) and the same columns, both
 /// clipped to the image (integer division), after flip and crop.
 struct Augmentation {
   int64_t crop_padding = 0;   // 0: no crop
-  bool horizontal_flip = false;
+  HorizontalFlip horizontal_flip = HorizontalFlip::none;
   int64_t holes = 0;          // 0: no cutout
   int64_t hole_length = 0;
 };
@@ -145,6 +151,11 @@ struct MomentsOfTensor {
 /// logits = W·x + b; loss = mean over the batch of cross-entropy(softmax(logits), label); gradients of
 /// gradient_scale · loss.
 ///
+/// With label smoothing e the target of output k is q_k = (1 − e)·(k = label) + e/K, and the loss of a sample is
+/// −Σ_k q_k · log p_k with p = softmax(logits) = exp(z − log Σ_j exp z_j). As the q_k sum to 1, that is
+///   log Σ_j exp z_j − Σ_k q_k·z_k = log Σ_j exp z_j − (1 − e)·z_label − e · mean of z,
+/// and its gradient at logit k is p_k − q_k. Errors are counted as without it.
+///
 /// With a projection Q the K outputs are trained on a fixed random code of the label instead: the target
 /// of output k is t = (Q[k, label] > 0), and loss = mean over all N·K logits of the binary cross-entropy
 /// of sigmoid(logit) and t. Errors are not counted then.
@@ -157,6 +168,7 @@ struct ClassifierLoss {
   Tensor labels;           // int32 (N); absent: logits only
   Tensor projection;       // P (K, L): a code per label, in columns; or absent
   Tensor feedback;         // A, as weight, or absent
+  double label_smoothing = 0;  // e, in [0, 1); 0 with a projection
   double gradient_scale = 1;
   Tensor d_weight, d_bias;  // out, P; absent: loss only
   Tensor d_x;              // out, A, as x, or absent
@@ -299,7 +311,13 @@ struct DropElements {
   Tensor output;                     // out, A, as x
 };
 
-/// One optimizer step over all parameters of a block, one contiguous vector each: layerwise_optimizer has the formulas,
+/// sum ← Σ values². Sums are accumulated in double. Bytes: |values|.
+struct SumOfSquares {
+  Tensor values;  // P vector
+  Tensor sum;     // out, P vector of one element
+};
+
+/// One optimizer step over parameters of a block, one contiguous vector each: layerwise_optimizer has the formulas,
 /// core/optimizer_rule.h the arithmetic.
 struct OptimizerStep {
   layerwise_optimizer settings = default_optimizer;
@@ -307,9 +325,13 @@ struct OptimizerStep {
   Tensor gradients;                  // P vector
   Tensor copy;                       // out, A vector: the new parameters rounded to A; absent where A is P
   Tensor first_moment;               // P vector: momentum buffer for sgd; absent for sgd without momentum
-  Tensor second_moment;              // P vector: adam, amsgrad
+  Tensor second_moment;              // P vector: adam, amsgrad, adamw
   Tensor maximum_second_moment;      // P vector: amsgrad
-  double* step_count = nullptr;      // device memory; incremented, then used as t
+  Tensor average;                    // P vector: with ema_decay or lookahead_steps
+  Tensor squared_gradient_norm;      // P vector of one element: with clip_grad_norm, Σ of the block's squared gradients
+  double* step_count = nullptr;      // device memory; incremented if `counts`, then used as t
+  bool counts = true;                // false: another call for the same step has counted it
+  double rate_factor = 1;            // of the learning rate
 };
 
 constexpr double batch_norm_epsilon = 1e-5;
@@ -331,6 +353,7 @@ constexpr double similarity_epsilon = 1e-8;
   X(encoder_gradient, EncoderGradient)         \
   X(batch_norm_gradient, BatchNormGradient)    \
   X(drop_elements, DropElements)               \
+  X(sum_of_squares, SumOfSquares)              \
   X(optimizer_step, OptimizerStep)
 
 }  // namespace layerwise

@@ -7,7 +7,8 @@ BatchNorm::BatchNorm(Context& context, Parameters& parameters, const std::string
     : context_(context), parameters_(parameters), channels_(channels), affine_(affine), momentum_(momentum) {
   const Shape shape = Shape::vector(channels);
   const auto add = [&](const char* name, Initialization initialization, bool trained) {
-    return trained ? parameters_.add_parameter(prefix + name, {channels}, shape, initialization, 1)
+    return trained ? parameters_.add_parameter(prefix + name, {channels}, shape, initialization, 1,
+                                               ParameterGroup::batch_norm)
                    : parameters_.add_buffer(prefix + name, {channels}, shape, initialization);
   };
   scale_ = add("weight", Initialization::one, affine);

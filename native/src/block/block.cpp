@@ -32,7 +32,7 @@ void Block::count_samples(int64_t samples) {
   context_->each_time([this, samples] { samples_ += static_cast<double>(samples); });
 }
 
-ArenaTensor Block::local_logits(const Tensor&, const Tensor&) {
+ArenaTensor Block::local_logits(const Tensor&, const Labels&, const Tensor&, ArenaTensor*) {
   fail(ErrorKind::invalid_argument, "the block has no local classifier");
 }
 

@@ -61,9 +61,12 @@ class Block {
   /// Evaluation mode; with labels, the classifier's loss and errors go to the metrics.
   virtual ArenaTensor evaluate(const Tensor& x, const Labels& labels, const Tensor& shortcut) = 0;
 
-  /// Evaluation mode, as far as the local classifier: its logits (N, classes). Throws Error(invalid_argument)
-  /// where the block has no classifier of the labels.
-  virtual ArenaTensor local_logits(const Tensor& x, const Tensor& shortcut);
+  /// A training step's forward pass, which moves the running statistics, and no more.
+  virtual ArenaTensor estimate_statistics(const Tensor& x, const Tensor& shortcut) = 0;
+
+  /// The local classifier's logits (N, classes) in evaluation mode; with labels as evaluate. What evaluate would return
+  /// goes to `output` unless that is null. Throws Error(invalid_argument) if the block has no classifier of the labels.
+  virtual ArenaTensor local_logits(const Tensor& x, const Labels& labels, const Tensor& shortcut, ArenaTensor* output);
 
   /// As train_step without the update; copies everything to the host.
   virtual Inspection inspect(const Tensor& x, const Labels& labels, const Tensor& shortcut) = 0;

@@ -17,6 +17,8 @@ LocalLosses::LocalLosses(const std::shared_ptr<Context>& context, const LocalLos
   require(config_.dim_in_decoder > 0, "dim_in_decoder must be positive, not ", config_.dim_in_decoder);
   require(config_.beta >= 0 && config_.beta <= 1, "beta must be in [0, 1], not ", config_.beta);
   require(config_.alpha >= 0 && config_.alpha <= 1, "alpha must be in [0, 1], not ", config_.alpha);
+  require(!config_.bio || config_.label_smoothing == 0,
+          "label smoothing is for targets that are classes; under bio they are binary");
   require(!config_.bio || config_.target_proj_size > 1, "target_proj_size must be at least 2, not ",
           config_.target_proj_size);
   const Shape& hidden = surroundings_.hidden;
@@ -33,10 +35,12 @@ LocalLosses::LocalLosses(const std::shared_ptr<Context>& context, const LocalLos
     const int64_t outputs = config_.bio ? config_.target_proj_size : config_.classes;
     const std::vector<int64_t> dimensions{outputs, pooled.features()};
     const Shape shape{outputs, pooled.h, pooled.w, pooled.c};
-    decoder_weight_ = parameters_.add_parameter("decoder_y.weight", dimensions, shape, Initialization::zero, 1);
+    decoder_weight_ = parameters_.add_parameter("decoder_y.weight", dimensions, shape, Initialization::zero, 1,
+                                                ParameterGroup::classifier);
     decoder_bias_ =
         parameters_.add_parameter("decoder_y.bias", {outputs}, Shape::vector(outputs),
-                                  config_.bio ? Initialization::zero : Initialization::uniform, pooled.features());
+                                  config_.bio ? Initialization::zero : Initialization::uniform, pooled.features(),
+                                  ParameterGroup::classifier);
     if (config_.bio)
       feedback_ = parameters_.add_buffer("decoder_y.weight_fa", dimensions, shape, Initialization::uniform,
                                          pooled.features());
@@ -119,6 +123,7 @@ ArenaTensor LocalLosses::prediction_loss(const Tensor& pooled, const Labels& lab
   ArenaTensor logits;
   if (inspection != nullptr)
     logits = arena().take(backend().parameter_type(), Shape::matrix(pooled.shape.n, classify.weight.shape.n));
+  classify.label_smoothing = config_.label_smoothing;
   classify.gradient_scale = supervised_scale() * prediction_weight() * data_parallel().share(pooled.shape.n);
   classify.d_weight = parameters_.gradient(gradients, decoder_weight_);
   classify.d_bias = parameters_.gradient(gradients, decoder_bias_);
@@ -276,8 +281,8 @@ void LocalLosses::require_label_classifier() const {
   require(!config_.bio, "the block's local classifier knows projected binary targets, not classes");
 }
 
-void LocalLosses::logits(const Tensor& pooled, const Tensor& logits) const {
-  ClassifierLoss classify = classifier(pooled, {}, nullptr);
+void LocalLosses::logits(const Tensor& pooled, const Labels& labels, Metrics* metrics, const Tensor& logits) const {
+  ClassifierLoss classify = classifier(pooled, labels, labels.values ? metrics : nullptr);
   classify.logits = logits;
   backend().classifier_loss(classify);
 }

@@ -16,6 +16,7 @@ enum class UnsupervisedLoss { none, sim, recon };
 struct LocalLossConfig {
   LocalLoss loss = LocalLoss::predsim;
   double beta = 0.99;  // predsim: beta · sim + (1 − beta) · pred
+  double label_smoothing = 0;  // of the local classifier's targets in training; those of the similarity loss stay as they are
   bool similarity_std = true;
   int64_t dim_in_decoder = 4096;
   int64_t classes = 0;
@@ -74,8 +75,8 @@ class LocalLosses {
   /// Throws Error(invalid_argument) unless there is a local classifier whose logits are classes.
   void require_label_classifier() const;
 
-  /// The local classifier's logits (N, classes), which the caller has taken.
-  void logits(const Tensor& pooled, const Tensor& logits) const;
+  /// The local classifier's logits (N, classes), which the caller has taken; with labels, loss and errors as in evaluate.
+  void logits(const Tensor& pooled, const Labels& labels, Metrics* metrics, const Tensor& logits) const;
 
   /// Weights of the parts in the supervised loss.
   double similarity_weight() const { return config_.loss == LocalLoss::predsim ? config_.beta : 1; }

@@ -61,15 +61,23 @@ class LossBlock : public Block {
     return std::move(forward.output());
   }
 
-  ArenaTensor local_logits(const Tensor& x, const Tensor& shortcut) override {
+  ArenaTensor estimate_statistics(const Tensor& x, const Tensor& shortcut) override {
+    check_operands(x, {}, shortcut);
+    return std::move(forward_pass(x, shortcut, Mode::training).output());
+  }
+
+  ArenaTensor local_logits(const Tensor& x, const Labels& labels, const Tensor& shortcut,
+                           ArenaTensor* output) override {
     require(losses_.has_value(), "the block has no local loss and so no local classifier");
     losses_->require_label_classifier();
-    check_operands(x, {}, shortcut);
+    check_operands(x, labels, shortcut);
     // From the end where x is not, as an output: what the forward pass takes is gone when the logits are read.
     ArenaTensor logits = arena().take(backend().parameter_type(), Shape::matrix(x.shape.n, losses_->classes()),
                                       arena().opposite(x));
-    const Forward forward = forward_pass(x, shortcut, Mode::evaluation);
-    losses_->logits(forward.pooled_or_h(), logits);
+    Forward forward = forward_pass(x, shortcut, Mode::evaluation);
+    losses_->logits(forward.pooled_or_h(), labels, metrics(), logits);
+    if (labels.values) count_samples(x.shape.n);
+    if (output != nullptr) *output = std::move(forward.output());
     return logits;
   }
 

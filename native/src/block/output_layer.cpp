@@ -14,9 +14,10 @@ OutputLayer::OutputLayer(std::shared_ptr<Context> context, const OutputLayerConf
   const int64_t features = input_.features();
   weight_ = parameters_.add_parameter("weight", {config_.classes, features},
                                       {config_.classes, input_.h, input_.w, input_.c},
-                                      config_.zero_start ? Initialization::zero : Initialization::uniform, features);
+                                      config_.zero_start ? Initialization::zero : Initialization::uniform, features,
+                                      ParameterGroup::classifier);
   bias_ = parameters_.add_parameter("bias", {config_.classes}, Shape::vector(config_.classes),
-                                    Initialization::uniform, features);
+                                    Initialization::uniform, features, ParameterGroup::classifier);
   parameters_.allocate();
 }
 
@@ -49,6 +50,7 @@ OutputLayer::Step OutputLayer::take_step(const Tensor& x, const Labels& labels, 
   step.gradients = parameters_.take_gradients();
   ClassifierLoss classify = classifier(x, step.logits);
   connect_loss(labels, classify);
+  classify.label_smoothing = config_.label_smoothing;
   classify.gradient_scale = config_.loss_scale * data_parallel().share(x.shape.n);
   classify.d_weight = parameters_.gradient(step.gradients, weight_);
   classify.d_bias = parameters_.gradient(step.gradients, bias_);

@@ -9,6 +9,7 @@ namespace layerwise {
 
 struct OutputLayerConfig : BlockConfig {
   int64_t classes = 0;
+  double label_smoothing = 0;  // of the targets in training
   double loss_scale = 1;   // factor of the cross-entropy: 1 − beta under predsim
   bool zero_start = true;  // weights start at zero, as under local losses
 };
@@ -25,6 +26,8 @@ class OutputLayer : public Block {
   Activation forward(const Activation& x, const Labels& labels, const Tensor& shortcut) override;
   PassedOn backward(const Tensor& d_output, bool want_d_input, bool want_d_shortcut) override;
   ArenaTensor evaluate(const Tensor& x, const Labels& labels, const Tensor& shortcut) override;
+  /// There are none.
+  ArenaTensor estimate_statistics(const Tensor& x, const Tensor& shortcut) override { return evaluate(x, {}, shortcut); }
   Inspection inspect(const Tensor& x, const Labels& labels, const Tensor& shortcut) override;
 
  private:

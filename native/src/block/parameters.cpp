@@ -1,5 +1,6 @@
 #include "block/parameters.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -15,6 +16,8 @@ constexpr int64_t alignment = 16;
 constexpr uint32_t sequences_per_block = 64;
 constexpr uint32_t first_buffer_sequence = 32;
 
+constexpr const char* average_prefix = "average.";
+
 int64_t round_up(int64_t elements) { return (elements + alignment - 1) / alignment * alignment; }
 
 }  // namespace
@@ -23,16 +26,16 @@ Parameters::Parameters(std::shared_ptr<Context> context, uint32_t block_index, c
     : context_(std::move(context)), block_index_(block_index), optimizer_(optimizer) {}
 
 size_t Parameters::add_parameter(const std::string& name, std::vector<int64_t> dimensions, const Shape& shape,
-                                 Initialization initialization, int64_t fan_in) {
+                                 Initialization initialization, int64_t fan_in, ParameterGroup group) {
   infos_.push_back({name, Role::parameter, dimensions});
-  trained_.push_back({name, std::move(dimensions), shape, initialization, fan_in, 0});
+  trained_.push_back({name, std::move(dimensions), shape, initialization, fan_in, 0, group});
   return trained_.size() - 1;
 }
 
 size_t Parameters::add_buffer(const std::string& name, std::vector<int64_t> dimensions, const Shape& shape,
                               Initialization initialization, int64_t fan_in) {
   infos_.push_back({name, Role::buffer, dimensions});
-  kept_.push_back({name, std::move(dimensions), shape, initialization, fan_in, kept_elements_});
+  kept_.push_back({name, std::move(dimensions), shape, initialization, fan_in, kept_elements_, ParameterGroup::encoder});
   kept_elements_ += round_up(shape.elements());
   return kept_.size() - 1;
 }
@@ -70,18 +73,20 @@ void Parameters::allocate() {
     moments_.push_back({"exp_avg_sq.", make(type, trained_elements_)});
     if (optimizer_.optim == LAYERWISE_OPTIM_AMSGRAD) moments_.push_back({"max_exp_avg_sq.", make(type, trained_elements_)});
   }
+  if (has_average()) moments_.push_back({average_prefix, make(type, trained_elements_)});
+  if (optimizer_.clip_grad_norm != 0) squared_gradient_norm_ = make(type, 1);
   for (const Moment& moment : moments_)
     for (const Entry& entry : trained_)
       infos_.push_back({moment.prefix + entry.name, Role::optimizer_state, entry.dimensions});
   infos_.push_back({"step", Role::optimizer_state, {}});
 
   for (size_t i = 0; i < trained_.size(); ++i)
-    initialize(trained_[i], parameter(i), copy(value_copies_, trained_[i]), static_cast<uint32_t>(i));
+    initialize(trained_[i], of_parameter(trained_[i]), static_cast<uint32_t>(i));
   for (size_t i = 0; i < kept_.size(); ++i)
-    initialize(kept_[i], buffer(i), copy(buffer_copies_, kept_[i]), first_buffer_sequence + static_cast<uint32_t>(i));
+    initialize(kept_[i], of_buffer(kept_[i]), first_buffer_sequence + static_cast<uint32_t>(i));
 }
 
-void Parameters::initialize(const Entry& entry, const Tensor& tensor, const Tensor& copy, uint32_t number) {
+void Parameters::initialize(const Entry& entry, const Tensors& tensors, uint32_t number) {
   if (entry.initialization == Initialization::zero) return;  // as allocated
   std::vector<double> values(static_cast<size_t>(entry.shape.elements()), 1.0);
   if (entry.initialization == Initialization::uniform) {
@@ -90,8 +95,14 @@ void Parameters::initialize(const Entry& entry, const Tensor& tensor, const Tens
     const double bound = 1 / std::sqrt(static_cast<double>(entry.fan_in));
     for (size_t i = 0; i < values.size(); ++i) values[i] = bound * (2 * random_unit(random_word(key, i)) - 1);
   }
-  upload(context_->backend(), values.data(), tensor);
-  if (copy) upload(context_->backend(), values.data(), copy);
+  set(tensors, values.data());
+}
+
+/// The copy follows, and the average begins anew.
+template <class Value>
+void Parameters::set(const Tensors& tensors, const Value* values) {
+  for (const Tensor& tensor : {tensors.values, tensors.copy, tensors.average})
+    if (tensor) upload(context_->backend(), values, tensor);
 }
 
 bool Parameters::keeps_copies() const {
@@ -143,30 +154,88 @@ Tensor Parameters::moment(const std::string& prefix) const {
   return {};
 }
 
+double Parameters::rate_factor(ParameterGroup group) const {
+  switch (group) {
+    case ParameterGroup::batch_norm: return optimizer_.lr_mult_batch_norm;
+    case ParameterGroup::classifier: return optimizer_.lr_mult_classifiers;
+    default: return 1;
+  }
+}
+
+/// They cover the whole vector, padding included.
+std::vector<Parameters::Run> Parameters::runs() const {
+  std::vector<const Entry*> entries;
+  for (const Entry& entry : trained_) entries.push_back(&entry);
+  std::sort(entries.begin(), entries.end(), [](const Entry* a, const Entry* b) { return a->offset < b->offset; });
+  std::vector<Run> runs;
+  for (const Entry* entry : entries) {
+    const double factor = rate_factor(entry->group);
+    if (!runs.empty()) runs.back().end = entry->offset;
+    if (runs.empty() || runs.back().rate_factor != factor) runs.push_back({entry->offset, 0, factor});
+  }
+  runs.back().end = trained_elements_;
+  return runs;
+}
+
 void Parameters::update(const ArenaTensor& gradients) {
   if (trained_.empty()) return;
   DataParallel& processes = context_->data_parallel();
   const Part part = processes.sum_part_of_gradients(gradients);
-  const auto of = [&part](const Tensor& vector) {
-    if (!vector) return Tensor{};
-    char* const begin = static_cast<char*>(vector.data) + static_cast<size_t>(part.begin) * size_of(vector.type);
-    return Tensor{begin, vector.type, Shape::vector(part.count)};
-  };
   OptimizerStep op;
   op.settings = optimizer_;
-  op.parameters = of(values_.view());
-  op.gradients = of(gradients);
-  op.copy = of(value_copies_.view());
-  op.first_moment = of(moment(optimizer_.optim == LAYERWISE_OPTIM_SGD ? "momentum_buffer." : "exp_avg."));
-  op.second_moment = of(moment("exp_avg_sq."));
-  op.maximum_second_moment = of(moment("max_exp_avg_sq."));
   op.step_count = step_count_.view().as<double>();
-  context_->backend().optimizer_step(op);
+  op.squared_gradient_norm = squared_gradient_norm_.view();
+  const auto cut = [](const Tensor& vector, int64_t begin, int64_t end) {
+    if (!vector) return Tensor{};
+    char* const first = static_cast<char*>(vector.data) + static_cast<size_t>(begin) * size_of(vector.type);
+    return Tensor{first, vector.type, Shape::vector(end - begin)};
+  };
+  const int64_t part_end = part.begin + part.count;
+  if (squared_gradient_norm_) {
+    context_->backend().sum_of_squares({cut(gradients, part.begin, part_end), squared_gradient_norm_.view()});
+    processes.sum_over_parts(squared_gradient_norm_.view(), gradients);
+  }
+  for (const Run& run : runs()) {
+    const int64_t begin = std::max(run.begin, part.begin), end = std::min(run.end, part_end);
+    if (begin >= end) continue;
+    op.parameters = cut(values_.view(), begin, end);
+    op.gradients = cut(gradients, begin, end);
+    op.copy = cut(value_copies_.view(), begin, end);
+    op.first_moment = cut(moment(optimizer_.optim == LAYERWISE_OPTIM_SGD ? "momentum_buffer." : "exp_avg."), begin, end);
+    op.second_moment = cut(moment("exp_avg_sq."), begin, end);
+    op.maximum_second_moment = cut(moment("max_exp_avg_sq."), begin, end);
+    op.average = cut(moment(average_prefix), begin, end);
+    op.rate_factor = run.rate_factor;
+    context_->backend().optimizer_step(op);
+    op.counts = false;
+  }
   if (part.count == trained_elements_) return;
   // The new parameters are gathered instead of the sums: as many bytes, and no process does another's part of the step.
   processes.gather_parts(values_.view());
   if (value_copies_) processes.gather_parts(value_copies_.view());
   context_->each_time([this] { has_whole_state_ = false; });
+}
+
+void Parameters::use_average() {
+  require_state(has_average(), "the optimizer keeps no average of the parameters");
+  require_state(!uses_average_, "the average is in use already");
+  uses_average_ = true;
+  if (trained_.empty()) return;
+  gather_optimizer_state();
+  trained_aside_ = download<double>(context_->backend(), values_.view());
+  if (buffers_) buffers_aside_ = download<double>(context_->backend(), buffers_.view());
+  set({values_.view(), value_copies_.view(), {}},
+      download<double>(context_->backend(), moment(average_prefix)).data());
+}
+
+void Parameters::use_trained() {
+  require_state(uses_average_, "the average is not in use");
+  uses_average_ = false;
+  if (trained_.empty()) return;
+  set({values_.view(), value_copies_.view(), {}}, trained_aside_.data());
+  if (buffers_) set({buffers_.view(), buffer_copies_.view(), {}}, buffers_aside_.data());
+  trained_aside_.clear();
+  buffers_aside_.clear();
 }
 
 void Parameters::gather_optimizer_state() {
@@ -175,33 +244,40 @@ void Parameters::gather_optimizer_state() {
   has_whole_state_ = true;
 }
 
+Parameters::Tensors Parameters::of_parameter(const Entry& entry) const {
+  const Tensor average = moment(average_prefix);
+  return {slice(values_.view(), entry), copy(value_copies_, entry), average ? slice(average, entry) : Tensor{}};
+}
+
+Parameters::Tensors Parameters::of_buffer(const Entry& entry) const {
+  return {slice(buffers_.view(), entry), copy(buffer_copies_, entry), {}};
+}
+
 Parameters::Found Parameters::find(const std::string& name, int64_t count) const {
-  const auto check = [&](const Tensor& tensor, const Tensor& copy, bool is_moment = false) {
-    require(tensor.shape.elements() == count, "tensor '", name, "' has ", tensor.shape.elements(), " elements, not ",
-            count);
-    return Found{tensor, copy, is_moment};
+  const auto check = [&](const Tensors& tensors, bool is_moment = false) {
+    const int64_t elements = tensors.values.shape.elements();
+    require(elements == count, "tensor '", name, "' has ", elements, " elements, not ", count);
+    return Found{tensors, is_moment};
   };
-  if (name == "step") return check(step_count_.view(), {});
+  if (name == "step") return check({step_count_.view(), {}, {}});
   for (const Entry& entry : trained_) {
-    if (entry.name == name) return check(slice(values_.view(), entry), copy(value_copies_, entry));
+    if (entry.name == name) return check(of_parameter(entry));
     for (const Moment& moment : moments_)
-      if (moment.prefix + entry.name == name) return check(slice(moment.values.view(), entry), {}, true);
+      if (moment.prefix + entry.name == name) return check({slice(moment.values.view(), entry), {}, {}}, true);
   }
   for (const Entry& entry : kept_)
-    if (entry.name == name) return check(slice(buffers_.view(), entry), copy(buffer_copies_, entry));
+    if (entry.name == name) return check(of_buffer(entry));
   fail(ErrorKind::invalid_argument, "there is no tensor '", name, "'");
 }
 
 void Parameters::read(const std::string& name, float* values, int64_t count) const {
   const Found found = find(name, count);
   require_state(has_whole_state_ || !found.is_moment, "the optimizer's state is spread over the processes; gather it first");
-  download(context_->backend(), found.tensor, values);
+  download(context_->backend(), found.tensors.values, values);
 }
 
 void Parameters::write(const std::string& name, const float* values, int64_t count) {
-  const Found found = find(name, count);
-  upload(context_->backend(), values, found.tensor);
-  if (found.copy) upload(context_->backend(), values, found.copy);
+  set(find(name, count).tensors, values);
 }
 
 }  // namespace layerwise

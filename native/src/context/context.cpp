@@ -31,6 +31,11 @@ void Context::set_step(uint64_t step, double learning_rate) {
   backend_->set_step_state(state_);
 }
 
+void Context::set_epoch(uint64_t epoch) {
+  state_.epoch = epoch;
+  backend_->set_step_state(state_);
+}
+
 void Context::set_batch(int64_t samples) {
   if (data_parallel_->is_alone()) return;
   data_parallel_->set_batch(samples);

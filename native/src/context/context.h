@@ -33,6 +33,9 @@ class Context {
 
   void set_step(uint64_t step, double learning_rate);
 
+  /// The epoch of the coming steps, counted from 1.
+  void set_epoch(uint64_t epoch);
+
   /// How many samples of the batch of the coming steps are this process's: see DataParallel::set_batch.
   void set_batch(int64_t samples);
   DataParallel& data_parallel() const { return *data_parallel_; }

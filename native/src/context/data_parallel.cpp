@@ -86,6 +86,10 @@ void DataParallel::gather_parts(const Tensor& values) {
   collectives_->all_gather({place, values.type, Shape::vector(*own)}, values, parts);
 }
 
+void DataParallel::sum_over_parts(const Tensor& sum, const Tensor& vector) {
+  if (!parts(vector).empty()) collectives_->ordered_sum({sum}, 1);
+}
+
 void DataParallel::sum_shares(const std::vector<Tensor>& sums, int64_t samples) {
   if (exchanges_statistics()) collectives_->ordered_sum(sums, share(samples));
 }

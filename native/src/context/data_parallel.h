@@ -71,6 +71,9 @@ class DataParallel {
   /// values ← the parts of all processes, as sum_part_of_gradients cuts a vector of that length.
   void gather_parts(const Tensor& values);
 
+  /// A sum over this process's part of a vector of that length becomes the one over the whole vector.
+  void sum_over_parts(const Tensor& sum, const Tensor& vector);
+
   /// Sums over this process's samples become share() times those over the whole batch: what divides them by its own number
   /// of samples then has the means of the whole batch, and sum_gradients adds the shares up to the whole. With local
   /// statistics they stay as they are.

@@ -10,11 +10,11 @@
 namespace layerwise {
 
 /// What a random number is for; part of its key, so that uses never share a sequence.
-enum class RandomPurpose : uint32_t { initialisation = 1, dropout = 2, augmentation = 3 };
+enum class RandomPurpose : uint32_t { initialisation = 1, dropout = 2, augmentation = 3, alternating_flip = 4 };
 
 /// Names one sequence of random numbers: (seed, purpose, block, step).
 /// `stream` is the block's index, for initialisation the block's index · 64 + the parameter's index,
-/// for augmentation the image's position in its batch.
+/// for augmentation the image's position in its batch, for alternating_flip its number in the data set.
 struct RandomKey {
   uint64_t seed = 0;
   RandomPurpose purpose = RandomPurpose::initialisation;
@@ -64,6 +64,13 @@ LAYERWISE_HOST_DEVICE inline double random_unit(uint32_t word) { return (word >>
 /// comparison per element: the same mask on every backend.
 LAYERWISE_HOST_DEVICE inline uint32_t dropout_threshold(double probability) {
   return static_cast<uint32_t>(probability * 4294967296.0);
+}
+
+/// Whether alternating flips mirror an image of a data set in an epoch, counted from 1: half of the images, drawn once, in
+/// odd epochs, and the others in even ones. Any two epochs in a row show every image both ways.
+LAYERWISE_HOST_DEVICE inline bool is_alternately_flipped(uint64_t seed, uint32_t image, uint64_t epoch) {
+  const bool in_odd_epochs = random_words({seed, RandomPurpose::alternating_flip, image, 0}, 0).word[0] < 0x80000000u;
+  return in_odd_epochs == (epoch % 2 == 1);
 }
 
 }  // namespace layerwise

@@ -18,19 +18,26 @@ struct SampleLoss {
   double error;  // 1 where the first of the largest logits is not the label's
 };
 
-/// −log softmax(logits)[label], with the largest logit subtracted; where d_logits is given, it becomes
-/// gradient_scale · (softmax(logits) − one_hot(label)).
-SampleLoss cross_entropy(const float* logits, int64_t classes, int32_t label, double gradient_scale, float* d_logits) {
+/// −log softmax(logits)[label], or with smoothing the mean of −log softmax(logits) over the smoothed target, with the
+/// largest logit subtracted; where d_logits is given, it becomes gradient_scale · (softmax(logits) − target).
+SampleLoss cross_entropy(const float* logits, int64_t classes, int32_t label, double smoothing, double gradient_scale,
+                         float* d_logits) {
   const float* const largest = std::max_element(logits, logits + classes);  // the first of equals
   double sum = 0;
   for (int64_t k = 0; k < classes; ++k) sum += std::exp(static_cast<double>(logits[k]) - *largest);
+  const double elsewhere = smoothing / static_cast<double>(classes), at_label = 1 - smoothing + elsewhere;
   if (d_logits != nullptr) {
     for (int64_t k = 0; k < classes; ++k) {
       const double probability = std::exp(static_cast<double>(logits[k]) - *largest) / sum;
-      d_logits[k] = static_cast<float>(gradient_scale * (probability - (k == label ? 1 : 0)));
+      d_logits[k] = static_cast<float>(gradient_scale * (probability - (k == label ? at_label : elsewhere)));
     }
   }
-  const double loss = std::log(sum) + *largest - logits[label];
+  double loss = std::log(sum) + *largest - logits[label];
+  if (smoothing > 0) {
+    loss = std::log(sum);
+    for (int64_t k = 0; k < classes; ++k)
+      loss -= (k == label ? at_label : elsewhere) * (static_cast<double>(logits[k]) - *largest);
+  }
   return {loss, largest - logits == label ? 0.0 : 1.0};
 }
 
@@ -86,7 +93,7 @@ void classifier_loss(Device& device, const ClassifierLoss& op) {
     const int32_t label = op.labels.as<int32_t>()[n];
     const SampleLoss of_sample =
         op.projection ? binary_cross_entropy(row, classes, op.projection, label, gradient_scale, d_row)
-                      : cross_entropy(row, classes, label, gradient_scale, d_row);
+                      : cross_entropy(row, classes, label, op.label_smoothing, gradient_scale, d_row);
     loss_of(n)[0] = of_sample.loss;
     loss_of(n)[1] = of_sample.error;
   });

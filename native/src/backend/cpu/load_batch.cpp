@@ -69,9 +69,12 @@ void load_image(const LoadBatch& op, const StepState& step, const A* table, int6
   const auto frame = static_cast<uint32_t>(2 * augmentation.crop_padding + 1);
   const int64_t row_offset = random_below(random_word(key, 0), frame) - augmentation.crop_padding;
   const int64_t column_offset = random_below(random_word(key, 1), frame) - augmentation.crop_padding;
-  const bool flipped = augmentation.horizontal_flip && random_word(key, 2) < 0x80000000u;
+  const int32_t index = op.indices.as<int32_t>()[i];
+  bool flipped = augmentation.horizontal_flip == HorizontalFlip::random && random_word(key, 2) < 0x80000000u;
+  if (augmentation.horizontal_flip == HorizontalFlip::alternating)
+    flipped = is_alternately_flipped(step.seed, static_cast<uint32_t>(index), step.epoch);
 
-  const uint8_t* const source = op.pixels.as<uint8_t>() + op.indices.as<int32_t>()[i] * shape.features();
+  const uint8_t* const source = op.pixels.as<uint8_t>() + index * shape.features();
   A* const image = op.images.as<A>() + i * shape.features();
   const auto load_row = shape.c == 1 ? load_image_row<1, A> : shape.c == 3 ? load_image_row<3, A> : load_image_row<0, A>;
   for (int64_t y = 0; y < shape.h; ++y) {

@@ -26,11 +26,11 @@ struct DropoutSequence {
   float kept;
 };
 
-/// A part of the vectors of an OptimizerStep. Absent moments are null.
+/// A part of the vectors of an OptimizerStep. Absent ones are null.
 struct OptimizerVectors {
   float* parameters;
   const float* gradients;
-  float *first_moment, *second_moment, *maximum_second_moment;
+  float *first_moment, *second_moment, *maximum_second_moment, *average;
 };
 
 struct Loops {
@@ -59,6 +59,7 @@ struct Loops {
   /// See core/optimizer_rule.h; optim: a layerwise_optim.
   void (*optimizer_step)(int32_t optim, const OptimizerVectors& vectors, int64_t count,
                          const OptimizerScalars<float>& scalars);
+  double (*sum_of_squares)(const float* values, int64_t count);
 
   // ---- activations in either storage type
 

@@ -75,19 +75,28 @@ void center_normalize_gradient(const float* gradient, const float* normalized, i
   });
 }
 
+double sum_of_squares(const float* values, int64_t count) {
+  return sum_of(count, [values](int64_t i) { return static_cast<double>(values[i]) * values[i]; });
+}
+
 // `moments` of the three are there; with 0 that is sgd without momentum.
-template <layerwise_optim rule, int moments>
+template <layerwise_optim rule, int moments, bool averages>
 void optimizer_step_as(const OptimizerVectors& vectors, int64_t count, const OptimizerScalars<float>& scalars) {
   float* __restrict w = vectors.parameters;
   const float* __restrict gradients = vectors.gradients;
   float* __restrict m = vectors.first_moment;
   float* __restrict v = vectors.second_moment;
   float* __restrict maximum = vectors.maximum_second_moment;
+  float* __restrict average = vectors.average;
   const OptimizerScalars<float> s = scalars;
   for (int64_t i = 0; i < count; ++i) {
     OptimizerElement<float> e{w[i], gradients[i], moments > 0 ? m[i] : 0, moments > 1 ? v[i] : 0,
-                              moments > 2 ? maximum[i] : 0};
+                              moments > 2 ? maximum[i] : 0, averages ? average[i] : 0};
     update_parameter<rule>(e, s);
+    if (averages) {
+      update_average(e, s);
+      average[i] = e.average;
+    }
     w[i] = e.w;
     if (moments > 0) m[i] = e.m;
     if (moments > 1) v[i] = e.v;
@@ -95,13 +104,20 @@ void optimizer_step_as(const OptimizerVectors& vectors, int64_t count, const Opt
   }
 }
 
+template <layerwise_optim rule, int moments>
+void optimizer_step_as(const OptimizerVectors& vectors, int64_t count, const OptimizerScalars<float>& scalars) {
+  const auto step = vectors.average == nullptr ? optimizer_step_as<rule, moments, false>
+                                               : optimizer_step_as<rule, moments, true>;
+  step(vectors, count, scalars);
+}
+
 void optimizer_step(int32_t optim, const OptimizerVectors& vectors, int64_t count,
                     const OptimizerScalars<float>& scalars) {
   if (optim == LAYERWISE_OPTIM_AMSGRAD) return optimizer_step_as<LAYERWISE_OPTIM_AMSGRAD, 3>(vectors, count, scalars);
   if (optim == LAYERWISE_OPTIM_ADAM) return optimizer_step_as<LAYERWISE_OPTIM_ADAM, 2>(vectors, count, scalars);
-  const auto sgd = vectors.first_moment == nullptr ? optimizer_step_as<LAYERWISE_OPTIM_SGD, 0>
-                                                   : optimizer_step_as<LAYERWISE_OPTIM_SGD, 1>;
-  sgd(vectors, count, scalars);
+  if (optim == LAYERWISE_OPTIM_ADAMW) return optimizer_step_as<LAYERWISE_OPTIM_ADAMW, 2>(vectors, count, scalars);
+  if (vectors.first_moment == nullptr) return optimizer_step_as<LAYERWISE_OPTIM_SGD, 0>(vectors, count, scalars);
+  optimizer_step_as<LAYERWISE_OPTIM_SGD, 1>(vectors, count, scalars);
 }
 
 template <class A>
@@ -116,6 +132,7 @@ void set_vector_loops_of(StorageLoops<A>& loops) {
 
 void set_vector_loops(Loops& loops) {
   loops.optimizer_step = optimizer_step;
+  loops.sum_of_squares = sum_of_squares;
   set_vector_loops_of(loops.float32);
   set_vector_loops_of(loops.bfloat16);
 }

@@ -1,4 +1,4 @@
-// SGD, Adam and AMSGrad over a block's parameters.
+// SGD, Adam, AMSGrad and AdamW over a block's parameters.
 #include <algorithm>
 #include <cmath>
 
@@ -12,10 +12,13 @@ namespace {
 constexpr int64_t elements_per_copy = 1024;
 
 OptimizerScalars<float> scalars_of(const OptimizerStep& op, double learning_rate) {
-  if (op.settings.optim == LAYERWISE_OPTIM_SGD) return optimizer_scalars<float>(op.settings, learning_rate, 1);
   const double t = *op.step_count;
-  return optimizer_scalars<float>(op.settings, learning_rate / (1 - std::pow(adam_beta1, t)),
-                                  1 / std::sqrt(1 - std::pow(adam_beta2, t)));
+  const double clip = op.squared_gradient_norm
+                          ? clip_factor(op.settings.clip_grad_norm, *op.squared_gradient_norm.as<float>())
+                          : 1;
+  const bool is_sgd = op.settings.optim == LAYERWISE_OPTIM_SGD;
+  return optimizer_scalars<float>(op.settings, is_sgd ? learning_rate : learning_rate / (1 - std::pow(adam_beta1, t)),
+                                  is_sgd ? 1 : 1 / std::sqrt(1 - std::pow(adam_beta2, t)), learning_rate, t, clip);
 }
 
 float* at(const Tensor& tensor, int64_t element) { return tensor ? tensor.as<float>() + element : nullptr; }
@@ -23,11 +26,12 @@ float* at(const Tensor& tensor, int64_t element) { return tensor ? tensor.as<flo
 }  // namespace
 
 void optimizer_step(Device& device, const OptimizerStep& op) {
-  *op.step_count += 1;
-  const OptimizerScalars<float> scalars = scalars_of(op, device.step.learning_rate);
+  if (op.counts) *op.step_count += 1;
+  const OptimizerScalars<float> scalars = scalars_of(op, op.rate_factor * device.step.learning_rate);
   const auto update = [&](int64_t begin, int64_t count) {
     const OptimizerVectors vectors{at(op.parameters, begin), at(op.gradients, begin), at(op.first_moment, begin),
-                                   at(op.second_moment, begin), at(op.maximum_second_moment, begin)};
+                                   at(op.second_moment, begin), at(op.maximum_second_moment, begin),
+                                   at(op.average, begin)};
     device.loops.optimizer_step(op.settings.optim, vectors, count, scalars);
   };
   parallel_ranges(op.parameters.shape.elements(), [&](int64_t begin, int64_t end) {

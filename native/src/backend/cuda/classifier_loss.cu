@@ -49,6 +49,7 @@ struct ClassifierSamples {
   const int32_t* labels;    // (N), or null: logits only
   const float* projection;  // (K, labels), or null
   int64_t label_count;
+  float at_label, elsewhere;  // what a target has at its label, and at other classes; 1 and 0 without smoothing
   float scale;              // of d_logits: the gradient's / N
   float* d_logits;          // (N, K), out, may be logits; or null
   double* losses;           // (N), scratch
@@ -78,8 +79,8 @@ __device__ __forceinline__ LargestLogit block_largest(LargestLogit mine, Largest
   return mine;
 }
 
-/// Cross-entropy of one sample, log Σ exp(logit) − logit[label], by the block; d logits is
-/// scale · (softmax − one-hot).
+/// Cross-entropy of one sample, log Σ exp(logit) − Σ target · logit, by the block; d logits is
+/// scale · (softmax − target).
 __device__ __forceinline__ void cross_entropy(const ClassifierSamples& a, int64_t n, const float* logits,
                                               float* d_logits, LargestLogit mine) {
   LAYERWISE_SHARED(LargestLogit, largest_of_warps, [classifier_sample_threads / 32]);
@@ -89,13 +90,22 @@ __device__ __forceinline__ void cross_entropy(const ClassifierSamples& a, int64_
   const float at_label = logits[label];  // of another thread, which wrote it before the barrier
   float sum = 0;
   for (int64_t k = threadIdx.x; k < a.outputs; k += blockDim.x) sum += expf(logits[k] - largest.value);
-  sum = block_sum(sum, sums_of_warps);  // and d_logits may now take the place of the logits
+  sum = block_sum(sum, sums_of_warps);
+  float below = 0;  // Σ of logit − largest
+  if (a.elsewhere > 0) {
+    for (int64_t k = threadIdx.x; k < a.outputs; k += blockDim.x) below += logits[k] - largest.value;
+    below = block_sum(below, sums_of_warps);
+  }
+  // All threads are past the logits' sums: d_logits may now take their place.
   if (d_logits != nullptr) {
     for (int64_t k = threadIdx.x; k < a.outputs; k += blockDim.x)
-      d_logits[k] = a.scale * (expf(logits[k] - largest.value) / sum - (k == label ? 1.0f : 0.0f));
+      d_logits[k] = a.scale * (expf(logits[k] - largest.value) / sum - (k == label ? a.at_label : a.elsewhere));
   }
   if (threadIdx.x == 0) {
     a.losses[n] = log(static_cast<double>(sum)) + largest.value - at_label;
+    if (a.elsewhere > 0)
+      a.losses[n] = log(static_cast<double>(sum)) - (a.at_label - a.elsewhere) * (at_label - largest.value) -
+                    static_cast<double>(a.elsewhere) * below;
     a.errors[n] = largest.index == label ? 0 : 1;
   }
 }
@@ -310,6 +320,9 @@ void classifier_loss(Device& device, const ClassifierLoss& op) {
     a.labels = op.labels.as<int32_t>();
     a.projection = op.projection.as<float>();
     a.label_count = op.projection.shape.c;
+    const double elsewhere = op.label_smoothing / static_cast<double>(outputs);
+    a.at_label = static_cast<float>(1 - op.label_smoothing + elsewhere);
+    a.elsewhere = static_cast<float>(elsewhere);
     a.scale = static_cast<float>(op.gradient_scale / static_cast<double>(samples));
     a.d_logits = wants_gradient ? rows.view().as<float>() : nullptr;
     a.losses = sums.view().as<double>();

@@ -29,7 +29,7 @@ struct LoadBatchArguments {
   int height, width, channels;
   int chunks;        // blocks per image
   int crop_padding;
-  bool flips;
+  HorizontalFlip flip;
   int holes, half_hole;
 };
 
@@ -44,12 +44,14 @@ struct HoleCentre {
 };
 
 template <class T>
-__device__ __forceinline__ ImageSource draw_source(const LoadBatchArguments<T>& a, const RandomKey& key) {
+__device__ __forceinline__ ImageSource draw_source(const LoadBatchArguments<T>& a, const RandomKey& key, int64_t index) {
   const PhiloxWords words = random_words(key, 0);
   const auto range = static_cast<uint32_t>(2 * a.crop_padding + 1);
+  bool flipped = a.flip == HorizontalFlip::random && words.word[2] < 0x80000000u;
+  if (a.flip == HorizontalFlip::alternating)
+    flipped = is_alternately_flipped(key.seed, static_cast<uint32_t>(index), a.step->epoch);
   return {static_cast<int>(random_below(words.word[0], range)) - a.crop_padding,
-          static_cast<int>(random_below(words.word[1], range)) - a.crop_padding,
-          a.flips && words.word[2] < 0x80000000u};
+          static_cast<int>(random_below(words.word[1], range)) - a.crop_padding, flipped};
 }
 
 /// Element of an image at (row, column, channel), which moves on from one to the next.
@@ -120,7 +122,7 @@ __global__ void __launch_bounds__(load_batch_threads) load_batch_kernel(LoadBatc
   const ImagePosition first{begin / row_elements, begin % row_elements / a.channels, begin % a.channels};
   float values[width] = {};
   if (begin < elements) {
-    const ImageSource source = draw_source(a, key);
+    const ImageSource source = draw_source(a, key, index);
     const uint8_t* const pixels = a.pixels + index * elements;
     ImagePosition at = first;
     for (int i = 0; i < width; ++i) {
@@ -149,7 +151,7 @@ void load_batch(Device& device, const LoadBatch& op) {
     arguments.width = static_cast<int>(shape.w);
     arguments.channels = static_cast<int>(shape.c);
     arguments.crop_padding = static_cast<int>(op.augmentation.crop_padding);
-    arguments.flips = op.augmentation.horizontal_flip;
+    arguments.flip = op.augmentation.horizontal_flip;
     arguments.holes = static_cast<int>(op.augmentation.holes);
     arguments.half_hole = static_cast<int>(op.augmentation.hole_length / 2);
     with_width<T>(has_vector_rows<T>(shape.features(), {op.images}), [&](auto width) {

@@ -1,11 +1,11 @@
-// SGD, Adam and AMSGrad over one contiguous vector of parameters, in one launch.
+// SGD, Adam, AMSGrad and AdamW over one contiguous vector of parameters, in one launch.
 //
 // Threads: each takes 4 neighbouring parameters, 16 bytes of every vector, and goes on in steps of the
 // whole grid; at the end a thread takes what is left one by one. Thread 0 of each block works out the
 // scalars that are the same for all parameters. The block that is the last to have read the step count
 // writes the new one.
 // Bytes per parameter: sgd 12, with momentum 20, adam 28, amsgrad 36 (read gradient, read and write the
-// others), and 2 for the bfloat16 copy. FLOPs: below 20 per parameter, none of which show.
+// others), 8 more for an average, and 2 for the bfloat16 copy. FLOPs: below 20 per parameter, none of which show.
 // Floor on an H100: parameters · bytes / 3.0 TB/s.
 #include <cmath>
 
@@ -25,8 +25,12 @@ struct OptimizerArguments {
   float* first_moment;    // null for sgd without momentum
   float* second_moment;
   float* maximum_second_moment;
+  float* average;                // or null
+  const float* squared_gradient_norm;  // or null
   int64_t count;
   double* step_count;
+  bool counts;
+  double rate_factor;
   const StepState* step;
   unsigned* ticket;
   double log_beta1, log_beta2;
@@ -51,15 +55,18 @@ __device__ __forceinline__ void update_elements(const OptimizerArguments& a, con
     else
       to[begin] = from[0];
   };
-  float w[width], g[width], m[width] = {}, v[width] = {}, maximum[width] = {};
+  float w[width], g[width], m[width] = {}, v[width] = {}, maximum[width] = {}, average[width] = {};
   load(a.parameters, w);
   load(a.gradients, g);
   if (a.first_moment != nullptr) load(a.first_moment, m);
   if (adaptive) load(a.second_moment, v);
   if (keeps_maximum) load(a.maximum_second_moment, maximum);
+  if (a.average != nullptr) load(a.average, average);
   for (int i = 0; i < width; ++i) {
-    OptimizerElement<float> e{w[i], g[i], m[i], v[i], maximum[i]};
+    OptimizerElement<float> e{w[i], g[i], m[i], v[i], maximum[i], average[i]};
     update_parameter<rule>(e, scalars);
+    if (a.average != nullptr) update_average(e, scalars);
+    average[i] = e.average;
     w[i] = e.w;
     m[i] = e.m;
     v[i] = e.v;
@@ -69,6 +76,7 @@ __device__ __forceinline__ void update_elements(const OptimizerArguments& a, con
   if (a.first_moment != nullptr) store(a.first_moment, m);
   if (adaptive) store(a.second_moment, v);
   if (keeps_maximum) store(a.maximum_second_moment, maximum);
+  if (a.average != nullptr) store(a.average, average);
   if (a.copy == nullptr) return;
   if constexpr (width == optimizer_vector)
     store_four(a.copy + begin, w);
@@ -81,12 +89,14 @@ __global__ void __launch_bounds__(optimizer_threads, 4) optimizer_step_kernel(Op
   begin_kernel();
   LAYERWISE_SHARED(OptimizerScalars<float>, scalars, );
   if (threadIdx.x == 0) {
-    const double t = *a.step_count + 1;
-    const double rate = a.step->learning_rate;
+    const double t = *a.step_count + (a.counts ? 1 : 0);
+    const double rate = a.rate_factor * a.step->learning_rate;
+    const double clip =
+        a.squared_gradient_norm != nullptr ? clip_factor(a.settings.clip_grad_norm, *a.squared_gradient_norm) : 1;
     scalars = rule == LAYERWISE_OPTIM_SGD
-                  ? optimizer_scalars<float>(a.settings, rate, 1)
+                  ? optimizer_scalars<float>(a.settings, rate, 1, rate, t, clip)
                   : optimizer_scalars<float>(a.settings, rate / -expm1(t * a.log_beta1),  // 1 − βᵗ without cancellation
-                                             1 / sqrt(-expm1(t * a.log_beta2)));
+                                             1 / sqrt(-expm1(t * a.log_beta2)), rate, t, clip);
     __threadfence();
     if (atomicInc(a.ticket, gridDim.x - 1) == gridDim.x - 1) *a.step_count = t;
   }
@@ -124,6 +134,10 @@ void optimizer_step(Device& device, const OptimizerStep& op) {
   arguments.first_moment = op.first_moment.as<float>();
   arguments.second_moment = op.second_moment.as<float>();
   arguments.maximum_second_moment = op.maximum_second_moment.as<float>();
+  arguments.average = op.average.as<float>();
+  arguments.squared_gradient_norm = op.squared_gradient_norm.as<float>();
+  arguments.counts = op.counts;
+  arguments.rate_factor = op.rate_factor;
   arguments.count = op.parameters.shape.elements();
   arguments.step_count = op.step_count;
   arguments.step = device.step;

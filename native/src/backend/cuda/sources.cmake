@@ -58,6 +58,7 @@ set(layerwise_cuda_kernel_sources
   ${CMAKE_CURRENT_LIST_DIR}/pad_channels.cu
   ${CMAKE_CURRENT_LIST_DIR}/reconstruction_loss.cu
   ${CMAKE_CURRENT_LIST_DIR}/similarity_loss.cu
+  ${CMAKE_CURRENT_LIST_DIR}/sum_of_squares.cu
   ${CMAKE_CURRENT_LIST_DIR}/sums.cu)
 # A library of its own brings its own copy of what it needs from the core.
 set(layerwise_cuda_library_sources

@@ -15,15 +15,21 @@ struct SampleLoss {
   double loss, error;
 };
 
-/// Cross-entropy of softmax(logits) and the label; the logits become its gradient, softmax − one-hot.
-SampleLoss cross_entropy(double* logits, int64_t classes, int64_t label) {
+/// Cross-entropy of softmax(logits) and the label, smoothed; the logits become its gradient, softmax − target.
+SampleLoss cross_entropy(double* logits, int64_t classes, int64_t label, double smoothing) {
   const double* largest = std::max_element(logits, logits + classes);
   const double maximum = *largest;
   const double error = largest - logits == label ? 0 : 1;
   double sum = 0;
   for (int64_t k = 0; k < classes; ++k) sum += std::exp(logits[k] - maximum);
-  const double loss = std::log(sum) + maximum - logits[label];
-  for (int64_t k = 0; k < classes; ++k) logits[k] = std::exp(logits[k] - maximum) / sum - (k == label ? 1 : 0);
+  const double elsewhere = smoothing / static_cast<double>(classes), at_label = 1 - smoothing + elsewhere;
+  double loss = std::log(sum) + maximum - logits[label];
+  if (smoothing > 0) {
+    loss = std::log(sum);
+    for (int64_t k = 0; k < classes; ++k) loss -= (k == label ? at_label : elsewhere) * (logits[k] - maximum);
+  }
+  for (int64_t k = 0; k < classes; ++k)
+    logits[k] = std::exp(logits[k] - maximum) / sum - (k == label ? at_label : elsewhere);
   return {loss, error};
 }
 
@@ -63,7 +69,7 @@ void classifier_loss(const ClassifierLoss& op, const StepState&) {
     double* row = &logits[static_cast<size_t>(n * classes)];
     const int64_t label = op.labels.as<int32_t>()[n];
     const SampleLoss of_sample = op.projection ? binary_cross_entropy(row, classes, projection, label)
-                                               : cross_entropy(row, classes, label);
+                                               : cross_entropy(row, classes, label, op.label_smoothing);
     loss += of_sample.loss;
     errors += of_sample.error;
     for (int64_t k = 0; k < classes; ++k) row[k] *= op.gradient_scale / static_cast<double>(samples);

@@ -13,14 +13,21 @@ struct Draw {
   bool flipped = false;
 };
 
-Draw draw_augmentation(const Augmentation& augmentation, const RandomKey& key) {
+/// `image`: its number in the data set.
+Draw draw_augmentation(const Augmentation& augmentation, const RandomKey& key, int64_t image, uint64_t epoch) {
   Draw draw;
   if (augmentation.crop_padding > 0) {
     const uint32_t range = static_cast<uint32_t>(2 * augmentation.crop_padding + 1);
     draw.row_offset = random_below(random_word(key, 0), range) - augmentation.crop_padding;
     draw.column_offset = random_below(random_word(key, 1), range) - augmentation.crop_padding;
   }
-  draw.flipped = augmentation.horizontal_flip && random_word(key, 2) < 0x80000000u;
+  switch (augmentation.horizontal_flip) {
+    case HorizontalFlip::none: break;
+    case HorizontalFlip::random: draw.flipped = random_word(key, 2) < 0x80000000u; break;
+    case HorizontalFlip::alternating:
+      draw.flipped = is_alternately_flipped(key.seed, static_cast<uint32_t>(image), epoch);
+      break;
+  }
   return draw;
 }
 
@@ -50,7 +57,7 @@ void load_batch(const LoadBatch& op, const StepState& state) {
     const uint8_t* pixels = op.pixels.as<uint8_t>() + index * shape.features();
     const RandomKey key{state.seed, RandomPurpose::augmentation, static_cast<uint32_t>(state.first_sample + i),
                         state.step};
-    const Draw draw = draw_augmentation(op.augmentation, key);
+    const Draw draw = draw_augmentation(op.augmentation, key, index, state.epoch);
     for (int64_t h = 0; h < shape.h; ++h) {
       for (int64_t w = 0; w < shape.w; ++w) {
         const int64_t row = h + draw.row_offset;

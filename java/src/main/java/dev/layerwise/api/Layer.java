@@ -2,6 +2,7 @@ package dev.layerwise.api;
 
 import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
+import dev.layerwise.model.Networks;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -23,14 +24,14 @@ public record Layer(
 
   static List<Layer> listOf(List<LayerSpec> specs, ModelConfig config) {
     List<Layer> layers = new ArrayList<>();
-    int number = 0;
-    for (LayerSpec layer : specs) {
+    int[] numbers = Networks.numbers(specs);
+    for (int i = 0; i < numbers.length; i++) {
+      LayerSpec layer = specs.get(i);
       boolean output = layer.kind() == LayerSpec.Kind.OUTPUT;
-      boolean hidden = layer.hasLoss() && !output;
       layers.add(
           new Layer(
-              hidden ? ++number : 0, layer.name(), layer.kind().toString(), layer.outChannels(), layer.outHeight(),
-              layer.outWidth(), output || (hidden && config.losses().hasLocalClassifiers())));
+              numbers[i], layer.name(), layer.kind().toString(), layer.outChannels(), layer.outHeight(),
+              layer.outWidth(), output || (numbers[i] > 0 && config.losses().hasLocalClassifiers())));
     }
     return List.copyOf(layers);
   }

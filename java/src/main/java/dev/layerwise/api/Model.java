@@ -3,9 +3,11 @@ package dev.layerwise.api;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.stream.ImageReader;
 import dev.layerwise.model.InputDescription;
+import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelException;
 import dev.layerwise.model.ModelFile;
+import dev.layerwise.model.Networks;
 import dev.layerwise.nativelib.DeviceOptions;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -31,6 +33,7 @@ public final class Model implements AutoCloseable {
   private final boolean exif;
   private final String dataSet;
   private final DeviceOptions device;
+  private final List<LayerSpec> specs;
   private final List<Layer> layers;
   /** Guards itself, {@link #lent} and {@link #closed}. */
   private final Deque<Replica> idle = new ArrayDeque<>();
@@ -128,7 +131,8 @@ public final class Model implements AutoCloseable {
       throw e;
     }
     device = idle.peek().device();
-    layers = Layer.listOf(idle.peek().network().layers(), config);
+    specs = idle.peek().network().layers();
+    layers = Layer.listOf(specs, config);
   }
 
   /**
@@ -230,17 +234,7 @@ public final class Model implements AutoCloseable {
   }
 
   private int position(String nameOrNumber) {
-    for (int i = 0; i < layers.size(); i++) {
-      Layer layer = layers.get(i);
-      boolean numbered = layer.number() > 0 && Integer.toString(layer.number()).equals(nameOrNumber);
-      if (numbered || layer.name().equals(nameOrNumber)) {
-        return i;
-      }
-    }
-    List<String> known =
-        layers.stream().map(layer -> (layer.number() > 0 ? layer.number() + " " : "") + layer.name()).toList();
-    throw new ModelException(
-        "the model has no layer '" + nameOrNumber + "'; it has " + String.join(", ", known));
+    return Networks.position(specs, nameOrNumber);
   }
 
   /** What reads image files as this model takes them: resized, cut to its input's size, in its channels. */
@@ -317,6 +311,62 @@ public final class Model implements AutoCloseable {
   }
 
   /**
+   * What the first layer says that is certain enough.
+   *
+   * @param layer whose classifier answers
+   * @param outputs of the classifier, before softmax: one number per class
+   */
+  public record Answer(Layer layer, float[] outputs) {}
+
+  /**
+   * Classifies each image by the first layer whose classifier is certain enough; the output layer always answers. An image's
+   * outputs have the bits that {@link #classify(byte[], int, String)} gives for that layer and the same batch. All images
+   * are passed on until the last of them has its answer: smaller batches of those left would round differently. Pass few
+   * images at a time, or one, if the time saved matters.
+   *
+   * @param pixels levels in (N, C, H, W) order
+   * @param count N
+   * @param confidence probability of a classifier's first choice, 0 to 1, that is enough
+   * @return an answer for each image
+   * @throws LayerwiseException if the model has no local classifiers, the confidence is out of its range, N is not positive,
+   *     or there are more or fewer pixels than N images have
+   */
+  public List<Answer> classify(byte[] pixels, int count, double confidence) {
+    if (!config.losses().hasLocalClassifiers()) {
+      throw new ModelException(
+          "the model has no local classifiers, so no image can stop early: only networks trained with the loss pred or"
+              + " predsim, and not with bio, have them");
+    }
+    if (!(confidence >= 0 && confidence <= 1)) {
+      throw new ModelException("a confidence must be from 0 to 1, not " + confidence);
+    }
+    return onReplica(replica -> new LayerAnswers(this, replica, pixels, count).firstCertain(confidence));
+  }
+
+  /**
+   * The mean of the probabilities that the classifiers of several layers give, as {@code evaluate --classifier average}
+   * chooses them. No layer behind the last of them is computed.
+   *
+   * @param pixels levels in (N, C, H, W) order
+   * @param count N
+   * @param layers names or numbers of layers that {@linkplain Layer#classifies classify}, at least one
+   * @return for each image one probability per class
+   * @throws LayerwiseException if there is no layer, one has no classifier, N is not positive, or there are more or fewer
+   *     pixels than N images have
+   */
+  public double[][] probabilities(byte[] pixels, int count, List<String> layers) {
+    List<Layer> asked = layers.stream().map(this::layer).distinct().toList();
+    asked.stream().filter(layer -> !layer.classifies()).findFirst().ifPresent(
+        layer -> {
+          throw new ModelException(layer.name() + " has no classifier to predict with");
+        });
+    if (asked.isEmpty()) {
+      throw new ModelException("a mean of probabilities needs at least one layer");
+    }
+    return onReplica(replica -> new LayerAnswers(this, replica, pixels, count).mean(asked));
+  }
+
+  /**
    * A layer's output: what the next layer sees, in evaluation mode (running statistics, no dropout). No later layer is
    * computed.
    *
@@ -333,7 +383,7 @@ public final class Model implements AutoCloseable {
   }
 
   /** A row per image; a network whose weights are damaged gives no answer instead of a wrong one. */
-  private static float[][] rows(float[] values, int count) {
+  static float[][] rows(float[] values, int count) {
     int length = values.length / count;
     for (int i = 0; i < values.length; i++) {
       if (!Float.isFinite(values[i])) {

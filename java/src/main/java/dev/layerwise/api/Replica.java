@@ -44,16 +44,32 @@ final class Replica implements AutoCloseable {
 
   /** A block's classifier's outputs, {@code classes} per image. */
   float[] logits(int position, byte[] pixels, int count) {
-    return compute(pixels, count, images -> network.classify(position, images));
+    return compute(pixels, count, images -> read(network.classify(position, images)));
   }
 
   /** A block's output, in (N, C, H, W) order. */
   float[] features(int position, byte[] pixels, int count) {
-    return compute(pixels, count, images -> network.evaluate(position, images, null));
+    return compute(pixels, count, images -> read(network.evaluate(position, images, null)));
+  }
+
+  /** Shows what each classifier says, see {@link DeviceNetwork#classifyLayers}. */
+  void classifyLayers(byte[] pixels, int count, DeviceNetwork.Answers answers) {
+    compute(
+        pixels, count,
+        images -> {
+          network.classifyLayers(images, null, answers);
+          return null;
+        });
+  }
+
+  private static float[] read(NativeTensor result) {
+    try (result) {
+      return result.read();
+    }
   }
 
   /** Normalization is the device's, as in training. */
-  private float[] compute(byte[] pixels, int count, Function<NativeTensor, NativeTensor> pass) {
+  private <T> T compute(byte[] pixels, int count, Function<NativeTensor, T> pass) {
     if (count < 1) {
       throw new ModelException("there must be at least 1 image, not " + count);
     }
@@ -63,9 +79,8 @@ final class Replica implements AutoCloseable {
             pixels, new int[count], count, config.images().channels(), config.images().height(), config.images().width(),
             config.classes(), input.mean(), input.deviation())) {
       bytes.choose(order, 0, count);
-      try (NativeDataSet.Batch batch = bytes.batch(null);
-          NativeTensor result = pass.apply(batch.images())) {
-        return result.read();
+      try (NativeDataSet.Batch batch = bytes.batch(null)) {
+        return pass.apply(batch.images());
       }
     }
   }

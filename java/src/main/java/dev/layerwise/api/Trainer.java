@@ -1,6 +1,7 @@
 package dev.layerwise.api;
 
 import dev.layerwise.LayerwiseException;
+import dev.layerwise.data.stream.StreamedImages;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.Networks;
 import dev.layerwise.nativelib.DeviceOptions;
@@ -15,6 +16,7 @@ import dev.layerwise.run.TrainingConfig;
 import dev.layerwise.run.TrainingResult;
 import dev.layerwise.settings.Augmentation;
 import dev.layerwise.settings.Batches;
+import dev.layerwise.settings.Freezing;
 import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Schedule;
 import dev.layerwise.settings.Settings;
@@ -25,6 +27,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
@@ -47,6 +50,7 @@ public final class Trainer {
   private Batches batches = Settings.partial(Batches.class);
   private Optimizer optimizer = Settings.partial(Optimizer.class);
   private Augmentation augmentation = Settings.partial(Augmentation.class);
+  private Freezing freezing = Settings.partial(Freezing.class);
   private Long seed;
   private DeviceOptions device;
   private Path initialWeights;
@@ -157,12 +161,51 @@ public final class Trainer {
   /**
    * Ends the run early.
    *
-   * @param epochs without an improvement of the test error after which it ends; 0 (the default): it does not
+   * @param epochs without an improvement after which it ends, of the validation error or, without {@link #validation}, of
+   *     the test error; 0 (the default): it does not
    * @return this
    * @throws LayerwiseException if it is negative
    */
   public Trainer patience(int epochs) {
     return with(Settings.partial(Schedule.class, "patience", epochs));
+  }
+
+  /**
+   * Holds out a part of the training images, drawn from each class alike by the seed, and measures on them after every
+   * epoch. {@link #patience} then looks at the error on these images and never at the test images.
+   *
+   * @param fraction of the training images, below 1; 0 (the default): none
+   * @return this
+   * @throws LayerwiseException if it is out of its range
+   */
+  public Trainer validation(double fraction) {
+    batches = Settings.with(batches, "validation", fraction);
+    return this;
+  }
+
+  /**
+   * Stops training hidden blocks after these epochs, from the front; by default all are trained to the end. A frozen block
+   * passes images on as in evaluation, with running statistics and without dropout.
+   *
+   * @param epochs after which the first hidden block, the second and so on are frozen, not falling
+   * @return this
+   * @throws LayerwiseException if they fall, or are not positive
+   */
+  public Trainer freezeAfter(int... epochs) {
+    String text = IntStream.of(epochs).mapToObj(Integer::toString).collect(Collectors.joining(","));
+    freezing = new Freezing(text.isEmpty() ? "none" : text);
+    return this;
+  }
+
+  /**
+   * Stops training a hidden block when those before it are frozen and it has stopped learning: when its local training
+   * error, or without a classifier of the labels its local loss, has not fallen by 1 % for two epochs.
+   *
+   * @return this
+   */
+  public Trainer freezeAutomatically() {
+    freezing = new Freezing(Freezing.AUTO);
+    return this;
   }
 
   /**
@@ -221,7 +264,9 @@ public final class Trainer {
     if (Settings.has(Augmentation.class, name)) {
       return with(Settings.partial(Augmentation.class, name, value));
     }
-    if (Settings.has(Batches.class, name)) {
+    if (Settings.has(Freezing.class, name)) {
+      freezing = Settings.with(freezing, name, value);
+    } else if (Settings.has(Batches.class, name)) {
       batches = Settings.with(batches, name, value);
     } else {
       optimizer = Settings.with(optimizer, name, value);
@@ -394,12 +439,14 @@ public final class Trainer {
   /** What this trainer was told over a base. */
   private RunConfig over(RunConfig base, ModelConfig model) {
     TrainingConfig training = base.training();
+    Augmentation changes = augmentation.over(training.augmentation());
+    changes.requireFit(training.dataset(), data.loaded().train() instanceof StreamedImages);
     return new RunConfig(
         model,
         optimizer.over(base.optimizer()),
         new TrainingConfig(
             training.dataset(), batches.over(training.batches()), schedule.over(training.schedule()),
-            augmentation.over(training.augmentation()), or(seed, training.seed())),
+            changes, freezing.over(training.freezing()), or(seed, training.seed())),
         deviceOver(base.device()),
         initialWeights == null ? base.init() : InitialWeights.of(initialWeights, partialWeights != null));
   }

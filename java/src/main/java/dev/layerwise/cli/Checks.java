@@ -2,7 +2,10 @@ package dev.layerwise.cli;
 
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
+import dev.layerwise.model.LayerSpec;
+import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelException;
+import dev.layerwise.model.Networks;
 import dev.layerwise.settings.Rules;
 import java.util.List;
 
@@ -40,6 +43,16 @@ final class Checks {
   static Layer layer(Model model, String nameOrNumber) {
     try {
       return model.layer(nameOrNumber);
+    } catch (ModelException e) { // no such layer
+      throw new UsageException("--layer: " + e.getMessage());
+    }
+  }
+
+  /** Throws a usage error unless the network has a layer with that name or number. */
+  static void layer(ModelConfig config, String nameOrNumber) {
+    List<LayerSpec> layers = Networks.layers(config);
+    try {
+      Networks.position(layers, nameOrNumber);
     } catch (ModelException e) { // no such layer
       throw new UsageException("--layer: " + e.getMessage());
     }

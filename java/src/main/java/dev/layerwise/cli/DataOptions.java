@@ -93,6 +93,11 @@ final class DataOptions {
     return folder.info();
   }
 
+  /** Whether the data set that {@link #info} described is a folder of images. */
+  boolean isFolder() {
+    return folder != null;
+  }
+
   private void skip(PrintWriter err, String line) {
     if (skipped.add(line)) {
       say(err, line);

@@ -1,32 +1,35 @@
 package dev.layerwise.cli;
 
-import com.fasterxml.jackson.annotation.JsonInclude;
-import com.fasterxml.jackson.databind.PropertyNamingStrategies;
-import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import dev.layerwise.data.ClassNames;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.Images;
+import dev.layerwise.data.stream.StreamedImages;
 import dev.layerwise.model.DeviceNetwork;
-import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelException;
 import dev.layerwise.model.ModelFile;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.run.EarlyExits;
 import dev.layerwise.run.Evaluation;
 import dev.layerwise.run.RunDirectory;
+import dev.layerwise.run.TrainingConfig;
 import dev.layerwise.settings.Optimizer;
+import dev.layerwise.train.ClassifierChoice;
+import dev.layerwise.train.ClassifierTally;
 import dev.layerwise.train.Communicator;
 import dev.layerwise.train.EvaluationCollector;
 import dev.layerwise.train.Evaluator;
 import dev.layerwise.train.ImageFeed;
+import dev.layerwise.train.TestTimeAugmentation;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.stream.IntStream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -47,6 +50,8 @@ final class EvaluateCommand implements Callable<Integer> {
 
   @Mixin private DataOptions data;
 
+  @Mixin private ClassifierOptions classifiers;
+
   @Parameters(paramLabel = "MODEL", description = "A run's folder or its model.safetensors.")
   private Path model;
 
@@ -65,21 +70,6 @@ final class EvaluateCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  /**
-   * The printed result.
-   *
-   * @param confusionMatrix row: true class, column: predicted class, entries: images
-   */
-  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-  private record Result(
-      double testError, double testLoss, int images, String device, String precision, int threads, double seconds,
-      List<Layer> layers, int[][] confusionMatrix) {}
-
-  /** A hidden block; no local error if its loss has no classifier. */
-  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-  @JsonInclude(JsonInclude.Include.NON_NULL)
-  private record Layer(String name, Double localError) {}
-
   @Override
   public Integer call() {
     return Launch.together(this::call);
@@ -87,12 +77,14 @@ final class EvaluateCommand implements Callable<Integer> {
 
   private int call(Communicator processes) {
     Checks.range("--batch-size", batchSize, 1, 1_000_000);
+    classifiers.check();
     ResumeHint.requireModel(model);
     ModelFile file = ModelFile.read(model);
     Checks.usage(
         !save || isOfRun(),
         "--save needs a run's folder, or the " + ModelFile.FILE_NAME + " next to its " + RunDirectory.CONFIG + "; " + model
             + " is neither");
+    classifiers.requireClassifiers(file.config(), model.toString());
     String name = Checks.or(data.dataset, file.dataset());
     if (data.dataset == null && !new DataOptions.Names().contains(name)) {
       throw new ModelException(
@@ -107,40 +99,102 @@ final class EvaluateCommand implements Callable<Integer> {
       ClassNames.requireSame(file.input().classNames(), info, model.toString());
     }
     Launch.requireSameInput(processes, model, images.test(), batchSize);
-    Result result = evaluate(file, images, processes);
+    EvaluationResult result = evaluate(file, images, processes);
     data.printSkipped(spec.commandLine().getErr(), processes);
     PrintWriter out = spec.commandLine().getOut();
     if (common.json) {
       JsonLines.print(out, "done", result);
     } else {
-      print(out, result, images);
+      result.print(out, images.info());
     }
     return 0;
   }
 
-  private Result evaluate(ModelFile file, DataSet<?> data, Communicator processes) {
+  private EvaluationResult evaluate(ModelFile file, DataSet<?> data, Communicator processes) {
+    PrintWriter err = spec.commandLine().getErr();
     Images test = data.test();
-    EvaluationCollector collector = new EvaluationCollector(data.info(), test.count(), batchSize);
+    int[] heldOut = classifiers.kind() == null ? null : classifiers.heldOut(data, validationOfRun(data), err);
+    warnOfUnknownViews(data);
     try (NativeContext context = NativeContext.create(file.on(common.deviceOptions()), 0);
         DeviceNetwork network = new DeviceNetwork(context, file.config(), Optimizer.STATELESS);
         ImageFeed feed = ImageFeed.of(context, test, data.info(), 0)) {
       network.setWeights(file.weights());
+      ClassifierTally tally = new ClassifierTally(network, EarlyExits.confidencesWith(classifiers.exitConfidence));
+      EvaluationCollector collector = new EvaluationCollector(data.info(), test.count(), batchSize, tally);
+      TestTimeAugmentation.Kind views = classifiers.augmentation();
+      TestTimeAugmentation augmentation =
+          views == null ? null : new TestTimeAugmentation(views, context, network, data.info());
       DeviceOptions device = context.inUse();
       processes.requireEqual("the precision", device.precision());
-      Launch.warnOfCores(device.threads(), common.threads != null, spec.commandLine().getErr());
-      CommonOptions.printInUse(device, spec.commandLine().getErr());
+      Launch.warnOfCores(device.threads(), common.threads != null, err);
+      CommonOptions.printInUse(device, err);
       long started = System.nanoTime();
-      List<BlockMetrics> metrics = Evaluator.evaluate(network, feed, test.count(), batchSize, processes, collector);
+      List<BlockMetrics> metrics =
+          Evaluator.evaluate(
+              network, feed, "test", IntStream.range(0, test.count()).toArray(), batchSize, processes,
+              augmentation == null ? collector : collector.andThen(augmentation));
       double seconds = (System.nanoTime() - started) * 1e-9;
       BlockMetrics output = metrics.get(metrics.size() - 1);
       Evaluation evaluation = collector.evaluation(processes);
       if (save && processes.isFirst()) {
         save(evaluation);
       }
-      return new Result(
-          output.errorPercent(), output.meanPredictionLoss(), (int) output.samples(), device.device(),
-          device.precision(), device.threads(), seconds,
-          layers(network, metrics), evaluation.confusionMatrix());
+      EvaluationResult.Chosen chosen = null;
+      if (heldOut != null) {
+        ClassifierChoice choice = choose(context, network, data, heldOut, processes);
+        chosen = EvaluationResult.Chosen.of(choice, tally.error(choice, processes));
+      }
+      return new EvaluationResult(
+          output.errorPercent(), evaluation.top5Error(), output.meanPredictionLoss(), (int) output.samples(),
+          device.device(), device.precision(), device.threads(), seconds, EvaluationResult.layers(network, metrics),
+          evaluation.confusionMatrix(), evaluation.classScores(), chosen,
+          classifiers.exitConfidence == null ? null : evaluation.earlyExits().at(classifiers.exitConfidence),
+          augmentation == null ? null
+              : new EvaluationResult.Augmented(views, augmentation.viewCount(), augmentation.error(processes)),
+          evaluation.earlyExits());
+    }
+  }
+
+  private ClassifierChoice choose(
+      NativeContext context, DeviceNetwork network, DataSet<?> data, int[] heldOut, Communicator processes) {
+    ClassifierTally tally = new ClassifierTally(network, List.of());
+    try (ImageFeed feed = ImageFeed.of(context, data.train().plain(), data.info(), 0)) {
+      Evaluator.evaluate(network, feed, "validation", heldOut, batchSize, processes, tally);
+    }
+    return tally.choose(classifiers.kind(), processes);
+  }
+
+  /** {@code null} if the model is not of a run on this data set. */
+  private ClassifierOptions.RunValidation validationOfRun(DataSet<?> data) {
+    if (!isOfRun()) {
+      return null;
+    }
+    TrainingConfig training = RunDirectory.readConfig(folder()).training();
+    return training.dataset().equals(data.info().name())
+        ? new ClassifierOptions.RunValidation(
+            training.batches().validates() ? training.batches().validation() : null, training.seed())
+        : null;
+  }
+
+  private void warnOfUnknownViews(DataSet<?> data) {
+    TestTimeAugmentation.Kind kind = classifiers.augmentation();
+    if (kind == null || data.test() instanceof StreamedImages) {
+      return; // images on disk are cropped at random and mirrored when they are read for training
+    }
+    List<String> unknown = new ArrayList<>();
+    if (!data.info().horizontalFlip()) {
+      unknown.add("mirrored");
+    }
+    if (kind == TestTimeAugmentation.Kind.MULTI_CROP && data.info().cropPadding() == 0) {
+      unknown.add("moved");
+    }
+    if (!unknown.isEmpty()) {
+      String which = String.join(" or ", unknown);
+      PrintWriter err = spec.commandLine().getErr();
+      err.println(
+          "layerwise: " + data.info().title() + " is usually trained without " + which + " images, so the network may not"
+              + " recognize such views, which --tta shows it");
+      err.flush();
     }
   }
 
@@ -158,38 +212,5 @@ final class EvaluateCommand implements Callable<Integer> {
     try (RunDirectory directory = RunDirectory.open(folder())) {
       directory.writeEvaluation(evaluation);
     }
-  }
-
-  private static List<Layer> layers(DeviceNetwork network, List<BlockMetrics> metrics) {
-    boolean classifies = network.config().losses().hasLocalClassifiers();
-    List<LayerSpec> specs = network.measuredLayers();
-    List<Layer> layers = new ArrayList<>();
-    for (int i = 0; i < specs.size() - 1; i++) {
-      BlockMetrics of = metrics.get(i);
-      layers.add(new Layer(specs.get(i).name(), classifies ? (Double) of.errorPercent() : null));
-    }
-    return layers;
-  }
-
-  private static void print(PrintWriter out, Result result, DataSet<?> data) {
-    out.printf(
-        "test error %.2f %% (loss %.4f) on %d images of %s%n",
-        result.testError(), result.testLoss(), result.images(), data.info().title());
-    for (Layer layer : result.layers()) {
-      out.printf(
-          "  %-22s  %s%n", layer.name(),
-          layer.localError() == null ? "no local classifier" : String.format("local error %.2f %%", layer.localError()));
-    }
-    List<String> names = data.info().classNames();
-    int widest = names.stream().mapToInt(String::length).max().orElse(1);
-    out.printf("%nconfusion matrix: one row per true class, one column per predicted class%n");
-    for (int row = 0; row < names.size(); row++) {
-      StringBuilder line = new StringBuilder(String.format("  %3d %-" + widest + "s ", row, names.get(row)));
-      for (int count : result.confusionMatrix()[row]) {
-        line.append(String.format(" %5d", count));
-      }
-      out.println(line);
-    }
-    out.flush();
   }
 }

@@ -37,6 +37,13 @@ final class ExportCommand implements Callable<Integer> {
       description = "Also output every block's local classifier, as NAME.local_logits. Default: off.")
   private boolean localClassifiers;
 
+  @Option(
+      names = "--layer",
+      paramLabel = "LAYER",
+      description = "Cut the network behind this block's local classifier, whose outputs become 'logits'; later blocks are"
+          + " left out. A number or name shown by 'layerwise inspect'. Default: the output layer.")
+  private String layer;
+
   @Spec private CommandSpec spec;
 
   /** What was written. */
@@ -45,7 +52,11 @@ final class ExportCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     ResumeHint.requireModel(path);
-    List<String> outputs = OnnxExporter.write(ModelFile.read(path), path, localClassifiers, onnx);
+    ModelFile file = ModelFile.read(path);
+    if (layer != null) {
+      Checks.layer(file.config(), layer);
+    }
+    List<String> outputs = OnnxExporter.write(file, path, layer, localClassifiers, onnx);
     PrintWriter out = spec.commandLine().getOut();
     if (output.json) {
       JsonLines.print(out, "done", new Result(onnx.toString(), OnnxExporter.OPSET, "images", outputs));

@@ -107,6 +107,13 @@ final class ModelOptions extends NetworkOptions {
   boolean noSimilarityStd;
 
   @Option(
+      names = "--label-smoothing",
+      paramLabel = "X",
+      description = "Train classifiers on targets of 1 - X at the label plus X / classes at every class; not with --bio."
+          + " Training then reports the smoothed loss, evaluation the plain one. Default: 0, or as in the preset.")
+  Double labelSmoothing;
+
+  @Option(
       names = "--nonlin",
       paramLabel = "NAME",
       completionCandidates = Nonlinearities.class,
@@ -135,7 +142,7 @@ final class ModelOptions extends NetworkOptions {
         Losses.class, "loss", lower(loss), "backprop", onlyIf(backprop), "beta", beta, "alpha", alpha, "loss_unsup",
         lower(lossUnsup), "bio", onlyIf(bio), "target_proj_size", targetProjSize, "no_detach", onlyIf(noDetach),
         "dim_in_decoder", dimInDecoder, "similarity_std", noSimilarityStd ? false : null,
-        "blocks_per_loss", blocksPerLoss);
+        "label_smoothing", labelSmoothing, "blocks_per_loss", blocksPerLoss);
   }
 
   /** These options over a base: a data set's defaults, or a recorded run's configuration. */

@@ -8,7 +8,10 @@ import dev.layerwise.files.FileNames;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -42,6 +45,14 @@ final class PredictCommand implements Callable<Integer> {
           + " 'layerwise inspect'. Default: the output layer.")
   private String layer;
 
+  @Option(
+      names = ClassifierOptions.EXIT_CONFIDENCE,
+      paramLabel = "P",
+      description = "Exit early where it is safe: each image is classified by the first layer whose classifier gives its"
+          + " first choice at least the probability P, such as 0.9. A batch is computed until its last image has stopped; with"
+          + " --batch-size 1 each image stops on its own. Default: off.")
+  private Double exitConfidence;
+
   @Option(names = DataOptions.NO_EXIF, description = DataOptions.NO_EXIF_DESCRIPTION + " Default: off.")
   private boolean noExif;
 
@@ -68,6 +79,10 @@ final class PredictCommand implements Callable<Integer> {
     Checks.usage(!(csv && common.json), "--csv and --json exclude each other; give one of them");
     Checks.range("--top-k", topK, 1, 1_000_000);
     Checks.range("--batch-size", batchSize, 1, 1_000_000);
+    ClassifierOptions.checkConfidence(exitConfidence);
+    Checks.usage(
+        layer == null || exitConfidence == null,
+        "--layer and " + ClassifierOptions.EXIT_CONFIDENCE + " exclude each other; give one of them");
     ResumeHint.requireModel(path);
     ImageArguments arguments = new ImageArguments(images, spec.commandLine().getErr());
     Model.Options options = new Model.Options(common.deviceOptions(), 1, !noExif);
@@ -76,19 +91,44 @@ final class PredictCommand implements Callable<Integer> {
       Layer decides = layer == null ? layers.get(layers.size() - 1) : Checks.layer(model, layer);
       PrintWriter out = spec.commandLine().getOut();
       if (csv) {
-        out.println(Csv.line(List.of("image", "rank", "class", "probability")));
+        List<String> columns = new ArrayList<>(List.of("image", "rank", "class", "probability"));
+        if (exitConfidence != null) {
+          columns.add("layer");
+        }
+        out.println(Csv.line(columns));
       }
+      Map<Layer, Integer> stopped = new LinkedHashMap<>();
+      layers.stream().filter(Layer::classifies).forEach(of -> stopped.put(of, 0));
       arguments.read(model, batchSize, batch -> {
-        float[][] outputs = model.classify(batch.pixels(), batch.files().size(), decides.name());
-        for (int i = 0; i < outputs.length; i++) {
-          List<Prediction> ranked = model.ranked(Model.softmax(outputs[i]));
+        List<Model.Answer> answers = answers(model, batch, decides);
+        for (int i = 0; i < answers.size(); i++) {
+          List<Prediction> ranked = model.ranked(Model.softmax(answers.get(i).outputs()));
           int shown = Math.min(Checks.or(topK, 1), ranked.size());
-          print(out, batch.files().get(i), decides, ranked.subList(0, shown));
+          print(out, batch.files().get(i), answers.get(i).layer(), ranked.subList(0, shown));
+          stopped.merge(answers.get(i).layer(), 1, Integer::sum);
         }
         out.flush();
       });
+      if (exitConfidence != null) {
+        printStopped(stopped);
+      }
     }
     return arguments.exitCode();
+  }
+
+  private List<Model.Answer> answers(Model model, ImageArguments.Batch batch, Layer decides) {
+    int count = batch.files().size();
+    return exitConfidence == null
+        ? Arrays.stream(model.classify(batch.pixels(), count, decides.name()))
+            .map(outputs -> new Model.Answer(decides, outputs)).toList()
+        : model.classify(batch.pixels(), count, exitConfidence);
+  }
+
+  private void printStopped(Map<Layer, Integer> stopped) {
+    PrintWriter err = spec.commandLine().getErr();
+    List<String> parts = stopped.entrySet().stream().map(of -> of.getValue() + " at " + of.getKey().name()).toList();
+    err.println("layerwise: images stopped: " + String.join(", ", parts));
+    err.flush();
   }
 
   private void print(PrintWriter out, Path image, Layer decides, List<Prediction> predictions) {
@@ -103,14 +143,20 @@ final class PredictCommand implements Callable<Integer> {
       Prediction prediction = predictions.get(rank);
       if (csv) {
         String probability = String.format("%.6f", prediction.probability());
-        out.println(
-            Csv.line(List.of(FileNames.text(image), Integer.toString(rank + 1), prediction.className(), probability)));
+        List<String> cells =
+            new ArrayList<>(
+                List.of(FileNames.text(image), Integer.toString(rank + 1), prediction.className(), probability));
+        if (exitConfidence != null) {
+          cells.add(decides.name());
+        }
+        out.println(Csv.line(cells));
       } else {
         words.add(String.format("%s %.2f %%", prediction.className(), 100 * prediction.probability()));
       }
     }
     if (!csv) {
-      out.println(FileNames.text(image) + ": " + String.join(", ", words));
+      String by = exitConfidence == null ? "" : " (" + decides.name() + ")";
+      out.println(FileNames.text(image) + ": " + String.join(", ", words) + by);
     }
   }
 }

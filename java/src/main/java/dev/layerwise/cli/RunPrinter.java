@@ -1,8 +1,10 @@
 package dev.layerwise.cli;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSet;
+import dev.layerwise.data.ValidationSplit;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelFile;
 import dev.layerwise.run.EpochReport;
@@ -52,9 +54,16 @@ final class RunPrinter implements TrainingSession.Reporter {
     this.noExif = noExif;
   }
 
+  /** The last four only with images held out. */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
   private record Done(
-      @JsonProperty("test_error") Double testError, int epochs, double seconds, String model,
-      @JsonProperty("ended_by") String endedBy) {}
+      @JsonProperty("test_error") @JsonInclude(JsonInclude.Include.ALWAYS) Double testError, int epochs, double seconds,
+      String model,
+      @JsonProperty("ended_by") String endedBy,
+      @JsonProperty("validation_error") Double validationError,
+      @JsonProperty("best_epoch") Integer bestEpoch,
+      @JsonProperty("best_epoch_validation_error") Double bestEpochValidationError,
+      @JsonProperty("best_epoch_test_error") Double bestEpochTestError) {}
 
   /** A session ended before its run; {@code resume} is the value for {@code --resume}. */
   private record Stopped(String reason, int epochs, double seconds, String resume) {}
@@ -65,16 +74,24 @@ final class RunPrinter implements TrainingSession.Reporter {
     ModelConfig model = config.model();
     TrainingConfig training = config.training();
     err.printf(
-        "training %s with %s on %s (%d training and %d test images), %s in %s, threads: %d%n",
-        model.name(), model.losses().name(), images.info().title(), images.train().count(),
-        images.test().count(), config.device().device(), config.device().precision(),
-        config.device().threads());
+        "training %s with %s on %s (%s), %s in %s, threads: %d%n",
+        model.name(), model.losses().name(), images.info().title(), counts(training, images),
+        config.device().device(), config.device().precision(), config.device().threads());
     String what =
         epoch == null ? "nothing left to train; the run is"
             : epoch == 1 ? "writing the run"
             : "continuing with epoch " + epoch + " of the run";
     err.printf("%s in %s%n", what, folder);
     err.flush();
+  }
+
+  private static String counts(TrainingConfig training, DataSet<?> images) {
+    ValidationSplit split = training.split(images.train());
+    return training.batches().validates()
+        ? String.format(
+            "%d training, %d validation and %d test images", split.trained().length, split.heldOut().length,
+            images.test().count())
+        : String.format("%d training and %d test images", split.trained().length, images.test().count());
   }
 
   @Override
@@ -125,9 +142,11 @@ final class RunPrinter implements TrainingSession.Reporter {
 
   private void printText(EpochReport report) {
     out.printf(
-        "epoch %d/%d  lr %.2e  train loss %.4f error %.2f %%  test loss %.4f error %.2f %%  %.0f images/s%n",
-        report.epoch(), report.epochs(), report.lr(), report.trainLoss(), report.trainError(), report.testLoss(),
-        report.testError(), report.imagesPerSecond());
+        "epoch %d/%d  lr %.2e  train loss %.4f error %.2f %%%s  test loss %.4f error %.2f %%  %.0f images/s%n",
+        report.epoch(), report.epochs(), report.lr(), report.trainLoss(), report.trainError(),
+        report.validationError() == null ? ""
+            : String.format("  validation loss %.4f error %.2f %%", report.validationLoss(), report.validationError()),
+        report.testLoss(), report.testError(), report.imagesPerSecond());
     for (EpochReport.BlockReport block : report.blocks()) {
       StringBuilder line = new StringBuilder(String.format("  %-22s", block.name()));
       if (block.similarityLoss() != null) {
@@ -141,6 +160,9 @@ final class RunPrinter implements TrainingSession.Reporter {
       }
       if (block.localError() != null) {
         line.append(String.format("  local error %.2f %%", block.localError()));
+      }
+      if (block.frozen() != null) {
+        line.append("  frozen");
       }
       if (block.similarityLoss() != null || block.predictionLoss() != null) {
         out.println(line);
@@ -188,21 +210,31 @@ final class RunPrinter implements TrainingSession.Reporter {
 
   private void done(TrainingResult result, Path model) {
     boolean early = result.ending() == Ending.NO_IMPROVEMENT;
+    boolean validated = result.validationError() != null;
     if (json) {
       JsonLines.print(
           out, "done",
           new Done(
-              result.testError(), result.epochs(), result.seconds(), model.toString(), early ? "patience" : "epochs"));
+              result.testError(), result.epochs(), result.seconds(), model.toString(), early ? "patience" : "epochs",
+              result.validationError(), validated ? result.bestEpoch() : null, result.bestValidationError(),
+              validated ? result.bestTestError() : null));
     } else {
       out.printf(
-          "done: test error %.2f %% after %d epochs in %.1f s%n", result.testError(), result.epochs(),
-          result.seconds());
+          "done: %stest error %.2f %% after %d epochs in %.1f s%n",
+          validated ? String.format("validation error %.2f %%, ", result.validationError()) : "", result.testError(),
+          result.epochs(), result.seconds());
+      if (validated) {
+        out.printf(
+            "best epoch by validation error: %d, with validation error %.2f %%, test error %.2f %%%n",
+            result.bestEpoch(), result.bestValidationError(), result.bestTestError());
+      }
     }
     out.flush();
     if (early) {
       err.printf(
-          "ended by --patience: the test error has not improved since epoch %d, which had %.2f %%%n",
-          result.bestEpoch(), result.bestTestError());
+          "ended by --patience: the %s error has not improved since epoch %d, which had %.2f %%%n",
+          validated ? "validation" : "test", result.bestEpoch(),
+          validated ? result.bestValidationError() : result.bestTestError());
     }
     err.printf("the model is in %s%n", model);
     err.flush();

@@ -19,6 +19,7 @@ import dev.layerwise.run.RunConfig;
 import dev.layerwise.run.RunDirectory;
 import dev.layerwise.run.TrainingConfig;
 import dev.layerwise.run.TrainingResult;
+import dev.layerwise.settings.Augmentation;
 import dev.layerwise.settings.Batches;
 import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Settings;
@@ -68,7 +69,7 @@ final class TrainCommand implements Callable<Integer> {
   private OptimizationOptions optimization = new OptimizationOptions();
 
   @Mixin(name = "Augmentation")
-  private CutoutOptions cutout = new CutoutOptions();
+  private AugmentationOptions augmentation = new AugmentationOptions();
 
   @Mixin(name = "The run")
   private RunOptions run = new RunOptions();
@@ -194,12 +195,14 @@ final class TrainCommand implements Callable<Integer> {
             Settings.with(options.architecture(), "whiten", NetworkOptions.onlyIf(run.whiten)), options.network());
     Batches batches = optimization.batches().over(training.batches());
     batches.requireFit(network.architecture());
+    Augmentation changes = augmentation.over(training.augmentation());
+    changes.requireFit(info.name(), data.isFolder());
     return new RunConfig(
         network,
         optimization.optimizer().over(base.optimizer()),
         new TrainingConfig(
             info.name(), batches, optimization.schedule(run.patience).over(training.schedule()),
-            cutout.over(training.augmentation()), Checks.or(optimization.seed, training.seed())),
+            changes, optimization.freezing().over(training.freezing()), Checks.or(optimization.seed, training.seed())),
         common.over(base.device()),
         recorded != null ? recorded.init() : run.init == null ? null : InitialWeights.of(run.init, run.initPartial),
         null, null, recorded == null ? null : recorded.statistics(), recorded == null ? null : recorded.reduce());

@@ -27,6 +27,11 @@ public interface Images {
   /** One class number per image, 0 to classes − 1; leave the array as it is. */
   int[] labels();
 
+  /** The same images, each as it is when it is judged: neither cropped at random nor mirrored when it is read. */
+  default Images plain() {
+    return this;
+  }
+
   /** By what it is told later whether these are still the same images in the same order. */
   Fingerprint fingerprint();
 }

@@ -24,8 +24,9 @@ import onnx.Onnx.StringStringEntryProto;
  * Writes a model as an ONNX file: the network as it is when it is evaluated (running statistics, no dropout), of
  * operators of the default domain only. Its input {@code images} is a batch of any size, float32 in (N, C, H, W) order,
  * normalized: (level / 255 − mean) / deviation per channel. Its outputs are {@code logits} and, where they are wanted,
- * the local classifiers' {@code LAYER.local_logits}; all (N, classes). The metadata {@code layerwise.input} holds mean,
- * deviation and class names, as JSON.
+ * the local classifiers' {@code LAYER.local_logits}; all (N, classes). A network that is cut has the {@code logits} of its
+ * last layer's local classifier, and the metadata {@code layerwise.layer} names that layer. The metadata {@code
+ * layerwise.input} holds mean, deviation and class names, as JSON.
  */
 public final class OnnxExporter {
   /** Version of the operators. Runtimes keep running older ones. */
@@ -43,6 +44,8 @@ public final class OnnxExporter {
   private final ModelConfig config;
   private final ModelFile file;
   private final List<LayerSpec> layers;
+  private final int last; // position of the layer whose classifier's logits are the output
+  private final boolean localClassifiers;
   private final OnnxGraph graph;
   /** Of the blocks so far. */
   private final List<Value> outputs = new ArrayList<>();
@@ -55,10 +58,12 @@ public final class OnnxExporter {
    */
   private record Value(String name, boolean flat) {}
 
-  private OnnxExporter(ModelFile file) {
+  private OnnxExporter(ModelFile file, String layer, boolean localClassifiers) {
     this.file = file;
+    this.localClassifiers = localClassifiers;
     config = file.config();
     layers = Networks.layers(config);
+    last = layer == null ? layers.size() - 1 : Networks.position(layers, layer);
     graph = new OnnxGraph(config.name());
   }
 
@@ -66,12 +71,13 @@ public final class OnnxExporter {
    * Writes the file, whole or not at all.
    *
    * @param from where the model was read from, for messages
-   * @param localClassifiers whether the blocks' local classifiers are outputs, too
+   * @param layer name or number of the layer behind whose classifier the network is cut; {@code null}: the output layer
+   * @param localClassifiers whether the local classifiers of the blocks before it are outputs, too
    * @return names of the outputs
-   * @throws ModelException if the model has no local classifiers, does not say what its input is, is too large, or
-   *     its weights do not fit its network
+   * @throws ModelException if the model has no local classifiers, or no such layer, does not say what its input is, is too
+   *     large, or its weights do not fit its network
    */
-  public static List<String> write(ModelFile file, Path from, boolean localClassifiers, Path to) {
+  public static List<String> write(ModelFile file, Path from, String layer, boolean localClassifiers, Path to) {
     InputDescription input = file.requireInput(from);
     if (localClassifiers && !file.config().losses().hasLocalClassifiers()) {
       throw new ModelException(
@@ -83,31 +89,40 @@ public final class OnnxExporter {
       throw new ModelException(
           from + " has " + bytes + " bytes of weights, more than the 2 GiB that an ONNX file holds");
     }
+    OnnxExporter exporter = new OnnxExporter(file, layer, localClassifiers);
     try (NativeContext context = NativeContext.create("cpu", 1, 0);
         DeviceNetwork network = new DeviceNetwork(context, file.config(), Optimizer.STATELESS)) {
       network.setWeights(file.weights()); // which checks that they are all there, in their shapes
+      network.requireClassifier(network.layers().get(exporter.last));
     }
-    OnnxExporter exporter = new OnnxExporter(file);
-    ModelProto model = exporter.model(input, localClassifiers);
+    ModelProto model = exporter.model(input);
     AtomicFiles.write(to, model::writeTo);
     List<String> names = new ArrayList<>(List.of("logits"));
     names.addAll(exporter.localOutputs);
     return names;
   }
 
-  private ModelProto model(InputDescription input, boolean localClassifiers) {
+  private ModelProto model(InputDescription input) {
     graph.input(
         "images",
         "levels / 255, minus the mean and divided by the deviation of their channel: see the metadata layerwise.input",
         config.images().channels(), config.images().height(), config.images().width());
-    for (LayerSpec layer : layers) {
-      outputs.add(block(layer, localClassifiers));
+    boolean cut = last < layers.size() - 1;
+    boolean[] needed = Networks.needed(layers, last);
+    for (int i = 0; i <= last; i++) {
+      outputs.add(needed[i] ? block(layers.get(i)) : null);
     }
-    graph.output("logits", "of the output layer, before softmax", config.classes());
+    graph.output(
+        "logits", cut ? "of the local classifier of " + layers.get(last).name() + ", before softmax"
+            : "of the output layer, before softmax", config.classes());
     for (String name : localOutputs) {
       graph.output(name, "of the layer's local classifier, before softmax", config.classes());
     }
-    return ModelProto.newBuilder()
+    ModelProto.Builder model = ModelProto.newBuilder();
+    if (cut) {
+      model.addMetadataProps(metadata("layerwise.layer", layers.get(last).name()));
+    }
+    return model
         .setIrVersion(IR_VERSION)
         .addOpsetImport(OperatorSetIdProto.newBuilder().setDomain("").setVersion(OPSET))
         .setProducerName("Layerwise")
@@ -122,11 +137,11 @@ public final class OnnxExporter {
     return StringStringEntryProto.newBuilder().setKey(key).setValue(value).build();
   }
 
-  private Value block(LayerSpec layer, boolean localClassifiers) {
+  private Value block(LayerSpec layer) {
     Value x = source(layer.input());
     return switch (layer.kind()) {
-      case CONVOLUTION, LINEAR -> local(layer, x, localClassifiers);
-      case PREACTIVATION -> preactivation(layer, x, localClassifiers);
+      case CONVOLUTION, LINEAR -> local(layer, x);
+      case PREACTIVATION -> preactivation(layer, x);
       case SHORTCUT -> {
         Value y = convolution(layer, map(layer, x), "0.");
         yield layer.block().batchNorm() && config.architecture().batchNorm() ? batchNorm(layer, y, "1.") : y;
@@ -141,7 +156,7 @@ public final class OnnxExporter {
   }
 
   /** h = act(batch_norm(W ∗ x + b) [+ shortcut]); output = max_pool(h) */
-  private Value local(LayerSpec layer, Value x, boolean localClassifiers) {
+  private Value local(LayerSpec layer, Value x) {
     boolean linear = layer.kind() == LayerSpec.Kind.LINEAR;
     Value y = linear
         ? linear(layer, x, "encoder.", layer.block().bias(), layer.name() + ".linear")
@@ -150,20 +165,20 @@ public final class OnnxExporter {
       y = batchNorm(layer, y, "bn.");
     }
     Value h = activate(layer, joined(layer, y), "activation", config.architecture().negativeSlope());
-    if (localClassifiers) {
+    if (isWanted(layer)) {
       localClassifier(layer, h);
     }
-    return layer.maxPool() ? maxPool(layer, h) : h;
+    return layer.maxPool() && !isLast(layer) ? maxPool(layer, h) : h;
   }
 
   /** s = W ∗ act(batch_norm(x)) + b [+ shortcut]; the local classifier sees act(batch_norm'(s)) */
-  private Value preactivation(LayerSpec layer, Value x, boolean localClassifiers) {
+  private Value preactivation(LayerSpec layer, Value x) {
     Value a = map(layer, x);
     if (layer.block().normalizeInput()) {
       a = activate(layer, batchNorm(layer, a, "bn_pre."), "activation_pre", config.architecture().negativeSlope());
     }
     Value s = joined(layer, convolution(layer, a, "encoder."));
-    if (localClassifiers) {
+    if (isWanted(layer)) {
       localClassifier(layer, activate(layer, batchNorm(layer, s, "bn."), "activation", config.architecture().negativeSlope()));
     }
     return s;
@@ -179,12 +194,23 @@ public final class OnnxExporter {
     return window == 1 ? h : averagePool(layer, h, new LocalPooling(window, window, 0, 0));
   }
 
+  private boolean isLast(LayerSpec layer) {
+    return layer == layers.get(last);
+  }
+
+  /** Whether a local classifier is an output. */
+  private boolean isWanted(LayerSpec layer) {
+    return localClassifiers || isLast(layer);
+  }
+
   private void localClassifier(LayerSpec layer, Value h) {
     LocalPooling pooling = pooling(layer);
     Value pooled = pooling.isIdentity() ? h : averagePool(layer, h, pooling);
-    String name = layer.name() + ".local_logits";
+    String name = isLast(layer) ? "logits" : layer.name() + ".local_logits";
     linear(layer, pooled, "decoder_y.", true, name);
-    localOutputs.add(name);
+    if (!isLast(layer)) {
+      localOutputs.add(name);
+    }
   }
 
   /** The classifier sees the maps before max-pooling, which halves them rounding down. */

@@ -6,6 +6,7 @@ import dev.layerwise.nativelib.generated.LayerwiseApi.BlockKind;
 import dev.layerwise.settings.Architecture;
 import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Settings;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -52,8 +53,10 @@ final class BlockConfigs {
             .norm_momentum(block.normMomentum());
         blockConfig.losses(Map.of("loss", "none"));
       }
-      case OUTPUT ->
-          fields.loss_scale(config.losses().outputLossScale()).zero_start(flag(block.zeroStart() && !backprop));
+      case OUTPUT -> {
+        fields.loss_scale(config.losses().outputLossScale()).zero_start(flag(block.zeroStart() && !backprop));
+        blockConfig.losses(Collections.singletonMap("label_smoothing", config.losses().labelSmoothing()));
+      }
     }
     return blockConfig;
   }

@@ -18,6 +18,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -31,6 +32,8 @@ public final class DeviceNetwork implements AutoCloseable {
   /** By group number, the positions of the blocks that learn together. */
   private final Map<Integer, List<Integer>> sharedLosses;
   private final LayerRange stage;
+  /** By layer: those that only pass batches on in a training step. */
+  private final boolean[] frozen;
   /** As the layers: the last is the output layer. {@code null} outside the stage. */
   private final List<NativeBlock> blocks = new ArrayList<>();
 
@@ -56,6 +59,7 @@ public final class DeviceNetwork implements AutoCloseable {
     lastReader = Activations.lastReaders(layers);
     sharedLosses = LossGroups.shared(layers);
     this.stage = stage == null ? new LayerRange(0, layers.size()) : stage;
+    frozen = new boolean[layers.size()];
     BlockConfigs configs = new BlockConfigs(config, layers, optimizer);
     try {
       for (int i = 0; i < layers.size(); i++) {
@@ -87,6 +91,27 @@ public final class DeviceNetwork implements AutoCloseable {
 
   private NativeBlock output() {
     return blocks.get(blocks.size() - 1);
+  }
+
+  /**
+   * Stops training hidden blocks. In a training step a frozen one passes its batch on as in evaluation, with running
+   * statistics and without dropout, so that its output is a fixed function; it has no loss, no gradient and no update. The
+   * projection on a shortcut goes with the block that it joins. Heads are never frozen: they follow their statistics.
+   *
+   * @param hiddenBlocks how many of those with a loss, from the front; the others are trained
+   */
+  public void freeze(int hiddenBlocks) {
+    Arrays.fill(frozen, false);
+    int left = hiddenBlocks;
+    for (int i = 0; i < layers.size() - 1; i++) {
+      LayerSpec layer = layers.get(i);
+      if (layer.hasLoss() && left-- > 0) {
+        frozen[i] = true;
+        if (joinsProjection(layer)) {
+          frozen[layer.shortcut()] = true;
+        }
+      }
+    }
   }
 
   /**
@@ -160,11 +185,47 @@ public final class DeviceNetwork implements AutoCloseable {
         () -> {});
   }
 
+  /**
+   * Passes a batch through the stage as a training step does, for its blocks' running statistics; nothing is learned.
+   *
+   * @param input as in {@link #trainStep}
+   * @return as in {@link #trainStep}
+   */
+  public NativeTensor estimateStatistics(NativeTensor input) {
+    return pass(
+        input,
+        (i, passed) ->
+            frozen[i]
+                ? blocks.get(i).evaluate(passed.input(i), null, passed.shortcut(i))
+                : blocks.get(i).estimateStatistics(passed.input(i), passed.shortcut(i)),
+        () -> {});
+  }
+
+  /**
+   * Puts the average of the weights, which the optimizer keeps, in their place; see {@link NativeBlock#useAverage}. Frozen
+   * blocks stay as they are: later ones have learned from what these make of the images.
+   */
+  public void useAverage() {
+    trained().forEach(NativeBlock::useAverage);
+  }
+
+  /** Puts back what {@link #useAverage()} has set aside; no block may have been frozen since. */
+  public void useTrained() {
+    trained().forEach(NativeBlock::useTrained);
+  }
+
+  private Stream<NativeBlock> trained() {
+    return IntStream.range(stage.begin(), stage.end()).filter(i -> !frozen[i]).mapToObj(blocks::get);
+  }
+
   /** Trains a block on what it reads and gives its output. */
   private NativeTensor localStep(int index, Activations passed, NativeTensor labels) {
     NativeBlock block = blocks.get(index);
     LayerSpec layer = layers.get(index);
     NativeTensor x = passed.input(index);
+    if (frozen[index]) {
+      return block.evaluate(x, null, passed.shortcut(index));
+    }
     if (layer.kind() == LayerSpec.Kind.SHORTCUT) {
       return block.forward(x, null, null); // it waits for the gradient of the block that it joins
     }
@@ -282,11 +343,7 @@ public final class DeviceNetwork implements AutoCloseable {
    */
   public NativeTensor classify(int position, NativeTensor images) {
     LayerSpec layer = layers.get(position);
-    if (!hasClassifier(layer)) {
-      throw new ModelException(
-          layer.name() + " has no classifier to predict with: only the output layer and blocks trained with the loss"
-              + " pred or predsim, and not with bio, have one");
-    }
+    requireClassifier(layer);
     if (layer.kind() == LayerSpec.Kind.OUTPUT) {
       return evaluate(position, images, null);
     }
@@ -295,14 +352,71 @@ public final class DeviceNetwork implements AutoCloseable {
     }
   }
 
+  /** Is shown what one classifier after another says of a batch. */
+  @FunctionalInterface
+  public interface Answers {
+    /**
+     * Takes the next classifier's answer, in the order of {@link #classifiers()}.
+     *
+     * @param logits (N, classes) in rows
+     * @return whether to go on to the next classifier
+     */
+    boolean next(float[] logits);
+  }
+
+  /**
+   * Passes a batch through in evaluation mode and shows what each classifier says, until no more is wanted. No block behind
+   * the last classifier shown is computed.
+   *
+   * @param labels as for {@link #evaluate(NativeTensor, NativeTensor)}
+   */
+  public void classifyLayers(NativeTensor images, NativeTensor labels, Answers answers) {
+    boolean[] needed = Networks.needed(layers, layers.size() - 1);
+    try (Activations passed = new Activations(layers, lastReader, images)) {
+      for (int i = 0; i < layers.size(); i++) {
+        LayerSpec layer = layers.get(i);
+        NativeTensor measured = layer.hasLoss() ? labels : null;
+        if (layer.kind() == LayerSpec.Kind.OUTPUT) {
+          try (NativeTensor logits = blocks.get(i).evaluate(passed.input(i), measured, passed.shortcut(i))) {
+            answers.next(logits.read());
+          }
+        } else if (hasClassifier(layer)) {
+          NativeBlock.Classified classified = blocks.get(i).classify(passed.input(i), measured, passed.shortcut(i));
+          passed.put(i, classified.output());
+          try (NativeTensor logits = classified.logits()) {
+            if (!answers.next(logits.read())) {
+              return;
+            }
+          }
+        } else if (needed[i]) {
+          passed.put(i, blocks.get(i).evaluate(passed.input(i), measured, passed.shortcut(i)));
+        }
+      }
+    }
+  }
+
+  /** Positions in {@link #layers()} of those that classify; the last is the output layer's. */
+  public List<Integer> classifiers() {
+    return IntStream.range(0, layers.size()).filter(i -> hasClassifier(layers.get(i))).boxed().toList();
+  }
+
   /** Whether a block has a classifier whose outputs are the classes: the output layer, and under pred and predsim. */
   public boolean hasClassifier(LayerSpec layer) {
     return layer.kind() == LayerSpec.Kind.OUTPUT || (layer.hasLoss() && config.losses().hasLocalClassifiers());
   }
 
+  /** Throws {@link ModelException} for a block of which {@link #hasClassifier} is not true. */
+  public void requireClassifier(LayerSpec layer) {
+    if (!hasClassifier(layer)) {
+      throw new ModelException(
+          layer.name() + " has no classifier to predict with: only the output layer and blocks trained with the loss"
+              + " pred or predsim, and not with bio, have one");
+    }
+  }
+
   /** What there is when a block's turn comes. */
   private Activations evaluateBefore(int position, NativeTensor images, NativeTensor labels) {
-    boolean[] needed = ancestors(position);
+    boolean[] needed = Networks.needed(layers, position);
     Activations passed = new Activations(layers, lastReader, images);
     try {
       for (int i = 0; i < position; i++) {
@@ -316,22 +430,6 @@ public final class DeviceNetwork implements AutoCloseable {
       passed.close();
       throw e;
     }
-  }
-
-  /** Which blocks a block reads, directly or through others. */
-  private boolean[] ancestors(int position) {
-    boolean[] needed = new boolean[layers.size()];
-    needed[position] = true;
-    for (int i = position; i >= 0; i--) {
-      LayerSpec layer = layers.get(i);
-      if (needed[i] && layer.input() != LayerSpec.IMAGES) {
-        needed[layer.input()] = true;
-      }
-      if (needed[i] && layer.joinsShortcut() && layer.shortcut() != LayerSpec.IMAGES) {
-        needed[layer.shortcut()] = true;
-      }
-    }
-    return needed;
   }
 
   /** The sums since the last call, in the order of {@link #measuredLayers()}. */

@@ -3,6 +3,7 @@ package dev.layerwise.model;
 import dev.layerwise.nativelib.TensorInfo;
 import dev.layerwise.nativelib.generated.LayerwiseApi.TensorRole;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * What a block costs. A multiplication and an addition are two operations; batch norm, nonlinearity and pooling, which
@@ -36,6 +37,32 @@ public record LayerCosts(long parameters, long localParameters, long flops, long
     }
     long classifier = network.hasClassifier(layer) ? 2 * classifierWeights : 0;
     return new LayerCosts(parameters, localParameters, flops(layer), classifier);
+  }
+
+  /** Flops of one image's way through a whole network, without the local classifiers. */
+  public static long flops(DeviceNetwork network) {
+    return network.layers().stream().mapToLong(LayerCosts::flops).sum();
+  }
+
+  /**
+   * What it costs to ask one classifier after another.
+   *
+   * @return for each of {@link DeviceNetwork#classifiers} the flops of one image's way to its logits, those of the
+   *     classifiers before it included
+   */
+  public static long[] flopsUntilClassifiers(DeviceNetwork network) {
+    List<Integer> classifiers = network.classifiers();
+    long[] flops = new long[classifiers.size()];
+    long sum = 0;
+    int next = 0;
+    for (int i = 0; next < flops.length; i++) {
+      LayerCosts costs = of(network, i);
+      sum += costs.flops() + costs.localClassifierFlops();
+      if (classifiers.get(next) == i) {
+        flops[next++] = sum;
+      }
+    }
+    return flops;
   }
 
   /** The batch norm behind a preactivation block's sum is for its loss alone. */

@@ -100,6 +100,61 @@ public final class Networks {
     return layers;
   }
 
+  /**
+   * Which blocks a block needs to be computed: those that it reads, directly or through others, and itself.
+   *
+   * @param position of the block
+   */
+  public static boolean[] needed(List<LayerSpec> layers, int position) {
+    boolean[] needed = new boolean[layers.size()];
+    needed[position] = true;
+    for (int i = position; i >= 0; i--) {
+      LayerSpec layer = layers.get(i);
+      if (needed[i] && layer.input() != LayerSpec.IMAGES) {
+        needed[layer.input()] = true;
+      }
+      if (needed[i] && layer.joinsShortcut() && layer.shortcut() != LayerSpec.IMAGES) {
+        needed[layer.shortcut()] = true;
+      }
+    }
+    return needed;
+  }
+
+  /**
+   * The numbers by which users ask for layers: hidden blocks with a loss are counted from 1 on.
+   *
+   * @return one for each layer; 0 for the output layer, projections on shortcuts and pooling heads
+   */
+  public static int[] numbers(List<LayerSpec> layers) {
+    int[] numbers = new int[layers.size()];
+    int number = 0;
+    for (int i = 0; i < numbers.length; i++) {
+      boolean counted = layers.get(i).hasLoss() && layers.get(i).kind() != LayerSpec.Kind.OUTPUT;
+      numbers[i] = counted ? ++number : 0;
+    }
+    return numbers;
+  }
+
+  /**
+   * Finds a layer.
+   *
+   * @param nameOrNumber its name, or its number as {@link #numbers} counts
+   * @return its position
+   * @throws ModelException if there is none; the message lists those that there are
+   */
+  public static int position(List<LayerSpec> layers, String nameOrNumber) {
+    int[] numbers = numbers(layers);
+    List<String> known = new ArrayList<>();
+    for (int i = 0; i < numbers.length; i++) {
+      String name = layers.get(i).name();
+      if (name.equals(nameOrNumber) || (numbers[i] > 0 && Integer.toString(numbers[i]).equals(nameOrNumber))) {
+        return i;
+      }
+      known.add((numbers[i] > 0 ? numbers[i] + " " : "") + name);
+    }
+    throw new ModelException("the model has no layer '" + nameOrNumber + "'; it has " + String.join(", ", known));
+  }
+
   /** The reconstruction loss undoes a convolution by one transposed convolution of the same size. */
   private static void checkReconstruction(LayerSpec layer) {
     require(

@@ -146,6 +146,22 @@ public final class NativeBlock extends NativeHandle<BlockPointer> {
   }
 
   /**
+   * A training step's forward pass, which moves the running statistics and learns nothing.
+   *
+   * @param shortcut as in {@link #trainStep}
+   * @return as in {@link #trainStep}
+   */
+  public NativeTensor estimateStatistics(NativeTensor x, NativeTensor shortcut) {
+    synchronized (lock()) {
+      TensorPointer output = new TensorPointer();
+      check(
+          LayerwiseApi.layerwise_block_estimate_statistics(
+              pointer(), argument(x, "x"), argument(shortcut, "shortcut"), output));
+      return new NativeTensor(context(), output);
+    }
+  }
+
+  /**
    * Evaluation mode as far as the block's local classifier.
    *
    * @param shortcut as in {@link #trainStep}
@@ -158,8 +174,34 @@ public final class NativeBlock extends NativeHandle<BlockPointer> {
       TensorPointer logits = new TensorPointer();
       check(
           LayerwiseApi.layerwise_block_local_logits(
-              pointer(), argument(x, "x"), argument(shortcut, "shortcut"), logits));
+              pointer(), argument(x, "x"), null, argument(shortcut, "shortcut"), logits, null));
       return new NativeTensor(context(), logits);
+    }
+  }
+
+  /**
+   * What one pass in evaluation mode gives; both tensors are the caller's to close.
+   *
+   * @param logits of the block's local classifier, (N, classes)
+   * @param output as {@link #evaluate} gives it
+   */
+  public record Classified(NativeTensor logits, NativeTensor output) {}
+
+  /**
+   * {@link #evaluate} and {@link #localLogits} in one pass.
+   *
+   * @param labels as for {@link #evaluate}
+   * @param shortcut as in {@link #trainStep}
+   * @throws InvalidArgumentException as {@link #localLogits} does
+   */
+  public Classified classify(NativeTensor x, NativeTensor labels, NativeTensor shortcut) {
+    synchronized (lock()) {
+      TensorPointer logits = new TensorPointer();
+      TensorPointer output = new TensorPointer();
+      check(
+          LayerwiseApi.layerwise_block_local_logits(
+              pointer(), argument(x, "x"), argument(labels, "labels"), argument(shortcut, "shortcut"), logits, output));
+      return new Classified(new NativeTensor(context(), logits), new NativeTensor(context(), output));
     }
   }
 
@@ -253,6 +295,25 @@ public final class NativeBlock extends NativeHandle<BlockPointer> {
   public void gatherOptimizerState() {
     synchronized (lock()) {
       check(LayerwiseApi.layerwise_block_gather_optimizer_state(pointer()));
+    }
+  }
+
+  /**
+   * Puts the average of the parameters in their place until {@link #useTrained()}; all processes together. Not while the
+   * block is trained.
+   *
+   * @throws InvalidStateException if the optimizer keeps none, or it is in use
+   */
+  public void useAverage() {
+    synchronized (lock()) {
+      check(LayerwiseApi.layerwise_block_use_average(pointer()));
+    }
+  }
+
+  /** Puts back the parameters and buffers that {@link #useAverage()} has set aside. */
+  public void useTrained() {
+    synchronized (lock()) {
+      check(LayerwiseApi.layerwise_block_use_trained(pointer()));
     }
   }
 

@@ -219,6 +219,17 @@ public final class NativeContext implements AutoCloseable {
   }
 
   /**
+   * Sets the epoch of the next steps, on which alternating flips depend.
+   *
+   * @param epoch counted from 1
+   */
+  public void setEpoch(int epoch) {
+    synchronized (lock) {
+      check(LayerwiseApi.layerwise_context_set_epoch(pointer(), epoch));
+    }
+  }
+
+  /**
    * Sets how many samples of the next batch are this process's. With a communicator, all processes call it before a step.
    *
    * @throws InvalidArgumentException in all of them if one has none

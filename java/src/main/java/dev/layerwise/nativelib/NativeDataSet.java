@@ -68,7 +68,7 @@ public final class NativeDataSet extends NativeHandle<DataSetPointer> {
   private static AugmentationStruct structOf(Augmentation augmentation) {
     return new AugmentationStruct() // not by name: this is done for every batch
         .crop_padding(augmentation.cropPadding())
-        .horizontal_flip(augmentation.horizontalFlip() ? 1 : 0)
+        .horizontal_flip(!augmentation.horizontalFlip() ? 0 : augmentation.alternatesFlips() ? 2 : 1)
         .n_holes(augmentation.nHoles())
         .length(augmentation.length());
   }

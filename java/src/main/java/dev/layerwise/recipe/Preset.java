@@ -8,7 +8,9 @@ import dev.layerwise.run.RunConfig;
 import dev.layerwise.settings.Architecture;
 import dev.layerwise.settings.Augmentation;
 import dev.layerwise.settings.Batches;
+import dev.layerwise.settings.Freezing;
 import dev.layerwise.settings.Losses;
+import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Schedule;
 import dev.layerwise.settings.Settings;
 
@@ -26,8 +28,10 @@ public record Preset(
     @JsonUnwrapped Architecture architecture,
     @JsonUnwrapped Losses losses,
     @JsonUnwrapped Batches batches,
-    @JsonUnwrapped Schedule schedule,
-    @JsonUnwrapped Augmentation augmentation) {
+    @JsonUnwrapped @JsonProperty("schedule_group") Schedule schedule, // as in TrainingConfig
+    @JsonUnwrapped Optimizer optimizer,
+    @JsonUnwrapped Augmentation augmentation,
+    @JsonUnwrapped Freezing freezing) {
 
   /** The local loss, or {@code global} for backpropagation. */
   public String loss() {
@@ -45,8 +49,11 @@ public record Preset(
    * @param data its data set, or another to train on in the same way
    */
   public RunConfig runConfig(DataSetInfo data) {
-    return Defaults.published(data).with(
-        Settings.over(architecture, Architecture.DEFAULT), losses.over(Losses.DEFAULT),
-        Settings.over(batches, Batches.DEFAULT), Settings.over(schedule, Schedule.DEFAULT), augmentation);
+    return Defaults.published(data)
+        .with(
+            Settings.over(architecture, Architecture.DEFAULT), losses.over(Losses.DEFAULT),
+            Settings.over(batches, Batches.DEFAULT), Settings.over(schedule, Schedule.DEFAULT), augmentation)
+        .with(Settings.over(optimizer, Optimizer.DEFAULT))
+        .freezing(Settings.over(freezing, Freezing.NONE));
   }
 }

@@ -41,6 +41,9 @@ final class ConfusionSection {
         String.format(
             Locale.ROOT, "%s of %s test images of %s are taken for another class: %s %%.", Numbers.count(wrong),
             Numbers.count(images), run.evaluation().dataset(), error);
+    if (run.evaluation().top5Error() != null) {
+      text += " The class is not among the five likeliest for " + Numbers.percent(run.evaluation().top5Error()) + " %.";
+    }
     String last = run.last().map(epoch -> Numbers.percent(epoch.testError())).orElse("–");
     return last.equals(error)
         ? text

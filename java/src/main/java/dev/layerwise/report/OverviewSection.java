@@ -48,7 +48,7 @@ final class OverviewSection {
         run.loss(),
         epochs(run, wanted),
         Numbers.percent(last.map(EpochReport::testError).orElse(null)),
-        Numbers.percent(run.best().map(EpochReport::testError).orElse(null)),
+        Numbers.percent(run.epochs().stream().map(EpochReport::testError).min(Double::compare).orElse(null)),
         Numbers.percent(
             PublishedRun.of(run.config()).map(published -> published.preset().publishedError()).orElse(null)),
         Numbers.count(run.imagesPerSecond()),
@@ -72,8 +72,10 @@ final class OverviewSection {
       notes.add(
           String.format(
               Locale.ROOT,
-              "%s: is finished; its patience of %s epochs ended it, for its test error did not improve after epoch %d.",
-              run.name(), run.setting("training", "patience"), run.best().orElseThrow().epoch()));
+              "%s: is finished; its patience of %s epochs ended it, for its %s error did not improve after epoch %d.",
+              run.name(), run.setting("training", "patience"),
+              run.best().orElseThrow().validationError() == null ? "test" : "validation",
+              run.best().orElseThrow().epoch()));
     }
     PublishedRun.of(run.config()).ifPresent(published -> notes.add(note(run, published)));
     return notes;

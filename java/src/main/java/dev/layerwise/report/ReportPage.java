@@ -46,7 +46,12 @@ public record ReportPage(String html, List<String> remarks) {
     page.open("main");
     writeSection(page, "runs", "Runs", () -> OverviewSection.write(page, runs));
     writeSection(page, "curves", "Learning curves", () -> writeCurves(page, runs));
-    writeSection(page, "layers", "Layer by layer", () -> LayerSection.write(page, runs));
+    writeSection(
+        page, "layers", "Layer by layer",
+        () -> {
+          LayerSection.write(page, runs);
+          EarlyExitSection.write(page, runs);
+        });
     writeSection(
         page, "confusions", "Confusions", () -> writeEvaluated(page, runs, "confusions", ConfusionSection::write));
     writeSection(page, "mistakes", "Mistakes", () -> writeMistakes(page, runs));

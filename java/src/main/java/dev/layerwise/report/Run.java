@@ -31,9 +31,9 @@ record Run(
     return epochs.isEmpty() ? Optional.empty() : Optional.of(epochs.get(epochs.size() - 1));
   }
 
-  /** The first epoch of the smallest test error. */
+  /** The first epoch of the smallest validation error or, without images held out, of the smallest test error. */
   Optional<EpochReport> best() {
-    return epochs.stream().min(Comparator.comparingDouble(EpochReport::testError));
+    return epochs.stream().min(Comparator.comparingDouble(EpochReport::decidingError));
   }
 
   /** Whether there is a model to evaluate. */
@@ -45,7 +45,7 @@ record Run(
     return ending() != null;
   }
 
-  /** Whether the test error has not improved for as many epochs as the run has patience, which ended it. */
+  /** Whether the error that decides has not improved for as many epochs as the run has patience, which ended it. */
   boolean endedEarly() {
     return ending() == Ending.NO_IMPROVEMENT;
   }

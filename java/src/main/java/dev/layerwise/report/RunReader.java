@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.files.FileErrors;
+import dev.layerwise.run.EarlyExits;
 import dev.layerwise.run.Evaluation;
 import dev.layerwise.run.MetricsFile;
 import dev.layerwise.run.RunDirectory;
@@ -18,6 +19,7 @@ import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.DoubleStream;
 
 /** Reads the folders of runs. What is read is not trusted: a file that is not what it should be is named. */
 public final class RunReader {
@@ -98,12 +100,22 @@ public final class RunReader {
         square && evaluation.mistakes().stream().allMatch(
             mistake -> mistake.label() >= 0 && mistake.label() < classes && mistake.predicted() >= 0
                 && mistake.predicted() < classes && mistake.png() != null);
-    if (!inRange) {
+    if (!inRange || !fits(evaluation.earlyExits())) {
       throw new LayerwiseException(
           file + " is damaged: its classes, counts and mistakes do not fit together; evaluate the run's model and save"
               + " the result to write it again");
     }
     return evaluation;
+  }
+
+  private static boolean fits(EarlyExits exits) {
+    return exits == null
+        || exits.networkFlops() > 0
+            && !exits.points().isEmpty()
+            && exits.points().stream().allMatch(
+                point ->
+                    point.stopped() != null && point.stopped().length == exits.layers().size()
+                        && DoubleStream.of(point.confidence(), point.error(), point.meanFlops()).allMatch(Double::isFinite));
   }
 
   private static <T> T parse(String text, Class<T> type, Path file) {

@@ -11,6 +11,9 @@ import java.util.List;
  * @param epoch counted from 1
  * @param lr learning rate of this epoch
  * @param trainLoss mean global cross-entropy during the epoch, weights changing all the while
+ * @param validationLoss mean global cross-entropy after the epoch on the training images that are held out; {@code null}
+ *     without them
+ * @param validationError on the same images; {@code null} without them
  * @param imagesPerSecond training images over training time, evaluation left out
  * @param seconds training time since the run's first start, evaluation and earlier sessions included
  */
@@ -23,21 +26,30 @@ public record EpochReport(
     double trainError,
     double testLoss,
     double testError,
+    @JsonInclude(JsonInclude.Include.NON_NULL) Double validationLoss,
+    @JsonInclude(JsonInclude.Include.NON_NULL) Double validationError,
     double imagesPerSecond,
     double seconds,
     List<BlockReport> blocks) {
 
+  /** What decides which epoch is the best: the validation error, or without one the test error. */
+  public double decidingError() {
+    return validationError == null ? testError : validationError;
+  }
+
   /**
    * A hidden block's means over the epoch's training batches; {@code null} where its loss has no such
-   * part.
+   * part. Those of a frozen block are of the last epoch in which it was trained.
    *
    * @param similarityLoss as weighted in the block's supervised loss (times β under predsim)
    * @param predictionLoss as weighted in the block's supervised loss (times 1 − β under predsim)
    * @param unsupervisedLoss unweighted
    * @param localError error of the local classifier, in percent
+   * @param frozen true if the block was not trained in this epoch; otherwise {@code null}
    */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   @JsonInclude(JsonInclude.Include.NON_NULL)
   public record BlockReport(
-      String name, Double similarityLoss, Double predictionLoss, Double unsupervisedLoss, Double localError) {}
+      String name, Double similarityLoss, Double predictionLoss, Double unsupervisedLoss, Double localError,
+      Boolean frozen) {}
 }

@@ -1,8 +1,11 @@
 package dev.layerwise.run;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * What a trained network predicts of its test images, as {@code evaluation.json} holds it.
@@ -11,10 +14,15 @@ import java.util.List;
  * @param classNames in the order of the labels
  * @param confusionMatrix row: true class, column: predicted class, entries: images; the array is shared with the caller
  * @param mistakes those that the network was most certain of, the most certain one first
+ * @param top5Error share of the images whose class is not among the five likeliest, in percent; {@code null} for fewer than
+ *     six classes, and in files of versions that did not store it
+ * @param earlyExits {@code null} without local classifiers, and in files of versions that did not store them
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+@JsonInclude(JsonInclude.Include.NON_NULL)
 public record Evaluation(
-    String dataset, List<String> classNames, int[][] confusionMatrix, List<Mistake> mistakes) {
+    String dataset, List<String> classNames, int[][] confusionMatrix, List<Mistake> mistakes, Double top5Error,
+    EarlyExits earlyExits) {
 
   /** Name of the file in a run's folder. */
   public static final String FILE_NAME = "evaluation.json";
@@ -22,10 +30,40 @@ public record Evaluation(
   /** Most mistakes that are kept. */
   public static final int MOST_MISTAKES = 24;
 
+  /** Fewer classes have no top-5 error. */
+  public static final int LEAST_CLASSES_FOR_TOP_5 = 6;
+
+  /** Without what versions before top-5 errors and early exits did not store. */
+  public Evaluation(String dataset, List<String> classNames, int[][] confusionMatrix, List<Mistake> mistakes) {
+    this(dataset, classNames, confusionMatrix, mistakes, null, null);
+  }
+
   /** Copies the lists. */
   public Evaluation {
     classNames = List.copyOf(classNames);
     mistakes = List.copyOf(mistakes);
+  }
+
+  /**
+   * How well a class is recognized.
+   *
+   * @param name of the class
+   * @param images of the class
+   * @param precision share of the images taken for the class that are of it, 0 to 1; NaN if no image was taken for it
+   * @param recall share of the images of the class that are taken for it, 0 to 1; NaN if there are none
+   */
+  public record ClassScore(String name, int images, double precision, double recall) {}
+
+  /** Precision and recall of every class, in the order of the labels. */
+  public List<ClassScore> classScores() {
+    return IntStream.range(0, classNames.size()).mapToObj(this::classScore).toList();
+  }
+
+  private ClassScore classScore(int label) {
+    int images = IntStream.of(confusionMatrix[label]).sum();
+    int taken = Stream.of(confusionMatrix).mapToInt(row -> row[label]).sum();
+    double right = confusionMatrix[label][label];
+    return new ClassScore(classNames.get(label), images, right / taken, right / images);
   }
 
   /**

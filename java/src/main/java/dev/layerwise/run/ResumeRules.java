@@ -3,6 +3,7 @@ package dev.layerwise.run;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.ClassNames;
 import dev.layerwise.data.DataSet;
+import dev.layerwise.settings.Schedule;
 import dev.layerwise.settings.Settings;
 import java.util.List;
 
@@ -40,8 +41,14 @@ public final class ResumeRules {
     if (from.images() != null) {
       from.images().requireSame(images);
     }
+    Schedule schedule = wanted.training().schedule();
+    if (schedule.dependsOnEpochs() && !schedule.epochs().equals(from.config().training().schedule().epochs())) {
+      throw new LayerwiseException(
+          "the learning rate of this run goes by its number of epochs, " + from.config().training().schedule().epochs()
+              + ", which a resumed run therefore keeps; to train longer, start a new run from its weights");
+    }
     int begun = from.progress().epoch() - (from.progress().images() == 0 ? 1 : 0);
-    int epochs = wanted.training().schedule().epochs();
+    int epochs = schedule.epochs();
     if (epochs < begun) {
       throw new LayerwiseException(
           "the run has begun its epoch " + begun + " already, more than the " + epochs + " asked for");

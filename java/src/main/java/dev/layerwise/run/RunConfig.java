@@ -1,12 +1,15 @@
 package dev.layerwise.run;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
+import dev.layerwise.model.Networks;
 import dev.layerwise.model.StageCuts;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.settings.Architecture;
 import dev.layerwise.settings.Augmentation;
 import dev.layerwise.settings.Batches;
+import dev.layerwise.settings.Freezing;
 import dev.layerwise.settings.Losses;
 import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Schedule;
@@ -42,7 +45,10 @@ public record RunConfig(
   /** What {@link #reduce} can be, the usual one first. */
   public static final List<String> REDUCE = List.of("ordered", "engine");
 
-  /** Throws {@link NullPointerException} if a part is missing. */
+  /**
+   * Throws {@link NullPointerException} if a part is missing, {@link dev.layerwise.settings.SettingsException} if the
+   * network's blocks cannot be frozen as they are to be.
+   */
   public RunConfig {
     Objects.requireNonNull(model);
     Settings.requireWhole(optimizer);
@@ -52,6 +58,10 @@ public record RunConfig(
         init == null || !model.architecture().whitens(),
         "{whiten} computes the first layer's weights from the training images; it does not go with weights from a file"
             + " ({init})");
+    if (training.freezing().freezes()) {
+      long trained = Networks.layers(model).stream().filter(LayerSpec::hasLoss).count();
+      training.freezing().requireFit(model.losses(), (int) trained - 1);
+    }
   }
 
   /** The same on another device. */
@@ -65,8 +75,23 @@ public record RunConfig(
     return new RunConfig(
         new ModelConfig(architecture, losses, model.images(), model.classes(), model.network()), optimizer,
         new TrainingConfig(
-            training.dataset(), batches, schedule, Settings.over(augmentation, training.augmentation()), training.seed()),
+            training.dataset(), batches, schedule,
+            augmentation == null ? training.augmentation() : augmentation.over(training.augmentation()), training.freezing(),
+            training.seed()),
         device, init, processes, stages, statistics, reduce);
+  }
+
+  /** The same with another optimizer, which is whole. */
+  public RunConfig with(Optimizer other) {
+    return new RunConfig(model, other, training, device, init, processes, stages, statistics, reduce);
+  }
+
+  /** The same with its blocks frozen otherwise. */
+  public RunConfig freezing(Freezing other) {
+    TrainingConfig with =
+        new TrainingConfig(
+            training.dataset(), training.batches(), training.schedule(), training.augmentation(), other, training.seed());
+    return new RunConfig(model, optimizer, with, device, init, processes, stages, statistics, reduce);
   }
 
   /** The same trained by so many processes. */

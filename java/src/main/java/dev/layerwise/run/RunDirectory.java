@@ -137,6 +137,26 @@ public final class RunDirectory implements AutoCloseable {
     throw new LayerwiseException("the folder " + path + " was replaced by another since the run began");
   }
 
+  /**
+   * The configuration of the run in a folder.
+   *
+   * @throws LayerwiseException if it cannot be read
+   */
+  public static RunConfig readConfig(Path folder) {
+    Path file = folder.resolve(CONFIG);
+    try {
+      RunConfig config = JSON.readValue(file.toFile(), RunConfig.class);
+      if (config != null) {
+        return config;
+      }
+    } catch (JsonProcessingException e) {
+      throw new LayerwiseException(file + " is not a run's configuration that this version can read", e);
+    } catch (IOException e) {
+      throw new LayerwiseException("cannot read " + file + " (" + FileErrors.reason(e) + ")", e);
+    }
+    throw new LayerwiseException(file + " is damaged: it is empty");
+  }
+
   public void writeConfig(RunConfig config) {
     requireOurs();
     try {

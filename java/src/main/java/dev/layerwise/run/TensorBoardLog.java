@@ -76,8 +76,10 @@ public final class TensorBoardLog {
     Map<String, Double> values = new LinkedHashMap<>();
     values.put("loss/train", report.trainLoss());
     values.put("loss/test", report.testLoss());
+    putIfGiven(values, "loss/validation", report.validationLoss());
     values.put("error/train", report.trainError());
     values.put("error/test", report.testError());
+    putIfGiven(values, "error/validation", report.validationError());
     values.put("learning_rate", report.lr());
     values.put("images_per_second", report.imagesPerSecond());
     for (EpochReport.BlockReport block : report.blocks()) {

@@ -1,27 +1,33 @@
 package dev.layerwise.run;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
 import dev.layerwise.data.EpochOrder;
 import dev.layerwise.data.FewClassesOrder;
 import dev.layerwise.data.Images;
+import dev.layerwise.data.ValidationSplit;
 import dev.layerwise.settings.Augmentation;
 import dev.layerwise.settings.Batches;
+import dev.layerwise.settings.Freezing;
 import dev.layerwise.settings.Schedule;
 import dev.layerwise.settings.Settings;
 import java.util.Objects;
+import java.util.stream.IntStream;
 
 /**
  * How a network is trained.
  *
  * @param dataset what it is called
+ * @param freezing null: all blocks are trained to the end
  * @param seed keys initialization, shuffling, augmentation and dropout
  */
 @Settings.Group
 public record TrainingConfig(
     String dataset,
     @JsonUnwrapped Batches batches,
-    @JsonUnwrapped Schedule schedule,
+    @JsonUnwrapped @JsonProperty("schedule_group") Schedule schedule, // as "schedule" it would hide one of its settings
     @JsonUnwrapped Augmentation augmentation,
+    @JsonUnwrapped Freezing freezing,
     long seed) {
 
   /** Throws if something is missing. */
@@ -30,23 +36,58 @@ public record TrainingConfig(
     Settings.requireWhole(batches);
     Settings.requireWhole(schedule);
     Settings.requireWhole(augmentation);
+    freezing = freezing == null ? Freezing.NONE : freezing;
   }
 
-  /** The order in which an epoch (counted from 1) visits the training images. */
-  public int[] order(Images images, int epoch) {
-    return batches.areOfFewClasses(epoch)
-        ? FewClassesOrder.shuffled(
-            images.labels(), images.classes(), batches.batchSize(), batches.classesPerBatch(), seed, epoch)
-        : EpochOrder.shuffled(images.count(), seed, epoch);
+  /** One whose blocks are all trained to the end. */
+  public TrainingConfig(String dataset, Batches batches, Schedule schedule, Augmentation augmentation, long seed) {
+    this(dataset, batches, schedule, augmentation, Freezing.NONE, seed);
+  }
+
+  /** Which of the training images are trained on, and which are held out. */
+  public ValidationSplit split(Images images) {
+    return batches.validates()
+        ? ValidationSplit.of(images.labels(), images.classes(), batches.validation(), seed)
+        : ValidationSplit.none(images.count());
+  }
+
+  /**
+   * The order in which an epoch (counted from 1) visits the training images.
+   *
+   * @param trained numbers of those that are trained on
+   * @return these numbers in that order
+   */
+  public int[] order(Images images, int[] trained, int epoch) {
+    int[] order =
+        batches.areOfFewClasses(epoch)
+            ? FewClassesOrder.shuffled(
+                labels(images, trained), images.classes(), batches.batchSize(), batches.classesPerBatch(), seed, epoch)
+            : EpochOrder.shuffled(trained.length, seed, epoch);
+    return IntStream.of(order).map(place -> trained[place]).toArray();
+  }
+
+  private static int[] labels(Images images, int[] trained) {
+    int[] labels = images.labels();
+    return IntStream.of(trained).map(image -> labels[image]).toArray();
+  }
+
+  /**
+   * The learning rate of a step.
+   *
+   * @param passed epochs that are over when the step begins, the part of the epoch under way included
+   */
+  public double learningRate(double passed) {
+    return schedule.learningRate(passed, batches.batchSize());
   }
 
   /** The same with another seed. */
   public TrainingConfig withSeed(long other) {
-    return new TrainingConfig(dataset, batches, schedule, augmentation, other);
+    return new TrainingConfig(dataset, batches, schedule, augmentation, freezing, other);
   }
 
   /** The same over more or fewer epochs: all its epoch numbers times a factor, rounded, but at least 1. */
   public TrainingConfig stretched(double factor) {
-    return new TrainingConfig(dataset, batches.stretched(factor), schedule.stretched(factor), augmentation, seed);
+    return new TrainingConfig(
+        dataset, batches.stretched(factor), schedule.stretched(factor), augmentation, freezing.stretched(factor), seed);
   }
 }

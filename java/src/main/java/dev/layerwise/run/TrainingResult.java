@@ -5,18 +5,21 @@ package dev.layerwise.run;
  *
  * @param epochs finished ones
  * @param testError after the last finished epoch, in percent; {@code null} if there is none
- * @param bestTestError the lowest after any epoch; {@code null} if there is none
- * @param bestEpoch the first epoch that gave it
+ * @param validationError of the same epoch; {@code null} without images held out
+ * @param bestTestError after the best epoch; {@code null} if there is none
+ * @param bestValidationError likewise; {@code null} without images held out
+ * @param bestEpoch the first epoch with the lowest validation error, or without images held out, test error
  * @param seconds spent in the run, earlier sessions included
  */
 public record TrainingResult(
-    Ending ending, int epochs, Double testError, Double bestTestError, Integer bestEpoch, double seconds) {
+    Ending ending, int epochs, Double testError, Double validationError, Double bestTestError, Double bestValidationError,
+    Integer bestEpoch, double seconds) {
 
   /** What ended a run, or a session of it. */
   public enum Ending {
     /** All epochs are done. */
     EPOCHS_DONE,
-    /** The test error has not improved for as many epochs as the configuration has patience. */
+    /** The error that decides has not improved for as many epochs as the configuration has patience. */
     NO_IMPROVEMENT,
     /** The session's time is up; the run can be resumed. */
     TIME_UP,
@@ -29,7 +32,7 @@ public record TrainingResult(
      * @param finished epochs
      * @param epochs that were asked for
      * @param patience epochs without an improvement after which the run ends; {@code null} or 0: any number
-     * @param best epoch with the lowest test error, the first of them; {@code null} before the first is finished
+     * @param best the best epoch so far; {@code null} before the first is finished
      */
     public static Ending of(int finished, int epochs, Integer patience, Integer best) {
       if (finished >= epochs) {

@@ -1,21 +1,40 @@
 package dev.layerwise.settings;
 
+import static dev.layerwise.settings.SettingsException.require;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import dev.layerwise.settings.Settings.MayBeAbsent;
+import java.util.List;
 
 /**
  * Random changes to training images.
  *
  * @param cropPadding black pixels framing an image before a random crop of its own size; 0 for none
- * @param horizontalFlip whether every second image, drawn at random, is flipped left to right
+ * @param horizontalFlip whether images are flipped left to right: each time with probability 1/2, if {@code flip} does not
+ *     say otherwise
  * @param nHoles squares set to the data's mean in every image (cutout); 0 for none
  * @param length side of such a square, in pixels
+ * @param flip {@code random}, or {@code alternating} if half of the images, drawn once, are flipped in odd epochs and the
+ *     others in even ones, so that any two epochs in a row show every image both ways; of a whole record null for random
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 @Settings.Group
-public record Augmentation(Integer cropPadding, Boolean horizontalFlip, Integer nHoles, Integer length) {
+public record Augmentation(
+    Integer cropPadding,
+    Boolean horizontalFlip,
+    Integer nHoles,
+    Integer length,
+    @MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) String flip) {
+  private static final String RANDOM = "random";
+  private static final String ALTERNATING = "alternating";
+
+  /** How images can be flipped, the usual way first. */
+  public static final List<String> FLIPS = List.of(RANDOM, ALTERNATING);
+
   /** None. */
-  public static final Augmentation NONE = new Augmentation(0, false, 0, 0);
+  public static final Augmentation NONE = new Augmentation(0, false, 0, 0, null);
 
   private static final int MOST_PIXELS = 10_000;
   private static final int MOST_HOLES = 1000;
@@ -26,11 +45,39 @@ public record Augmentation(Integer cropPadding, Boolean horizontalFlip, Integer 
     Rules.range("crop_padding", cropPadding, 0, MOST_PIXELS);
     Rules.range("n_holes", nHoles, 0, MOST_HOLES);
     Rules.range("length", length, 0, MOST_PIXELS);
+    Rules.oneOf("flip", flip, FLIPS);
   }
 
   /** These over a base. */
   public Augmentation over(Augmentation base) {
-    return Settings.over(this, base);
+    Augmentation whole = Settings.over(this, base);
+    return RANDOM.equals(whole.flip) ? whole.flippingAtRandom() : whole;
+  }
+
+  private Augmentation flippingAtRandom() {
+    return new Augmentation(cropPadding, horizontalFlip, nHoles, length, null);
+  }
+
+  /** Whether every image is flipped in every other epoch. */
+  public boolean alternatesFlips() {
+    return ALTERNATING.equals(flip);
+  }
+
+  /** These, which are whole, for images that have already been flipped if they are flipped alternately. */
+  public Augmentation afterAlternatingFlips() {
+    return alternatesFlips() ? new Augmentation(cropPadding, false, nHoles, length, null) : this;
+  }
+
+  /**
+   * Throws {@link SettingsException} if these, which are whole, flip alternately what is not flipped.
+   *
+   * @param dataset what the images are called
+   * @param flippedWhenRead whether they are flipped before these changes, as images on disk are
+   */
+  public void requireFit(String dataset, boolean flippedWhenRead) {
+    require(
+        flip == null || horizontalFlip || flippedWhenRead,
+        "{flip} is for images that are flipped; those of " + dataset + " are not: leave it out");
   }
 
   /**
@@ -42,15 +89,15 @@ public record Augmentation(Integer cropPadding, Boolean horizontalFlip, Integer 
    */
   public Augmentation withCutout(Boolean wanted, Integer holes, Integer side) {
     boolean cuts = wanted == null ? nHoles > 0 : wanted;
-    SettingsException.require(cuts || holes == null, "{n_holes} goes with {cutout}");
-    SettingsException.require(cuts || side == null, "{length} goes with {cutout}");
+    require(cuts || holes == null, "{n_holes} goes with {cutout}");
+    require(cuts || side == null, "{length} goes with {cutout}");
     Rules.range("n_holes", holes, 1, MOST_HOLES);
     Rules.range("length", side, 1, MOST_PIXELS);
     return cuts
         ? new Augmentation(
             cropPadding, horizontalFlip, holes != null ? holes : Math.max(nHoles, 1),
-            side != null ? side : length > 0 ? length : USUAL_SIDE)
-        : new Augmentation(cropPadding, horizontalFlip, 0, 0);
+            side != null ? side : length > 0 ? length : USUAL_SIDE, flip)
+        : new Augmentation(cropPadding, horizontalFlip, 0, 0, flip);
   }
 
   /** Whether images stay as they are. */

@@ -22,6 +22,10 @@ import java.util.List;
  * @param noDetach let the local losses' gradients flow back to earlier blocks
  * @param dimInDecoder most features a local classifier sees
  * @param similarityStd similarity of standard deviations over positions rather than of whole maps
+ * @param labelSmoothing e below 1: classifiers, local ones and the output layer's, are trained on targets of 1 − e at the
+ *     label plus e / classes at every class, as by PyTorch's {@code CrossEntropyLoss(label_smoothing=e)}; of a whole record
+ *     null for none. The similarity loss has its targets as they are. Losses that training reports are smoothed, those of
+ *     evaluations never are
  * @param blocksPerLoss consecutive hidden blocks that learn together from the loss of the last; null: each from its own
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -37,6 +41,7 @@ public record Losses(
     Boolean noDetach,
     Integer dimInDecoder,
     Boolean similarityStd,
+    @MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) Double labelSmoothing,
     @MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) Integer blocksPerLoss) {
 
   /** The local losses. */
@@ -46,11 +51,12 @@ public record Losses(
   public static final List<String> UNSUPERVISED = List.of("none", "sim", "recon");
 
   /** The published ones. */
-  public static final Losses DEFAULT =
-      new Losses("predsim", false, 0.99, 0.0, "none", false, 128, false, 4096, true, null);
+  public static final Losses DEFAULT = Settings.partial(
+      Losses.class, "loss", "predsim", "backprop", false, "beta", 0.99, "alpha", 0.0, "loss_unsup", "none", "bio", false,
+      "target_proj_size", 128, "no_detach", false, "dim_in_decoder", 4096, "similarity_std", true);
 
   /** One global loss and backpropagation. */
-  public static final Losses BACKPROP = new Losses(null, true, null, null, null, null, null, null, null, null, null);
+  public static final Losses BACKPROP = Settings.partial(Losses.class, "backprop", true);
 
   /** Checks the values; throws {@link SettingsException}. */
   public Losses {
@@ -60,6 +66,7 @@ public record Losses(
     Rules.range("alpha", alpha, 0, 1);
     Rules.range("target_proj_size", targetProjSize, 2, 1_000_000);
     Rules.range("dim_in_decoder", dimInDecoder, 1, 100_000_000);
+    Rules.belowOne("label_smoothing", labelSmoothing);
     Rules.range("blocks_per_loss", blocksPerLoss, 1, 10_000);
     require(
         !(Boolean.TRUE.equals(backprop) && loss != null),
@@ -70,7 +77,7 @@ public record Losses(
   public Losses withLoss(String other) {
     return new Losses(
         other, other == null, beta, alpha, lossUnsup, bio, targetProjSize, noDetach, dimInDecoder, similarityStd,
-        blocksPerLoss);
+        labelSmoothing, blocksPerLoss);
   }
 
   /**
@@ -84,14 +91,16 @@ public record Losses(
         asksForBackprop
             ? new Losses(
                 null, true, base.beta, 0.0, "none", false, base.targetProjSize, false, base.dimInDecoder,
-                base.similarityStd, null)
+                base.similarityStd, base.labelSmoothing, null)
             : base;
     Losses laid = Settings.over(this, from);
     String effective = global ? null : laid.loss == null ? DEFAULT.loss : laid.loss;
     Losses whole =
         new Losses(
             effective, global, laid.beta, laid.alpha, laid.lossUnsup, laid.bio, laid.targetProjSize, laid.noDetach,
-            laid.dimInDecoder, laid.similarityStd, laid.grouped() ? laid.blocksPerLoss : null);
+            laid.dimInDecoder, laid.similarityStd,
+            laid.labelSmoothing == null || laid.labelSmoothing == 0 ? null : laid.labelSmoothing,
+            laid.grouped() ? laid.blocksPerLoss : null);
     requireFit(whole);
     return whole;
   }
@@ -113,6 +122,9 @@ public record Losses(
     require(
         !whole.backprop || (whole.alpha == 0 && !whole.bio && !whole.noDetach),
         "{alpha}, {bio} and {no_detach} are about local losses; with {backprop} there are none");
+    require(
+        whole.labelSmoothing == null || !whole.bio,
+        "{label_smoothing} is for targets that are classes; those of {bio} are binary: leave out one of them");
     require(targetProjSize == null || whole.bio, "{target_proj_size} goes with {bio}");
     require(
         !whole.grouped() || !(whole.areConnected() || whole.bio),

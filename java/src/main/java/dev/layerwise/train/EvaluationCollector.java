@@ -19,10 +19,14 @@ public final class EvaluationCollector implements Evaluator.BatchConsumer {
           .reversed()
           .thenComparingInt(Evaluation.Mistake::image);
 
+  private static final int TOP = 5;
+
   private final DataSetInfo info;
   private final int batchSize;
   private final int[] usable; // images of each batch
   private final int[][] confusion;
+  private final ClassifierTally tally;
+  private int notAmongFive; // images whose class is not
   /** Their image number is the batch's times its size, plus the place among its usable images. */
   private final PriorityQueue<Evaluation.Mistake> mistakes = new PriorityQueue<>(MOST_CERTAIN_FIRST.reversed());
 
@@ -30,14 +34,17 @@ public final class EvaluationCollector implements Evaluator.BatchConsumer {
   private record Part(
       @JsonProperty("usable") int[] usable,
       @JsonProperty("confusion") int[][] confusion,
+      @JsonProperty("not_among_five") int notAmongFive,
       @JsonProperty("mistakes") List<Evaluation.Mistake> mistakes) {}
 
   /**
    * Collects from a pass over a data set's test images.
    *
    * @param images how many there are, those included that cannot be used
+   * @param tally counts what the network's classifiers take them for
    */
-  public EvaluationCollector(DataSetInfo info, int images, int batchSize) {
+  public EvaluationCollector(DataSetInfo info, int images, int batchSize, ClassifierTally tally) {
+    this.tally = tally;
     this.info = info;
     this.batchSize = batchSize;
     usable = new int[(images + batchSize - 1) / batchSize];
@@ -45,13 +52,16 @@ public final class EvaluationCollector implements Evaluator.BatchConsumer {
   }
 
   @Override
-  public void accept(int number, ImageFeed.Pass batch, float[] logits) {
+  public void accept(int number, ImageFeed.Pass batch, List<float[]> ofClassifiers) {
+    tally.accept(number, batch, ofClassifiers);
+    float[] logits = ofClassifiers.get(ofClassifiers.size() - 1);
     int classes = info.classes();
     usable[number] = batch.count();
     for (int i = 0; i < batch.count(); i++) {
       int label = batch.label(i);
-      int predicted = largest(logits, i * classes, classes);
+      int predicted = Probabilities.largest(logits, i * classes, classes);
       confusion[label][predicted]++;
+      notAmongFive += likelierThan(label, logits, i * classes) < TOP ? 0 : 1;
       if (predicted == label) {
         continue;
       }
@@ -71,7 +81,9 @@ public final class EvaluationCollector implements Evaluator.BatchConsumer {
     int[] begins = new int[usable.length + 1];
     int[][] counts = new int[info.classes()][info.classes()];
     List<Evaluation.Mistake> all = new ArrayList<>();
-    for (Part part : processes.gather(new Part(usable, confusion, List.copyOf(mistakes)), Part.class)) {
+    int missed = 0;
+    for (Part part : processes.gather(new Part(usable, confusion, notAmongFive, List.copyOf(mistakes)), Part.class)) {
+      missed += part.notAmongFive();
       for (int batch = 0; batch < usable.length; batch++) {
         begins[batch + 1] += part.usable()[batch];
       }
@@ -89,22 +101,24 @@ public final class EvaluationCollector implements Evaluator.BatchConsumer {
             .limit(Evaluation.MOST_MISTAKES)
             .map(mistake -> mistake.numbered(begins[mistake.image() / batchSize] + mistake.image() % batchSize))
             .toList();
-    return new Evaluation(info.name(), info.classNames(), counts, kept);
+    Double top5Error =
+        info.classes() < Evaluation.LEAST_CLASSES_FOR_TOP_5 ? null : (Double) (100.0 * missed / begins[usable.length]);
+    return new Evaluation(info.name(), info.classNames(), counts, kept, top5Error, tally.earlyExits(processes));
+  }
+
+  /** How many classes come before an image's; of equally likely ones the first comes first. */
+  private int likelierThan(int label, float[] logits, int from) {
+    int count = 0;
+    for (int i = 0; i < info.classes(); i++) {
+      if (logits[from + i] > logits[from + label] || (i < label && logits[from + i] == logits[from + label])) {
+        count++;
+      }
+    }
+    return count;
   }
 
   private boolean isAmongMostCertain(double probability) {
     return mistakes.size() < Evaluation.MOST_MISTAKES || probability > mistakes.peek().probability();
-  }
-
-  /** Position of the first largest of some values. */
-  private static int largest(float[] values, int from, int count) {
-    int best = 0;
-    for (int i = 1; i < count; i++) {
-      if (values[from + i] > values[from + best]) {
-        best = i;
-      }
-    }
-    return best;
   }
 
   /** Softmax of the largest of an image's logits. */

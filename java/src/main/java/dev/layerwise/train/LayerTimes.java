@@ -40,7 +40,7 @@ public final class LayerTimes {
         if (step <= 1) {
           seconds = new double[network.layers().size()];
         }
-        context.setStep(step, config.training().schedule().learningRate(1));
+        context.setStep(step, config.training().learningRate(0));
         network.timedTrainStep(context, images, ofClasses, seconds);
       }
     }

@@ -28,14 +28,19 @@ record Reports(RunConfig config, List<LayerSpec> layers) {
    * An epoch that is over.
    *
    * @param at its end, evaluation not included
+   * @param test the output layer's metrics on the test images
+   * @param validation the same on the images held out; {@code null} without them
    * @param totalSeconds since the run's start, evaluation included
    */
-  EpochReport epoch(Progress at, double testLoss, double testError, double totalSeconds) {
+  EpochReport epoch(Progress at, BlockMetrics test, BlockMetrics validation, double totalSeconds) {
     BlockMetrics output = output(at);
     TrainingConfig training = config.training();
     return new EpochReport(
-        at.epoch(), training.schedule().epochs(), training.schedule().learningRate(at.epoch()), output.meanPredictionLoss(),
-        output.errorPercent(), testLoss, testError, at.images() / at.epochSeconds(), totalSeconds, blocks(at));
+        at.epoch(), training.schedule().epochs(), training.learningRate(at.epoch() - 1), output.meanPredictionLoss(),
+        output.errorPercent(), test.meanPredictionLoss(), test.errorPercent(),
+        validation == null ? null : (Double) validation.meanPredictionLoss(),
+        validation == null ? null : (Double) validation.errorPercent(), at.images() / at.epochSeconds(), totalSeconds,
+        blocks(at));
   }
 
   private BlockMetrics output(Progress at) {
@@ -53,7 +58,8 @@ record Reports(RunConfig config, List<LayerSpec> layers) {
               losses.hasSimilarityLoss() ? (Double) sums.meanSimilarityLoss() : null,
               losses.hasPredictionLoss() ? (Double) sums.meanPredictionLoss() : null,
               losses.alpha() > 0 ? (Double) sums.meanUnsupervisedLoss() : null,
-              losses.hasLocalClassifiers() ? (Double) sums.errorPercent() : null));
+              losses.hasLocalClassifiers() ? (Double) sums.errorPercent() : null,
+              i < at.frozenBlocks() ? true : null));
     }
     return blocks;
   }

@@ -26,7 +26,9 @@ final class StreamedFeed implements ImageFeed {
   public Pass pass(
       int[] order, int from, int batchSize, BatchSlice slice, int epoch, Augmentation augmentation) {
     int[] rest = Arrays.copyOfRange(order, from, order.length);
-    BatchSource source = images.open(slice.of(rest, batchSize), slice.count(batchSize), seed, epoch);
+    boolean alternates = augmentation != null && augmentation.alternatesFlips();
+    BatchSource source = images.open(slice.of(rest, batchSize), slice.count(batchSize), seed, epoch, alternates);
+    Augmentation onDevice = augmentation == null ? null : augmentation.afterAlternatingFlips();
     return new Pass() {
       private Batch batch;
       private int position = from;
@@ -65,7 +67,7 @@ final class StreamedFeed implements ImageFeed {
 
       @Override
       public NativeDataSet.Batch batch() {
-        return onDevice(batch, augmentation);
+        return onDevice(batch, onDevice);
       }
 
       @Override

@@ -3,6 +3,7 @@ package dev.layerwise.train;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.Images;
+import dev.layerwise.data.ValidationSplit;
 import dev.layerwise.files.FileException;
 import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.LayerSpec;
@@ -14,6 +15,7 @@ import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.nativelib.NativeTensor;
 import dev.layerwise.run.Checkpoint;
 import dev.layerwise.run.EpochReport;
+import dev.layerwise.run.EarlyExits;
 import dev.layerwise.run.Evaluation;
 import dev.layerwise.run.Progress;
 import dev.layerwise.run.ResumeRules;
@@ -34,7 +36,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
+import java.util.OptionalDouble;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 
 /**
@@ -52,6 +57,10 @@ public final class TrainingRun implements AutoCloseable {
   private final DeviceNetwork network;
   private final ImageFeed trainImages;
   private final ImageFeed testImages;
+  /** Of all training images, as they are when they are judged. */
+  private final ImageFeed validationImages;
+  private final ValidationSplit split;
+  private final AveragedModel model;
   private final Reports reports;
   private Progress progress;
   private List<String> weightSummary = List.of();
@@ -64,7 +73,8 @@ public final class TrainingRun implements AutoCloseable {
       Communicator communicator) {
     communicator.requireEqual(config);
     communicator.requireEqual("the fingerprint of the images", images.summary());
-    requireImagesForAll(data.train().count(), config.training().batches().batchSize(), communicator.slice().size());
+    split = config.training().split(data.train());
+    requireImagesForAll(split.trained().length, config.training().batches().batchSize(), communicator.slice().size());
     this.context = context;
     this.config = config;
     this.data = data;
@@ -75,6 +85,9 @@ public final class TrainingRun implements AutoCloseable {
     network = new DeviceNetwork(context, config.model(), config.optimizer(), stage.layers());
     trainImages = stage.isFirst() ? feed(data.train()) : stage.received(context);
     testImages = stage.isFirst() ? feed(data.test()) : stage.received(context);
+    Images plain = data.train().plain();
+    validationImages = plain == data.train() || !stage.isFirst() ? trainImages : feed(plain);
+    model = new AveragedModel(config, context, network, trainImages, split.trained(), communicator);
     reports = new Reports(config, network.measuredLayers());
     progress = Progress.start(network.measuredLayers().size());
   }
@@ -145,7 +158,7 @@ public final class TrainingRun implements AutoCloseable {
     StoredWeights.check(config.model(), from.weights());
     TrainingRun run = new TrainingRun(context, config, data, images, directory, communicator);
     try {
-      if (progress.images() > data.train().count() || progress.sums().size() != run.progress.sums().size()) {
+      if (progress.images() > run.split.trained().length || progress.sums().size() != run.progress.sums().size()) {
         throw new FileException(checkpoint + " is damaged: its progress does not fit its network and its data");
       }
       run.network.setWeights(from.weights());
@@ -250,7 +263,12 @@ public final class TrainingRun implements AutoCloseable {
         listener.epochEnded(report);
       }
     }
-    writeModel();
+    model.with(
+        progress.epoch() - 1,
+        () -> {
+          writeModel();
+          return null;
+        });
     return progress.result(schedule, Ending.STOPPED);
   }
 
@@ -281,8 +299,11 @@ public final class TrainingRun implements AutoCloseable {
   private void evaluate(DeviceNetwork whole, ImageFeed images) {
     Communicator alike = communicator.withoutStages();
     int batchSize = config.training().batches().batchSize();
-    EvaluationCollector collector = new EvaluationCollector(data.info(), data.test().count(), batchSize);
-    Evaluator.evaluate(whole, images, data.test().count(), batchSize, alike, collector);
+    EvaluationCollector collector =
+        new EvaluationCollector(
+            data.info(), data.test().count(), batchSize, new ClassifierTally(whole, EarlyExits.CONFIDENCES));
+    int[] all = IntStream.range(0, data.test().count()).toArray();
+    Evaluator.evaluate(whole, images, "test", all, batchSize, alike, collector);
     Evaluation evaluation = collector.evaluation(alike);
     if (communicator.isFirst()) {
       recorder.writeEvaluation(evaluation);
@@ -305,10 +326,11 @@ public final class TrainingRun implements AutoCloseable {
   /** Trains the rest of the epoch under way; false if it is to stop before its end. */
   private boolean trainEpoch(CheckpointSchedule checkpoints, TrainingListener listener) {
     TrainingConfig training = config.training();
-    int[] order = training.order(data.train(), progress.epoch());
-    double learningRate = training.schedule().learningRate(progress.epoch());
+    int[] order = training.order(data.train(), split.trained(), progress.epoch());
     Augmentation augmentation = training.augmentation();
+    context.setEpoch(progress.epoch());
     Duration interval = listener.progressInterval();
+    network.freeze(progress.frozenBlocks());
     int images = progress.images();
     long step = progress.step();
     long started = System.nanoTime();
@@ -324,9 +346,9 @@ public final class TrainingRun implements AutoCloseable {
           break;
         }
         context.setBatch(pass.count());
-        context.setStep(step, learningRate);
+        context.setStep(step, training.learningRate(progress.epoch() - 1 + (double) images / order.length));
         if (pass.staysInPlace() && stage.isWhole()) {
-          context.step(pass.count(), () -> trainOn(pass));
+          context.step(stepKind(pass.count()), () -> trainOn(pass));
         } else {
           trainOn(pass);
         }
@@ -348,6 +370,11 @@ public final class TrainingRun implements AutoCloseable {
     progress = progress.later(images, step, secondsSince(started), sums);
     tell(listener, progress, order.length);
     return images == order.length;
+  }
+
+  /** Steps that do the same on the same memory: as many images, and the same blocks frozen. */
+  private long stepKind(int images) {
+    return (long) progress.frozenBlocks() << Integer.SIZE | images;
   }
 
   private void trainOn(ImageFeed.Pass pass) {
@@ -381,32 +408,56 @@ public final class TrainingRun implements AutoCloseable {
   private EpochReport endEpoch() {
     if (progress.sums().get(progress.sums().size() - 1).samples() == 0) {
       throw new LayerwiseException(
-          "none of the " + data.train().count() + " training images can be used; repair or replace them");
+          "none of the " + split.trained().length + " training images can be used; repair or replace them");
     }
     requireSameNetwork();
     long started = System.nanoTime();
-    List<BlockMetrics> test =
-        Evaluator.measure(
-            network, testImages, data.test().count(), config.training().batches().batchSize(), communicator,
-            this::isToStop);
-    if (test == null) {
+    Measured measured = model.with(progress.epoch(), this::measure);
+    if (measured == null) {
       return null;
     }
-    BlockMetrics output = Evaluator.output(communicator.sum(test), data.test().count());
-    double totalSeconds = progress.totalSeconds() + secondsSince(started);
-    EpochReport report = reports.epoch(progress, output.meanPredictionLoss(), output.errorPercent(), totalSeconds);
-    if (!Double.isFinite(report.trainLoss()) || !Double.isFinite(report.testLoss())) {
+    EpochReport report =
+        reports.epoch(
+            progress, measured.test(), measured.validation(), progress.totalSeconds() + secondsSince(started));
+    OptionalDouble notFinite =
+        Stream.of(report.trainLoss(), report.testLoss(), Objects.requireNonNullElse(report.validationLoss(), 0.0))
+            .mapToDouble(Double::doubleValue)
+            .filter(loss -> !Double.isFinite(loss))
+            .findFirst();
+    if (notFinite.isPresent()) {
       throw new LayerwiseException(
           String.format(
               Locale.ROOT, "training diverged in epoch %d: the loss is %s; start again with a smaller learning rate%s",
-              report.epoch(), Double.isFinite(report.trainLoss()) ? report.testLoss() : report.trainLoss(),
+              report.epoch(), notFinite.getAsDouble(),
               recorder.hasOnlyStarted() ? "" : " (the last checkpoint is from before)"));
     }
     if (communicator.isFirst()) {
       recorder.epochEnded(report);
     }
-    progress = progress.nextEpoch(report.testError(), totalSeconds);
+    progress = progress.nextEpoch(report, config.training().freezing(), config.model().losses().alpha());
     return report;
+  }
+
+  /** The output layer's metrics; without images held out, {@code validation} is {@code null}. */
+  private record Measured(BlockMetrics validation, BlockMetrics test) {}
+
+  /** {@code null} if it is to stop before all are measured. */
+  private Measured measure() {
+    boolean validates = split.heldOut().length > 0;
+    BlockMetrics validation = validates ? measure("validation", validationImages, split.heldOut()) : null;
+    if (validates && validation == null) {
+      return null;
+    }
+    BlockMetrics test = measure("test", testImages, IntStream.range(0, data.test().count()).toArray());
+    return test == null ? null : new Measured(validation, test);
+  }
+
+  /** The output layer's metrics on some images; {@code null} if it is to stop before all are measured. */
+  private BlockMetrics measure(String which, ImageFeed images, int[] chosen) {
+    List<BlockMetrics> metrics =
+        Evaluator.measure(
+            network, images, chosen, config.training().batches().batchSize(), communicator, this::isToStop);
+    return metrics == null ? null : Evaluator.output(communicator.sum(metrics), which, chosen.length);
   }
 
   /** What all processes compute has the same bits; where it has not, a machine or a library of one of them is broken. */
@@ -440,6 +491,7 @@ public final class TrainingRun implements AutoCloseable {
 
   @Override
   public void close() {
+    validationImages.close();
     testImages.close();
     trainImages.close();
     network.close();

@@ -39,6 +39,35 @@ class TrainerTest {
   }
 
   @Test
+  void imagesAreHeldOut() {
+    List<Epoch> epochs = new ArrayList<>();
+    Path run = folder.resolve("run");
+    trainer().epochs(1).validation(0.2).onEpoch(epochs::add).train(run);
+    assertThat(epochs.get(0).validationError()).isLessThan(90).isNotEqualTo(epochs.get(0).testError());
+    assertThat(epochs.get(0).validationLoss()).isPositive();
+    assertThat(RecordedRun.read(run).config().training().batches().validation()).isEqualTo(0.2);
+    assertThat(trainer().epochs(2).onEpoch(epochs::add).resume(run).epochs()).isEqualTo(2);
+    assertThat(epochs.get(1).validationError()).as("a resumed run keeps them").isNotNull();
+    assertThatThrownBy(() -> trainer().epochs(3).setting("validation", 0.1).resume(run))
+        .hasMessageContaining("validation from 0.2 to 0.1");
+  }
+
+  @Test
+  void blocksAreFrozen() {
+    List<Epoch> epochs = new ArrayList<>();
+    trainer().epochs(3).freezeAfter(1, 2).onEpoch(epochs::add).train(folder.resolve("run"));
+    assertThat(epochs.get(1).layers()).extracting(Epoch.LayerResult::frozen).containsExactly(true, false);
+    assertThat(epochs.get(2).layers()).extracting(Epoch.LayerResult::frozen).containsExactly(true, true);
+    assertThat(epochs.get(2).layers().get(0)).isEqualTo(epochs.get(1).layers().get(0));
+    assertThat(epochs.get(2).trainLoss()).as("the output layer goes on").isLessThan(epochs.get(1).trainLoss());
+    trainer().epochs(1).freezeAutomatically().train(folder.resolve("auto"));
+    trainer().epochs(1).setting("freeze_after", "auto").resume(folder.resolve("auto"));
+    assertThatThrownBy(() -> trainer().freezeAfter(1, 2, 3).train(folder.resolve("more")))
+        .hasMessage("freeze_after has 3 epochs, but the network has only 2 hidden blocks to freeze");
+    assertThatThrownBy(() -> trainer().freezeAfter(2, 1)).hasMessageContaining("do not fall");
+  }
+
+  @Test
   void aStoppedRunEndsWithTheSameBits() throws IOException {
     trainer().epochs(3).train(folder.resolve("whole"));
     Trainer stopping = trainer().epochs(3);
@@ -48,6 +77,22 @@ class TrainerTest {
     assertThat(trainer().epochs(3).resume(folder.resolve("part")).finished()).isTrue();
     assertThat(Files.readAllBytes(folder.resolve("part/model.safetensors")))
         .isEqualTo(Files.readAllBytes(folder.resolve("whole/model.safetensors")));
+  }
+
+  @Test
+  void aStoppedRunGoesOnWithTheFlipsOfItsEpochs() throws IOException {
+    trainer().augmentation(1, true).epochs(2).train(folder.resolve("random"));
+    flipping().train(folder.resolve("whole"));
+    Trainer stopping = flipping();
+    stopping.onEpoch(epoch -> stopping.requestStop()).train(folder.resolve("part"));
+    assertThat(flipping().resume(folder.resolve("part")).epochs()).isEqualTo(2);
+    byte[] whole = Files.readAllBytes(folder.resolve("whole/model.safetensors"));
+    assertThat(Files.readAllBytes(folder.resolve("part/model.safetensors"))).isEqualTo(whole);
+    assertThat(Files.readAllBytes(folder.resolve("random/model.safetensors"))).isNotEqualTo(whole);
+  }
+
+  private static Trainer flipping() {
+    return trainer().augmentation(1, true).setting("flip", "alternating").epochs(2);
   }
 
   @Test
@@ -184,7 +229,8 @@ class TrainerTest {
   @Test
   void everySettingHasAName() throws IOException {
     Network network =
-        Network.named("mlp").setting("num_hidden", 8).setting("beta", 0.5).setting("similarity_std", true).build();
+        Network.named("mlp").setting("num_hidden", 8).setting("beta", 0.5).setting("similarity_std", true)
+            .setting("label_smoothing", 0.125).build();
     Trainer trainer =
         new Trainer(network, DataSet.named("digits"))
             .setting("epochs", 1).setting("batch_size", 64).setting("weight_decay", 0.25).setting("crop_padding", 1);
@@ -192,6 +238,7 @@ class TrainerTest {
     RunConfig recorded = RecordedRun.read(folder.resolve("run")).config();
     assertThat(recorded.model().architecture().numHidden()).isEqualTo(8);
     assertThat(recorded.model().losses().beta()).isEqualTo(0.5);
+    assertThat(recorded.model().losses().labelSmoothing()).isEqualTo(0.125);
     assertThat(recorded.training().batches().batchSize()).isEqualTo(64);
     assertThat(recorded.optimizer().weightDecay()).isEqualTo(0.25);
     assertThat(recorded.training().augmentation().cropPadding()).isEqualTo(1);
@@ -212,6 +259,8 @@ class TrainerTest {
     refused("weight_decay must be in 0", () -> trainer().optimizer("sgd", 0, Double.NaN));
     refused("unknown value 'rprop'", () -> trainer().optimizer("rprop", 0, 0));
     refused("crop_padding must be in 0", () -> trainer().augmentation(-1, false));
+    refused("flip is for images", () -> trainer().setting("flip", "alternating").train(folder.resolve("run")));
+    refused("label_smoothing is for", () -> Network.named("mlp").bio(8).setting("label_smoothing", 0.1).build());
     refused("feat_mult scales convolutions", () -> Network.named("mlp").widthFactor(2).build());
     refused("feat_mult does not go with", () -> Network.named("wresnet16-8-adapted").widthFactor(2).build());
     refused("feat_mult must be positive", () -> Network.named("vgg8b").widthFactor(Double.NaN).build());

@@ -81,7 +81,7 @@ class DocumentedCommandsTest {
   /** A JVM cannot change its folder: what the command names lies in the test's. */
   private String[] inFolder(String command) {
     return Stream.of(command.split("\\s+"))
-        .map(word -> word.matches("runs/.*|report\\.html|features\\.npy|digits\\.onnx") ? folder.resolve(word).toString() : word)
+        .map(word -> word.matches("runs/.*|report\\.html|features\\.npy|(digits|small)\\.onnx") ? folder.resolve(word).toString() : word)
         .toArray(String[]::new);
   }
 }

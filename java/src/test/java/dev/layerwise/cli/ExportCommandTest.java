@@ -25,6 +25,12 @@ class ExportCommandTest {
         .isEqualTo("[\"logits\",\"layers.0.local_logits\",\"layers.1.local_logits\",\"layers.2.local_logits\"]");
     assertThat(all.lastEvent().get("opset").asInt()).isEqualTo(17);
     assertThat(onnx).isNotEmptyFile();
+    CommandLineRunner cut =
+        CommandLineRunner.run("export", run, "--onnx", onnx, "--layer", 2, "--local-classifiers", "--json");
+    assertThat(cut.lastEvent().get("outputs").toString()).isEqualTo("[\"logits\",\"layers.0.local_logits\"]");
+    CommandLineRunner none = CommandLineRunner.run("export", run, "--onnx", onnx, "--layer", 4);
+    assertThat(none.exitCode()).isEqualTo(2);
+    assertThat(none.err()).contains("--layer: the model has no layer '4'; it has 1 layers.0, ");
   }
 
   @Test

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 /** Stages of layers: as many as there are, the run has the bits of one process. */
 class PipelineTest extends MpiJobs {
-  private static final List<String> NETWORK = List.of("--threads", "1", "--num-layers", "3");
+  private static final List<String> NETWORK = List.of("--threads", "1", "--num-layers", "3", "--validation", "0.1", "--freeze-after", "1,1");
 
   private static List<String> train(Path out, String... more) {
     return words(List.of("train"), SMALL, NETWORK, List.of("--out", out), List.of(more));
@@ -46,10 +46,13 @@ class PipelineTest extends MpiJobs {
   @Test
   void moreProcessesThanStagesShareTheBatchesOfEach() throws Exception {
     Path two = folder.resolve("two");
-    Job data = run(train(two, "--parallel", "data"));
+    // Gradients are clipped to the norm of what all processes have, and the averages of all their parts are the model.
+    List<String> options = List.of("--ema-decay", "0.9", "--clip-grad-norm", "0.01", "--lr-mult-batch-norm", "4");
+    Job data = run(words(train(two, "--parallel", "data"), options));
     assertThat(data.exitCode()).as(data.err()).isZero();
     Path four = folder.resolve("four");
-    Job both = runCommands(4, List.of(JavaProcess.command(train(four, "--parallel", "layers", "--stages", "0-1,2-").toArray())));
+    List<String> stages = words(train(four, "--parallel", "layers", "--stages", "0-1,2-"), options);
+    Job both = runCommands(4, List.of(JavaProcess.command(stages.toArray())));
     assertThat(both.exitCode()).as(both.err()).isZero();
     assertThat(withoutTimes(both.out())).isEqualTo(withoutTimes(data.out()));
     assertSameBits(four, two);

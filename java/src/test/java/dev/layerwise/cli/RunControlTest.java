@@ -10,11 +10,14 @@ import dev.layerwise.LayerwiseException;
 import dev.layerwise.TestImageFolder;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSets;
+import dev.layerwise.model.ModelFile;
 import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.run.Checkpoint;
 import dev.layerwise.run.EpochReport;
 import dev.layerwise.run.RecordedRun;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.run.RunDirectory;
+import dev.layerwise.safetensors.HostTensor;
 import dev.layerwise.train.EpochProgress;
 import dev.layerwise.train.SessionSettings;
 import dev.layerwise.train.SingleProcess;
@@ -27,6 +30,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -86,6 +90,44 @@ class RunControlTest {
     CommandLineRunner asked =
         CommandLineRunner.run("evaluate", folder.resolve("a"), "--json", "--threads", 1, "--precision", "f32");
     assertThat(free.lastEvent().get("test_loss")).as(free.out()).isNotNull().isEqualTo(asked.lastEvent().get("test_loss"));
+  }
+
+  @Test
+  void aScheduleOverTheWholeRunGoesOnWithTheSameBits() throws IOException {
+    String options = SMALL + "--epochs 120 --schedule one-cycle --lr 2e-3 ";
+    assertThat(train("whole", options).exitCode()).isZero();
+    assertThat(train("stopped", options + "--checkpoint-every 7steps --time-limit 1s").exitCode()).isZero();
+    assertThat(train("stopped", "--resume").exitCode()).isZero();
+    for (String run : List.of("whole", "stopped")) {
+      JsonNode training = JSON.readTree(folder.resolve(run + "/config.json").toFile()).get("training");
+      assertThat(training.get("schedule").asText()).isEqualTo("one-cycle");
+    }
+    assertThat(folder.resolve("stopped/model.safetensors")).hasSameBinaryContentAs(folder.resolve("whole/model.safetensors"));
+
+    CommandLineRunner longer = train("whole", "--resume --epochs 121");
+    assertThat(longer.exitCode()).isEqualTo(1);
+    assertThat(longer.err()).contains("the learning rate of this run goes by its number of epochs, 120");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--ema-decay 0.99", "--lookahead-steps 5 --optim sgd --lr 0.1 --momentum 0.9 --nesterov"})
+  void theAverageIsTheModelAndTheRunGoesOnFromTheWeights(String average) throws IOException {
+    String options = SMALL + "--lr-decay-milestones 3 --clip-grad-norm 0.5 " + average + " ";
+    CommandLineRunner whole = train("whole", options + "--epochs 4 --json");
+    assertThat(whole.exitCode()).as(whole.err()).isZero();
+    assertThat(train("stopped", options + "--epochs 2").exitCode()).isZero();
+    assertThat(train("stopped", "--resume --epochs 4").exitCode()).isZero();
+    assertThat(folder.resolve("stopped/model.safetensors")).hasSameBinaryContentAs(folder.resolve("whole/model.safetensors"));
+
+    Map<String, HostTensor> model = ModelFile.read(folder.resolve("whole")).weights();
+    Checkpoint checkpoint = Checkpoint.read(folder.resolve("whole"));
+    assertThat(model.get("layer_out.weight").toFloats())
+        .isEqualTo(checkpoint.optimizerState().get("layer_out.average.weight").toFloats());
+    assertThat(model.get("layer_out.weight").toFloats()).isNotEqualTo(checkpoint.weights().get("layer_out.weight").toFloats());
+    assertThat(model.get("layers.0.bn.running_mean").toFloats())
+        .isNotEqualTo(checkpoint.weights().get("layers.0.bn.running_mean").toFloats());
+    JsonNode evaluated = CommandLineRunner.run("evaluate", folder.resolve("whole"), "--json", "--threads", 1).lastEvent();
+    assertThat(evaluated.get("test_error")).isEqualTo(whole.lastEvent().get("test_error"));
   }
 
   @Test

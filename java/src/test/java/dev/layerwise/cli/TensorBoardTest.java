@@ -25,7 +25,7 @@ class TensorBoardTest {
   @Test
   void everyEpochIsThereOnce() throws Exception {
     String python = pythonWithTensorBoard();
-    assertThat(train("--epochs 2 --tensorboard").exitCode()).isZero();
+    assertThat(train("--epochs 2 --tensorboard --validation 0.1").exitCode()).isZero();
     compare(python, 2);
     Path file = eventFile();
     byte[] whole = Files.readAllBytes(file);
@@ -54,8 +54,9 @@ class TensorBoardTest {
     JsonNode read = read(python);
     assertThat(read.get("records").asInt()).as("a version, a start, the epochs").isEqualTo(2 + epochs);
     JsonNode scalars = read.get("scalars");
-    assertThat(scalars).hasSize(6 + 3);
     List<String> lines = Files.readAllLines(folder.resolve("run/metrics.jsonl"));
+    boolean validated = JSON.readTree(lines.get(0)).has("validation_error");
+    assertThat(scalars).hasSize(6 + 3 + (validated ? 2 : 0));
     assertThat(lines).hasSize(epochs);
     for (int i = 0; i < epochs; i++) {
       JsonNode line = JSON.readTree(lines.get(i));
@@ -64,6 +65,10 @@ class TensorBoardTest {
       check(scalars, "loss/test", i, line.get("test_loss"));
       check(scalars, "error/train", i, line.get("train_error"));
       check(scalars, "error/test", i, line.get("test_error"));
+      if (validated) {
+        check(scalars, "loss/validation", i, line.get("validation_loss"));
+        check(scalars, "error/validation", i, line.get("validation_error"));
+      }
       check(scalars, "learning_rate", i, line.get("lr"));
       check(scalars, "images_per_second", i, line.get("images_per_second"));
       check(scalars, "local_error/layers.0", i, block.get("local_error"));

@@ -65,7 +65,7 @@ class TrainCommandTest {
     "--optim amsgrad --weight-decay 1e-4", "--no-batch-norm", "--num-layers 0 --lr 0.01", "--cutout --length 3 --n_holes 2",
     "--loss-sup sim --no-similarity-std --nonlin relu", "--alpha 0.3 --loss-unsup sim",
     "--alpha 0.3 --loss-unsup recon", "--bio --target-proj-size 32", "--bio --loss pred",
-    "--no-detach", "--device reference --num-layers 1 --num-hidden 32",
+    "--label-smoothing 0.1", "--no-detach", "--device reference --num-layers 1 --num-hidden 32",
     "--classes-per-batch 8 --classes-per-batch-until-epoch 1"})
   void everyWayOfTrainingRuns(String options) {
     CommandLineRunner run = train("--epochs 2 --json " + options);
@@ -93,6 +93,8 @@ class TrainCommandTest {
     "--loss pred --beta 0.5            | --beta weighs",
     "--loss cosine                     | --loss: unknown value 'cosine'",
     "--momentum 0.9                    | --momentum is a part of sgd",
+    "--flip alternating                | --flip is for images that are flipped; those of digits are not",
+    "--flip mirrored                   | --flip: unknown value 'mirrored'; choose from random, alternating",
     "--length 8                        | --length goes with --cutout",
     "--loss pred --no-similarity-std   | --no-similarity-std is about the similarity loss",
     "--dataset svnh                    | --dataset: unknown value 'svnh'",
@@ -105,6 +107,8 @@ class TrainCommandTest {
     "--loss-unsup recon                | --alpha and --loss-unsup go together",
     "--backprop --bio                  | are about local losses",
     "--target-proj-size 64             | --target-proj-size goes with --bio",
+    "--label-smoothing 1               | --label-smoothing must be at least 0 and below 1",
+    "--label-smoothing 0.1 --bio       | --label-smoothing is for targets that are classes; those of --bio are binary",
     "--feat-mult 2                     | --feat-mult scales convolutions",
     "--classes-per-batch -1            | --classes-per-batch must be in 0",
     "--classes-per-batch 65            | --classes-per-batch 65 is more than a batch holds, which is 64 images",

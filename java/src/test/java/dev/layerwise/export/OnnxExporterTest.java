@@ -14,9 +14,11 @@ import dev.layerwise.data.DataSets;
 import dev.layerwise.data.ImageSet;
 import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.InputDescription;
+import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.NetworkSpec;
+import dev.layerwise.model.Networks;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
@@ -26,6 +28,7 @@ import dev.layerwise.settings.Losses;
 import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Settings;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -33,6 +36,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
+import onnx.Onnx.ModelProto;
+import onnx.Onnx.TensorProto;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -131,7 +136,7 @@ class OnnxExporterTest {
   private void agrees(Path path, byte[] pixels, int count, boolean localClassifiers) throws OrtException, IOException {
     Path onnx = folder.resolve("model.onnx");
     ModelFile file = ModelFile.read(path);
-    List<String> names = OnnxExporter.write(file, path, localClassifiers, onnx);
+    List<String> names = OnnxExporter.write(file, path, null, localClassifiers, onnx);
     int size = file.config().images().height();
     try (OnnxModel exported = new OnnxModel(onnx);
         Model model = Model.open(path, new Model.Options(FLOAT32, 1))) {
@@ -155,6 +160,47 @@ class OnnxExporterTest {
       float[][] single = exported.run(first, 1, input, size, size).get("logits");
       compare("one image", single, new float[][] {outputs.get("logits")[0]});
     }
+  }
+
+  /** A network that is cut behind each of its layers in turn, asked for by number and by name. */
+  private void cutNetworksAgree(Path path, byte[] pixels, int count) throws OrtException, IOException {
+    ModelFile file = ModelFile.read(path);
+    int size = file.config().images().height();
+    try (Model model = Model.open(path, new Model.Options(FLOAT32, 1))) {
+      List<Layer> classifying = model.layers().stream().filter(Layer::classifies).toList();
+      for (int i = 0; i < classifying.size(); i++) {
+        Layer layer = classifying.get(i);
+        Path onnx = folder.resolve("cut.onnx");
+        String asked = layer.number() > 0 && i % 2 == 0 ? Integer.toString(layer.number()) : layer.name();
+        List<String> names = OnnxExporter.write(file, path, asked, true, onnx);
+        List<String> earlier = classifying.subList(0, i).stream().map(of -> of.name() + ".local_logits").toList();
+        assertThat(names.get(0)).isEqualTo("logits");
+        assertThat(names.subList(1, names.size())).isEqualTo(earlier);
+        try (OnnxModel exported = new OnnxModel(onnx)) {
+          boolean isOutput = i == classifying.size() - 1;
+          assertThat(exported.metadata().get("layerwise.layer")).isEqualTo(isOutput ? null : layer.name());
+          Map<String, float[][]> outputs = exported.run(pixels, count, file.input(), size, size);
+          assertThat(outputs.keySet()).containsExactlyElementsOf(names);
+          compare("cut at " + layer.name(), outputs.get("logits"), model.classify(pixels, count, layer.name()));
+        }
+        assertThat(OnnxExporter.write(file, path, asked, false, onnx)).containsExactly("logits");
+        holdsOnlyTheWayTo(layer, model.layers().indexOf(layer), file.config(), onnx);
+      }
+    }
+  }
+
+  /** No weights of blocks that the layer does not need, nor of other local classifiers. */
+  private static void holdsOnlyTheWayTo(Layer layer, int position, ModelConfig config, Path onnx) throws IOException {
+    List<LayerSpec> layers = Networks.layers(config);
+    boolean[] needed = Networks.needed(layers, position);
+    List<String> way =
+        IntStream.range(0, layers.size()).filter(i -> needed[i]).mapToObj(i -> layers.get(i).name() + ".").toList();
+    List<String> weights =
+        ModelProto.parseFrom(Files.readAllBytes(onnx)).getGraph().getInitializerList().stream()
+            .map(TensorProto::getName).filter(name -> !name.contains(".map_of.")).toList();
+    assertThat(weights).isNotEmpty().allMatch(name -> way.stream().anyMatch(name::startsWith));
+    assertThat(weights.stream().filter(name -> name.contains("decoder_y")))
+        .allMatch(name -> name.startsWith(layer.name() + "."));
   }
 
   private static void compare(String what, float[][] theirs, float[][] ours) {
@@ -192,6 +238,7 @@ class OnnxExporterTest {
     agrees(path, test.pixels(), test.count(), false);
     if (loss != null) {
       agrees(path, test.pixels(), test.count(), true);
+      cutNetworksAgree(path, Arrays.copyOf(test.pixels(), 40 * 64), 40);
     }
   }
 
@@ -212,10 +259,21 @@ class OnnxExporterTest {
   void networksWithoutLocalClassifiersSaySo(String loss) {
     Path path = trained(config("mlp", 1, false, null, loss.isEmpty() ? null : loss, 4096, true, 1, 8));
     Path onnx = folder.resolve("none.onnx");
-    assertThatThrownBy(() -> OnnxExporter.write(ModelFile.read(path), path, true, onnx))
+    assertThatThrownBy(() -> OnnxExporter.write(ModelFile.read(path), path, null, true, onnx))
         .hasMessageContaining("has no local classifiers");
     assertThat(onnx).doesNotExist();
-    assertThat(OnnxExporter.write(ModelFile.read(path), path, false, onnx)).containsExactly("logits");
+    assertThat(OnnxExporter.write(ModelFile.read(path), path, null, false, onnx)).containsExactly("logits");
+  }
+
+  @Test
+  void networksAreCutOnlyWhereSomethingClassifies() {
+    Path path = trained(config("vgg6a", 0.125, false, null, "sim", 4096, true, 1, 8));
+    Path onnx = folder.resolve("none.onnx");
+    assertThatThrownBy(() -> OnnxExporter.write(ModelFile.read(path), path, "2", false, onnx))
+        .hasMessageContaining("has no classifier to predict with");
+    assertThatThrownBy(() -> OnnxExporter.write(ModelFile.read(path), path, "9", false, onnx))
+        .hasMessageContaining("the model has no layer '9'; it has 1 features.0");
+    assertThat(onnx).doesNotExist();
   }
 
   @Test
@@ -225,7 +283,7 @@ class OnnxExporterTest {
     Map<String, HostTensor> weights = new LinkedHashMap<>(file.weights());
     weights.put("layer_out.bias", HostTensor.of(new long[] {3}, new float[3]));
     ModelFile damaged = new ModelFile(file.config(), file.dataset(), file.input(), file.precision(), weights);
-    assertThatThrownBy(() -> OnnxExporter.write(damaged, path, false, folder.resolve("none.onnx")))
+    assertThatThrownBy(() -> OnnxExporter.write(damaged, path, null, false, folder.resolve("none.onnx")))
         .hasMessageContaining("layer_out.bias");
   }
 }

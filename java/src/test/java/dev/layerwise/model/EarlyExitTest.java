@@ -13,6 +13,7 @@ import dev.layerwise.nativelib.NativeTensor;
 import dev.layerwise.settings.Losses;
 import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Settings;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -59,6 +60,52 @@ class EarlyExitTest {
               .isEqualTo(before && !beside ? 3 : 0);
         }
       }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {NetworkDescriptions.RESIDUAL, NetworkDescriptions.PREACTIVATION})
+  void onePassGivesTheBitsOfAllClassifiers(String description) throws JsonProcessingException {
+    try (NativeContext context = NativeContext.create("cpu", 1, 1);
+        DeviceNetwork network = new DeviceNetwork(context, config(description, "predsim", false), Optimizer.STATELESS);
+        NativeTensor images = context.tensor(IMAGES, 3, 1, 8, 8);
+        NativeTensor labels = context.labels(new int[] {1, 2, 3})) {
+      network.evaluate(images, labels).close();
+      List<BlockMetrics> expected = network.readMetrics();
+      List<float[]> logits = new ArrayList<>();
+      network.classifyLayers(images, labels, logits::add);
+      assertThat(network.readMetrics()).isEqualTo(expected);
+      List<Integer> classifiers = network.classifiers();
+      assertThat(logits).hasSameSizeAs(classifiers);
+      for (int i = 0; i < logits.size(); i++) {
+        try (NativeTensor alone = network.classify(classifiers.get(i), images)) {
+          assertThat(logits.get(i)).isEqualTo(alone.read());
+        }
+      }
+      network.classifyLayers(images, labels, first -> false);
+      List<BlockMetrics> stopped = network.readMetrics();
+      assertThat(stopped.get(0).samples()).isEqualTo(3);
+      assertThat(stopped.subList(1, stopped.size())).allMatch(metrics -> metrics.samples() == 0);
+    }
+  }
+
+  @Test
+  void costsAreThoseOfTheWay() throws JsonProcessingException {
+    try (NativeContext context = NativeContext.create("cpu", 1, 1);
+        DeviceNetwork network =
+            new DeviceNetwork(context, config(NetworkDescriptions.RESIDUAL, "predsim", false), Optimizer.STATELESS)) {
+      long[] flops = LayerCosts.flopsUntilClassifiers(network);
+      long expected = 0;
+      int classifier = 0;
+      for (int i = 0; i < network.layers().size(); i++) {
+        LayerCosts costs = LayerCosts.of(network, i);
+        expected += costs.flops() + costs.localClassifierFlops();
+        if (network.hasClassifier(network.layers().get(i))) {
+          assertThat(flops[classifier++]).isEqualTo(expected);
+        }
+      }
+      assertThat(flops).hasSize(classifier);
+      assertThat(LayerCosts.flops(network)).isPositive().isLessThan(expected);
     }
   }
 

@@ -2,11 +2,13 @@ package dev.layerwise.recipe;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.layerwise.data.DataSets;
 import dev.layerwise.model.Networks;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.settings.Batches;
 import dev.layerwise.settings.Schedule;
+import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -23,6 +25,17 @@ class PresetsTest {
 
   private static RunConfig whole(Preset preset) {
     return preset.runConfig(DataSets.info(preset.dataset()));
+  }
+
+  @Test
+  void aPresetMayHoldOutImagesAndFreezeBlocks() throws IOException {
+    String text =
+        "{\"name\": \"mnist-mlp-predsim\", \"dataset\": \"mnist\", \"model\": \"mlp\", \"num_layers\": 2, \"epochs\": 100,"
+            + " \"validation\": 0.1, \"freeze_after\": \"40,80\"}";
+    RunConfig config = whole(new ObjectMapper().readValue(text, Preset.class));
+    assertThat(config.training().batches().validation()).isEqualTo(0.1);
+    assertThat(config.training().freezing().freezeAfter()).isEqualTo("40,80");
+    assertThat(config.training().stretched(0.1).freezing().freezeAfter()).isEqualTo("4,8");
   }
 
   @Test

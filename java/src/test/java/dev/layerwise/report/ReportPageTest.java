@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.run.EpochReport;
+import dev.layerwise.run.EarlyExits;
 import dev.layerwise.run.Evaluation;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.settings.Optimizer;
@@ -65,7 +66,7 @@ class ReportPageTest {
       epochs.add(
           new EpochReport(
               epoch, 100, best.lr(), best.trainLoss(), best.trainError(), best.testLoss(), best.testError(),
-              best.imagesPerSecond(), best.seconds(), best.blocks()));
+              null, null, best.imagesPerSecond(), best.seconds(), best.blocks()));
     }
     Path early = RunFolders.write(folder.resolve("early"), patient, epochs);
     Path stopped = RunFolders.write(folder.resolve("stopped"), patient, epochs.subList(0, 6));
@@ -145,6 +146,32 @@ class ReportPageTest {
             List.of("True class", "Taken for", "Images", "Share of the class, %"), List.of("z", "y", "25", "25.0"),
             List.of("x", "y", "10", "10.0"), List.of("y", "x", "3", "3.0"), List.of("y", "z", "2", "2.0"));
     assertThat(page.text()).contains("There are none.");
+  }
+
+  @Test
+  void earlyExitsAreACurve() {
+    Path run = RunFolders.write(folder.resolve("run"), RunFolders.config(PRESET), RunFolders.epochs(2, 1));
+    Path old = RunFolders.write(folder.resolve("old"), RunFolders.config(PRESET), RunFolders.epochs(2, 1));
+    int[][] counts = {{90, 10}, {5, 95}};
+    EarlyExits exits =
+        new EarlyExits(
+            List.of("layers.0", "layer_out"), 2_000_000,
+            List.of(
+                new EarlyExits.Point(0.5, 9.5, 1_500_000, new double[] {0.9, 0.1}),
+                new EarlyExits.Point(1, 7.5, 2_100_000, new double[] {0, 1})));
+    RunFolders.write(run, new Evaluation("mnist", List.of("x", "y"), counts, List.of(), 3.25, exits));
+    RunFolders.write(old, new Evaluation("mnist", List.of("x", "y"), counts, List.of()));
+    PageReader page = page(run, old);
+    assertThat(page.table("Early exits of run"))
+        .containsExactly(
+            List.of(
+                "Probability", "Error, %", "MFLOP per image", "% of the network's", "stopped at layers.0, %",
+                "stopped at layer_out, %"),
+            List.of("0.5", "9.50", "1.5", "75.0", "90.0", "10.0"), List.of("1", "7.50", "2.100", "105.0", "0.0", "100.0"));
+    assertThat(page.text())
+        .contains("Test error over cost with early exits")
+        .contains("The class is not among the five likeliest for 3.25 %.");
+    assertThat(page(old).text()).doesNotContain("Early exits", "five likeliest");
   }
 
   @Test

@@ -64,12 +64,12 @@ final class RunFolders {
       List<BlockReport> blocks = new ArrayList<>();
       for (int layer = 0; layer < layers; layer++) {
         double at = (layer + 2.0) * epoch;
-        blocks.add(new BlockReport("layers." + layer, 0.9 / at, 0.07 / at, null, 87.0 / at));
+        blocks.add(new BlockReport("layers." + layer, 0.9 / at, 0.07 / at, null, 87.0 / at, null));
       }
       epochs.add(
           new EpochReport(
-              epoch, count, 5e-4, 2.3 / epoch, 61.0 / epoch, 2.1 / epoch, 53.0 / epoch, 1234 + epoch, 1.5 * epoch,
-              blocks));
+              epoch, count, 5e-4, 2.3 / epoch, 61.0 / epoch, 2.1 / epoch, 53.0 / epoch, null, null, 1234 + epoch,
+              1.5 * epoch, blocks));
     }
     return epochs;
   }

@@ -97,7 +97,13 @@ class RunReaderTest {
     "{\"dataset\":\"d\",\"class_names\":[\"a\"],\"confusion_matrix\":[[1]],\"mistakes\":[{\"image\":0,\"label\":0,"
         + "\"predicted\":1,\"probability\":1,\"png\":\"iVBORw0KGgo=\"}]}",
     "{\"dataset\":\"d\",\"class_names\":[\"a\"],\"confusion_matrix\":[[1]],\"mistakes\":[{\"image\":0,\"label\":0,"
-        + "\"predicted\":0,\"probability\":1,\"png\":\"<script>\"}]}"})
+        + "\"predicted\":0,\"probability\":1,\"png\":\"<script>\"}]}",
+    "{\"dataset\":\"d\",\"class_names\":[\"a\"],\"confusion_matrix\":[[1]],\"mistakes\":[],\"early_exits\":{\"layers\":[\"b\"],"
+        + "\"network_flops\":0,\"points\":[{\"confidence\":1,\"error\":1,\"mean_flops\":1,\"stopped\":[1]}]}}",
+    "{\"dataset\":\"d\",\"class_names\":[\"a\"],\"confusion_matrix\":[[1]],\"mistakes\":[],\"early_exits\":{\"layers\":[\"b\"],"
+        + "\"network_flops\":1,\"points\":[{\"confidence\":1,\"error\":1,\"mean_flops\":1,\"stopped\":[1,2]}]}}",
+    "{\"dataset\":\"d\",\"class_names\":[\"a\"],\"confusion_matrix\":[[1]],\"mistakes\":[],\"early_exits\":{\"layers\":[\"b\"],"
+        + "\"network_flops\":1,\"points\":[{\"confidence\":1,\"error\":\"NaN\",\"mean_flops\":1,\"stopped\":[1]}]}}"})
   void damagedEvaluationsAreNamed(String text) throws IOException {
     Path path = RunFolders.write(folder.resolve("run"), CONFIG, RunFolders.epochs(3, 2));
     Files.writeString(path.resolve("evaluation.json"), text);

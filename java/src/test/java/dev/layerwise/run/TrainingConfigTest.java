@@ -19,7 +19,7 @@ class TrainingConfigTest {
   @ParameterizedTest
   @CsvSource({"1, 0.4", "15, 0.4", "16, 0.1", "22, 0.1", "23, 0.025", "30, 0.025"})
   void theRateFallsBehindEachMilestone(int epoch, double expected) {
-    assertThat(config(0, 0).schedule().learningRate(epoch)).isEqualTo(expected);
+    assertThat(config(0, 0).learningRate(epoch - 1)).isEqualTo(expected);
   }
 
   @Test
@@ -28,10 +28,45 @@ class TrainingConfigTest {
     ImageSet images = new ImageSet(new byte[600], labels, 1, 1, 1, 30);
     int[] few3 = FewClassesOrder.shuffled(labels, 30, 64, 12, 1, 3);
     int[] few4 = FewClassesOrder.shuffled(labels, 30, 64, 12, 1, 4);
-    assertThat(config(12, 3).order(images, 3)).isEqualTo(few3);
-    assertThat(config(12, 3).order(images, 4)).isEqualTo(EpochOrder.shuffled(600, 1, 4)).isNotEqualTo(few4);
-    assertThat(config(12, 0).order(images, 4)).isEqualTo(few4);
-    assertThat(config(0, 0).order(images, 3)).isEqualTo(EpochOrder.shuffled(600, 1, 3));
+    assertThat(order(config(12, 3), images, 3)).isEqualTo(few3);
+    assertThat(order(config(12, 3), images, 4)).isEqualTo(EpochOrder.shuffled(600, 1, 4)).isNotEqualTo(few4);
+    assertThat(order(config(12, 0), images, 4)).isEqualTo(few4);
+    assertThat(order(config(0, 0), images, 3)).isEqualTo(EpochOrder.shuffled(600, 1, 3));
+  }
+
+  private static int[] order(TrainingConfig config, ImageSet images, int epoch) {
+    return config.order(images, config.split(images).trained(), epoch);
+  }
+
+  @Test
+  void anEpochVisitsEveryImageThatIsNotHeldOutOnce() {
+    int[] labels = IntStream.range(0, 600).map(image -> image * image % 7).toArray();
+    ImageSet images = new ImageSet(new byte[600], labels, 1, 1, 1, 7);
+    for (TrainingConfig whole : List.of(config(0, 0), config(4, 0))) {
+      TrainingConfig config =
+          new TrainingConfig(
+              "digits", Settings.with(whole.batches(), "validation", 0.25), whole.schedule(), whole.augmentation(), 1);
+      int[] trained = config.split(images).trained();
+      int[] order = config.order(images, trained, 2);
+      assertThat(trained).hasSize(450);
+      assertThat(order).isNotEqualTo(trained);
+      assertThat(IntStream.of(order).sorted().toArray()).containsExactly(trained);
+      assertThat(config.order(images, trained, 3)).isNotEqualTo(order);
+      assertThat(config.stretched(0.1).batches().validation()).isEqualTo(0.25);
+    }
+  }
+
+  @Test
+  void batchesOfFewClassesAreMadeOfTheImagesThatAreTrainedOn() {
+    int[] labels = IntStream.range(0, 6000).map(image -> image % 30).toArray();
+    ImageSet images = new ImageSet(new byte[6000], labels, 1, 1, 1, 30);
+    TrainingConfig config = config(12, 0);
+    int[] trained = IntStream.range(0, 6000).filter(image -> image % 4 != 0).toArray();
+    int[] order = config.order(images, trained, 1);
+    int most = IntStream.range(0, 20).map(
+        batch -> (int) IntStream.of(order).skip(64L * batch).limit(64).map(image -> labels[image]).distinct().count())
+        .max().orElseThrow();
+    assertThat(most).isLessThan(16); // 64 of all images would have some 27
   }
 
   @Test

@@ -10,7 +10,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.function.IntToLongFunction;
 
 /**
  * The batches of one pass over images, made ahead by a fixed number of threads. A batch is begun only when one is
@@ -22,11 +21,22 @@ public final class BatchSource implements AutoCloseable {
   private final int prefetch;
   private final int[] order;
   private final int batchSize;
-  private final IntToLongFunction imageSeed;
+  private final Renderer renderer;
   private final ExecutorService threads;
   private final Deque<PendingBatch> pending = new ArrayDeque<>();
   private int begun;
   private int taken;
+
+  /** Writes images into batches; used by several threads. */
+  interface Renderer {
+    /**
+     * Writes an image.
+     *
+     * @param index its number
+     * @param offset in the batch's pixels, of its first byte
+     */
+    void render(int index, byte[] pixels, int offset) throws ImageDecoder.UnusableException;
+  }
 
   /**
    * A batch in the making.
@@ -37,12 +47,12 @@ public final class BatchSource implements AutoCloseable {
    */
   private record PendingBatch(int start, byte[] pixels, List<Future<ImageDecoder.UnusableException>> images) {}
 
-  BatchSource(StreamedImages images, StreamOptions options, int[] order, int batchSize, IntToLongFunction imageSeed) {
+  BatchSource(StreamedImages images, StreamOptions options, int[] order, int batchSize, Renderer renderer) {
     this.images = images;
     this.prefetch = options.prefetch();
     this.order = order;
     this.batchSize = batchSize;
-    this.imageSeed = imageSeed;
+    this.renderer = renderer;
     this.threads = Executors.newFixedThreadPool(options.threads(), task -> {
       Thread thread = new Thread(task, "layerwise-images");
       thread.setDaemon(true);
@@ -97,7 +107,7 @@ public final class BatchSource implements AutoCloseable {
 
   private ImageDecoder.UnusableException render(int index, byte[] pixels, int offset) {
     try {
-      images.render(index, imageSeed.applyAsLong(index), pixels, offset);
+      renderer.render(index, pixels, offset);
       return null;
     } catch (ImageDecoder.UnusableException e) {
       return e;

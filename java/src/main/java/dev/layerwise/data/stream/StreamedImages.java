@@ -73,7 +73,8 @@ public final class StreamedImages implements Images {
     return options.testResize();
   }
 
-  /** The same images, each as it is when it is judged: its centre, neither cropped at random nor mirrored. */
+  /** The centre of each image. */
+  @Override
   public StreamedImages plain() {
     return new StreamedImages(files, classNames, false, options, skipped);
   }
@@ -121,6 +122,11 @@ public final class StreamedImages implements Images {
     }
   }
 
+  /** Begins to read images; training images are flipped at random. */
+  public BatchSource open(int[] order, int batchSize, long seed, int epoch) {
+    return open(order, batchSize, seed, epoch, false);
+  }
+
   /**
    * Begins to read images; close what it returns.
    *
@@ -129,13 +135,17 @@ public final class StreamedImages implements Images {
    *     cannot be used
    * @param seed of the run
    * @param epoch as for {@link dev.layerwise.data.EpochOrder}; test images are the same in each
+   * @param alternatesFlips whether half of the training images, drawn once, are flipped in odd epochs and the others in even
+   *     ones, instead of each at random
    */
-  public BatchSource open(int[] order, int batchSize, long seed, int epoch) {
+  public BatchSource open(int[] order, int batchSize, long seed, int epoch, boolean alternatesFlips) {
     if (batchSize < 1 || (long) batchSize * imageBytes() > Integer.MAX_VALUE - 8) {
       throw new DataException("A batch of " + batchSize + " images of " + size() + "×" + size()
           + " pixels cannot be made; choose another batch size.");
     }
-    return new BatchSource(this, options, order, batchSize, index -> Seeds.derive(seed, epoch, index));
+    return new BatchSource(
+        this, options, order, batchSize,
+        (index, target, offset) -> render(index, seed, epoch, alternatesFlips, target, offset));
   }
 
   /** Bytes of an image as it is handed out. */
@@ -144,17 +154,25 @@ public final class StreamedImages implements Images {
   }
 
   /** Writes an image into a batch. */
-  void render(int index, long imageSeed, byte[] target, int offset) throws ImageDecoder.UnusableException {
+  private void render(int index, long seed, int epoch, boolean alternatesFlips, byte[] target, int offset)
+      throws ImageDecoder.UnusableException {
     RgbImage image = ImageDecoder.read(files.path(index), options.exif());
     int size = options.size();
     if (augmented) {
-      Random random = new Random(imageSeed);
+      Random random = new Random(Seeds.derive(seed, epoch, index));
       Resampler.Box box = Crops.random(image.height(), image.width(), random);
-      Resampler.resize(image, box, size, random.nextBoolean(), target, offset);
+      boolean flipped = alternatesFlips ? isAlternatelyFlipped(index, seed, epoch) : random.nextBoolean();
+      Resampler.resize(image, box, size, flipped, target, offset);
     } else {
       Resampler.Box box = Crops.center(image.height(), image.width(), size, options.testResize());
       Resampler.resize(image, box, size, false, target, offset);
     }
+  }
+
+  /** Epochs begin at 1: no image's seed in an epoch is that of 0. */
+  private static boolean isAlternatelyFlipped(int index, long seed, int epoch) {
+    boolean inOddEpochs = new Random(Seeds.derive(seed, 0, index)).nextBoolean();
+    return inOddEpochs == (epoch % 2 == 1);
   }
 
   /** Leaves an image out, or ends the run. */

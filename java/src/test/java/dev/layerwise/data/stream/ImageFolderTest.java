@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -105,6 +106,35 @@ class ImageFolderTest {
     }
     // Five standard deviations of a fair coin, √(400/4) = 10.
     assertThat(mirrored).isBetween(rounds / 2 - 50, rounds / 2 + 50);
+  }
+
+  @Test
+  void alternatingFlipsShowEveryImageBothWaysInTwoEpochs() {
+    writeFolder(folder, 100);
+    StreamedImages train = open(2, false).train();
+    int[] order = IntStream.range(0, 100).toArray();
+    boolean[] first = mirrored(train, order, 1, true);
+    boolean[] second = mirrored(train, order, 2, true);
+    for (int image = 0; image < order.length; image++) {
+      assertThat(second[image]).as("image %d", image).isNotEqualTo(first[image]);
+    }
+    assertThat(mirrored(train, order, 3, true)).isEqualTo(first);
+    assertThat(mirrored(train, order, 3, false)).isNotEqualTo(first);
+    // Five standard deviations of a fair coin, √(100/4) = 5.
+    assertThat(IntStream.range(0, 100).filter(image -> first[image]).count()).isBetween(25L, 75L);
+    assertThat(mirrored(train.plain(), order, 2, true)).containsOnly(false);
+  }
+
+  /** Of images that grow brighter from left to right. */
+  private static boolean[] mirrored(StreamedImages images, int[] order, int epoch, boolean alternates) {
+    boolean[] mirrored = new boolean[order.length];
+    try (BatchSource source = images.open(order, order.length, 1, epoch, alternates)) {
+      byte[] pixels = source.next().pixels();
+      for (int i = 0; i < order.length; i++) {
+        mirrored[i] = (pixels[i * IMAGE_BYTES] & 0xff) > (pixels[i * IMAGE_BYTES + SIZE - 1] & 0xff);
+      }
+    }
+    return mirrored;
   }
 
   @Test

@@ -1,0 +1,47 @@
+package dev.layerwise.cli;
+
+import dev.layerwise.settings.Augmentation;
+import dev.layerwise.settings.Settings;
+import java.util.ArrayList;
+import picocli.CommandLine.Option;
+
+/** How training images are flipped, and cutout, which sets squares in each of them to the data's mean. */
+final class AugmentationOptions {
+  /** The ways of flipping. */
+  static final class Flips extends ArrayList<String> {
+    private static final long serialVersionUID = 1L;
+
+    Flips() {
+      super(Augmentation.FLIPS);
+    }
+  }
+
+  @Option(
+      names = "--flip",
+      paramLabel = "HOW",
+      completionCandidates = Flips.class,
+      description = "How images that are flipped left to right are chosen: random, each time with probability 1/2, or"
+          + " alternating, half of them in odd epochs and the others in even ones, so that any two epochs in a row show every"
+          + " image both ways. For data sets whose images are flipped. Default: random, or as in the preset.")
+  String flip;
+
+  @Option(names = "--cutout",
+      negatable = true,
+      description = "Cut random squares out of the training images. Default: off, or as in the preset.")
+  Boolean cutout;
+
+  @Option(
+      names = {"--n-holes", "--n_holes"},
+      paramLabel = "N",
+      description = "Number of squares per image, with --cutout. Default: 1.")
+  Integer holes;
+
+  @Option(names = "--length", paramLabel = "PIXELS", description = "Side of each square, with --cutout. Default: 16.")
+  Integer length;
+
+  /** These options over a base's augmentation. */
+  Augmentation over(Augmentation base) {
+    return Settings.partial(Augmentation.class, "flip", NetworkOptions.lower(flip))
+        .over(base.withCutout(cutout, holes, length));
+  }
+}

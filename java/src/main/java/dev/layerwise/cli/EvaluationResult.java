@@ -1,0 +1,157 @@
+package dev.layerwise.cli;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import dev.layerwise.data.DataSetInfo;
+import dev.layerwise.model.DeviceNetwork;
+import dev.layerwise.model.LayerSpec;
+import dev.layerwise.nativelib.BlockMetrics;
+import dev.layerwise.run.EarlyExits;
+import dev.layerwise.run.Evaluation.ClassScore;
+import dev.layerwise.train.ClassifierChoice;
+import dev.layerwise.train.TestTimeAugmentation;
+import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Stream;
+
+/**
+ * What {@code evaluate} prints.
+ *
+ * @param top5Error {@code null} for fewer than six classes
+ * @param confusionMatrix row: true class, column: predicted class, entries: images
+ * @param classes precision and recall of each
+ * @param classifier of a choice of classifiers; {@code null}: none was asked for
+ * @param earlyExit at the confidence that was asked for; {@code null}: none was
+ * @param tta of test-time augmentation; {@code null}: none was asked for
+ * @param earlyExits {@code null} without local classifiers
+ */
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+@JsonInclude(JsonInclude.Include.NON_NULL)
+record EvaluationResult(
+    double testError, Double top5Error, double testLoss, int images, String device, String precision, int threads,
+    double seconds, List<Layer> layers, int[][] confusionMatrix, List<ClassScore> classes, Chosen classifier,
+    EarlyExits.Point earlyExit, Augmented tta, EarlyExits earlyExits) {
+  /** More classes than these are not all listed. */
+  private static final int MOST_CLASSES = 20;
+
+  private static final int WORST_CLASSES = 10;
+
+  /** A hidden block; no local error if its loss has no classifier. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  record Layer(String name, Double localError) {}
+
+  /** The test error of classifiers that were chosen on images held out; the errors are in percent. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  record Chosen(String kind, List<String> layers, double testError, double validationError, int validationImages) {
+    static Chosen of(ClassifierChoice choice, double testError) {
+      return new Chosen(
+          choice.kind().name().toLowerCase(Locale.ROOT), choice.layers(), testError, choice.validationError(),
+          choice.validationImages());
+    }
+
+    void print(PrintWriter out) {
+      String which =
+          kind.equals("best") ? "best classifier, " + layers.get(0)
+              : layers.size() == 1 ? "mean of the last classifier, " + layers.get(0)
+              : String.format("mean of the last %d classifiers, %s to %s", layers.size(), layers.get(0),
+                  layers.get(layers.size() - 1));
+      out.printf(
+          "test error of the %s: %.2f %% (chosen on %d training images with an error of %.2f %%)%n", which, testError,
+          validationImages, validationError);
+    }
+  }
+
+  /** The test error of the mean over views of each image, in percent. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  record Augmented(String kind, int views, double testError) {
+    Augmented(TestTimeAugmentation.Kind kind, int views, double testError) {
+      this(kind.name().toLowerCase(Locale.ROOT).replace('_', '-'), views, testError);
+    }
+  }
+
+  static List<Layer> layers(DeviceNetwork network, List<BlockMetrics> metrics) {
+    boolean classifies = network.config().losses().hasLocalClassifiers();
+    List<LayerSpec> specs = network.measuredLayers();
+    List<Layer> layers = new ArrayList<>();
+    for (int i = 0; i < specs.size() - 1; i++) {
+      BlockMetrics of = metrics.get(i);
+      layers.add(new Layer(specs.get(i).name(), classifies ? (Double) of.errorPercent() : null));
+    }
+    return layers;
+  }
+
+  /** Prints it as text. */
+  void print(PrintWriter out, DataSetInfo data) {
+    out.printf("test error %.2f %% (loss %.4f) on %d images of %s%n", testError, testLoss, images, data.title());
+    if (top5Error != null) {
+      out.printf("top-5 error %.2f %%%n", top5Error);
+    }
+    for (Layer layer : layers) {
+      out.printf(
+          "  %-22s  %s%n", layer.name(),
+          layer.localError() == null ? "no local classifier" : String.format("local error %.2f %%", layer.localError()));
+    }
+    if (classifier != null) {
+      classifier.print(out);
+    }
+    if (earlyExit != null) {
+      printEarlyExit(out);
+    }
+    if (tta != null) {
+      out.printf(
+          "test error with test-time augmentation (%s, %d views): %.2f %%%n", tta.kind(), tta.views(), tta.testError());
+    }
+    List<String> names = data.classNames();
+    int widest = names.stream().mapToInt(String::length).max().orElse(1);
+    printConfusions(out, names, widest);
+    printClasses(out, widest);
+    out.flush();
+  }
+
+  private void printEarlyExit(PrintWriter out) {
+    out.printf(
+        "test error with early exits at a confidence of %s: %.2f %%, with %.4f MFLOP per image on average (%.1f %% of the"
+            + " network's %.4f)%n",
+        earlyExit.confidence(), earlyExit.error(), earlyExit.meanFlops() / 1e6,
+        100 * earlyExit.meanFlops() / earlyExits.networkFlops(), earlyExits.networkFlops() / 1e6);
+    for (int i = 0; i < earlyExit.stopped().length; i++) {
+      out.printf("  %-22s  %.2f %% of the images stop%n", earlyExits.layers().get(i), 100 * earlyExit.stopped()[i]);
+    }
+  }
+
+  private void printConfusions(PrintWriter out, List<String> names, int widest) {
+    out.printf("%nconfusion matrix: one row per true class, one column per predicted class%n");
+    for (int row = 0; row < names.size(); row++) {
+      StringBuilder line = new StringBuilder(String.format("  %3d %-" + widest + "s ", row, names.get(row)));
+      for (int count : confusionMatrix[row]) {
+        line.append(String.format(" %5d", count));
+      }
+      out.println(line);
+    }
+  }
+
+  private void printClasses(PrintWriter out, int widest) {
+    Stream<ClassScore> shown = classes.stream();
+    if (classes.size() <= MOST_CLASSES) {
+      out.printf("%nprecision and recall of each class, in percent%n");
+    } else {
+      out.printf(
+          "%nprecision and recall, in percent, of the %d of %d classes with the lowest recall%n", WORST_CLASSES,
+          classes.size());
+      shown = shown.filter(score -> score.images() > 0)
+          .sorted(Comparator.comparingDouble(ClassScore::recall)).limit(WORST_CLASSES);
+    }
+    String row = "  %-" + widest + "s  %6s  %6s%n";
+    shown.forEach(
+        score -> out.printf(row, score.name(), percent(score.precision()), percent(score.recall())));
+  }
+
+  private static String percent(double share) {
+    return Double.isNaN(share) ? "–" : String.format("%.2f", 100 * share);
+  }
+}
