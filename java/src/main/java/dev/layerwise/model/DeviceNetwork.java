@@ -98,19 +98,22 @@ public final class DeviceNetwork implements AutoCloseable {
    * statistics and without dropout, so that its output is a fixed function; it has no loss, no gradient and no update. The
    * projection on a shortcut goes with the block that it joins. Heads are never frozen: they follow their statistics.
    *
-   * @param hiddenBlocks how many of those with a loss, from the front; the others are trained
+   * @param hiddenBlocks how many of those with a loss, from the front, with the blocks that learn from it; the others are
+   *     trained
    */
   public void freeze(int hiddenBlocks) {
     Arrays.fill(frozen, false);
     int left = hiddenBlocks;
     for (int i = 0; i < layers.size() - 1; i++) {
       LayerSpec layer = layers.get(i);
-      if (layer.hasLoss() && left-- > 0) {
-        frozen[i] = true;
-        if (joinsProjection(layer)) {
-          frozen[layer.shortcut()] = true;
-        }
+      if (!layer.isHidden() || left == 0) {
+        continue;
       }
+      frozen[i] = true;
+      if (joinsProjection(layer)) {
+        frozen[layer.shortcut()] = true;
+      }
+      left -= layer.hasLoss() ? 1 : 0;
     }
   }
 
@@ -252,7 +255,7 @@ public final class DeviceNetwork implements AutoCloseable {
   private NativeTensor groupedStep(int index, Activations passed, NativeTensor labels, Gradients gradients) {
     int group = layers.get(index).group();
     List<Integer> members = sharedLosses.get(group);
-    if (members == null) {
+    if (members == null || frozen[index]) {
       return localStep(index, passed, labels);
     }
     NativeTensor output =
