@@ -54,6 +54,7 @@ void Parameters::place_trained() {
 
 void Parameters::allocate() {
   place_trained();
+  runs_ = find_runs();
   const DataType type = context_->backend().parameter_type();
   const auto make = [&](DataType of, int64_t elements) {
     return DeviceBuffer(context_, of, Shape::vector(elements), &Context::parameter_bytes);
@@ -162,8 +163,7 @@ double Parameters::rate_factor(ParameterGroup group) const {
   }
 }
 
-/// They cover the whole vector, padding included.
-std::vector<Parameters::Run> Parameters::runs() const {
+std::vector<Parameters::Run> Parameters::find_runs() const {
   std::vector<const Entry*> entries;
   for (const Entry& entry : trained_) entries.push_back(&entry);
   std::sort(entries.begin(), entries.end(), [](const Entry* a, const Entry* b) { return a->offset < b->offset; });
@@ -173,7 +173,7 @@ std::vector<Parameters::Run> Parameters::runs() const {
     if (!runs.empty()) runs.back().end = entry->offset;
     if (runs.empty() || runs.back().rate_factor != factor) runs.push_back({entry->offset, 0, factor});
   }
-  runs.back().end = trained_elements_;
+  if (!runs.empty()) runs.back().end = trained_elements_;
   return runs;
 }
 
@@ -195,7 +195,7 @@ void Parameters::update(const ArenaTensor& gradients) {
     context_->backend().sum_of_squares({cut(gradients, part.begin, part_end), squared_gradient_norm_.view()});
     processes.sum_over_parts(squared_gradient_norm_.view(), gradients);
   }
-  for (const Run& run : runs()) {
+  for (const Run& run : runs_) {
     const int64_t begin = std::max(run.begin, part.begin), end = std::min(run.end, part_end);
     if (begin >= end) continue;
     op.parameters = cut(values_.view(), begin, end);

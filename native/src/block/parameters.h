@@ -105,7 +105,7 @@ class Parameters {
   };
 
   void place_trained();
-  std::vector<Run> runs() const;
+  std::vector<Run> find_runs() const;
   double rate_factor(ParameterGroup group) const;
   /// What holds the values of one tensor that users see.
   struct Tensors {
@@ -132,6 +132,7 @@ class Parameters {
   uint32_t block_index_;
   layerwise_optimizer optimizer_;
   std::vector<Entry> trained_, kept_;
+  std::vector<Run> runs_;  // they cover all of the vector, padding included
   int64_t trained_elements_ = 0, kept_elements_ = 0;  // with padding; of those that are trained, not behind the last one
   DeviceBuffer values_, buffers_, step_count_;
   DeviceBuffer value_copies_, buffer_copies_;  // in the activation type, where that is another

@@ -58,7 +58,16 @@ layerwise_switch_stacks:
 )");
 
 Context::~Context() {
-  if (mapping_ != nullptr) munmap(mapping_, page + stack_bytes);
+  if (mapping_ == nullptr) return;
+  unpoison_stack();  // the memory may become a thread's next
+  munmap(mapping_, page + stack_bytes);
+}
+
+/// What the frames of functions that never returned have marked.
+void Context::unpoison_stack() {
+#ifdef __SANITIZE_ADDRESS__
+  __asan_unpoison_memory_region(bottom_, bytes_);
+#endif
 }
 
 void Context::adopt_own_stack() {
@@ -80,9 +89,7 @@ void Context::prepare(void (*entry)(), unsigned number) {
     bottom_ = mapping_ + page;
     bytes_ = stack_bytes;
   }
-#ifdef __SANITIZE_ADDRESS__
-  __asan_unpoison_memory_region(bottom_, bytes_);
-#endif
+  unpoison_stack();
   constexpr size_t step = 9 * 64;
   void** top = reinterpret_cast<void**>(mapping_ + page + stack_bytes - number * step % page);
   *--top = nullptr;  // where entry would return to

@@ -36,6 +36,8 @@ class Context {
   static void entered();
 
  private:
+  void unpoison_stack();
+
   void* position_ = nullptr;   // stack pointer while suspended
   char* mapping_ = nullptr;    // guard page, stack
   const void* bottom_ = nullptr;

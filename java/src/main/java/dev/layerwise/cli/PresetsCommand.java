@@ -40,9 +40,9 @@ final class PresetsCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     PrintWriter out = spec.commandLine().getOut();
-    int widest = Presets.names().stream().mapToInt(String::length).max().orElse(1);
+    int widest = Presets.all().stream().mapToInt(preset -> preset.name().length()).max().orElse(1);
     if (!output.json) {
-      out.printf("%-" + widest + "s  published error  epochs%n", "preset");
+      out.printf("%-" + widest + "s  published error  epochs  with -fast%n", "preset");
     }
     for (Preset preset : Presets.all()) {
       if (output.json) {
@@ -50,7 +50,8 @@ final class PresetsCommand implements Callable<Integer> {
       } else {
         String published =
             preset.publishedError() == null ? "–" : String.format(Locale.ROOT, "%.2f %%", preset.publishedError());
-        out.printf("%-" + widest + "s  %15s  %6d%n", preset.name(), published, preset.schedule().epochs());
+        out.printf("%-" + widest + "s  %15s  %6d  %10d%n", preset.name(), published, preset.schedule().epochs(),
+            preset.fast().schedule().epochs());
       }
     }
     out.flush();

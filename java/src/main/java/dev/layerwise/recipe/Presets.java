@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * The published runs (Nøkland and Eidnes 2019, arXiv 1901.06656): every row of its result tables, and its four runs
@@ -30,14 +31,17 @@ public final class Presets {
     return ALL;
   }
 
-  /** Their names. */
+  /** Their names, and those of their fast counterparts. */
   public static List<String> names() {
-    return ALL.stream().map(Preset::name).toList();
+    return Stream.concat(ALL.stream(), ALL.stream().map(Preset::fast)).map(Preset::name).toList();
   }
 
-  /** The one of a name. */
+  /** The one of a name; a name with {@link Preset#FAST} at its end is that of {@link Preset#fast()}. */
   public static Optional<Preset> find(String name) {
-    return ALL.stream().filter(preset -> preset.name().equals(name)).findFirst();
+    return ALL.stream()
+        .filter(preset -> name.equals(preset.name()) || name.equals(preset.name() + Preset.FAST))
+        .findFirst()
+        .map(preset -> name.equals(preset.name()) ? preset : preset.fast());
   }
 
   /** The data sets that there are published runs on. */

@@ -94,12 +94,13 @@ public record Schedule(
         "{final_lr} must be at most {lr}, " + whole.lr + ", not " + whole.finalLr);
     SettingsException.require(
         lrBaseScale == null || whole.lrBaseSize != null, "{lr_base_scale} goes with {lr_base_size}");
-    return Integer.valueOf(0).equals(whole.patience) ? whole.withoutPatience() : whole;
-  }
-
-  private Schedule withoutPatience() {
+    SettingsException.require(
+        !hasMilestones || base.shape().equals(MILESTONES) || lrDecayMilestones != null,
+        "{schedule} milestones needs {lr_decay_milestones}");
     return new Schedule(
-        epochs, lr, lrDecayMilestones, lrDecayFact, null, schedule, warmup, finalLr, lrBaseSize, lrBaseScale);
+        whole.epochs, whole.lr, hasMilestones ? whole.lrDecayMilestones : List.of(), whole.lrDecayFact,
+        Integer.valueOf(0).equals(whole.patience) ? null : whole.patience, hasMilestones ? null : whole.schedule,
+        whole.warmup, hasMilestones ? null : whole.finalLr, whole.lrBaseSize, whole.lrBaseScale);
   }
 
   private String shape() {

@@ -103,7 +103,7 @@ class PipelineTest extends MpiJobs {
     assertThat(alone.err()).startsWith("layerwise: --parallel needs several processes; start them with: mpirun -n 2");
     assertThat(CommandLineRunner.run(train(out, "--stages", "2").toArray()).err())
         .startsWith("layerwise: --stages goes with --parallel layers");
-    Job connected = run(train(out, "--parallel", "layers", "--backprop"));
+    Job connected = run(train(out, "--parallel", "layers", "--backprop", "--freeze-after", "none"));
     assertThat(connected.exitCode()).isEqualTo(2);
     assertThat(said(connected)).hasSize(1).first().asString().contains("gradients travel back through all layers");
     assertThat(out).doesNotExist();

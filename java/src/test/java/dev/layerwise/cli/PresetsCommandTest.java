@@ -126,8 +126,8 @@ class PresetsCommandTest {
   void theOptionCompletes() {
     OptionSpec option = Main.commandLine().getSubcommands().get("train").getCommandSpec().findOption("--preset");
     assertThat(option.completionCandidates())
-        .hasSize(86)
-        .contains("cifar100-vgg11b-3x-predsim");
+        .hasSize(2 * 86)
+        .contains("cifar100-vgg11b-3x-predsim", "cifar100-vgg11b-3x-predsim-fast");
   }
 
   /** Trains on the small data and gives the configuration that the run recorded. */

@@ -40,7 +40,8 @@ class PresetsTest {
 
   @Test
   void everyPublishedRunIsThere() {
-    assertThat(Presets.names()).hasSize(86).doesNotHaveDuplicates();
+    assertThat(Presets.all()).hasSize(86);
+    assertThat(Presets.names()).hasSize(2 * 86).doesNotHaveDuplicates();
     assertThat(Presets.all()).filteredOn(PresetsTest::isBio).hasSize(4);
     assertThat(Presets.all()).filteredOn(preset -> preset.publishedError() != null).hasSize(82);
     assertThat(Presets.datasets())
@@ -96,6 +97,22 @@ class PresetsTest {
     assertThat(config.model().architecture().dropout()).isEqualTo(dropout);
     assertThat(config.model().losses().dimInDecoder()).isEqualTo(dim);
     assertThat(config.model().architecture().featMult()).isEqualTo(featMult);
+  }
+
+  @Test
+  void everyPublishedRunHasAFastCounterpart() {
+    for (Preset preset : Presets.all()) {
+      Preset fast = Presets.find(preset.name() + "-fast").orElseThrow();
+      RunConfig config = whole(fast);
+      assertThat(fast.network()).isEqualTo(preset.network());
+      assertThat(config.model()).isEqualTo(whole(preset).model());
+      assertThat(config.training().schedule().epochs()).isEqualTo(preset.schedule().epochs() / 10);
+      assertThat(config.training().schedule().schedule()).isEqualTo("one-cycle");
+      assertThat(config.training().schedule().lrDecayMilestones()).isEmpty();
+      assertThat(config.training().schedule().lr()).isGreaterThan(whole(preset).training().schedule().lr());
+    }
+    assertThat(whole(Presets.find("cifar100-vgg8b-predsim-fast").orElseThrow()).training().batches().classesPerBatchUntilEpoch())
+        .isEqualTo(20);
   }
 
   @Test

@@ -82,4 +82,15 @@ class ScheduleTest {
     assertThatThrownBy(() -> of("schedule", "linear", "final_lr", 0.9))
         .hasMessageContaining("final_lr must be at most lr, 0.8, not 0.9");
   }
+
+  @Test
+  void aScheduleHasNothingLeftOfAnother() {
+    Schedule cosine = of("schedule", "cosine", "final_lr", 0.1);
+    assertThat(cosine.lrDecayMilestones()).isEmpty();
+    assertThatThrownBy(() -> Settings.partial(Schedule.class, "schedule", "milestones").over(cosine))
+        .hasMessageContaining("schedule milestones needs lr_decay_milestones");
+    Schedule again =
+        Settings.partial(Schedule.class, "schedule", "milestones", "lr_decay_milestones", List.of(2, 5)).over(cosine);
+    assertThat(again).isEqualTo(BASE);
+  }
 }

@@ -1,0 +1,177 @@
+"""Runs the experiments of docs/learning.md, and prints their tables.
+
+    python benchmarks/learning/experiments.py run --only mnist --data-dir DIR --runs FOLDER
+    python benchmarks/learning/experiments.py table --runs FOLDER
+
+`run` does what is missing: a finished run is kept, a stopped one goes on. Start it several times, with the same folder, to do
+several runs at once; each takes the next that nobody has.
+"""
+
+import argparse
+import dataclasses
+import fcntl
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    name: str
+    options: str
+    seeds: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Experiments that differ from the published recipe, scaled to a number of epochs, in their options only."""
+
+    name: str
+    base: str  # without epochs and schedule
+    epochs: int
+    milestones: str  # the published ones, scaled
+    experiments: tuple
+
+    def command(self, experiment, seed, data_dir, out):
+        words = f"train {self.base} --epochs {self.epochs} {experiment.options} --seed {seed} --threads 1"
+        return [str(ROOT / "layerwise"), *words.split(), "--data-dir", str(data_dir), "--out", str(out)]
+
+
+def published(group_milestones, seeds):
+    return Experiment("published", f"--lr-decay-milestones {group_milestones}", seeds)
+
+
+def one_cycle(rate, more=""):
+    return f"--schedule one-cycle --lr {rate} {more}".strip()
+
+
+def mnist(epochs, milestones, seeds, experiments):
+    return Group(f"mnist-mlp-{epochs}", "--preset mnist-mlp-predsim", epochs, milestones,
+                 (published(milestones, seeds), *experiments))
+
+
+def cifar(epochs, milestones, few_classes_until, seeds, experiments):
+    base = ("--preset cifar100-vgg8b-predsim --feat-mult 0.125"
+            f" --classes-per-batch-until-epoch {few_classes_until}")
+    return Group(f"cifar100-vgg8b-{epochs}", base, epochs, milestones, (published(milestones, seeds), *experiments))
+
+
+def for_both(rate):
+    """Ingredients that are tried on both data sets, each on top of one cycle with this rate."""
+    ingredients = {"label smoothing": "--label-smoothing 0.1", "ema": "--ema-decay 0.999",
+                   "lookahead": "--lookahead-steps 5", "batch norm rate x4": "--lr-mult-batch-norm 4"}
+    return tuple(Experiment(name, one_cycle(rate, options), 2) for name, options in ingredients.items())
+
+
+ALL_CLASSES = 100  # of CIFAR-100: no limit on a batch's classes, with an epoch until which that holds
+MNIST_RATE, CIFAR_RATE = "4e-3", "2e-3"
+
+GROUPS = (
+    mnist(10, "5,8,9", 5, (
+        Experiment("one-cycle 1e-3", one_cycle("1e-3"), 1),
+        Experiment("one-cycle 2e-3", one_cycle("2e-3"), 5),
+        Experiment("one-cycle 4e-3", one_cycle("4e-3"), 5),
+        Experiment("one-cycle 8e-3", one_cycle("8e-3"), 5),
+        Experiment("cosine", f"--schedule cosine --warmup 0.15 --lr {MNIST_RATE}", 2),
+        *for_both(MNIST_RATE),
+        Experiment("classifier rate x4", one_cycle(MNIST_RATE, "--lr-mult-classifiers 4"), 2),
+        Experiment("adamw 0.1", one_cycle(MNIST_RATE, "--optim adamw --weight-decay 0.1"), 2),
+        Experiment("batch 256", one_cycle(MNIST_RATE, "--batch-size 256"), 2),
+        Experiment("dropout 0.05", one_cycle(MNIST_RATE, "--dropout 0.05"), 2),
+        Experiment("frozen from the front", one_cycle(MNIST_RATE, "--freeze-after 5,7,9"), 2),
+    )),
+    cifar(10, "5,8,9", 5, 2, (
+        Experiment("one-cycle 1e-3", one_cycle("1e-3"), 1),
+        Experiment("one-cycle 2e-3", one_cycle("2e-3"), 2),
+        Experiment("one-cycle 4e-3", one_cycle("4e-3"), 2),
+        Experiment("all classes in a batch", one_cycle(CIFAR_RATE, f"--classes-per-batch {ALL_CLASSES}"), 2),
+        *for_both(CIFAR_RATE),
+        Experiment("alternating flip", one_cycle(CIFAR_RATE, "--flip alternating"), 2),
+        Experiment("cutout 8", one_cycle(CIFAR_RATE, "--cutout --length 8"), 2),
+        Experiment("frozen from the front", one_cycle(CIFAR_RATE, "--freeze-after 4,5,6,7,8,9"), 2),
+    )),
+)
+
+
+def folder(runs, group, experiment, seed):
+    return runs / group.name / experiment.name.replace(" ", "-") / f"seed-{seed}"
+
+
+def wanted(arguments):
+    """(group, experiment, seed), all first seeds before all second ones."""
+    for seed in range(1, 6):
+        for group in GROUPS:
+            for experiment in group.experiments:
+                if group.name.startswith(arguments.only) and seed <= experiment.seeds:
+                    yield group, experiment, seed
+
+
+def run(arguments):
+    for group, experiment, seed in wanted(arguments):
+        out = folder(arguments.runs, group, experiment, seed)
+        if (out / "model.safetensors").exists():
+            continue
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with open(f"{out}.lock", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            command = group.command(experiment, seed, arguments.data_dir, out)
+            if (out / "checkpoint.safetensors").exists():
+                command = [command[0], "train", "--resume", str(out), "--data-dir", str(arguments.data_dir)]
+            print(" ".join(command), file=sys.stderr, flush=True)
+            with open(f"{out}.log", "a") as log:
+                code = subprocess.call(command, stdout=log, stderr=log)
+            if code != 0:
+                sys.exit(f"{out} failed with exit code {code}; see {out}.log")
+
+
+def epochs_of(out):
+    with open(out / "metrics.jsonl") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def mean_and_deviation(values):
+    mean = f"{statistics.mean(values):.2f}"
+    return f"{mean} ± {statistics.stdev(values):.2f}" if len(values) > 1 else mean
+
+
+def table(arguments):
+    for group in GROUPS:
+        rows = []
+        for experiment in group.experiments:
+            outs = [folder(arguments.runs, group, experiment, seed) for seed in range(1, experiment.seeds + 1)]
+            runs = [epochs_of(out) for out in outs if (out / "model.safetensors").exists()]
+            if not runs:
+                continue
+            errors = [epochs[-1]["test_error"] for epochs in runs]
+            rows.append(f"| {experiment.name} | `{experiment.options}` | {len(runs)} | {mean_and_deviation(errors)} |")
+        if rows:
+            print(f"{group.name}: `{group.base} --epochs {group.epochs}`\n")
+            print("| experiment | options | seeds | test error, % |\n|---|---|---|---|")
+            print("\n".join(rows) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("action", choices=("run", "table"))
+    parser.add_argument("--only", default="", metavar="PREFIX", help="groups whose names begin so, such as mnist")
+    parser.add_argument("--data-dir", type=pathlib.Path, help="the data set's folder")
+    parser.add_argument("--runs", type=pathlib.Path, default=pathlib.Path("runs/learning"), help="folder of the runs")
+    arguments = parser.parse_args()
+    if arguments.action == "table":
+        return table(arguments)
+    if arguments.data_dir is None:
+        parser.error("run needs --data-dir")
+    os.nice(19)
+    return run(arguments)
+
+
+if __name__ == "__main__":
+    main()
