@@ -54,10 +54,11 @@ public record RunConfig(
     Settings.requireWhole(optimizer);
     Objects.requireNonNull(training);
     Objects.requireNonNull(device);
-    SettingsException.require(
-        init == null || !model.architecture().whitens(),
-        "{whiten} computes the first layer's weights from the training images; it does not go with weights from a file"
-            + " ({init})");
+    if (init != null && model.architecture().whitens()) {
+      throw new SettingsException(
+          "{whiten} computes the first layer's weights from the training images; it does not go with weights from a file"
+              + " ({init})");
+    }
     if (training.freezing().freezes()) {
       long trained = Networks.layers(model).stream().filter(LayerSpec::hasLoss).count();
       training.freezing().requireFit(model.losses(), (int) trained - 1);

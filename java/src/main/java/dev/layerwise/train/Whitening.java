@@ -7,8 +7,12 @@ import dev.layerwise.data.EpochOrder;
 import dev.layerwise.data.Seeds;
 import dev.layerwise.safetensors.HostTensor;
 import java.util.Arrays;
-import java.util.List;
+import java.util.Comparator;
 import java.util.Random;
+import java.util.stream.IntStream;
+import org.ejml.data.DMatrixRMaj;
+import org.ejml.dense.row.factory.DecompositionFactory_DDRM;
+import org.ejml.interfaces.decomposition.EigenDecomposition_F64;
 
 /**
  * Filters that whiten the patches a convolution sees: eigenvectors of the covariance of patches of normalized images, each
@@ -113,27 +117,48 @@ final class Whitening {
    * @param weights (out, C, kernel, kernel), whose other filters stay
    */
   HostTensor over(HostTensor weights) {
+    EigenDecomposition_F64<DMatrixRMaj> eigen = DecompositionFactory_DDRM.eig(patch.length, true, true);
+    if (!eigen.decompose(covariance())) {
+      throw new LayerwiseException("the eigenvalues of the training images' patches could not be computed");
+    }
+    int[] largestFirst =
+        IntStream.range(0, patch.length)
+            .boxed()
+            .sorted(Comparator.comparingDouble(i -> -eigen.getEigenvalue(i).getReal()))
+            .mapToInt(Integer::intValue)
+            .toArray();
     float[] values = weights.toFloats();
-    List<SymmetricMatrix.EigenPair> pairs = SymmetricMatrix.eigenPairs(covariance());
-    int filters = Math.min(2 * pairs.size(), (int) weights.shape()[0]);
+    int filters = Math.min(2 * patch.length, (int) weights.shape()[0]);
     for (int filter = 0; filter < filters; filter++) {
-      SymmetricMatrix.EigenPair pair = pairs.get(filter / 2);
-      double scale = (filter % 2 == 0 ? 1 : -1) / Math.sqrt(Math.max(pair.value(), 0) + EPSILON);
+      int pair = largestFirst[filter / 2];
+      double[] direction = eigen.getEigenVector(pair).getData();
+      double variance = Math.max(eigen.getEigenvalue(pair).getReal(), 0);
+      double scale = (filter % 2 == 0 ? 1 : -1) * signOfPeak(direction) / Math.sqrt(variance + EPSILON);
       for (int i = 0; i < patch.length; i++) {
-        values[filter * patch.length + i] = (float) (scale * pair.vector()[i]);
+        values[filter * patch.length + i] = (float) (scale * direction[i]);
       }
     }
     return HostTensor.of(weights.shape(), values);
   }
 
-  private double[][] covariance() {
-    double[][] covariance = new double[patch.length][patch.length];
+  private DMatrixRMaj covariance() {
+    DMatrixRMaj covariance = new DMatrixRMaj(patch.length, patch.length);
     for (int i = 0; i < patch.length; i++) {
       for (int j = 0; j <= i; j++) {
-        covariance[i][j] = (products[i][j] - sums[i] * sums[j] / patches) / patches;
-        covariance[j][i] = covariance[i][j];
+        double value = (products[i][j] - sums[i] * sums[j] / patches) / patches;
+        covariance.set(i, j, value);
+        covariance.set(j, i, value);
       }
     }
     return covariance;
+  }
+
+  /** An eigenvector's sign is arbitrary: of the two filters the one whose largest weight is positive comes first. */
+  private static double signOfPeak(double[] direction) {
+    double peak = 0;
+    for (double component : direction) {
+      peak = Math.abs(component) > Math.abs(peak) ? component : peak;
+    }
+    return peak < 0 ? -1 : 1;
   }
 }
