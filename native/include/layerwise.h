@@ -378,9 +378,10 @@ LAYERWISE_API layerwise_status layerwise_block_train_step(layerwise_block* block
                                                           layerwise_tensor** output, layerwise_tensor** d_shortcut);
 
 /* Gradients that travel on: forward keeps what backward needs, the block's local losses included if it
- * has any (labels, otherwise NULL, are needed then); backward takes the gradient at the output, gives
- * those at the input and the shortcut (d_input, d_shortcut NULL: not wanted), updates the parameters and
- * drops what was kept. The output layer has only output_train_step, which does both. */
+ * has any (labels, otherwise NULL, are needed then); backward takes the gradient at the output (NULL: none
+ * arrives, and the block learns from its local losses alone), gives those at the input and the shortcut
+ * (d_input, d_shortcut NULL: not wanted), updates the parameters and drops what was kept. The output layer
+ * has only output_train_step, which does both. */
 LAYERWISE_API layerwise_status layerwise_block_forward(layerwise_block* block, const layerwise_tensor* x,
                                                        const layerwise_tensor* labels,
                                                        const layerwise_tensor* shortcut, layerwise_tensor** output);

@@ -339,6 +339,28 @@ TEST(Api, backward_needs_a_forward) {
       << "a local loss needs labels";
 }
 
+TEST(Api, backward_takes_no_gradient_where_there_is_a_local_loss) {
+  const auto context = make_context();
+  layerwise_block_config config = convolution_config();
+  const auto images = make_images(context.get(), 2, 3, 8);
+  const auto labels = make_labels(context.get(), {0, 1});
+  layerwise_tensor* output = nullptr;
+  layerwise_tensor* d_input = nullptr;
+  const auto local = make_block(context.get(), config);
+  ASSERT_EQ(layerwise_block_forward(local.get(), images.get(), labels.get(), nullptr, &output), LAYERWISE_OK);
+  layerwise_tensor_close(output);
+  EXPECT_EQ(layerwise_block_backward(local.get(), nullptr, &d_input, nullptr), LAYERWISE_OK) << message();
+  EXPECT_NE(d_input, nullptr);
+  layerwise_tensor_close(d_input);
+  config.losses.loss = LAYERWISE_LOSS_NONE;
+  const auto without = make_block(context.get(), config);
+  ASSERT_EQ(layerwise_block_forward(without.get(), images.get(), nullptr, nullptr, &output), LAYERWISE_OK);
+  layerwise_tensor_close(output);
+  EXPECT_EQ(layerwise_block_backward(without.get(), nullptr, &d_input, nullptr), LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_NE(message().find("needs the gradient at its output"), std::string::npos) << message();
+  EXPECT_EQ(d_input, nullptr);
+}
+
 TEST(Api, only_the_output_layer_does_both_halves_of_a_step_at_once) {
   const auto context = make_context();
   const auto images = make_images(context.get(), 2, 3, 8);

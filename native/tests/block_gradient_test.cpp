@@ -155,17 +155,16 @@ TEST(Shortcut, agrees_with_central_differences) {
   }
 }
 
-// Local losses whose gradients flow back (no_detach): block 1 learns from its own loss and from block 2's.
-TEST(NoDetach, agrees_with_central_differences) {
+// Block 1 learns from block 2's loss, and from its own if it has one.
+void check_chain_of_two(bool first_has_loss) {
   const auto context = std::make_shared<Context>(open_device("reference", {}), 7);
   LocalBlockConfig first = small_convolution_block();
   first.optimizer.optim = LAYERWISE_OPTIM_SGD;
+  if (!first_has_loss) first.loss.loss = LocalLoss::none;
   LocalBlockConfig second = small_linear_block({1, 4, 4, 5});
   second.optimizer.optim = LAYERWISE_OPTIM_SGD;
   LocalBlock block1(context, first), block2(context, second);
   const Batch batch(context, {6, 8, 8, 2}, 3);
-  const ArenaTensor nothing = context->backend().arena().take(DataType::float64, {6, 1, 1, 7});
-  context->backend().fill_zero(nothing.view().data, nothing.view().bytes());
 
   // With learning rate 0 nothing changes: only the losses are wanted.
   const auto step_both = [&](double learning_rate) {
@@ -174,7 +173,7 @@ TEST(NoDetach, agrees_with_central_differences) {
     block2.read_metrics();
     const Activation h1 = block1.forward(batch.x, batch.labels, {});
     const Activation h2 = block2.forward(h1, batch.labels, {});
-    const PassedOn back = block2.backward(nothing, true, false);
+    const PassedOn back = block2.backward({}, true, false);
     block1.backward(back.d_input, false, false);
     const BlockMetrics m1 = block1.read_metrics(), m2 = block2.read_metrics();
     return (m1.similarity_loss + m1.prediction_loss + m2.similarity_loss + m2.prediction_loss) / m1.samples;
@@ -203,6 +202,12 @@ TEST(NoDetach, agrees_with_central_differences) {
     EXPECT_TRUE(std::fabs(gradient - quotients[k]) <= 2e-7) << i << ": " << gradient << " " << quotients[k];
   }
 }
+
+// Local losses whose gradients flow back (no_detach).
+TEST(NoDetach, agrees_with_central_differences) { check_chain_of_two(true); }
+
+// Two blocks with one loss (blocks_per_loss).
+TEST(LossGroup, agrees_with_central_differences) { check_chain_of_two(false); }
 
 // What is reported: of training the smoothed loss, of evaluation the plain one.
 TEST(LabelSmoothing, is_in_the_losses_of_training_alone) {

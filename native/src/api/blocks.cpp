@@ -281,7 +281,7 @@ layerwise_status layerwise_block_backward(layerwise_block* block, const layerwis
     if (d_input != nullptr) *d_input = nullptr;
     if (d_shortcut != nullptr) *d_shortcut = nullptr;
     require_two_halves(block);
-    PassedOn passed_on = of.backward(given(d_output, "d_output").view(), d_input != nullptr, d_shortcut != nullptr);
+    PassedOn passed_on = of.backward(optional_view(d_output), d_input != nullptr, d_shortcut != nullptr);
     hand_over(block, std::move(passed_on.d_input), d_input);
     hand_over(block, std::move(passed_on.d_shortcut), d_shortcut);
   });

@@ -55,7 +55,7 @@ class Block {
   /// the block has any (labels are needed then).
   virtual Activation forward(const Activation& x, const Labels& labels, const Tensor& shortcut) = 0;
 
-  /// The second half: takes the gradient at the output, absent where the network ends, and updates the parameters.
+  /// The second half: takes the gradient at the output, absent where none arrives, and updates the parameters.
   virtual PassedOn backward(const Tensor& d_output, bool want_d_input, bool want_d_shortcut) = 0;
 
   /// Evaluation mode; with labels, the classifier's loss and errors go to the metrics.

@@ -92,9 +92,10 @@ class LossBlock : public Block {
     require(!want_d_shortcut || shortcut_shape(1).elements() > 0, "the block takes no shortcut");
     const Activation x = std::move(kept_input_);
     const std::shared_ptr<Step> step = std::move(kept_step_);
+    require(d_output || losses_, "the block has no local loss and needs the gradient at its output");
     const Shape expected = output_shape(x->view().shape.n);
-    require(d_output.shape == expected, "the gradient is ", d_output.shape.to_string(), ", but the block's output is ",
-            expected.to_string());
+    require(!d_output || d_output.shape == expected, "the gradient is ", d_output.shape.to_string(),
+            ", but the block's output is ", expected.to_string());
     PassedOn passed_on = end_step(*x, *step, d_output, want_d_input, want_d_shortcut);
     parameters_.update(step->gradients);
     return passed_on;

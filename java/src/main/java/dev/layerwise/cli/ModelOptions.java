@@ -88,6 +88,13 @@ final class ModelOptions extends NetworkOptions {
   boolean noDetach;
 
   @Option(
+      names = "--blocks-per-loss",
+      paramLabel = "N",
+      description = "Train N hidden blocks that follow each other by the loss of the last; gradients travel back only among"
+          + " them. Residual blocks of up to N convolutions are not divided. Default: 1.")
+  Integer blocksPerLoss;
+
+  @Option(
       names = "--dim-in-decoder",
       paramLabel = "N",
       description = "Maximum number of inputs of a local classifier; larger feature maps are average-pooled."
@@ -135,7 +142,7 @@ final class ModelOptions extends NetworkOptions {
         Losses.class, "loss", lower(loss), "backprop", onlyIf(backprop), "beta", beta, "alpha", alpha, "loss_unsup",
         lower(lossUnsup), "bio", onlyIf(bio), "target_proj_size", targetProjSize, "no_detach", onlyIf(noDetach),
         "dim_in_decoder", dimInDecoder, "similarity_std", noSimilarityStd ? false : null,
-        "label_smoothing", labelSmoothing);
+        "label_smoothing", labelSmoothing, "blocks_per_loss", blocksPerLoss);
   }
 
   /** These options over a base: a data set's defaults, or a recorded run's configuration. */

@@ -102,6 +102,9 @@ final class ProcessOptions {
         !config.model().losses().areConnected(),
         "--parallel layers needs blocks that learn by themselves; with --backprop or --no-detach gradients travel back"
             + " through all layers: use --parallel data");
+    Checks.usage(
+        !config.model().losses().grouped(),
+        "--parallel layers needs blocks that each learn from a loss of their own; with --blocks-per-loss use --parallel data");
     return group.inStages(cuts(group, config, wasPipeline ? recorded : null, err));
   }
 

@@ -47,6 +47,13 @@ final class RunOptions {
   boolean initPartial;
 
   @Option(
+      names = "--whiten",
+      description = "Let the first convolution start with filters that whiten patches of the training images: per"
+          + " eigenvector of the patches' covariance one filter and its negative. They are then trained as usual. Not with"
+          + " --init. Default: off.")
+  boolean whiten;
+
+  @Option(
       names = "--patience",
       paramLabel = "N",
       description = "End the run when the error on the images held out with --validation, or without them the test error,"

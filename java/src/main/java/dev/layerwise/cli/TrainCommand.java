@@ -22,6 +22,7 @@ import dev.layerwise.run.TrainingResult;
 import dev.layerwise.settings.Augmentation;
 import dev.layerwise.settings.Batches;
 import dev.layerwise.settings.Optimizer;
+import dev.layerwise.settings.Settings;
 import dev.layerwise.train.Communicator;
 import dev.layerwise.train.TrainingSession;
 import java.io.IOException;
@@ -188,7 +189,10 @@ final class TrainCommand implements Callable<Integer> {
   private RunConfig configure(RunConfig recorded, DataSetInfo info) {
     RunConfig base = base(recorded, preset(), info);
     TrainingConfig training = base.training();
-    ModelConfig network = model.over(base.model());
+    ModelConfig options = model.over(base.model());
+    ModelConfig network =
+        options.with(
+            Settings.with(options.architecture(), "whiten", NetworkOptions.onlyIf(run.whiten)), options.network());
     Batches batches = optimization.batches().over(training.batches());
     batches.requireFit(network.architecture());
     Augmentation changes = augmentation.over(training.augmentation());

@@ -14,7 +14,7 @@ import java.util.Set;
 /** What the native library is told about a network's blocks. */
 final class BlockConfigs {
   /** Settings of losses that are not a block's: they say how the network's steps are made of its blocks' steps. */
-  private static final Set<String> NETWORK_SETTINGS = Set.of("backprop", "no_detach");
+  private static final Set<String> NETWORK_SETTINGS = Set.of("backprop", "no_detach", "blocks_per_loss");
 
   private final ModelConfig config;
   private final List<LayerSpec> layers;
@@ -82,7 +82,7 @@ final class BlockConfigs {
         .input_dropout(Boolean.TRUE.equals(block.inputDropout()) ? architecture.dropout() : 0);
     Map<String, Object> losses = Settings.values(config.losses());
     losses.keySet().removeAll(NETWORK_SETTINGS);
-    if (config.losses().backprop()) {
+    if (config.losses().backprop() || !layer.hasLoss()) {
       losses.put("loss", "none");
     }
     if (config.losses().lossUnsup().equals("recon") && !reconstructs(layer)) {

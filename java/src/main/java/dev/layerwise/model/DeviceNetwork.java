@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -28,6 +29,8 @@ public final class DeviceNetwork implements AutoCloseable {
   private final ModelConfig config;
   private final List<LayerSpec> layers;
   private final int[] lastReader;
+  /** By group number, the positions of the blocks that learn together. */
+  private final Map<Integer, List<Integer>> sharedLosses;
   private final LayerRange stage;
   /** By layer: those that only pass batches on in a training step. */
   private final boolean[] frozen;
@@ -54,6 +57,7 @@ public final class DeviceNetwork implements AutoCloseable {
     this.config = config;
     layers = Networks.layers(config);
     lastReader = Activations.lastReaders(layers);
+    sharedLosses = LossGroups.shared(layers);
     this.stage = stage == null ? new LayerRange(0, layers.size()) : stage;
     frozen = new boolean[layers.size()];
     BlockConfigs configs = new BlockConfigs(config, layers, optimizer);
@@ -94,19 +98,22 @@ public final class DeviceNetwork implements AutoCloseable {
    * statistics and without dropout, so that its output is a fixed function; it has no loss, no gradient and no update. The
    * projection on a shortcut goes with the block that it joins. Heads are never frozen: they follow their statistics.
    *
-   * @param hiddenBlocks how many of those with a loss, from the front; the others are trained
+   * @param hiddenBlocks how many of those with a loss, from the front, with the blocks that learn from it; the others are
+   *     trained
    */
   public void freeze(int hiddenBlocks) {
     Arrays.fill(frozen, false);
     int left = hiddenBlocks;
     for (int i = 0; i < layers.size() - 1; i++) {
       LayerSpec layer = layers.get(i);
-      if (layer.hasLoss() && left-- > 0) {
-        frozen[i] = true;
-        if (joinsProjection(layer)) {
-          frozen[layer.shortcut()] = true;
-        }
+      if (!layer.isHidden() || left == 0) {
+        continue;
       }
+      frozen[i] = true;
+      if (joinsProjection(layer)) {
+        frozen[layer.shortcut()] = true;
+      }
+      left -= layer.hasLoss() ? 1 : 0;
     }
   }
 
@@ -120,6 +127,11 @@ public final class DeviceNetwork implements AutoCloseable {
     if (config.losses().areConnected()) {
       connectedStep(input, labels);
       return null;
+    }
+    if (config.losses().grouped()) {
+      try (Gradients gradients = new Gradients(layers.size())) {
+        return pass(input, (i, passed) -> groupedStep(i, passed, labels, gradients), () -> {});
+      }
     }
     return pass(input, (i, passed) -> localStep(i, passed, labels), () -> {});
   }
@@ -239,6 +251,46 @@ public final class DeviceNetwork implements AutoCloseable {
         && layers.get(layer.shortcut()).kind() == LayerSpec.Kind.SHORTCUT;
   }
 
+  /** As {@link #localStep}; with the last block of a group, all of them learn. */
+  private NativeTensor groupedStep(int index, Activations passed, NativeTensor labels, Gradients gradients) {
+    int group = layers.get(index).group();
+    List<Integer> members = sharedLosses.get(group);
+    if (members == null || frozen[index]) {
+      return localStep(index, passed, labels);
+    }
+    NativeTensor output =
+        blocks.get(index)
+            .forward(passed.input(index), layers.get(index).hasLoss() ? labels : null, passed.shortcut(index));
+    try {
+      if (index == members.get(members.size() - 1)) {
+        for (int i = members.size() - 1; i >= 0; i--) {
+          backward(members.get(i), gradients, source -> layers.get(source).group() == group);
+        }
+      }
+      return output;
+    } catch (RuntimeException e) {
+      output.close();
+      throw e;
+    }
+  }
+
+  /** Lets a block learn, and gives the gradients at what it reads to those of its sources that want them. */
+  private void backward(int index, Gradients gradients, IntPredicate wanted) {
+    LayerSpec layer = layers.get(index);
+    boolean toInput = layer.input() != LayerSpec.IMAGES && wanted.test(layer.input());
+    boolean toShortcut =
+        layer.joinsShortcut() && layer.shortcut() != LayerSpec.IMAGES && wanted.test(layer.shortcut());
+    try (NativeTensor gradient = gradients.take(index)) {
+      NativeBlock.PassedOn below = blocks.get(index).backward(gradient, toInput, toShortcut);
+      if (toInput) {
+        gradients.add(layer.input(), below.dInput());
+      }
+      if (toShortcut) {
+        gradients.add(layer.shortcut(), below.dShortcut());
+      }
+    }
+  }
+
   private void connectedStep(NativeTensor images, NativeTensor labels) {
     int outputAt = layers.size() - 1;
     try (Gradients gradients = new Gradients(layers.size())) {
@@ -249,30 +301,15 @@ public final class DeviceNetwork implements AutoCloseable {
           passed.put(i, blocks.get(i).forward(passed.input(i), localLabels, passed.shortcut(i)));
         }
         NativeTensor gradient = output().outputTrainStep(passed.input(outputAt), labels);
-        passOn(layers.get(outputAt).input(), gradient, gradients);
-      }
-      for (int i = outputAt - 1; i >= 0; i--) {
-        LayerSpec layer = layers.get(i);
-        boolean addsBlock = layer.joinsShortcut() && layer.shortcut() != LayerSpec.IMAGES;
-        try (NativeTensor gradient = gradients.take(i)) {
-          NativeBlock.PassedOn below =
-              blocks.get(i).backward(gradient, layer.input() != LayerSpec.IMAGES, addsBlock);
-          passOn(layer.input(), below.dInput(), gradients);
-          passOn(addsBlock ? layer.shortcut() : LayerSpec.IMAGES, below.dShortcut(), gradients);
+        if (layers.get(outputAt).input() == LayerSpec.IMAGES) {
+          gradient.close(); // nobody learns from the gradient at the images
+        } else {
+          gradients.add(layers.get(outputAt).input(), gradient);
         }
       }
-    }
-  }
-
-  /** Gives a gradient, if there is one, to the block whose output it belongs to. */
-  private static void passOn(int to, NativeTensor gradient, Gradients gradients) {
-    if (gradient == null) {
-      return;
-    }
-    if (to == LayerSpec.IMAGES) {
-      gradient.close(); // nobody learns from the gradient at the images
-    } else {
-      gradients.add(to, gradient);
+      for (int i = outputAt - 1; i >= 0; i--) {
+        backward(i, gradients, source -> true);
+      }
     }
   }
 

@@ -71,7 +71,8 @@ final class LayerPlanner {
         last.kind() == Kind.OUTPUT,
         config.name() + " has no output layer; its last block must be one, not " + last.name());
     checkReaders();
-    return List.copyOf(layers);
+    Integer together = config.losses().blocksPerLoss();
+    return LossGroups.of(layers, together == null ? 1 : together);
   }
 
   private void checkName(BlockSpec block) {
@@ -130,7 +131,7 @@ final class LayerPlanner {
               + " (kind shortcut) of the same channels and stride", sum, block.shortcut(), shape(shortcut));
     }
     return new LayerSpec(
-        block, input, shortcut, in.channels, in.height, in.width, out.channels, out.height, out.width);
+        block, input, shortcut, in.channels, in.height, in.width, out.channels, out.height, out.width, at, false);
   }
 
   private void checkNumbers(BlockSpec block) {

@@ -9,6 +9,8 @@ import com.fasterxml.jackson.annotation.JsonProperty;
  * @param input position in the network of the block that it reads; {@link #IMAGES} for the network's input
  * @param shortcut position of the block whose output is added, likewise; {@code null} for none
  * @param outChannels output channels, units or classes
+ * @param group number of the blocks that learn together: gradients travel between those of one number
+ * @param hasLoss whether it has a loss of its own: a local one where the network has them, the output layer the global
  */
 public record LayerSpec(
     BlockSpec block,
@@ -19,7 +21,9 @@ public record LayerSpec(
     int inWidth,
     int outChannels,
     int outHeight,
-    int outWidth) {
+    int outWidth,
+    int group,
+    boolean hasLoss) {
 
   /** The "position" of the network's input. */
   public static final int IMAGES = -1;
@@ -108,8 +112,19 @@ public record LayerSpec(
     return shortcut != null;
   }
 
-  /** Whether it has a loss of its own: a local one where the network has them, the output layer the global. */
-  public boolean hasLoss() {
-    return kind() != Kind.SHORTCUT && kind() != Kind.HEAD;
+  /** Whether it is one of those that losses are for: neither a projection, nor a head, nor the output layer. */
+  boolean isHidden() {
+    return kind() == Kind.CONVOLUTION || kind() == Kind.LINEAR || kind() == Kind.PREACTIVATION;
+  }
+
+  /** Whether it is hidden and learns from another's loss: a gradient travels back from that block to it. */
+  boolean learnsWith(LayerSpec reader) {
+    return isHidden() && group == reader.group;
+  }
+
+  /** The same as one of the blocks that learn together. */
+  LayerSpec inGroup(int number, boolean withLoss) {
+    return new LayerSpec(
+        block, input, shortcut, inChannels, inHeight, inWidth, outChannels, outHeight, outWidth, number, withLoss);
   }
 }

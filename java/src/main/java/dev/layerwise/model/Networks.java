@@ -42,6 +42,9 @@ public final class Networks {
         }
       };
 
+  /** Values of a patch whose covariance is computed in seconds. */
+  private static final int MOST_WHITENED = 512;
+
   private Networks() {}
 
   /** The names of the published networks. */
@@ -88,6 +91,9 @@ public final class Networks {
   public static List<LayerSpec> layers(ModelConfig config) {
     require(config.classes() >= 2, "a network needs at least 2 classes, not " + config.classes());
     List<LayerSpec> layers = LayerPlanner.plan(spec(config), config);
+    if (config.architecture().whitens()) {
+      checkWhitening(layers.get(0), config.name());
+    }
     if ("recon".equals(config.losses().lossUnsup())) {
       layers.forEach(Networks::checkReconstruction);
     }
@@ -155,6 +161,22 @@ public final class Networks {
         !layer.hasLoss() || layer.stride() == 1 || layer.input() == LayerSpec.IMAGES,
         layer.name() + ": the reconstruction loss cannot rebuild the input of a convolution of stride " + layer.stride()
             + "; choose the unsupervised loss sim, or a network without strides");
+  }
+
+  private static void checkWhitening(LayerSpec first, String network) {
+    boolean convolvesImages =
+        first.input() == LayerSpec.IMAGES && first.kernel() > 1
+            && (first.kind() == LayerSpec.Kind.CONVOLUTION
+                || (first.kind() == LayerSpec.Kind.PREACTIVATION && !first.block().normalizeInput()));
+    require(
+        convolvesImages,
+        "whitening is for networks whose first layer is a convolution of the images with a kernel larger than 1×1; "
+            + network + " begins with " + first.name() + " (" + first.kind() + ")");
+    int values = first.inChannels() * first.kernel() * first.kernel();
+    require(
+        values <= MOST_WHITENED && first.kernel() <= Math.min(first.inHeight(), first.inWidth()),
+        first.name() + ": whitening takes patches inside the images, of at most " + MOST_WHITENED + " values; a kernel of "
+            + first.kernel() + "×" + first.kernel() + " sees " + values);
   }
 
   private static void require(boolean condition, String message) {

@@ -21,7 +21,9 @@ public final class TrainingCosts {
       LayerCosts costs = LayerCosts.of(network, i);
       boolean output = layer.kind() == LayerSpec.Kind.OUTPUT;
       boolean passesOn =
-          layer.input() != LayerSpec.IMAGES && (gradientsTravel || layer.kind() == LayerSpec.Kind.PREACTIVATION);
+          layer.input() != LayerSpec.IMAGES
+              && (gradientsTravel || layer.kind() == LayerSpec.Kind.PREACTIVATION
+                  || network.layers().get(layer.input()).learnsWith(layer));
       flops += costs.flops() * (passesOn ? 3.0 : 2.0);
       if (!output && layer.hasLoss() && !config.losses().backprop()) {
         flops += 3.0 * costs.localClassifierFlops() + 3.0 * similarityFlops(config, layer);

@@ -94,7 +94,8 @@ public final class NativeBlock extends NativeHandle<BlockPointer> {
   /**
    * Backward pass: updates the parameters and drops what {@link #forward} kept.
    *
-   * @param dOutput gradient at the output, in its shape
+   * @param dOutput gradient at the output, in its shape; {@code null}: none arrives, and the block learns from its own
+   *     losses alone
    * @param wantInputGradient whether anyone needs the gradient at the input; the first block's nobody does
    * @param wantShortcutGradient whether anyone needs the gradient at the shortcut
    * @throws InvalidStateException without a forward pass before it

@@ -14,6 +14,7 @@ import dev.layerwise.settings.Losses;
 import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Schedule;
 import dev.layerwise.settings.Settings;
+import dev.layerwise.settings.SettingsException;
 import java.util.List;
 import java.util.Objects;
 
@@ -53,6 +54,11 @@ public record RunConfig(
     Settings.requireWhole(optimizer);
     Objects.requireNonNull(training);
     Objects.requireNonNull(device);
+    if (init != null && model.architecture().whitens()) {
+      throw new SettingsException(
+          "{whiten} computes the first layer's weights from the training images; it does not go with weights from a file"
+              + " ({init})");
+    }
     if (training.freezing().freezes()) {
       long trained = Networks.layers(model).stream().filter(LayerSpec::hasLoss).count();
       training.freezing().requireFit(model.losses(), (int) trained - 1);

@@ -1,5 +1,6 @@
 package dev.layerwise.settings;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.util.List;
@@ -15,18 +16,19 @@ import java.util.List;
  * @param nonlin {@code relu} or {@code leakyrelu}
  * @param dropout probability of dropping a channel (convolutions) or an element (linear blocks)
  * @param batchNorm batch normalization in every hidden block
+ * @param whiten whether the first convolution's filters start as those that whiten the training images' patches; null: no
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 @Settings.Group
 public record Architecture(
     String model, Double featMult, Integer numLayers, Integer numHidden, Boolean preAct, String nonlin, Double dropout,
-    Boolean batchNorm) {
+    Boolean batchNorm, @Settings.MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) Boolean whiten) {
 
   /** The nonlinearities. */
   public static final List<String> NONLINEARITIES = List.of("relu", "leakyrelu");
 
   /** The published code's. */
-  public static final Architecture DEFAULT = new Architecture("vgg8b", 1.0, 1, 1024, false, "relu", 0.0, true);
+  public static final Architecture DEFAULT = new Architecture("vgg8b", 1.0, 1, 1024, false, "relu", 0.0, true, null);
 
   /** Checks the values; throws {@link SettingsException}. */
   public Architecture {
@@ -65,7 +67,7 @@ public record Architecture(
     return keepsPreactivation ? whole
         : new Architecture(
             whole.model, whole.featMult, whole.numLayers, whole.numHidden, false, whole.nonlin, whole.dropout,
-            whole.batchNorm);
+            whole.batchNorm, whole.whiten);
   }
 
   /** What was asked for must be about the network. */
@@ -85,7 +87,12 @@ public record Architecture(
 
   /** The same settings for another network. */
   public Architecture ofModel(String name) {
-    return new Architecture(name, featMult, numLayers, numHidden, preAct, nonlin, dropout, batchNorm);
+    return new Architecture(name, featMult, numLayers, numHidden, preAct, nonlin, dropout, batchNorm, whiten);
+  }
+
+  /** Whether the first convolution's filters start as whitening ones. */
+  public boolean whitens() {
+    return Boolean.TRUE.equals(whiten);
   }
 
   /** Slope of the nonlinearity for negative values: LeakyReLU(0.01) or ReLU. */

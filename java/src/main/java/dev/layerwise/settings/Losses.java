@@ -26,6 +26,7 @@ import java.util.List;
  *     label plus e / classes at every class, as by PyTorch's {@code CrossEntropyLoss(label_smoothing=e)}; of a whole record
  *     null for none. The similarity loss has its targets as they are. Losses that training reports are smoothed, those of
  *     evaluations never are
+ * @param blocksPerLoss consecutive hidden blocks that learn together from the loss of the last; null: each from its own
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 @Settings.Group
@@ -40,7 +41,8 @@ public record Losses(
     Boolean noDetach,
     Integer dimInDecoder,
     Boolean similarityStd,
-    @MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) Double labelSmoothing) {
+    @MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) Double labelSmoothing,
+    @MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) Integer blocksPerLoss) {
 
   /** The local losses. */
   public static final List<String> LOCAL = List.of("pred", "sim", "predsim");
@@ -65,6 +67,7 @@ public record Losses(
     Rules.range("target_proj_size", targetProjSize, 2, 1_000_000);
     Rules.range("dim_in_decoder", dimInDecoder, 1, 100_000_000);
     Rules.belowOne("label_smoothing", labelSmoothing);
+    Rules.range("blocks_per_loss", blocksPerLoss, 1, 10_000);
     require(
         !(Boolean.TRUE.equals(backprop) && loss != null),
         "{loss} is for local losses; with {backprop} there is one global loss");
@@ -74,7 +77,7 @@ public record Losses(
   public Losses withLoss(String other) {
     return new Losses(
         other, other == null, beta, alpha, lossUnsup, bio, targetProjSize, noDetach, dimInDecoder, similarityStd,
-        labelSmoothing);
+        labelSmoothing, blocksPerLoss);
   }
 
   /**
@@ -88,7 +91,7 @@ public record Losses(
         asksForBackprop
             ? new Losses(
                 null, true, base.beta, 0.0, "none", false, base.targetProjSize, false, base.dimInDecoder,
-                base.similarityStd, base.labelSmoothing)
+                base.similarityStd, base.labelSmoothing, null)
             : base;
     Losses laid = Settings.over(this, from);
     String effective = global ? null : laid.loss == null ? DEFAULT.loss : laid.loss;
@@ -96,7 +99,8 @@ public record Losses(
         new Losses(
             effective, global, laid.beta, laid.alpha, laid.lossUnsup, laid.bio, laid.targetProjSize, laid.noDetach,
             laid.dimInDecoder, laid.similarityStd,
-            laid.labelSmoothing == null || laid.labelSmoothing == 0 ? null : laid.labelSmoothing);
+            laid.labelSmoothing == null || laid.labelSmoothing == 0 ? null : laid.labelSmoothing,
+            laid.grouped() ? laid.blocksPerLoss : null);
     requireFit(whole);
     return whole;
   }
@@ -122,6 +126,10 @@ public record Losses(
         whole.labelSmoothing == null || !whole.bio,
         "{label_smoothing} is for targets that are classes; those of {bio} are binary: leave out one of them");
     require(targetProjSize == null || whole.bio, "{target_proj_size} goes with {bio}");
+    require(
+        !whole.grouped() || !(whole.areConnected() || whole.bio),
+        "{blocks_per_loss} groups blocks between which no gradient travels; it does not go with {backprop}, {no_detach}"
+            + " or {bio}");
   }
 
   /** Whether hidden blocks learn by similarity matching. */
@@ -147,6 +155,11 @@ public record Losses(
   /** Whether gradients travel from block to block. */
   public boolean areConnected() {
     return backprop || noDetach;
+  }
+
+  /** Whether some blocks learn from the loss of a later one. */
+  public boolean grouped() {
+    return blocksPerLoss != null && blocksPerLoss > 1;
   }
 
   /** Factor of the global cross-entropy that trains the output layer. */

@@ -6,6 +6,7 @@ import dev.layerwise.data.Images;
 import dev.layerwise.data.ValidationSplit;
 import dev.layerwise.files.FileException;
 import dev.layerwise.model.DeviceNetwork;
+import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.StoredWeights;
 import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.BlockMetrics;
@@ -124,6 +125,9 @@ public final class TrainingRun implements AutoCloseable {
       if (config.init() != null) {
         run.importWeights();
       }
+      if (config.model().architecture().whitens()) {
+        run.whiten();
+      }
       RunRecorder.NetworkState state = run.networkState();
       if (communicator.isFirst()) {
         run.recorder.start(state, run.progress, run.engineChoices());
@@ -184,6 +188,19 @@ public final class TrainingRun implements AutoCloseable {
 
   private void importWeights(DeviceNetwork whole) {
     weightSummary = WeightImport.load(Path.of(config.init().file()), whole, config.init().takesWhatFits()).summary();
+  }
+
+  /** Every process computes the same: the sample does not depend on their number. */
+  private void whiten() {
+    if (!stage.isFirst()) {
+      return;
+    }
+    LayerSpec first = network.layers().get(0);
+    Map<String, HostTensor> weights = new LinkedHashMap<>(network.weights());
+    weights.computeIfPresent(
+        first.name() + ".encoder.weight",
+        (name, random) -> Whitening.of(trainImages, data, first.kernel(), config.training().seed()).over(random));
+    network.setWeights(weights);
   }
 
   /** The epoch that is under way or comes next, counted from 1. */

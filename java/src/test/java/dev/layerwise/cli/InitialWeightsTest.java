@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.layerwise.NetworkDescriptions;
 import dev.layerwise.safetensors.ElementType;
 import dev.layerwise.safetensors.HostTensor;
 import dev.layerwise.safetensors.Narrowed;
@@ -13,12 +14,15 @@ import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** {@code train --init}: a run that starts from weights in a file. */
 class InitialWeightsTest {
@@ -237,5 +241,45 @@ class InitialWeightsTest {
     assertThat(run.exitCode()).isEqualTo(2);
     assertThat(run.err()).contains("--init is for new runs");
     assertThat(Files.exists(first.resolve("model.safetensors"))).isTrue();
+  }
+
+  @Test
+  void whiteningChangesTheFirstFiltersAlone() throws IOException {
+    Path network = Files.writeString(folder.resolve("network.json"), NetworkDescriptions.RESIDUAL);
+    String still = " --threads 2 --json --epochs 1 --lr 1e-30 --model " + network;
+    for (String options : List.of("", " --whiten")) {
+      String out = folder.resolve("whiten" + options.length()).toString();
+      CommandLineRunner run =
+          CommandLineRunner.run((Object[]) ("train --out " + out + still + options).split(" "));
+      assertThat(run.exitCode()).as(run.err()).isZero();
+    }
+    Map<String, HostTensor> random = SafeTensors.read(folder.resolve("whiten0/model.safetensors")).tensors();
+    SafeTensors.read(folder.resolve("whiten9/model.safetensors")).tensors().forEach((name, tensor) -> {
+      if (name.endsWith("encoder.weight")) { // what begins with 0 follows even so small a rate
+        boolean same = tensor.data().equals(random.get(name).data());
+        assertThat(same).as(name).isEqualTo(!name.equals("stem.encoder.weight"));
+      }
+    });
+    float[] filters = SafeTensors.read(folder.resolve("whiten9/model.safetensors")).tensors()
+        .get("stem.encoder.weight").toFloats();
+    for (int i = 0; i < 9; i++) { // 8 filters of 1×3×3: pairs of a filter and its negative
+      assertThat(filters[9 + i]).isEqualTo(-filters[i]);
+      assertThat(filters[63 + i]).isEqualTo(-filters[54 + i]);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', value = {
+    "--model mlp | whitening is for networks whose first layer is a convolution of the images with a kernel larger than 1×1",
+    "--model NETWORK --init FIRST | --whiten computes the first layer's weights from the training images",
+  })
+  void whatCannotBeWhitenedIsRefused(String options, String message) throws IOException {
+    Path network = Files.writeString(folder.resolve("own.json"), NetworkDescriptions.RESIDUAL);
+    String words = options.replace("NETWORK", network.toString()).replace("FIRST", first.toString());
+    CommandLineRunner run = CommandLineRunner.run(
+        (Object[]) ("train --whiten --out " + folder.resolve("refused") + " " + words).split(" "));
+    assertThat(run.exitCode()).as(run.err()).isNotZero();
+    assertThat(run.err()).contains(message).doesNotContain("\tat ");
+    assertThat(folder.resolve("refused")).doesNotExist();
   }
 }
