@@ -37,9 +37,9 @@ class Group:
     milestones: str  # the published ones, scaled
     experiments: tuple
 
-    def command(self, experiment, seed, data_dir, out):
+    def command(self, experiment, seed, arguments, out):
         words = f"train {self.base} --epochs {self.epochs} {experiment.options} --seed {seed} --threads 1"
-        return [str(ROOT / "layerwise"), *words.split(), "--data-dir", str(data_dir), "--out", str(out)]
+        return [str(arguments.layerwise), *words.split(), "--data-dir", str(arguments.data_dir), "--out", str(out)]
 
 
 def published(group_milestones, seeds):
@@ -82,7 +82,9 @@ GROUPS = (
         Experiment("classifier rate x4", one_cycle(MNIST_RATE, "--lr-mult-classifiers 4"), 2),
         Experiment("adamw 0.1", one_cycle(MNIST_RATE, "--optim adamw --weight-decay 0.1"), 2),
         Experiment("batch 256", one_cycle(MNIST_RATE, "--batch-size 256"), 2),
+        Experiment("batch 64", one_cycle(MNIST_RATE, "--batch-size 64"), 2),
         Experiment("dropout 0.05", one_cycle(MNIST_RATE, "--dropout 0.05"), 2),
+        Experiment("no dropout", one_cycle(MNIST_RATE, "--dropout 0"), 2),
         Experiment("frozen from the front", one_cycle(MNIST_RATE, "--freeze-after 5,7,9"), 2),
     )),
     cifar(10, "5,8,9", 5, 2, (
@@ -93,6 +95,8 @@ GROUPS = (
         *for_both(CIFAR_RATE),
         Experiment("alternating flip", one_cycle(CIFAR_RATE, "--flip alternating"), 2),
         Experiment("cutout 8", one_cycle(CIFAR_RATE, "--cutout --length 8"), 2),
+        Experiment("whitening filters", one_cycle(CIFAR_RATE, "--whiten"), 2),
+        Experiment("two blocks per loss", one_cycle(CIFAR_RATE, "--blocks-per-loss 2"), 2),
         Experiment("frozen from the front", one_cycle(CIFAR_RATE, "--freeze-after 4,5,6,7,8,9"), 2),
     )),
 )
@@ -107,7 +111,7 @@ def wanted(arguments):
     for seed in range(1, 6):
         for group in GROUPS:
             for experiment in group.experiments:
-                if group.name.startswith(arguments.only) and seed <= experiment.seeds:
+                if f"{group.name}/{experiment.name}".startswith(arguments.only) and seed <= experiment.seeds:
                     yield group, experiment, seed
 
 
@@ -122,7 +126,7 @@ def run(arguments):
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
-            command = group.command(experiment, seed, arguments.data_dir, out)
+            command = group.command(experiment, seed, arguments, out)
             if (out / "checkpoint.safetensors").exists():
                 command = [command[0], "train", "--resume", str(out), "--data-dir", str(arguments.data_dir)]
             print(" ".join(command), file=sys.stderr, flush=True)
@@ -161,8 +165,10 @@ def table(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("action", choices=("run", "table"))
-    parser.add_argument("--only", default="", metavar="PREFIX", help="groups whose names begin so, such as mnist")
+    parser.add_argument("--only", default="", metavar="PREFIX",
+                        help="what begins so, such as mnist or 'mnist-mlp-10/no dropout'")
     parser.add_argument("--data-dir", type=pathlib.Path, help="the data set's folder")
+    parser.add_argument("--layerwise", type=pathlib.Path, default=ROOT / "layerwise", help="the program; this checkout's by default")
     parser.add_argument("--runs", type=pathlib.Path, default=pathlib.Path("runs/learning"), help="folder of the runs")
     arguments = parser.parse_args()
     if arguments.action == "table":
