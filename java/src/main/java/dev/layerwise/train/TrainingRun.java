@@ -6,7 +6,6 @@ import dev.layerwise.data.Images;
 import dev.layerwise.data.ValidationSplit;
 import dev.layerwise.files.FileException;
 import dev.layerwise.model.DeviceNetwork;
-import dev.layerwise.model.LayerSpec;
 import dev.layerwise.model.StoredWeights;
 import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.BlockMetrics;
@@ -15,7 +14,6 @@ import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.nativelib.NativeTensor;
 import dev.layerwise.run.Checkpoint;
 import dev.layerwise.run.EpochReport;
-import dev.layerwise.run.EarlyExits;
 import dev.layerwise.run.Evaluation;
 import dev.layerwise.run.Progress;
 import dev.layerwise.run.ResumeRules;
@@ -27,12 +25,10 @@ import dev.layerwise.run.TrainingResult;
 import dev.layerwise.run.TrainingResult.Ending;
 import dev.layerwise.safetensors.HostTensor;
 import dev.layerwise.settings.Augmentation;
-import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Schedule;
 import dev.layerwise.settings.SettingsException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -122,12 +118,7 @@ public final class TrainingRun implements AutoCloseable {
     }
     TrainingRun run = new TrainingRun(context, config, data, RunImages.of(data), directory, communicator);
     try {
-      if (config.init() != null) {
-        run.importWeights();
-      }
-      if (config.model().architecture().whitens()) {
-        run.whiten();
-      }
+      run.weightSummary = Initialization.set(context, config, run.network, run.stage, run.trainImages, data);
       RunRecorder.NetworkState state = run.networkState();
       if (communicator.isFirst()) {
         run.recorder.start(state, run.progress, run.engineChoices());
@@ -172,35 +163,6 @@ public final class TrainingRun implements AutoCloseable {
       run.close();
       throw e;
     }
-  }
-
-  /** Whether weights fit is a question of the whole network, of which a stage then takes its own. */
-  private void importWeights() {
-    if (stage.isWhole()) {
-      importWeights(network);
-      return;
-    }
-    try (DeviceNetwork whole = new DeviceNetwork(context, config.model(), Optimizer.STATELESS)) {
-      importWeights(whole);
-      network.setWeights(whole.weights());
-    }
-  }
-
-  private void importWeights(DeviceNetwork whole) {
-    weightSummary = WeightImport.load(Path.of(config.init().file()), whole, config.init().takesWhatFits()).summary();
-  }
-
-  /** Every process computes the same: the sample does not depend on their number. */
-  private void whiten() {
-    if (!stage.isFirst()) {
-      return;
-    }
-    LayerSpec first = network.layers().get(0);
-    Map<String, HostTensor> weights = new LinkedHashMap<>(network.weights());
-    weights.computeIfPresent(
-        first.name() + ".encoder.weight",
-        (name, random) -> Whitening.of(trainImages, data, first.kernel(), config.training().seed()).over(random));
-    network.setWeights(weights);
   }
 
   /** The epoch that is under way or comes next, counted from 1. */
@@ -266,45 +228,20 @@ public final class TrainingRun implements AutoCloseable {
     model.with(
         progress.epoch() - 1,
         () -> {
-          writeModel();
+          saveModel();
           return null;
         });
     return progress.result(schedule, Ending.STOPPED);
   }
 
-  private void writeModel() {
+  private void saveModel() {
     Map<String, HostTensor> weights = communicator.collect(network::weights);
     if (communicator.isFirst()) {
       recorder.writeModel(weights);
     }
-    if (stage.isWhole()) {
-      evaluate(network, testImages);
-      return;
-    }
-    try (DeviceNetwork whole = new DeviceNetwork(context, config.model(), Optimizer.STATELESS);
-        ImageFeed images = feed(data.test())) {
-      Map<String, HostTensor> everywhere = new LinkedHashMap<>(whole.weights());
-      everywhere.replaceAll(
-          (name, tensor) -> {
-            float[] values = (communicator.isFirst() ? weights.get(name) : tensor).toFloats();
-            communicator.broadcast(values, 0);
-            return HostTensor.of(tensor.shape(), values);
-          });
-      whole.setWeights(everywhere);
-      evaluate(whole, images);
-    }
-  }
-
-  /** Evaluates a whole network on the test images, of which each process has a part. */
-  private void evaluate(DeviceNetwork whole, ImageFeed images) {
-    Communicator alike = communicator.withoutStages();
-    int batchSize = config.training().batches().batchSize();
-    EvaluationCollector collector =
-        new EvaluationCollector(
-            data.info(), data.test().count(), batchSize, new ClassifierTally(whole, EarlyExits.CONFIDENCES));
-    int[] all = IntStream.range(0, data.test().count()).toArray();
-    Evaluator.evaluate(whole, images, "test", all, batchSize, alike, collector);
-    Evaluation evaluation = collector.evaluation(alike);
+    Evaluation evaluation =
+        stage.isWhole() ? FinalEvaluation.of(network, config, testImages, data, communicator)
+            : FinalEvaluation.ofStages(context, config, weights, data, communicator);
     if (communicator.isFirst()) {
       recorder.writeEvaluation(evaluation);
     }
