@@ -29,12 +29,11 @@ class Experiment:
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Experiments that differ from the published recipe, scaled to a number of epochs, in their options only."""
+    """Experiments that differ in their options only."""
 
     name: str
-    base: str  # without epochs and schedule
+    base: str  # what all have in common, but for the epochs
     epochs: int
-    milestones: str  # the published ones, scaled
     experiments: tuple
 
     def command(self, experiment, seed, arguments, out):
@@ -42,8 +41,9 @@ class Group:
         return [str(arguments.layerwise), *words.split(), "--data-dir", str(arguments.data_dir), "--out", str(out)]
 
 
-def published(group_milestones, seeds):
-    return Experiment("published", f"--lr-decay-milestones {group_milestones}", seeds)
+def published(milestones, seeds):
+    """The published recipe, with its milestones scaled to the group's epochs."""
+    return Experiment("published", f"--lr-decay-milestones {milestones}", seeds)
 
 
 def one_cycle(rate, more=""):
@@ -51,14 +51,14 @@ def one_cycle(rate, more=""):
 
 
 def mnist(epochs, milestones, seeds, experiments):
-    return Group(f"mnist-mlp-{epochs}", "--preset mnist-mlp-predsim", epochs, milestones,
+    return Group(f"mnist-mlp-{epochs}", "--preset mnist-mlp-predsim", epochs,
                  (published(milestones, seeds), *experiments))
 
 
 def cifar(epochs, milestones, few_classes_until, seeds, experiments):
     base = ("--preset cifar100-vgg8b-predsim --feat-mult 0.125"
             f" --classes-per-batch-until-epoch {few_classes_until}")
-    return Group(f"cifar100-vgg8b-{epochs}", base, epochs, milestones, (published(milestones, seeds), *experiments))
+    return Group(f"cifar100-vgg8b-{epochs}", base, epochs, (published(milestones, seeds), *experiments))
 
 
 def for_both(rate):
@@ -98,6 +98,13 @@ GROUPS = (
         Experiment("whitening filters", one_cycle(CIFAR_RATE, "--whiten"), 2),
         Experiment("two blocks per loss", one_cycle(CIFAR_RATE, "--blocks-per-loss 2"), 2),
         Experiment("frozen from the front", one_cycle(CIFAR_RATE, "--freeze-after 4,5,6,7,8,9"), 2),
+    )),
+    Group("cifar100-resnet18-10", f"--dataset cifar-100 --model resnet18 --feat-mult 0.25 {one_cycle(CIFAR_RATE)}", 10, (
+        Experiment("a loss for every convolution", "--loss predsim", 1),
+        Experiment("backpropagation", "--backprop", 1),
+        Experiment("two blocks per loss", "--loss predsim --blocks-per-loss 2", 1),
+        Experiment("four blocks per loss", "--loss predsim --blocks-per-loss 4", 1),
+        Experiment("wider classifiers", "--loss predsim --dim-in-decoder 8192", 1),
     )),
 )
 
