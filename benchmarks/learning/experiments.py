@@ -86,6 +86,10 @@ GROUPS = (
         Experiment("dropout 0.05", one_cycle(MNIST_RATE, "--dropout 0.05"), 2),
         Experiment("no dropout", one_cycle(MNIST_RATE, "--dropout 0"), 2),
         Experiment("frozen from the front", one_cycle(MNIST_RATE, "--freeze-after 5,7,9"), 2),
+        Experiment("beta 0.9", one_cycle(MNIST_RATE, "--beta 0.9"), 2),
+        Experiment("beta 0.999", one_cycle(MNIST_RATE, "--beta 0.999"), 2),
+        Experiment("no similarity std", one_cycle(MNIST_RATE, "--no-similarity-std"), 2),
+        Experiment("cosine, warm-up 0.3", f"--schedule cosine --warmup 0.3 --lr {MNIST_RATE}", 2),
     )),
     cifar(10, "5,8,9", 5, 2, (
         Experiment("one-cycle 1e-3", one_cycle("1e-3"), 1),

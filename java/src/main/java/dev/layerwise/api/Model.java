@@ -155,8 +155,9 @@ public final class Model implements AutoCloseable {
    * @throws LayerwiseException if there is no whole model there, or the device is not available
    */
   public static Model open(Path path, Options options) {
-    ModelFile file = ModelFile.read(path);
-    return new Model(file, file.requireInput(path), options);
+    try (ModelFile file = ModelFile.read(path)) {
+      return new Model(file, file.requireInput(path), options);
+    }
   }
 
   /**

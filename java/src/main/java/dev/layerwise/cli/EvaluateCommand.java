@@ -79,7 +79,12 @@ final class EvaluateCommand implements Callable<Integer> {
     Checks.range("--batch-size", batchSize, 1, 1_000_000);
     classifiers.check();
     ResumeHint.requireModel(model);
-    ModelFile file = ModelFile.read(model);
+    try (ModelFile file = ModelFile.read(model)) {
+      return evaluate(file, processes);
+    }
+  }
+
+  private int evaluate(ModelFile file, Communicator processes) {
     Checks.usage(
         !save || isOfRun(),
         "--save needs a run's folder, or the " + ModelFile.FILE_NAME + " next to its " + RunDirectory.CONFIG + "; " + model
@@ -99,7 +104,7 @@ final class EvaluateCommand implements Callable<Integer> {
       ClassNames.requireSame(file.input().classNames(), info, model.toString());
     }
     Launch.requireSameInput(processes, model, images.test(), batchSize);
-    EvaluationResult result = evaluate(file, images, processes);
+    EvaluationResult result = result(file, images, processes);
     data.printSkipped(spec.commandLine().getErr(), processes);
     PrintWriter out = spec.commandLine().getOut();
     if (common.json) {
@@ -110,7 +115,7 @@ final class EvaluateCommand implements Callable<Integer> {
     return 0;
   }
 
-  private EvaluationResult evaluate(ModelFile file, DataSet<?> data, Communicator processes) {
+  private EvaluationResult result(ModelFile file, DataSet<?> data, Communicator processes) {
     PrintWriter err = spec.commandLine().getErr();
     Images test = data.test();
     int[] heldOut = classifiers.kind() == null ? null : classifiers.heldOut(data, validationOfRun(data), err);

@@ -52,11 +52,13 @@ final class ExportCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     ResumeHint.requireModel(path);
-    ModelFile file = ModelFile.read(path);
-    if (layer != null) {
-      Checks.layer(file.config(), layer);
+    List<String> outputs;
+    try (ModelFile file = ModelFile.read(path)) {
+      if (layer != null) {
+        Checks.layer(file.config(), layer);
+      }
+      outputs = OnnxExporter.write(file, path, layer, localClassifiers, onnx);
     }
-    List<String> outputs = OnnxExporter.write(file, path, layer, localClassifiers, onnx);
     PrintWriter out = spec.commandLine().getOut();
     if (output.json) {
       JsonLines.print(out, "done", new Result(onnx.toString(), OnnxExporter.OPSET, "images", outputs));

@@ -79,7 +79,12 @@ final class InspectCommand implements Callable<Integer> {
   public Integer call() {
     Checks.range("--batch-size", batchSize, 1, 1_000_000);
     ResumeHint.requireModel(path);
-    ModelFile file = ModelFile.read(path);
+    try (ModelFile file = ModelFile.read(path)) {
+      return inspect(file);
+    }
+  }
+
+  private int inspect(ModelFile file) {
     ModelConfig config = file.config();
     long images = (long) batchSize * config.images().elements();
     Checks.usage(images <= Integer.MAX_VALUE - 8, "--batch-size " + batchSize + " is too large for one pass");

@@ -11,6 +11,7 @@ import dev.layerwise.model.Networks;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeLibrary;
 import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.TensorSource;
 import dev.layerwise.safetensors.MetadataJson;
 import dev.layerwise.settings.Optimizer;
 import java.nio.file.Path;
@@ -84,7 +85,7 @@ public final class OnnxExporter {
           from + " has no local classifiers: only networks trained with the loss pred or predsim, and not with"
               + " bio, do");
     }
-    long bytes = file.weights().values().stream().mapToLong(HostTensor::byteCount).sum();
+    long bytes = file.weights().values().stream().mapToLong(TensorSource::byteCount).sum();
     if (bytes > MOST_BYTES - ROOM_FOR_THE_GRAPH) {
       throw new ModelException(
           from + " has " + bytes + " bytes of weights, more than the 2 GiB that an ONNX file holds");
@@ -315,6 +316,6 @@ public final class OnnxExporter {
 
   private String weight(LayerSpec layer, String tensor) {
     String name = layer.name() + "." + tensor;
-    return graph.constant(name, file.weights().get(name));
+    return graph.constant(name, HostTensor.copyOf(file.weights().get(name)));
   }
 }

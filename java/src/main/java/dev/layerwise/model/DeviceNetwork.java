@@ -5,7 +5,7 @@ import dev.layerwise.nativelib.NativeBlock;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeTensor;
 import dev.layerwise.nativelib.TensorInfo;
-import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.TensorSource;
 import dev.layerwise.settings.Optimizer;
 import java.util.ArrayList;
 import java.util.List;
@@ -278,8 +278,11 @@ public final class DeviceNetwork implements AutoCloseable {
     return blocks.get(position).tensors();
   }
 
-  /** Parameters and running statistics of the stage, named as PyTorch's state_dict names them. */
-  public Map<String, HostTensor> weights() {
+  /**
+   * Parameters and running statistics of the stage, named as PyTorch's state_dict names them: not copies, but what the network
+   * holds when they are read.
+   */
+  public Map<String, TensorSource> weights() {
     return tensors.read(NetworkTensors.WEIGHTS);
   }
 
@@ -289,7 +292,7 @@ public final class DeviceNetwork implements AutoCloseable {
   }
 
   /** What the optimizers remember, named {@code <block>.exp_avg.<parameter>} and the like. */
-  public Map<String, HostTensor> optimizerState() {
+  public Map<String, TensorSource> optimizerState() {
     return tensors.read(NetworkTensors.OPTIMIZER_STATE);
   }
 
@@ -298,12 +301,12 @@ public final class DeviceNetwork implements AutoCloseable {
    *
    * @throws ModelException if one is missing or has another shape; nothing has been changed then
    */
-  public void setWeights(Map<String, HostTensor> weights) {
+  public void setWeights(Map<String, ? extends TensorSource> weights) {
     tensors.write(weights, NetworkTensors.WEIGHTS);
   }
 
   /** Sets what {@link #optimizerState()} gave; throws as {@link #setWeights} does. */
-  public void setOptimizerState(Map<String, HostTensor> state) {
+  public void setOptimizerState(Map<String, ? extends TensorSource> state) {
     tensors.write(state, NetworkTensors.OPTIMIZER_STATE);
   }
 

@@ -3,7 +3,8 @@ package dev.layerwise.model;
 import dev.layerwise.files.FileException;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.safetensors.ForeignFile;
-import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.SafeTensorsFile;
+import dev.layerwise.safetensors.TensorSource;
 import dev.layerwise.safetensors.MetadataJson;
 import dev.layerwise.safetensors.SafeTensors;
 import java.nio.file.Files;
@@ -23,9 +24,12 @@ import java.util.Map;
  * @param precision that it was trained in: {@code f32}, {@code bf16} or {@code f64}; {@code null} in files of versions
  *     that did not store it
  * @param weights parameters and running statistics
+ * @param file where the weights are, to be closed after their use; {@code null}: they are elsewhere
  */
 public record ModelFile(
-    ModelConfig config, String dataset, InputDescription input, String precision, Map<String, HostTensor> weights) {
+    ModelConfig config, String dataset, InputDescription input, String precision,
+    Map<String, ? extends TensorSource> weights, SafeTensorsFile file)
+    implements AutoCloseable {
   /** Value of the metadata's {@code format}. */
   public static final String FORMAT = "layerwise-model-1";
 
@@ -45,7 +49,7 @@ public record ModelFile(
     if (precision != null) {
       metadata.put("precision", precision);
     }
-    new SafeTensors(metadata, weights).write(path);
+    SafeTensors.write(path, metadata, weights);
   }
 
   /**
@@ -66,8 +70,17 @@ public record ModelFile(
     Path file = Files.isDirectory(path) ? path.resolve(FILE_NAME) : path;
     ForeignFile.refuse(
         file, "a model of Layerwise", "give a run's " + FILE_NAME + "; weights of another program can start a run");
-    SafeTensors contents = SafeTensors.read(file);
-    Map<String, String> metadata = contents.metadata();
+    SafeTensorsFile open = SafeTensorsFile.open(file);
+    try {
+      return read(file, open);
+    } catch (RuntimeException e) {
+      open.close();
+      throw e;
+    }
+  }
+
+  private static ModelFile read(Path file, SafeTensorsFile open) {
+    Map<String, String> metadata = open.metadata();
     if (!FORMAT.equals(metadata.get("format"))) {
       throw new FileException(
           file + " is not a model of Layerwise: its metadata has no format '" + FORMAT + "'; give a run's "
@@ -82,17 +95,25 @@ public record ModelFile(
       throw new FileException(
           file + ": the input's description in the metadata does not fit the network's channels, size and classes");
     }
-    StoredWeights.check(config, contents.tensors());
+    StoredWeights.check(config, open.tensors());
     return new ModelFile(
-        config, metadata.getOrDefault("dataset", ""), input, metadata.get("precision"),
-        inFloat32(contents.tensors()));
+        config, metadata.getOrDefault("dataset", ""), input, metadata.get("precision"), inFloat32(open.tensors()),
+        open);
   }
 
   /** Real numbers as float32: someone may have halved the file. */
-  private static Map<String, HostTensor> inFloat32(Map<String, HostTensor> tensors) {
-    Map<String, HostTensor> converted = new LinkedHashMap<>(tensors);
-    converted.replaceAll((name, tensor) -> tensor.type().isReal() ? tensor.toFloat32() : tensor);
+  private static Map<String, TensorSource> inFloat32(Map<String, TensorSource> tensors) {
+    Map<String, TensorSource> converted = new LinkedHashMap<>(tensors);
+    converted.replaceAll((name, tensor) -> tensor.type().isReal() ? tensor.inFloat32() : tensor);
     return converted;
+  }
+
+  /** The weights can be read no longer. */
+  @Override
+  public void close() {
+    if (file != null) {
+      file.close();
+    }
   }
 
   /**

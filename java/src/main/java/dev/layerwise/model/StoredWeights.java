@@ -1,6 +1,6 @@
 package dev.layerwise.model;
 
-import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.TensorSource;
 import java.util.Locale;
 import java.util.Map;
 
@@ -14,11 +14,11 @@ public final class StoredWeights {
    *
    * @throws ModelException if the configuration's network cannot be built, or is larger than what is stored
    */
-  public static void check(ModelConfig config, Map<String, HostTensor> weights) {
+  public static void check(ModelConfig config, Map<String, ? extends TensorSource> weights) {
     for (LayerSpec layer : Networks.layers(config)) {
       String prefix = layer.name() + ".";
       long stored = 0;
-      for (Map.Entry<String, HostTensor> tensor : weights.entrySet()) {
+      for (Map.Entry<String, ? extends TensorSource> tensor : weights.entrySet()) {
         if (tensor.getKey().startsWith(prefix)) {
           stored += tensor.getValue().byteCount() / tensor.getValue().type().bytes();
         }

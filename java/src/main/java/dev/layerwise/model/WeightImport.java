@@ -3,8 +3,9 @@ package dev.layerwise.model;
 import dev.layerwise.files.FileException;
 import dev.layerwise.nativelib.TensorInfo;
 import dev.layerwise.nativelib.generated.LayerwiseApi.TensorRole;
-import dev.layerwise.safetensors.HostTensor;
-import dev.layerwise.safetensors.SafeTensors;
+import dev.layerwise.safetensors.SafeTensorsFile;
+import dev.layerwise.safetensors.TensorSource;
+import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -20,7 +21,7 @@ import java.util.stream.Collectors;
  * Weights from another program or run beside a network that is to take them: a safetensors file whose tensors have the
  * names that PyTorch's state_dict gives them, which are those of a model file. What wrappers such as DataParallel and
  * torch.compile add to names is passed over, and so is what is no weight: PyTorch's counters, and the optimizers' state
- * in a checkpoint of this program. Tensors are converted to float32 as {@link HostTensor#toFloat32} does.
+ * in a checkpoint of this program. Tensors are converted to float32 as {@link TensorSource#inFloat32} does.
  */
 public final class WeightImport {
   /** What a wrapped module is called in its wrapper, wherever it stands in a name. */
@@ -33,7 +34,7 @@ public final class WeightImport {
 
   private final Path file;
   /** What fits, by the network's names. */
-  private final Map<String, HostTensor> fitting = new LinkedHashMap<>();
+  private final Map<String, TensorSource> fitting = new LinkedHashMap<>();
   private final List<String> missing = new ArrayList<>();
   private final List<String> different = new ArrayList<>();
   private final List<String> extra = new ArrayList<>();
@@ -51,12 +52,14 @@ public final class WeightImport {
    *     been changed then
    */
   public static WeightImport load(Path file, DeviceNetwork network, boolean partial) {
-    WeightImport weights = compare(file, network);
-    weights.requireFit(partial);
-    Map<String, HostTensor> all = new LinkedHashMap<>(network.weights());
-    all.putAll(weights.fitting);
-    network.setWeights(all);
-    return weights;
+    try (SafeTensorsFile open = SafeTensorsFile.open(file)) {
+      WeightImport weights = compare(file, open, network);
+      weights.requireFit(partial);
+      Map<String, TensorSource> all = new LinkedHashMap<>(network.weights());
+      all.putAll(weights.fitting);
+      network.setWeights(all);
+      return weights;
+    }
   }
 
   /**
@@ -66,16 +69,22 @@ public final class WeightImport {
    *     fits holds values that are not finite
    */
   public static WeightImport compare(Path file, DeviceNetwork network) {
+    try (SafeTensorsFile open = SafeTensorsFile.open(file)) {
+      return compare(file, open, network);
+    }
+  }
+
+  private static WeightImport compare(Path file, SafeTensorsFile open, DeviceNetwork network) {
     Map<String, long[]> expected = expected(network);
     WeightImport weights = new WeightImport(file);
-    Map<String, HostTensor> given = weights.named(SafeTensors.read(file).tensors(), expected.keySet());
+    Map<String, TensorSource> given = weights.named(open.tensors(), expected.keySet());
     expected.forEach((name, shape) -> weights.compare(name, shape, given.get(name)));
     return weights;
   }
 
   /** The tensors by the network's names; those that it does not have are put aside. */
-  private Map<String, HostTensor> named(Map<String, HostTensor> tensors, Set<String> expected) {
-    Map<String, HostTensor> given = new HashMap<>();
+  private Map<String, TensorSource> named(Map<String, TensorSource> tensors, Set<String> expected) {
+    Map<String, TensorSource> given = new HashMap<>();
     Map<String, String> sources = new HashMap<>();
     tensors.forEach((source, tensor) -> {
       String name = withoutWrappers(source, expected);
@@ -105,7 +114,7 @@ public final class WeightImport {
     return name;
   }
 
-  private void compare(String name, long[] shape, HostTensor tensor) {
+  private void compare(String name, long[] shape, TensorSource tensor) {
     if (tensor == null) {
       missing.add(name);
     } else if (!Arrays.equals(tensor.shape(), shape) || !tensor.type().isReal()) {
@@ -113,20 +122,20 @@ public final class WeightImport {
           name + " is " + tensor.type() + " " + Arrays.toString(tensor.shape()) + " where the network has F32 "
               + Arrays.toString(shape));
     } else {
-      HostTensor converted = tensor.toFloat32();
-      requireFinite(name, converted.toFloats());
+      TensorSource converted = tensor.inFloat32();
+      converted.read(values -> requireFinite(name, values.asFloatBuffer()));
       fitting.put(name, converted);
     }
   }
 
-  private void requireFinite(String name, float[] values) {
+  private void requireFinite(String name, FloatBuffer values) {
     int bad = 0;
-    for (float value : values) {
-      bad += Float.isFinite(value) ? 0 : 1;
+    for (int i = 0; i < values.limit(); i++) {
+      bad += Float.isFinite(values.get(i)) ? 0 : 1;
     }
     if (bad > 0) {
       throw new FileException(
-          "the weights in " + file + " cannot be trained: " + bad + " of the " + values.length + " values of " + name
+          "the weights in " + file + " cannot be trained: " + bad + " of the " + values.limit() + " values of " + name
               + " are NaN or infinite in float32");
     }
   }

@@ -8,11 +8,13 @@ import dev.layerwise.nativelib.generated.LayerwiseApi;
 import dev.layerwise.nativelib.generated.MetricsStruct;
 import dev.layerwise.nativelib.generated.TensorInfoStruct;
 import dev.layerwise.nativelib.generated.TensorPointer;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToIntBiFunction;
 import java.util.stream.Stream;
-import org.bytedeco.javacpp.PointerPointer;
 
 /**
  * A block of a network: parameters, optimizer and the step that trains them.
@@ -273,6 +275,40 @@ public final class NativeBlock extends NativeHandle<BlockPointer> {
       float[] values = HostArrays.ofShape(shape, name + ": '" + tensor + "'");
       check(LayerwiseApi.layerwise_block_tensor_read(pointer(), tensor, values, values.length));
       return values;
+    }
+  }
+
+  /**
+   * Copies one of {@link #tensors()} into memory outside Java's heap.
+   *
+   * @param tensor its name
+   * @param into a direct buffer of as many float32 as it has elements remaining; its position stays
+   * @throws InvalidArgumentException if there is none of that name, or it has more or fewer elements
+   */
+  public void read(String tensor, ByteBuffer into) {
+    FloatBuffer values = into.duplicate().order(ByteOrder.nativeOrder()).asFloatBuffer();
+    synchronized (lock()) {
+      check(LayerwiseApi.layerwise_block_tensor_read(pointer(), tensor, values, values.remaining()));
+    }
+  }
+
+  /**
+   * Replaces one of {@link #tensors()}.
+   *
+   * @param tensor its name
+   * @param from little-endian float32 that remain in it; its position stays
+   * @throws InvalidArgumentException if there is none of that name, or it has more or fewer elements
+   */
+  public void write(String tensor, ByteBuffer from) {
+    FloatBuffer values = from.duplicate().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
+    if (!values.isDirect()) {
+      float[] copy = new float[values.remaining()];
+      values.get(copy);
+      write(tensor, copy);
+      return;
+    }
+    synchronized (lock()) {
+      check(LayerwiseApi.layerwise_block_tensor_write(pointer(), tensor, values, values.remaining()));
     }
   }
 

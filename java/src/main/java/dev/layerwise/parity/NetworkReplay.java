@@ -9,6 +9,7 @@ import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.nativelib.NativeTensor;
 import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.TensorSource;
 import dev.layerwise.settings.Architecture;
 import dev.layerwise.settings.ImageShape;
 import dev.layerwise.settings.Losses;
@@ -36,7 +37,7 @@ final class NetworkReplay {
             Optimizer.DEFAULT, "optim", fixture.text("optimizer"), "momentum", fixture.number("momentum"), "weight_decay",
             fixture.number("weight_decay"));
     try (DeviceNetwork network = new DeviceNetwork(context, config(fixture), optimizer)) {
-      Map<String, HostTensor> weights = new HashMap<>(network.weights()); // running statistics stay as they start
+      Map<String, TensorSource> weights = new HashMap<>(network.weights()); // running statistics stay as they start
       Map<String, HostTensor> tensors = fixture.contents().tensors();
       tensors.forEach(
           (name, value) -> {
@@ -48,7 +49,7 @@ final class NetworkReplay {
       train(fixture, context, network, comparison);
       // Adam turns rounding noise in tiny gradients into full steps; only SGD's end can be judged.
       if (fixture.text("optimizer").equals("sgd") && !comparison.isNarrow()) {
-        Map<String, HostTensor> trained = network.weights();
+        Map<String, TensorSource> trained = network.weights();
         tensors.forEach(
             (name, value) -> {
               if (name.startsWith("final.")) {
@@ -137,11 +138,11 @@ final class NetworkReplay {
         deviation);
   }
 
-  private static float[] required(Map<String, HostTensor> trained, String name) {
-    HostTensor tensor = trained.get(name);
+  private static float[] required(Map<String, TensorSource> trained, String name) {
+    TensorSource tensor = trained.get(name);
     if (tensor == null) {
       throw new FileException("its tensor 'final." + name + "' is none of this network's");
     }
-    return tensor.toFloats();
+    return HostTensor.copyOf(tensor).toFloats();
   }
 }

@@ -1,7 +1,8 @@
 package dev.layerwise.run;
 
 import dev.layerwise.files.FileException;
-import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.SafeTensorsFile;
+import dev.layerwise.safetensors.TensorSource;
 import dev.layerwise.safetensors.SafeTensors;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,8 +13,14 @@ import java.util.Map;
  * A run at one moment, from which it goes on to the same bits as if it had not stopped. A safetensors
  * file: weights under their names, the optimizers' state under {@code optimizer.…}, configuration and
  * progress as JSON in the metadata, and so the classes' names and what is known of the images.
+ *
+ * @param weights parameters and running statistics, wherever they are
+ * @param optimizerState likewise
+ * @param file where they are, to be closed after their use; {@code null}: they are in a network
  */
-public record Checkpoint(RecordedRun run, Map<String, HostTensor> weights, Map<String, HostTensor> optimizerState) {
+public record Checkpoint(
+    RecordedRun run, Map<String, TensorSource> weights, Map<String, TensorSource> optimizerState, SafeTensorsFile file)
+    implements AutoCloseable {
 
   /** Name of the file in a run's folder. */
   public static final String FILE_NAME = "checkpoint.safetensors";
@@ -22,9 +29,9 @@ public record Checkpoint(RecordedRun run, Map<String, HostTensor> weights, Map<S
 
   /** Writes the file, whole or not at all. */
   void write(Path path) {
-    Map<String, HostTensor> tensors = new LinkedHashMap<>(weights);
+    Map<String, TensorSource> tensors = new LinkedHashMap<>(weights);
     optimizerState.forEach((name, value) -> tensors.put(OPTIMIZER_PREFIX + name, value));
-    new SafeTensors(run.metadata(), tensors).write(path);
+    SafeTensors.write(path, run.metadata(), tensors);
   }
 
   /**
@@ -34,9 +41,9 @@ public record Checkpoint(RecordedRun run, Map<String, HostTensor> weights, Map<S
    */
   public static Checkpoint read(Path path) {
     Path file = fileAt(path);
-    SafeTensors contents = SafeTensors.read(file);
-    Map<String, HostTensor> weights = new LinkedHashMap<>();
-    Map<String, HostTensor> optimizerState = new LinkedHashMap<>();
+    SafeTensorsFile contents = SafeTensorsFile.open(file);
+    Map<String, TensorSource> weights = new LinkedHashMap<>();
+    Map<String, TensorSource> optimizerState = new LinkedHashMap<>();
     contents
         .tensors()
         .forEach(
@@ -47,7 +54,20 @@ public record Checkpoint(RecordedRun run, Map<String, HostTensor> weights, Map<S
                 weights.put(name, value);
               }
             });
-    return new Checkpoint(RecordedRun.of(contents.metadata(), file), weights, optimizerState);
+    try {
+      return new Checkpoint(RecordedRun.of(contents.metadata(), file), weights, optimizerState, contents);
+    } catch (RuntimeException e) {
+      contents.close();
+      throw e;
+    }
+  }
+
+  /** What the file holds can be read no longer. */
+  @Override
+  public void close() {
+    if (file != null) {
+      file.close();
+    }
   }
 
   static Path fileAt(Path path) {

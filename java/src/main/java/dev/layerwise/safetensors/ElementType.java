@@ -44,7 +44,7 @@ public enum ElementType {
     return bytes;
   }
 
-  /** Whether {@link HostTensor#toFloat32} takes it. */
+  /** Whether {@link TensorSource#inFloat32} takes it. */
   public boolean isReal() {
     return this == F16 || this == BF16 || this == F32 || this == F64;
   }

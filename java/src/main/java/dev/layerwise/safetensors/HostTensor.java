@@ -4,12 +4,13 @@ import dev.layerwise.files.FileException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.function.Consumer;
 
 /**
  * A tensor in host memory: element type, shape, and its elements as little-endian bytes with the last dimension
  * contiguous (PyTorch's order). Rank 0 is a scalar of one element. Immutable: arrays are copied in and out.
  */
-public final class HostTensor {
+public final class HostTensor implements TensorSource {
   private final ElementType type;
   private final long[] shape;
   private final ByteBuffer data;
@@ -55,6 +56,13 @@ public final class HostTensor {
     return new HostTensor(ElementType.U8, shape.clone(), data);
   }
 
+  /** A copy of what a tensor holds now. */
+  public static HostTensor copyOf(TensorSource source) {
+    byte[] bytes = new byte[Math.toIntExact(source.byteCount())];
+    source.read(data -> data.duplicate().get(bytes));
+    return wrap(source.type(), source.shape(), bytes);
+  }
+
   /** Takes over an array of little-endian elements that nobody else will change and that fits the shape. */
   static HostTensor wrap(ElementType type, long[] shape, byte[] data) {
     return new HostTensor(type, shape, ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN));
@@ -88,18 +96,18 @@ public final class HostTensor {
     return count;
   }
 
-  /** Element type. */
+  @Override
   public ElementType type() {
     return type;
   }
 
-  /** A copy of the dimensions. */
+  @Override
   public long[] shape() {
     return shape.clone();
   }
 
-  /** Size of the data. */
-  public int byteCount() {
+  @Override
+  public long byteCount() {
     return data.capacity();
   }
 
@@ -108,45 +116,14 @@ public final class HostTensor {
     return data.asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN);
   }
 
-  /**
-   * This tensor as F32: F16 and BF16 keep their values exactly, F64 is rounded to the nearest float32, which beyond its
-   * range is an infinity. Throws {@link FileException} for types that are not {@linkplain ElementType#isReal real}.
-   */
-  public HostTensor toFloat32() {
-    if (type == ElementType.F32) {
-      return this;
-    }
-    if (!type.isReal()) {
-      throw new FileException(
-          "A tensor of type " + type + " and shape " + Arrays.toString(shape) + " does not hold real numbers.");
-    }
-    int count = data.capacity() / type.bytes();
-    ByteBuffer converted = allocate(ElementType.F32, shape, count);
-    for (int i = 0; i < count; i++) {
-      converted.putFloat(i * Float.BYTES, real(i));
-    }
-    return new HostTensor(ElementType.F32, shape.clone(), converted);
+  @Override
+  public HostTensor inFloat32() {
+    return type == ElementType.F32 ? this : copyOf(TensorSource.super.inFloat32());
   }
 
-  private float real(int index) {
-    return switch (type) {
-      case F16 -> ofHalf(data.getShort(index * Short.BYTES));
-      case BF16 -> Float.intBitsToFloat(data.getShort(index * Short.BYTES) << Short.SIZE);
-      default -> (float) data.getDouble(index * Double.BYTES);
-    };
-  }
-
-  /** The value of an IEEE 754 half; Java 17 has no method for it. */
-  private static float ofHalf(short half) {
-    int sign = half & 0x8000;
-    int exponent = half >> 10 & 0x1f;
-    int fraction = half & 0x3ff;
-    if (exponent == 0) { // zero or subnormal: multiples of 2⁻²⁴, which float32 has as normal numbers
-      float magnitude = fraction * 0x1p-24f;
-      return sign == 0 ? magnitude : -magnitude;
-    }
-    int widened = exponent == 0x1f ? 0xff : exponent - 15 + 127;
-    return Float.intBitsToFloat(sign << 16 | widened << 23 | fraction << 13);
+  @Override
+  public void read(Consumer<ByteBuffer> reader) {
+    reader.accept(data());
   }
 
   /** The values of an F32 tensor; throws {@link FileException} for any other type. */

@@ -1,18 +1,16 @@
 package dev.layerwise.safetensors;
 
 import dev.layerwise.files.AtomicFiles;
-import dev.layerwise.files.FileErrors;
 import dev.layerwise.files.FileException;
 import dev.layerwise.safetensors.SafeTensorsHeader.Entry;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.Channels;
-import java.nio.channels.SeekableByteChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -41,12 +39,6 @@ public record SafeTensors(Map<String, String> metadata, Map<String, HostTensor> 
     tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
   }
 
-  /** What is read from an open file behind its checked header. */
-  @FunctionalInterface
-  private interface Reading<T> {
-    T read(SafeTensorsHeader header, SeekableByteChannel channel) throws IOException;
-  }
-
   /**
    * Reads a file's metadata alone. The header is checked as {@link #read} checks it: the tensors that it lists fill the
    * file.
@@ -54,69 +46,22 @@ public record SafeTensors(Map<String, String> metadata, Map<String, HostTensor> 
    * @throws FileException if it cannot be read, is not a safetensors file, or is damaged
    */
   public static Map<String, String> readMetadata(Path path) {
-    return read(path, (header, channel) -> Collections.unmodifiableMap(header.metadata()));
+    try (SafeTensorsFile file = SafeTensorsFile.open(path)) {
+      return file.metadata();
+    }
   }
 
   /**
-   * Reads a whole file.
+   * Reads a whole file into memory; {@link SafeTensorsFile} reads tensors when they are needed.
    *
    * @throws FileException if it cannot be read, is not a safetensors file, or is damaged
    */
   public static SafeTensors read(Path path) {
-    return read(path, (header, channel) -> {
+    try (SafeTensorsFile file = SafeTensorsFile.open(path)) {
       Map<String, HostTensor> tensors = new LinkedHashMap<>();
-      long dataStart = channel.position();
-      for (Entry entry : header.entries()) {
-        channel.position(dataStart + entry.begin());
-        byte[] data = readFully(path, channel, (int) (entry.end() - entry.begin()));
-        tensors.put(entry.name(), HostTensor.wrap(entry.type(), entry.shape(), data));
-      }
-      return new SafeTensors(header.metadata(), tensors);
-    });
-  }
-
-  private static <T> T read(Path path, Reading<T> reading) {
-    if (Files.isDirectory(path)) {
-      throw new FileException(path + " is a folder where a safetensors file is expected.");
+      file.tensors().forEach((name, tensor) -> tensors.put(name, HostTensor.copyOf(tensor)));
+      return new SafeTensors(file.metadata(), tensors);
     }
-    try (SeekableByteChannel channel = Files.newByteChannel(path)) {
-      return reading.read(readHeader(path, channel), channel);
-    } catch (IOException e) {
-      throw new FileException("Cannot read " + path + ": " + FileErrors.reason(e) + ".", e);
-    }
-  }
-
-  /** Reads and checks the header; leaves the channel where the tensors begin. */
-  private static SafeTensorsHeader readHeader(Path path, SeekableByteChannel channel) throws IOException {
-    ForeignFile other = ForeignFile.recognize(path);
-    if (other != null) {
-      throw other.notSafeTensors(path);
-    }
-    if (channel.size() < Long.BYTES) {
-      throw new FileException(path + " is not a safetensors file: it has only " + channel.size() + " bytes.");
-    }
-    byte[] prefix = readFully(path, channel, Long.BYTES);
-    long length = ByteBuffer.wrap(prefix).order(ByteOrder.LITTLE_ENDIAN).getLong();
-    if (length < 2 || length > HEADER_LIMIT_BYTES) {
-      throw new FileException(path + " is not a safetensors file: it does not begin with the length of a header,"
-          + " 2 to " + HEADER_LIMIT_BYTES + ".");
-    }
-    long dataBytes = channel.size() - Long.BYTES - length;
-    if (dataBytes < 0) {
-      throw new FileException(path + " is cut off or not a safetensors file: its header should have " + length
-          + " bytes, but the file has only " + channel.size() + ".");
-    }
-    return SafeTensorsHeader.parse(path, readFully(path, channel, (int) length), dataBytes);
-  }
-
-  private static byte[] readFully(Path path, SeekableByteChannel channel, int count) throws IOException {
-    ByteBuffer buffer = ByteBuffer.allocate(count);
-    while (buffer.hasRemaining()) {
-      if (channel.read(buffer) < 0) {
-        throw new FileException(path + " became shorter while it was read; try again.");
-      }
-    }
-    return buffer.array();
   }
 
   /**
@@ -125,7 +70,17 @@ public record SafeTensors(Map<String, String> metadata, Map<String, HostTensor> 
    * @throws FileException if the file cannot be written, or a name is not valid Unicode; names path and cause
    */
   public void write(Path path) {
-    List<Entry> entries = layOut();
+    write(path, metadata, tensors);
+  }
+
+  /**
+   * Writes tensors that lie anywhere, one after the other, as {@link #write(Path)} does.
+   *
+   * @param tensors by name; the header lists them in this order
+   * @throws FileException as {@link #write(Path)}
+   */
+  public static void write(Path path, Map<String, String> metadata, Map<String, ? extends TensorSource> tensors) {
+    List<Entry> entries = layOut(tensors);
     byte[] header = SafeTensorsHeader.format(path, metadata, entries);
     int padded = (header.length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (padded > HEADER_LIMIT_BYTES) {
@@ -137,17 +92,17 @@ public record SafeTensors(Map<String, String> metadata, Map<String, HostTensor> 
       out.write(prefix.array());
       out.write(header);
       out.write(" ".repeat(padded - header.length).getBytes(StandardCharsets.US_ASCII));
-      writeData(out, entries);
+      writeData(out, tensors, entries);
     });
   }
 
   /** Places the tensors, those of wide elements first, so that each is aligned for its type without gaps. */
-  private List<Entry> layOut() {
-    List<Map.Entry<String, HostTensor>> placed = new ArrayList<>(tensors.entrySet());
+  private static List<Entry> layOut(Map<String, ? extends TensorSource> tensors) {
+    List<Map.Entry<String, ? extends TensorSource>> placed = new ArrayList<>(tensors.entrySet());
     placed.sort(Comparator.comparing(tensor -> -tensor.getValue().type().bytes()));
     Map<String, Long> begins = new LinkedHashMap<>();
     long position = 0;
-    for (Map.Entry<String, HostTensor> tensor : placed) {
+    for (Map.Entry<String, ? extends TensorSource> tensor : placed) {
       begins.put(tensor.getKey(), position);
       position += tensor.getValue().byteCount();
     }
@@ -157,13 +112,25 @@ public record SafeTensors(Map<String, String> metadata, Map<String, HostTensor> 
     return entries;
   }
 
-  private void writeData(OutputStream out, List<Entry> entries) throws IOException {
+  private static void writeData(OutputStream out, Map<String, ? extends TensorSource> tensors, List<Entry> entries)
+      throws IOException {
     WritableByteChannel channel = Channels.newChannel(out);
     for (Entry entry : SafeTensorsHeader.inFileOrder(entries)) {
-      ByteBuffer data = tensors.get(entry.name()).data();
+      try {
+        tensors.get(entry.name()).read(data -> writeAll(channel, data));
+      } catch (UncheckedIOException e) {
+        throw e.getCause();
+      }
+    }
+  }
+
+  private static void writeAll(WritableByteChannel channel, ByteBuffer data) {
+    try {
       while (data.hasRemaining()) {
         channel.write(data);
       }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 }

@@ -4,7 +4,7 @@ import dev.layerwise.model.StageCuts;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeCommunicator;
 import dev.layerwise.run.RunConfig;
-import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.TensorSource;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -38,7 +38,7 @@ public interface Communicator {
    * @param here gives those of this process's stage, if they are needed
    * @return in the first process all, in the order of stages; in the others {@code null}
    */
-  Map<String, HostTensor> collect(Supplier<Map<String, HostTensor>> here);
+  Map<String, TensorSource> collect(Supplier<Map<String, TensorSource>> here);
 
   /** The same processes without a pipeline: each has the whole network, and a part of all images. */
   Communicator withoutStages();

@@ -7,6 +7,7 @@ import dev.layerwise.run.EarlyExits;
 import dev.layerwise.run.Evaluation;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.TensorSource;
 import dev.layerwise.settings.Optimizer;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -39,14 +40,14 @@ final class FinalEvaluation {
    * @param weights all of them, in the first process
    */
   static Evaluation ofStages(
-      NativeContext context, RunConfig config, Map<String, HostTensor> weights, DataSet<?> data,
+      NativeContext context, RunConfig config, Map<String, TensorSource> weights, DataSet<?> data,
       Communicator communicator) {
     try (DeviceNetwork whole = new DeviceNetwork(context, config.model(), Optimizer.STATELESS);
         ImageFeed images = ImageFeed.of(context, data.test(), data.info(), config.training().seed())) {
-      Map<String, HostTensor> everywhere = new LinkedHashMap<>(whole.weights());
+      Map<String, TensorSource> everywhere = new LinkedHashMap<>(whole.weights());
       everywhere.replaceAll(
           (name, tensor) -> {
-            float[] values = (communicator.isFirst() ? weights.get(name) : tensor).toFloats();
+            float[] values = HostTensor.copyOf(communicator.isFirst() ? weights.get(name) : tensor).toFloats();
             communicator.broadcast(values, 0);
             return HostTensor.of(tensor.shape(), values);
           });

@@ -8,6 +8,7 @@ import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.run.InitialWeights;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.TensorSource;
 import dev.layerwise.settings.Optimizer;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -53,10 +54,10 @@ final class Initialization {
   /** Every process computes the same: the sample does not depend on their number. */
   private static void whiten(DeviceNetwork network, ImageFeed images, DataSet<?> data, long seed) {
     LayerSpec first = network.layers().get(0);
-    Map<String, HostTensor> weights = new LinkedHashMap<>(network.weights());
+    Map<String, TensorSource> weights = new LinkedHashMap<>(network.weights());
     weights.computeIfPresent(
         first.name() + ".encoder.weight",
-        (name, random) -> Whitening.of(images, data, first.kernel(), seed).over(random));
+        (name, random) -> Whitening.of(images, data, first.kernel(), seed).over(HostTensor.copyOf(random)));
     network.setWeights(weights);
   }
 }

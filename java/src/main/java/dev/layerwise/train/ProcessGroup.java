@@ -11,6 +11,7 @@ import dev.layerwise.nativelib.NativeCommunicator;
 import dev.layerwise.run.ResumeRules;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.TensorSource;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -98,20 +99,20 @@ public final class ProcessGroup implements Communicator {
   }
 
   @Override
-  public Map<String, HostTensor> collect(Supplier<Map<String, HostTensor>> here) {
+  public Map<String, TensorSource> collect(Supplier<Map<String, TensorSource>> here) {
     if (stage.isWhole()) {
       return isFirst() ? here.get() : null;
     }
     // Of processes with the same layers, the first gives them.
-    Map<String, HostTensor> own = slice.rank() == 0 ? here.get() : Map.of();
+    Map<String, TensorSource> own = slice.rank() == 0 ? here.get() : Map.of();
     LinkedHashMap<String, long[]> shapes = new LinkedHashMap<>();
     own.forEach((name, tensor) -> shapes.put(name, tensor.shape()));
     List<Shapes> all = gather(new Shapes(shapes), Shapes.class);
     if (!isFirst()) {
-      own.values().forEach(tensor -> processes.send(tensor.toFloats(), 0));
+      own.values().forEach(tensor -> processes.send(HostTensor.copyOf(tensor).toFloats(), 0));
       return null;
     }
-    Map<String, HostTensor> collected = new LinkedHashMap<>(own);
+    Map<String, TensorSource> collected = new LinkedHashMap<>(own);
     for (int rank = 1; rank < all.size(); rank++) {
       for (Map.Entry<String, long[]> sent : all.get(rank).of().entrySet()) {
         float[] values = new float[(int) Arrays.stream(sent.getValue()).reduce(1, (a, b) -> a * b)];

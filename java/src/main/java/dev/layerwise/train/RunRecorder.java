@@ -16,7 +16,7 @@ import dev.layerwise.run.RunDirectory;
 import dev.layerwise.run.RunImages;
 import dev.layerwise.run.TensorBoardLog;
 import java.nio.file.Files;
-import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.TensorSource;
 import java.nio.file.Path;
 import java.util.Map;
 
@@ -29,7 +29,7 @@ final class RunRecorder {
   /** {@code null}: nothing is written for TensorBoard. */
   private TensorBoardLog tensorBoard;
   /** What of a network goes into a checkpoint. */
-  record NetworkState(Map<String, HostTensor> weights, Map<String, HostTensor> optimizer) {}
+  record NetworkState(Map<String, TensorSource> weights, Map<String, TensorSource> optimizer) {}
 
   private long checkpointWritten = System.nanoTime();
   /** Whether all that there is of the run is the state with which it was started. */
@@ -89,7 +89,7 @@ final class RunRecorder {
       directory.writeConfig(config);
     }
     RecordedRun run = new RecordedRun(config, at, data.info().classNames(), images);
-    directory.writeCheckpoint(new Checkpoint(run, state.weights(), state.optimizer()));
+    directory.writeCheckpoint(new Checkpoint(run, state.weights(), state.optimizer(), null));
     checkpointWritten = System.nanoTime();
     onlyStarted = false;
   }
@@ -107,11 +107,11 @@ final class RunRecorder {
     directory.discardStart();
   }
 
-  void writeModel(Map<String, HostTensor> weights) {
+  void writeModel(Map<String, TensorSource> weights) {
     directory.writeModel(
         new ModelFile(
             config.model(), config.training().dataset(), inputDescription(), config.device().precision(),
-            weights));
+            weights, null));
   }
 
   void writeEvaluation(Evaluation evaluation) {

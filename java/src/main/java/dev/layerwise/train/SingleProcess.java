@@ -4,7 +4,7 @@ import dev.layerwise.model.StageCuts;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeCommunicator;
 import dev.layerwise.run.RunConfig;
-import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.TensorSource;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -43,7 +43,7 @@ public final class SingleProcess implements Communicator {
   }
 
   @Override
-  public Map<String, HostTensor> collect(Supplier<Map<String, HostTensor>> here) {
+  public Map<String, TensorSource> collect(Supplier<Map<String, TensorSource>> here) {
     return here.get();
   }
 

@@ -23,7 +23,7 @@ import dev.layerwise.run.RunImages;
 import dev.layerwise.run.TrainingConfig;
 import dev.layerwise.run.TrainingResult;
 import dev.layerwise.run.TrainingResult.Ending;
-import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.TensorSource;
 import dev.layerwise.settings.Augmentation;
 import dev.layerwise.settings.Schedule;
 import dev.layerwise.settings.SettingsException;
@@ -142,7 +142,14 @@ public final class TrainingRun implements AutoCloseable {
   public static TrainingRun resume(
       NativeContext context, Path checkpoint, RunConfig config, DataSet<?> data, RunDirectory directory,
       Communicator communicator) {
-    Checkpoint from = Checkpoint.read(checkpoint);
+    try (Checkpoint from = Checkpoint.read(checkpoint)) {
+      return resume(context, checkpoint, from, config, data, directory, communicator);
+    }
+  }
+
+  private static TrainingRun resume(
+      NativeContext context, Path checkpoint, Checkpoint from, RunConfig config, DataSet<?> data, RunDirectory directory,
+      Communicator communicator) {
     Progress progress = from.run().progress();
     RunImages images = RunImages.of(data);
     ResumeRules.check(from.run(), config, data, images);
@@ -235,7 +242,7 @@ public final class TrainingRun implements AutoCloseable {
   }
 
   private void saveModel() {
-    Map<String, HostTensor> weights = communicator.collect(network::weights);
+    Map<String, TensorSource> weights = communicator.collect(network::weights);
     if (communicator.isFirst()) {
       recorder.writeModel(weights);
     }
@@ -403,7 +410,7 @@ public final class TrainingRun implements AutoCloseable {
       return;
     }
     CRC32C sum = new CRC32C();
-    network.weights().values().forEach(tensor -> sum.update(tensor.data()));
+    network.weights().values().forEach(tensor -> tensor.read(sum::update));
     communicator.requireEqualInStage(
         "the checksum of the network after epoch " + progress.epoch(), Long.toHexString(sum.getValue()));
   }

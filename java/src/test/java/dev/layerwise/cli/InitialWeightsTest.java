@@ -226,7 +226,7 @@ class InitialWeightsTest {
     Map<String, HostTensor> tensors = new LinkedHashMap<>(model.tensors());
     tensors.replaceAll((name, tensor) -> Narrowed.from(tensor, ElementType.BF16));
     new SafeTensors(model.metadata(), tensors).write(folder.resolve("halved.safetensors"));
-    tensors.replaceAll((name, tensor) -> tensor.toFloat32());
+    tensors.replaceAll((name, tensor) -> tensor.inFloat32());
     new SafeTensors(model.metadata(), tensors).write(folder.resolve("widened.safetensors"));
     CommandLineRunner halved = CommandLineRunner.run("evaluate", folder.resolve("halved.safetensors"), "--json");
     assertThat(halved.exitCode()).as(halved.err()).isZero();

@@ -10,14 +10,13 @@ import dev.layerwise.LayerwiseException;
 import dev.layerwise.TestImageFolder;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSets;
-import dev.layerwise.model.ModelFile;
 import dev.layerwise.nativelib.NativeContext;
-import dev.layerwise.run.Checkpoint;
 import dev.layerwise.run.EpochReport;
 import dev.layerwise.run.RecordedRun;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.run.RunDirectory;
 import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.SafeTensors;
 import dev.layerwise.train.EpochProgress;
 import dev.layerwise.train.SessionSettings;
 import dev.layerwise.train.SingleProcess;
@@ -119,13 +118,13 @@ class RunControlTest {
     assertThat(train("stopped", "--resume --epochs 4").exitCode()).isZero();
     assertThat(folder.resolve("stopped/model.safetensors")).hasSameBinaryContentAs(folder.resolve("whole/model.safetensors"));
 
-    Map<String, HostTensor> model = ModelFile.read(folder.resolve("whole")).weights();
-    Checkpoint checkpoint = Checkpoint.read(folder.resolve("whole"));
+    Map<String, HostTensor> model = SafeTensors.read(folder.resolve("whole/model.safetensors")).tensors();
+    Map<String, HostTensor> checkpoint = SafeTensors.read(folder.resolve("whole/checkpoint.safetensors")).tensors();
     assertThat(model.get("layer_out.weight").toFloats())
-        .isEqualTo(checkpoint.optimizerState().get("layer_out.average.weight").toFloats());
-    assertThat(model.get("layer_out.weight").toFloats()).isNotEqualTo(checkpoint.weights().get("layer_out.weight").toFloats());
+        .isEqualTo(checkpoint.get("optimizer.layer_out.average.weight").toFloats())
+        .isNotEqualTo(checkpoint.get("layer_out.weight").toFloats());
     assertThat(model.get("layers.0.bn.running_mean").toFloats())
-        .isNotEqualTo(checkpoint.weights().get("layers.0.bn.running_mean").toFloats());
+        .isNotEqualTo(checkpoint.get("layers.0.bn.running_mean").toFloats());
     JsonNode evaluated = CommandLineRunner.run("evaluate", folder.resolve("whole"), "--json", "--threads", 1).lastEvent();
     assertThat(evaluated.get("test_error")).isEqualTo(whole.lastEvent().get("test_error"));
   }

@@ -7,6 +7,7 @@ import ai.onnxruntime.OrtException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.layerwise.NetworkDescriptions;
 import dev.layerwise.TestConfigs;
+import dev.layerwise.TestTensors;
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
 import dev.layerwise.data.DataSet;
@@ -23,6 +24,7 @@ import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.safetensors.TensorSource;
 import dev.layerwise.settings.Architecture;
 import dev.layerwise.settings.Losses;
 import dev.layerwise.settings.Optimizer;
@@ -99,7 +101,7 @@ class OnnxExporterTest {
           }
         }
       }
-      return write(config, network.weights(), digits.info().mean(), digits.info().deviation());
+      return write(config, TestTensors.copy(network.weights()), digits.info().mean(), digits.info().deviation());
     }
   }
 
@@ -109,7 +111,7 @@ class OnnxExporterTest {
     Random random = new Random(5);
     try (NativeContext context = NativeContext.create("cpu", 2, 3);
         DeviceNetwork network = new DeviceNetwork(context, config, Optimizer.STATELESS)) {
-      network.weights().forEach((name, tensor) -> {
+      TestTensors.copy(network.weights()).forEach((name, tensor) -> {
         float[] values = tensor.toFloats();
         boolean zero = IntStream.range(0, values.length).allMatch(i -> values[i] == 0);
         for (int i = 0; i < values.length; i++) {
@@ -129,7 +131,7 @@ class OnnxExporterTest {
     List<String> names = IntStream.range(0, 10).mapToObj(Integer::toString).toList();
     Path file = folder.resolve("model.safetensors");
     InputDescription input = new InputDescription(names, mean, deviation, config.images().height());
-    new ModelFile(config, "digits", input, "f32", weights).write(file);
+    new ModelFile(config, "digits", input, "f32", weights, null).write(file);
     return file;
   }
 
@@ -279,11 +281,12 @@ class OnnxExporterTest {
   @Test
   void weightsThatDoNotFitAreRefused() {
     Path path = trained(config("mlp", 1, false, null, "pred", 4096, true, 1, 8));
-    ModelFile file = ModelFile.read(path);
-    Map<String, HostTensor> weights = new LinkedHashMap<>(file.weights());
-    weights.put("layer_out.bias", HostTensor.of(new long[] {3}, new float[3]));
-    ModelFile damaged = new ModelFile(file.config(), file.dataset(), file.input(), file.precision(), weights);
-    assertThatThrownBy(() -> OnnxExporter.write(damaged, path, null, false, folder.resolve("none.onnx")))
-        .hasMessageContaining("layer_out.bias");
+    try (ModelFile file = ModelFile.read(path)) {
+      Map<String, TensorSource> weights = new LinkedHashMap<>(file.weights());
+      weights.put("layer_out.bias", HostTensor.of(new long[] {3}, new float[3]));
+      ModelFile damaged = new ModelFile(file.config(), file.dataset(), file.input(), file.precision(), weights, null);
+      assertThatThrownBy(() -> OnnxExporter.write(damaged, path, null, false, folder.resolve("none.onnx")))
+          .hasMessageContaining("layer_out.bias");
+    }
   }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.layerwise.TestConfigs;
+import dev.layerwise.TestTensors;
 import dev.layerwise.files.FileException;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
@@ -39,7 +40,7 @@ class WeightImportTest {
     network = network(10);
     try (NativeContext other = NativeContext.create(DeviceOptions.of("cpu", 1).withPrecision("f32"), 2);
         DeviceNetwork source = new DeviceNetwork(other, network.config(), Optimizer.STATELESS)) {
-      weights = source.weights();
+      weights = TestTensors.copy(source.weights());
     }
   }
 
@@ -68,7 +69,7 @@ class WeightImportTest {
   }
 
   private void assertNetworkHas(Map<String, HostTensor> expected) {
-    Map<String, HostTensor> actual = network.weights();
+    Map<String, HostTensor> actual = TestTensors.copy(network.weights());
     assertThat(actual).containsOnlyKeys(expected.keySet());
     expected.forEach((name, tensor) -> assertThat(actual.get(name).toFloats()).as(name).isEqualTo(tensor.toFloats()));
   }
@@ -79,7 +80,7 @@ class WeightImportTest {
     Map<String, HostTensor> narrowed = new LinkedHashMap<>(weights);
     narrowed.replaceAll((name, tensor) -> type == ElementType.F64 ? doubles(tensor) : Narrowed.from(tensor, type));
     Map<String, HostTensor> expected = new LinkedHashMap<>(narrowed);
-    expected.replaceAll((name, tensor) -> tensor.toFloat32());
+    expected.replaceAll((name, tensor) -> tensor.inFloat32());
     WeightImport.load(file(narrowed), network, false);
     assertNetworkHas(expected);
     float[] before = weights.get("layers.0.encoder.weight").toFloats();
@@ -127,7 +128,7 @@ class WeightImportTest {
 
   @Test
   void twoTensorsForOneAreRefused() {
-    Map<String, HostTensor> before = network.weights();
+    Map<String, HostTensor> before = TestTensors.copy(network.weights());
     weights.put("module.layer_out.bias", HostTensor.of(new long[] {10}, new float[10]));
     Path file = file(weights);
     for (boolean partial : new boolean[] {false, true}) {
@@ -142,7 +143,7 @@ class WeightImportTest {
 
   @Test
   void whatIsNotFiniteIsNamed() {
-    Map<String, HostTensor> before = network.weights();
+    Map<String, HostTensor> before = TestTensors.copy(network.weights());
     float[] values = new float[10];
     values[3] = Float.NaN;
     values[7] = Float.NEGATIVE_INFINITY;
@@ -168,7 +169,7 @@ class WeightImportTest {
 
   @Test
   void whatFitsIsTakenWhereThatSuffices() {
-    Map<String, HostTensor> before = network.weights();
+    Map<String, HostTensor> before = TestTensors.copy(network.weights());
     Map<String, HostTensor> given = new LinkedHashMap<>(weights);
     given.remove("layers.1.bn.weight");
     given.put("layer_out.weight", HostTensor.of(new long[] {3, 16}, new float[48]));
@@ -205,9 +206,9 @@ class WeightImportTest {
   @Test
   void anotherNumberOfClasses() {
     try (DeviceNetwork three = network(3)) {
-      Map<String, HostTensor> before = three.weights();
+      Map<String, HostTensor> before = TestTensors.copy(three.weights());
       WeightImport.load(file(weights), three, true);
-      Map<String, HostTensor> after = three.weights();
+      Map<String, HostTensor> after = TestTensors.copy(three.weights());
       after.forEach((name, tensor) -> {
         boolean ofClasses = name.contains("layer_out") || name.contains("decoder_y");
         assertThat(tensor.toFloats()).as(name)

@@ -14,7 +14,7 @@ class HostTensorTest {
     for (int i = 0; i < bits.length; i++) {
       bits[i] = (short) i;
     }
-    HostTensor converted = Narrowed.of(ElementType.F16, new long[] {256, 256}, bits).toFloat32();
+    HostTensor converted = Narrowed.of(ElementType.F16, new long[] {256, 256}, bits).inFloat32();
     assertThat(converted.type()).isEqualTo(ElementType.F32);
     assertThat(converted.shape()).containsExactly(256, 256);
     float[] values = converted.toFloats();
@@ -44,7 +44,7 @@ class HostTensorTest {
         Narrowed.of(
             ElementType.BF16, new long[] {7}, (short) 0x3f80, (short) 0xbf81, (short) 0x0001, (short) 0x8000,
             (short) 0x7f80, (short) 0x7fc0, (short) 0x7f7f);
-    assertThat(tensor.toFloat32().toFloats())
+    assertThat(tensor.inFloat32().toFloats())
         .containsExactly(
             1, -1.0078125f, 0x1p-133f, -0f, Float.POSITIVE_INFINITY, Float.NaN, 3.3895313892515355e38f);
   }
@@ -52,25 +52,25 @@ class HostTensorTest {
   @Test
   void doublesAreRounded() {
     HostTensor tensor = HostTensor.of(new long[] {4}, new double[] {0.1, 1 + 0x1p-24, 1e300, Double.MIN_VALUE});
-    assertThat(tensor.toFloat32().toFloats()).containsExactly(0.1f, 1, Float.POSITIVE_INFINITY, 0);
+    assertThat(tensor.inFloat32().toFloats()).containsExactly(0.1f, 1, Float.POSITIVE_INFINITY, 0);
   }
 
   @Test
   void scalarsAndEmptyTensors() {
-    HostTensor scalar = Narrowed.of(ElementType.F16, new long[0], (short) 0xc000).toFloat32();
+    HostTensor scalar = Narrowed.of(ElementType.F16, new long[0], (short) 0xc000).inFloat32();
     assertThat(scalar.shape()).isEmpty();
     assertThat(scalar.toFloats()).containsExactly(-2);
-    HostTensor none = Narrowed.of(ElementType.BF16, new long[] {3, 0}).toFloat32();
+    HostTensor none = Narrowed.of(ElementType.BF16, new long[] {3, 0}).inFloat32();
     assertThat(none.shape()).containsExactly(3, 0);
     assertThat(none.toFloats()).isEmpty();
   }
 
   @Test
   void whatIsNoRealNumberIsRefused() {
-    assertThatThrownBy(() -> HostTensor.of(new long[] {2}, new int[2]).toFloat32())
+    assertThatThrownBy(() -> HostTensor.of(new long[] {2}, new int[2]).inFloat32())
         .isInstanceOf(FileException.class)
         .hasMessage("A tensor of type I32 and shape [2] does not hold real numbers.");
     HostTensor tensor = HostTensor.of(new long[] {2}, new float[2]);
-    assertThat(tensor.toFloat32()).isSameAs(tensor);
+    assertThat(tensor.inFloat32()).isSameAs(tensor);
   }
 }

@@ -96,9 +96,9 @@ class SafeTensorsTest {
         + "'d':{'dtype':'F16','shape':[3],'data_offsets':[3,9]},'e':{'dtype':'BOOL','shape':[1],'data_offsets':[9,10]}}",
         new byte[] {7, (byte) 0x80, (byte) 0xbf, 0, 0x3c, 1, 0, 0, (byte) 0xfc, 1}));
     assertThat(read.tensors().get("b").type()).isEqualTo(ElementType.BF16);
-    assertThat(read.tensors().get("b").toFloat32().toFloats()).containsExactly(-1);
-    assertThat(read.tensors().get("c").toFloat32().toFloats()).isEmpty();
-    assertThat(read.tensors().get("d").toFloat32().toFloats())
+    assertThat(read.tensors().get("b").inFloat32().toFloats()).containsExactly(-1);
+    assertThat(read.tensors().get("c").inFloat32().toFloats()).isEmpty();
+    assertThat(read.tensors().get("d").inFloat32().toFloats())
         .containsExactly(1, 0x1p-24f, Float.NEGATIVE_INFINITY);
     Path copy = folder.resolve("copy.safetensors");
     read.write(copy);
