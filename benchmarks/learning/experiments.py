@@ -87,6 +87,7 @@ GROUPS = (
         Experiment("no dropout", one_cycle(MNIST_RATE, "--dropout 0"), 2),
         Experiment("frozen from the front", one_cycle(MNIST_RATE, "--freeze-after 5,7,9"), 2),
         Experiment("beta 0.9", one_cycle(MNIST_RATE, "--beta 0.9"), 2),
+        Experiment("beta 0.5", one_cycle(MNIST_RATE, "--beta 0.5"), 2),
         Experiment("beta 0.999", one_cycle(MNIST_RATE, "--beta 0.999"), 2),
         Experiment("no similarity std", one_cycle(MNIST_RATE, "--no-similarity-std"), 2),
         Experiment("cosine, warm-up 0.3", f"--schedule cosine --warmup 0.3 --lr {MNIST_RATE}", 2),

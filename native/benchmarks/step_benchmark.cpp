@@ -71,7 +71,7 @@ DataSet make_images(layerwise_context* context, const Model& model, int batch) {
   const std::vector<float> mean(static_cast<size_t>(model.channels), 0.5f), deviation(mean.size(), 0.29f);
   layerwise_dataset* images = nullptr;
   check(layerwise_dataset_create(context, pixels.data(), labels.data(), batches * batch, model.channels, model.side,
-                                 model.side, model.classes, mean.data(), deviation.data(), &images));
+                                 model.side, model.classes, mean.data(), deviation.data(), 0, &images));
   return DataSet(images);
 }
 

@@ -228,12 +228,14 @@ LAYERWISE_API void layerwise_tensor_close(layerwise_tensor* tensor);
 typedef struct layerwise_dataset layerwise_dataset;
 
 /* pixels: count·channels·height·width bytes in (N, C, H, W) order; labels: count class numbers below
- * classes; mean, deviation: per channel, of pixel / 255. */
+ * classes; mean, deviation: per channel, of pixel / 255. in_place: 1 where pixels stay valid and unchanged
+ * until the data set is closed; devices whose memory is the host's then use them where they are. 0: they are
+ * copied. */
 LAYERWISE_API layerwise_status layerwise_dataset_create(layerwise_context* context, const uint8_t* pixels,
                                                         const int32_t* labels, int64_t count, int32_t channels,
                                                         int32_t height, int32_t width, int32_t classes,
                                                         const float* mean, const float* deviation,
-                                                        layerwise_dataset** dataset);
+                                                        int32_t in_place, layerwise_dataset** dataset);
 LAYERWISE_API void layerwise_dataset_close(layerwise_dataset* dataset);
 
 /* Random changes to training images. All zero: none. */

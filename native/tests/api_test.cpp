@@ -115,7 +115,7 @@ layerwise_dataset* make_rising_pairs(layerwise_context* context, int32_t count) 
   }
   const float mean = 0.5f, deviation = 0.25f;
   layerwise_dataset* data = nullptr;
-  EXPECT_EQ(layerwise_dataset_create(context, pixels.data(), labels.data(), count, 1, 1, 2, 2, &mean, &deviation, &data),
+  EXPECT_EQ(layerwise_dataset_create(context, pixels.data(), labels.data(), count, 1, 1, 2, 2, &mean, &deviation, 0, &data),
             LAYERWISE_OK);
   EXPECT_EQ(layerwise_dataset_choose(data, chosen.data(), count), LAYERWISE_OK);
   return data;
@@ -467,11 +467,11 @@ TEST(Api, data_sets_check_labels_and_indices) {
   const float mean[] = {0.5f, 0.5f, 0.5f}, deviation[] = {0.5f, 0.5f, 0.5f}, zero[] = {0.5f, 0, 0.5f};
   const int32_t good[] = {0, 1}, bad[] = {0, 2};
   layerwise_dataset* dataset = nullptr;
-  EXPECT_EQ(layerwise_dataset_create(context.get(), pixels.data(), bad, 2, 3, 4, 4, 2, mean, deviation, &dataset),
+  EXPECT_EQ(layerwise_dataset_create(context.get(), pixels.data(), bad, 2, 3, 4, 4, 2, mean, deviation, 0, &dataset),
             LAYERWISE_INVALID_ARGUMENT);
-  EXPECT_EQ(layerwise_dataset_create(context.get(), pixels.data(), good, 2, 3, 4, 4, 2, mean, zero, &dataset),
+  EXPECT_EQ(layerwise_dataset_create(context.get(), pixels.data(), good, 2, 3, 4, 4, 2, mean, zero, 0, &dataset),
             LAYERWISE_INVALID_ARGUMENT);
-  ASSERT_EQ(layerwise_dataset_create(context.get(), pixels.data(), good, 2, 3, 4, 4, 2, mean, deviation, &dataset),
+  ASSERT_EQ(layerwise_dataset_create(context.get(), pixels.data(), good, 2, 3, 4, 4, 2, mean, deviation, 0, &dataset),
             LAYERWISE_OK)
       << message();
   const Handle<layerwise_dataset> owned(dataset);
@@ -487,6 +487,29 @@ TEST(Api, data_sets_check_labels_and_indices) {
   EXPECT_EQ(values, std::vector<float>(pixels.size(), 1.0f));  // (255/255 − 0.5) / 0.5
   ASSERT_EQ(layerwise_tensor_read(labels, read_labels.data(), 2), LAYERWISE_OK);
   EXPECT_EQ(read_labels, (std::vector<float>{1, 0}));
+}
+
+TEST(Api, data_sets_use_pixels_where_they_are_if_they_may) {
+  const auto context = make_context();
+  const float mean = 0, deviation = 1;
+  const int32_t class_numbers[] = {0, 1}, second[] = {1};
+  for (const int32_t in_place : {0, 1}) {
+    std::vector<uint8_t> pixels(2, 255);
+    layerwise_dataset* dataset = nullptr;
+    ASSERT_EQ(layerwise_dataset_create(context.get(), pixels.data(), class_numbers, 2, 1, 1, 1, 2, &mean, &deviation,
+                                       in_place, &dataset),
+              LAYERWISE_OK)
+        << message();
+    const Handle<layerwise_dataset> owned(dataset);
+    pixels[1] = 0;
+    layerwise_tensor *images = nullptr, *labels = nullptr;
+    ASSERT_EQ(layerwise_dataset_choose(dataset, second, 1), LAYERWISE_OK);
+    ASSERT_EQ(layerwise_dataset_batch(dataset, nullptr, &images, &labels), LAYERWISE_OK) << message();
+    const Handle<layerwise_tensor> owned_images(images), owned_labels(labels);
+    float value = -1;
+    ASSERT_EQ(layerwise_tensor_read(images, &value, 1), LAYERWISE_OK);
+    EXPECT_EQ(value, in_place ? 0.0f : 1.0f);
+  }
 }
 
 }  // namespace

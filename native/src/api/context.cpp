@@ -260,7 +260,7 @@ void layerwise_tensor_close(layerwise_tensor* tensor) { delete tensor; }
 layerwise_status layerwise_dataset_create(layerwise_context* context, const uint8_t* pixels, const int32_t* labels,
                                           int64_t count, int32_t channels, int32_t height, int32_t width,
                                           int32_t classes, const float* mean, const float* deviation,
-                                          layerwise_dataset** dataset) {
+                                          int32_t in_place, layerwise_dataset** dataset) {
   return guarded([&] {
     const std::shared_ptr<Context>& on = given(context, "context").context;
     given(pixels, "pixels");
@@ -270,7 +270,7 @@ layerwise_status layerwise_dataset_create(layerwise_context* context, const uint
     given(dataset, "dataset") = nullptr;
     on->backend().enter();
     *dataset = new layerwise_dataset{std::make_unique<DataSet>(on, Shape{count, height, width, channels}, pixels,
-                                                               labels, classes, mean, deviation)};
+                                                               labels, classes, mean, deviation, in_place != 0)};
   });
 }
 

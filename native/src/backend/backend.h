@@ -76,6 +76,8 @@ class Backend {
   virtual void fill_zero(void* data, size_t bytes) = 0;
   virtual void copy_to_device(void* device, const void* host, size_t bytes) = 0;
   virtual void copy_to_host(void* host, const void* device, size_t bytes) = 0;
+  /// Whether operands may lie anywhere in the host's memory.
+  virtual bool uses_host_memory() const { return false; }
 
   /// The collectives of this device, of processes that have `on_host` for host memory; a device whose memory is the host's
   /// has no others. All processes call it. Throws Error where the devices cannot be connected.

@@ -20,6 +20,7 @@ class ObservedBackend : public Backend {
   std::string engine_choices() const override { return backend_->engine_choices(); }
 
   void* allocate(size_t bytes) override { return backend_->allocate(bytes); }
+  bool uses_host_memory() const override { return backend_->uses_host_memory(); }
   void release(void* data) noexcept override { backend_->release(data); }
   void fill_zero(void* data, size_t bytes) override { backend_->fill_zero(data, bytes); }
   void copy_to_device(void* to, const void* from, size_t bytes) override { backend_->copy_to_device(to, from, bytes); }

@@ -8,7 +8,7 @@
 namespace layerwise {
 
 DataSet::DataSet(std::shared_ptr<Context> context, const Shape& shape, const uint8_t* pixels, const int32_t* labels,
-                 int32_t classes, const float* mean, const float* deviation)
+                 int32_t classes, const float* mean, const float* deviation, bool in_place)
     : context_(std::move(context)), classes_(classes) {
   require(shape.n > 0 && shape.h > 0 && shape.w > 0 && shape.c > 0, "a data set of ", shape.to_string(),
           " images is empty");
@@ -23,18 +23,23 @@ DataSet::DataSet(std::shared_ptr<Context> context, const Shape& shape, const uin
   const auto make = [&](DataType type, const Shape& of) {
     return DeviceBuffer(context_, type, of, &Context::dataset_bytes);
   };
-  pixels_ = make(DataType::uint8, shape);
+  if (in_place && backend.uses_host_memory()) {
+    pixels_ = {const_cast<uint8_t*>(pixels), DataType::uint8, shape};  // operations only read them
+  } else {
+    copy_ = make(DataType::uint8, shape);
+    upload(backend, pixels, copy_.view());
+    pixels_ = copy_.view();
+  }
   labels_ = make(DataType::int32, Shape::vector(shape.n));
   mean_ = make(backend.parameter_type(), Shape::vector(shape.c));
   deviation_ = make(backend.parameter_type(), Shape::vector(shape.c));
-  upload(backend, pixels, pixels_.view());
   upload(backend, labels, labels_.view());
   upload(backend, mean, mean_.view());
   upload(backend, deviation, deviation_.view());
 }
 
 void DataSet::choose(const int32_t* indices, int64_t count) {
-  const int64_t images = pixels_.view().shape.n;
+  const int64_t images = pixels_.shape.n;
   require(count > 0, "a batch needs at least one image");
   for (int64_t i = 0; i < count; ++i)
     require(indices[i] >= 0 && indices[i] < images, "index ", indices[i], " is not in 0 … ", images - 1);
@@ -47,7 +52,7 @@ void DataSet::choose(const int32_t* indices, int64_t count) {
 Tensor DataSet::chosen() const { return {chosen_.view().data, DataType::int32, Shape::vector(chosen_count_)}; }
 
 DataSet::Batch DataSet::batch(const Augmentation& augmentation) {
-  const Shape& images = pixels_.view().shape;
+  const Shape& images = pixels_.shape;
   const int64_t count = chosen_count_;
   require_state(count > 0, "no images of the data set have been chosen");
   require(augmentation.crop_padding >= 0, "crop padding must not be negative, but is ", augmentation.crop_padding);
@@ -59,7 +64,7 @@ DataSet::Batch DataSet::batch(const Augmentation& augmentation) {
   batch.images = backend.arena().take(backend.activation_type(), {count, images.h, images.w, images.c});
   batch.labels = backend.arena().take(DataType::int32, Shape::vector(count));
   LoadBatch op;
-  op.pixels = pixels_.view();
+  op.pixels = pixels_;
   op.dataset_labels = labels_.view();
   op.indices = chosen();
   op.mean = mean_.view();

@@ -14,8 +14,10 @@ class DataSet {
  public:
   /// `shape`: count, height, width, channels; `pixels` in (N, C, H, W) order. Throws
   /// Error(invalid_argument) for a label outside 0 … classes − 1 or a deviation that is not positive.
+  /// `in_place`: pixels stay valid and unchanged as long as the data set lives, and where the device's memory is the
+  /// host's they are not copied.
   DataSet(std::shared_ptr<Context> context, const Shape& shape, const uint8_t* pixels, const int32_t* labels,
-          int32_t classes, const float* mean, const float* deviation);
+          int32_t classes, const float* mean, const float* deviation, bool in_place);
 
   struct Batch {
     ArenaTensor images;  // activations (N, H, W, C), normalised
@@ -36,7 +38,9 @@ class DataSet {
 
   std::shared_ptr<Context> context_;
   int32_t classes_;
-  DeviceBuffer pixels_, labels_, mean_, deviation_;
+  Tensor pixels_;         // in the copy, or where the caller has them
+  DeviceBuffer copy_;     // of the pixels, if there is one
+  DeviceBuffer labels_, mean_, deviation_;
   DeviceBuffer chosen_;  // int32 vector, at least chosen_count_ long
   int64_t chosen_count_ = 0;
 };

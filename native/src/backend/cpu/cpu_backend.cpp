@@ -27,6 +27,7 @@ class CpuBackend final : public Backend {
   void fill_zero(void* data, size_t bytes) override { std::memset(data, 0, bytes); }
   void copy_to_device(void* device, const void* host, size_t bytes) override { std::memcpy(device, host, bytes); }
   void copy_to_host(void* host, const void* device, size_t bytes) override { std::memcpy(host, device, bytes); }
+  bool uses_host_memory() const override { return true; }
   std::unique_ptr<Collectives> open_collectives(std::unique_ptr<Collectives> on_host) override { return on_host; }
 
   void set_step_state(const StepState& state) override { device_.step = state; }

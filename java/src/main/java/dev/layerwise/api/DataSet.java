@@ -130,7 +130,7 @@ public final class DataSet {
     for (int image = 0; image < images.count(); image++) {
       int start = (image * images.channels() + channel) * plane;
       for (int i = start; i < start + plane; i++) {
-        double level = (images.pixels()[i] & 0xff) / 255.0;
+        double level = (images.pixels().get(i) & 0xff) / 255.0;
         sum += level;
         squares += level * level;
       }

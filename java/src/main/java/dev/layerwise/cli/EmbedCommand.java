@@ -182,11 +182,10 @@ final class EmbedCommand implements Callable<Integer> {
   }
 
   private FeatureRounds.Images inMemory(ImageSet images, int number) {
-    int bytes = images.channels() * images.height() * images.width();
     int from = number * batchSize;
     int to = (int) Math.min((long) from + batchSize, images.count());
     return labelled(
-        Arrays.copyOfRange(images.pixels(), from * bytes, to * bytes), Arrays.copyOfRange(images.labels(), from, to));
+        images.pixels(from, to), Arrays.copyOfRange(images.labels(), from, to));
   }
 
   /** This process's batches of images on disk, read ahead. */

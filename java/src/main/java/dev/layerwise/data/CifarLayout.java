@@ -1,8 +1,10 @@
 package dev.layerwise.data;
 
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashMap;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -31,27 +33,70 @@ record CifarLayout(List<String> trainFiles, String testFile, String archive, int
 
   @Override
   public DataSet<ImageSet> load(Path location, DataSetInfo info) {
-    Map<String, ImageSet> parts =
-        location.endsWith(archive)
-            ? TarMembers.read(location, files(), info, (file, name) -> read(file, name, info))
-            : readFolder(location, info);
-    ImageSet train = CifarReader.concatenate(trainFiles.stream().map(parts::get).toList());
-    return new DataSet<>(info, train, parts.get(testFile));
-  }
-
-  private Map<String, ImageSet> readFolder(Path folder, DataSetInfo info) {
-    Map<String, ImageSet> parts = new HashMap<>();
-    for (String name : files()) {
-      try (DataFile file = DataFile.open(DataFile.find(folder, name).orElse(folder.resolve(name)))) {
-        parts.put(name, read(file, name, info));
+    Parts parts = new Parts(info);
+    if (location.endsWith(archive)) {
+      TarMembers.read(location, files(), info, parts::read);
+    } else {
+      for (String name : files()) {
+        try (DataFile file = DataFile.open(DataFile.find(location, name).orElse(location.resolve(name)))) {
+          parts.read(file, name);
+        }
       }
     }
-    return parts;
+    return new DataSet<>(info, parts.train(), parts.test());
   }
 
-  private ImageSet read(DataFile file, String name, DataSetInfo info) {
-    int most = name.equals(testFile) ? info.testCount() : info.trainCount() / trainFiles.size();
-    return CifarReader.read(file, info, coarseClasses, most);
+  /** What has been read: pixels of the training files one behind the other, as files come. */
+  private final class Parts {
+    private final DataSetInfo info;
+    private final Map<String, int[]> labels = new LinkedHashMap<>();
+    private PixelMemory trainPixels;
+    private PixelMemory testPixels;
+
+    Parts(DataSetInfo info) {
+      this.info = info;
+    }
+
+    int[] read(DataFile file, String name) {
+      boolean test = name.equals(testFile);
+      int most = test ? info.testCount() : info.trainCount() / trainFiles.size();
+      PixelMemory of = test ? testPixels : trainPixels;
+      int bytes = most * info.pixelsPerImage();
+      PixelMemory pixels = of == null ? file.memoryFor(bytes, test ? 1 : trainFiles.size()) : of;
+      testPixels = test ? pixels : testPixels;
+      trainPixels = test ? trainPixels : pixels;
+      int[] found = CifarReader.read(file, info, coarseClasses, most, pixels);
+      labels.put(name, found);
+      return found;
+    }
+
+    ImageSet test() {
+      return images(testPixels.content(), List.of(testFile));
+    }
+
+    ImageSet train() {
+      List<String> asRead = labels.keySet().stream().filter(trainFiles::contains).toList();
+      if (asRead.equals(trainFiles)) {
+        return images(trainPixels.content(), trainFiles);
+      }
+      ByteBuffer pixels = trainPixels.content();
+      PixelMemory inOrder = new PixelMemory(pixels.limit());
+      for (String name : trainFiles) {
+        int imagesBefore = asRead.stream().takeWhile(other -> !other.equals(name)).mapToInt(this::count).sum();
+        int bytes = count(name) * info.pixelsPerImage();
+        inOrder.room(bytes).put(pixels.slice(imagesBefore * info.pixelsPerImage(), bytes));
+      }
+      return images(inOrder.content(), trainFiles);
+    }
+
+    private int count(String name) {
+      return labels.get(name).length;
+    }
+
+    private ImageSet images(ByteBuffer pixels, List<String> files) {
+      int[] all = files.stream().flatMapToInt(name -> Arrays.stream(labels.get(name))).toArray();
+      return new ImageSet(pixels, all, info.channels(), info.height(), info.width(), info.classes());
+    }
   }
 
   @Override

@@ -24,17 +24,22 @@ final class DataFile implements Closeable {
   private static final int XZ_MEMORY_KIB = 100 * 1024;
   private static final int BUFFER_BYTES = 1 << 16;
   private static final int FIRST_CAPACITY = 1 << 20;
+  /** Images are rarely packed tighter: MNIST comes to five times its packed size. */
+  private static final int LIKELY_EXPANSION = 20;
 
   private final String name;
   private final InputStream in;
   /** Size of the content where it is known for certain, which is so for plain files only; otherwise -1. */
   private final long size;
+  /** A guess at its size where that is not known. */
+  private final long likelySize;
   private long position;
 
-  private DataFile(String name, InputStream in, long size) {
+  private DataFile(String name, InputStream in, long size, long likelySize) {
     this.name = name;
     this.in = in;
     this.size = size;
+    this.likelySize = likelySize;
   }
 
   /** The file of that name in a folder, whatever it is packed with. */
@@ -65,24 +70,27 @@ final class DataFile implements Closeable {
     if (in == null) {
       throw new DataException("This copy of Layerwise lacks its file " + resource + "; install it again.");
     }
-    return unpack(resource, in, -1);
+    return unpack(resource, in, FIRST_CAPACITY);
   }
 
   /** A member of an archive that is itself being read; closing the member leaves the archive open. */
   static DataFile member(DataFile archive, String member, InputStream in) {
-    return new DataFile(archive.name + " (" + member + ")", in, -1);
+    return new DataFile(archive.name + " (" + member + ")", in, -1, archive.likelySize);
   }
 
-  private static DataFile unpack(String name, InputStream raw, long size) {
+  /** @param bytes of what is perhaps packed */
+  private static DataFile unpack(String name, InputStream raw, long bytes) {
+    long unpacked = LIKELY_EXPANSION * bytes;
     boolean gzip = name.endsWith(".gz");
     try {
       if (gzip) {
-        return new DataFile(name, new GZIPInputStream(raw, BUFFER_BYTES), -1);
+        return new DataFile(name, new GZIPInputStream(raw, BUFFER_BYTES), -1, unpacked);
       }
       if (name.endsWith(".xz")) {
-        return new DataFile(name, new XZInputStream(new BufferedInputStream(raw, BUFFER_BYTES), XZ_MEMORY_KIB), -1);
+        return new DataFile(name, new XZInputStream(new BufferedInputStream(raw, BUFFER_BYTES), XZ_MEMORY_KIB), -1,
+            unpacked);
       }
-      return new DataFile(name, new BufferedInputStream(raw, BUFFER_BYTES), size);
+      return new DataFile(name, new BufferedInputStream(raw, BUFFER_BYTES), bytes, bytes);
     } catch (IOException e) {
       closeAfter(e, raw);
       if (e instanceof EOFException) {
@@ -111,14 +119,24 @@ final class DataFile implements Closeable {
     return in;
   }
 
-  /** Fills the buffer; fewer bytes than its length are returned only at the end of the file. */
-  int read(byte[] buffer) {
-    return read(buffer, 0);
+  /** Memory for as many of {@code most} bytes as it probably holds. */
+  PixelMemory memoryFor(int most) {
+    return memoryFor(most, 1);
   }
 
-  private int read(byte[] buffer, int offset) {
+  /** The same for so many files of this size. */
+  PixelMemory memoryFor(int most, int files) {
+    return new PixelMemory(files * (int) Math.min(most, likelySize));
+  }
+
+  /** Fills the buffer; fewer bytes than its length are returned only at the end of the file. */
+  int read(byte[] buffer) {
+    return read(buffer, 0, buffer.length);
+  }
+
+  private int read(byte[] buffer, int offset, int most) {
     try {
-      int count = in.readNBytes(buffer, offset, buffer.length - offset);
+      int count = in.readNBytes(buffer, offset, most);
       position += count;
       return count;
     } catch (IOException e) {
@@ -133,24 +151,46 @@ final class DataFile implements Closeable {
    */
   byte[] read(int count, String what) {
     byte[] bytes = readAtMost(count);
-    if (bytes.length < count) {
+    requireWhole(bytes.length, count, what);
+    return bytes;
+  }
+
+  /** The same bytes to memory. */
+  void read(int count, PixelMemory to, String what) {
+    requireWhole(readAtMost(count, to), count, what);
+  }
+
+  private void requireWhole(int found, int count, String what) {
+    if (found < count) {
       if (position == 0) {
         throw empty(name);
       }
       throw new DataException(name + " is cut off: it ends after " + position + " bytes, before the end of " + what
           + "; copy or download it again.");
     }
-    return bytes;
+  }
+
+  /** Moves the next {@code most} bytes to memory, or all that are left if those are fewer; gives their number. */
+  int readAtMost(int most, PixelMemory to) {
+    byte[] chunk = new byte[Math.min(most, BUFFER_BYTES)];
+    int moved = 0;
+    int count = -1;
+    while (moved < most && count != 0) {
+      count = read(chunk, 0, Math.min(chunk.length, most - moved));
+      to.put(chunk, 0, count);
+      moved += count;
+    }
+    return moved;
   }
 
   /** The next {@code most} bytes, or all that are left if those are fewer. */
   byte[] readAtMost(int most) {
     int capacity = size >= 0 ? (int) Math.min(most, Math.max(0, size - position)) : Math.min(most, FIRST_CAPACITY);
     byte[] bytes = new byte[capacity];
-    int length = read(bytes, 0);
+    int length = read(bytes, 0, bytes.length);
     while (length == bytes.length && length < most && size < 0) {
       bytes = Arrays.copyOf(bytes, (int) Math.min(most, 2L * length));
-      length += read(bytes, length);
+      length += read(bytes, length, bytes.length - length);
     }
     return length == bytes.length ? bytes : Arrays.copyOf(bytes, length);
   }

@@ -61,9 +61,9 @@ public record Fingerprint(int count, String sha256) {
    *
    * @param labels class of each image
    */
-  public static Fingerprint ofPixels(byte[] pixels, int[] labels) {
+  public static Fingerprint ofPixels(ByteBuffer pixels, int[] labels) {
     CRC32C checksum = new CRC32C(); // gigabytes in a second, which SHA-256 is not
-    checksum.update(pixels);
+    checksum.update(pixels.duplicate().rewind());
     MessageDigest digest = sha256Digest();
     ByteBuffer number = ByteBuffer.allocate(Long.BYTES);
     digest.update(number.putLong(checksum.getValue()).array());

@@ -40,9 +40,11 @@ final class IdxReader {
           + labelCount + " labels; check that the two belong together.");
     }
     int[] classes = readLabels(labels, (int) count, info);
-    byte[] pixels = images.read((int) count * info.pixelsPerImage(), "the " + count + " images it announces");
+    int bytes = (int) count * info.pixelsPerImage();
+    PixelMemory pixels = images.memoryFor(bytes);
+    images.read(bytes, pixels, "the " + count + " images it announces");
     checkEnd(images, count + " images");
-    return new ImageSet(pixels, classes, info.channels(), info.height(), info.width(), info.classes());
+    return new ImageSet(pixels.content(), classes, info.channels(), info.height(), info.width(), info.classes());
   }
 
   private static int[] readLabels(DataFile file, int count, DataSetInfo info) {

@@ -1,5 +1,7 @@
 package dev.layerwise.data;
 
+import java.nio.ByteBuffer;
+
 /** Planes of pixels that lie column by column, as MATLAB writes them. */
 final class SquarePlanes {
   private SquarePlanes() {}
@@ -7,17 +9,17 @@ final class SquarePlanes {
   /**
    * Transposes whole square planes where they lie, from column by column to row by row.
    *
-   * @param pixels planes of side × side bytes from {@code start} to the end of the array
+   * @param pixels planes of side × side bytes from {@code start} to the limit
    */
-  static void transpose(byte[] pixels, int start, int side) {
-    for (int plane = start; plane < pixels.length; plane += side * side) {
+  static void transpose(ByteBuffer pixels, int start, int side) {
+    for (int plane = start; plane < pixels.limit(); plane += side * side) {
       for (int row = 1; row < side; row++) {
         for (int column = 0; column < row; column++) {
           int below = plane + row * side + column;
           int above = plane + column * side + row;
-          byte pixel = pixels[below];
-          pixels[below] = pixels[above];
-          pixels[above] = pixel;
+          byte pixel = pixels.get(below);
+          pixels.put(below, pixels.get(above));
+          pixels.put(above, pixel);
         }
       }
     }

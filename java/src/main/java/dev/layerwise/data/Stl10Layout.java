@@ -1,5 +1,6 @@
 package dev.layerwise.data;
 
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -33,7 +34,7 @@ final class Stl10Layout implements DataSetLayout {
 
   @Override
   public DataSet<ImageSet> load(Path location, DataSetInfo info) {
-    Map<String, byte[]> contents = location.endsWith(ARCHIVE)
+    Map<String, ByteBuffer> contents = location.endsWith(ARCHIVE)
         ? TarMembers.read(location, files(), info, (file, name) -> content(file, name, info))
         : readFolder(location, info);
     String prefix = location.endsWith(ARCHIVE) ? location + " (%s)" : location + "/%s";
@@ -41,8 +42,8 @@ final class Stl10Layout implements DataSetLayout {
         images(contents, TEST_IMAGES, TEST_LABELS, prefix, info));
   }
 
-  private Map<String, byte[]> readFolder(Path folder, DataSetInfo info) {
-    Map<String, byte[]> contents = new HashMap<>();
+  private Map<String, ByteBuffer> readFolder(Path folder, DataSetInfo info) {
+    Map<String, ByteBuffer> contents = new HashMap<>();
     for (String name : files()) {
       try (DataFile file = DataFile.open(DataFile.find(folder, name).orElse(folder.resolve(name)))) {
         contents.put(name, content(file, name, info));
@@ -51,34 +52,36 @@ final class Stl10Layout implements DataSetLayout {
     return contents;
   }
 
-  private static byte[] content(DataFile file, String name, DataSetInfo info) {
+  private static ByteBuffer content(DataFile file, String name, DataSetInfo info) {
     int most = name.equals(TRAIN_IMAGES) || name.equals(TRAIN_LABELS) ? info.trainCount() : info.testCount();
     boolean labels = name.equals(TRAIN_LABELS) || name.equals(TEST_LABELS);
-    byte[] bytes = file.readAtMost(labels ? most : most * info.pixelsPerImage());
+    int mostBytes = labels ? most : most * info.pixelsPerImage();
+    PixelMemory bytes = file.memoryFor(mostBytes);
+    file.readAtMost(mostBytes, bytes);
     if (!file.atEnd()) {
       throw new DataException(file.name() + " holds more than the " + most + (labels ? " labels" : " images")
           + " that this file of " + info.title() + " has; check that it is the right file.");
     }
-    return bytes;
+    return bytes.content();
   }
 
-  private static ImageSet images(Map<String, byte[]> contents, String imageFile, String labelFile, String prefix,
+  private static ImageSet images(Map<String, ByteBuffer> contents, String imageFile, String labelFile, String prefix,
       DataSetInfo info) {
-    byte[] pixels = contents.get(imageFile);
-    byte[] bytes = contents.get(labelFile);
+    ByteBuffer pixels = contents.get(imageFile);
+    ByteBuffer bytes = contents.get(labelFile);
     String images = String.format(Locale.ROOT, prefix, imageFile);
     int imageBytes = info.pixelsPerImage();
-    if (pixels.length == 0 || pixels.length % imageBytes != 0) {
-      throw new DataException(images + " is cut off or not a file of " + info.title() + ": it has " + pixels.length
+    if (pixels.limit() == 0 || pixels.limit() % imageBytes != 0) {
+      throw new DataException(images + " is cut off or not a file of " + info.title() + ": it has " + pixels.limit()
           + " bytes, which is not a number of whole images of " + imageBytes + " bytes; copy or download it again.");
     }
-    if (pixels.length / imageBytes != bytes.length) {
-      throw new DataException(images + " holds " + pixels.length / imageBytes + " images but " + labelFile + " "
-          + bytes.length + " labels; check that the two belong together.");
+    if (pixels.limit() / imageBytes != bytes.limit()) {
+      throw new DataException(images + " holds " + pixels.limit() / imageBytes + " images but " + labelFile + " "
+          + bytes.limit() + " labels; check that the two belong together.");
     }
-    int[] labels = new int[bytes.length];
+    int[] labels = new int[bytes.limit()];
     for (int image = 0; image < labels.length; image++) {
-      labels[image] = (bytes[image] & 0xff) - 1;
+      labels[image] = (bytes.get(image) & 0xff) - 1;
       if (labels[image] < 0 || labels[image] >= info.classes()) {
         throw new DataException(String.format(Locale.ROOT, prefix, labelFile) + " gives image " + image + " the label "
             + (labels[image] + 1) + ", where " + info.title() + " has 1 to " + info.classes()

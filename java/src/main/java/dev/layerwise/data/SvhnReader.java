@@ -34,7 +34,7 @@ final class SvhnReader {
   private final DataSetInfo info;
   private final int most;
   private final ImageSet before;
-  private byte[] pixels;
+  private ByteBuffer pixels;
   /** What the variable whose header was read last may take, in bytes, and whether it is the images. */
   private long allowance;
   private boolean atImages;
@@ -145,7 +145,7 @@ final class SvhnReader {
       throw new DataException(file.name() + " is not a file of " + info.title() + ": it lacks the variable "
           + (pixels == null ? IMAGES : LABELS) + "; check that it is the right file, or download it again.");
     }
-    int count = (pixels.length - bytesBefore()) / info.pixelsPerImage();
+    int count = (pixels.limit() - bytesBefore()) / info.pixelsPerImage();
     if (labels.getNumElements() != count) {
       throw new DataException(file.name() + " holds " + count + " images but " + labels.getNumElements()
           + " labels; download it again.");
@@ -169,7 +169,7 @@ final class SvhnReader {
   }
 
   private int bytesBefore() {
-    return before == null ? 0 : before.pixels().length;
+    return before == null ? 0 : before.pixels().limit();
   }
 
   /** Memory for the parser: for X the array that is kept. */
@@ -185,13 +185,16 @@ final class SvhnReader {
       }
       int offset = bytesBefore();
       try {
-        pixels = before == null ? new byte[numBytes] : Arrays.copyOf(before.pixels(), offset + numBytes);
+        pixels = ByteBuffer.allocateDirect(offset + numBytes);
       } catch (OutOfMemoryError e) {
         throw new DataException(info.title() + " needs " + ((long) offset + offset + numBytes) / MEBIBYTE
-            + " MiB of Java heap for the images of " + file.name() + "; give Java more, such as with "
-            + "LAYERWISE_JAVA_OPTIONS=-Xmx4g.", e);
+            + " MiB of memory outside Java's heap for the images of " + file.name() + "; let Java have more, such as with "
+            + "LAYERWISE_JAVA_OPTIONS=-XX:MaxDirectMemorySize=4g.", e);
       }
-      return ByteBuffer.wrap(pixels, offset, numBytes).slice();
+      if (before != null) {
+        pixels.put(0, before.pixels(), 0, offset);
+      }
+      return pixels.slice(offset, numBytes);
     }
 
     @Override

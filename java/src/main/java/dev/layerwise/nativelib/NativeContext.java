@@ -13,6 +13,9 @@ import dev.layerwise.nativelib.generated.LayerwiseApi;
 import dev.layerwise.nativelib.generated.LayerwiseApi.Precision;
 import dev.layerwise.nativelib.generated.MemoryStruct;
 import dev.layerwise.nativelib.generated.TensorPointer;
+import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
@@ -310,6 +313,35 @@ public final class NativeContext implements AutoCloseable {
   }
 
   /**
+   * Byte images and their labels. Devices that use the host's memory take them where they are, if that is outside Java's
+   * heap; then nobody may change them as long as the data set is open. To others they are copied.
+   *
+   * @param pixels from position 0 to the limit; otherwise as below
+   * @see #dataSet(byte[], int[], int, int, int, int, int, float[], float[])
+   */
+  public NativeDataSet dataSet(
+      ByteBuffer pixels, int[] labels, int count, int channels, int height, int width, int classes, float[] mean,
+      float[] deviation) {
+    if (!pixels.isDirect()) {
+      byte[] array = new byte[pixels.limit()];
+      pixels.get(0, array);
+      return dataSet(array, labels, count, channels, height, width, classes, mean, deviation);
+    }
+    requireLength("pixels", pixels.limit(), count, channels, height, width);
+    requireLength("labels", labels.length, count);
+    requireLength("means", mean.length, channels);
+    requireLength("deviations", deviation.length, channels);
+    synchronized (lock) {
+      DataSetPointer dataSet = new DataSetPointer();
+      check(
+          LayerwiseApi.layerwise_dataset_create(
+              pointer(), pixels, IntBuffer.wrap(labels), count, channels, height, width, classes,
+              FloatBuffer.wrap(mean), FloatBuffer.wrap(deviation), 1, dataSet));
+      return new NativeDataSet(this, dataSet, pixels);
+    }
+  }
+
+  /**
    * Copies byte images and their labels to the device.
    *
    * @param pixels count·channels·height·width bytes in (N, C, H, W) order
@@ -329,8 +361,8 @@ public final class NativeContext implements AutoCloseable {
       DataSetPointer dataSet = new DataSetPointer();
       check(
           LayerwiseApi.layerwise_dataset_create(
-              pointer(), pixels, labels, count, channels, height, width, classes, mean, deviation, dataSet));
-      return new NativeDataSet(this, dataSet);
+              pointer(), pixels, labels, count, channels, height, width, classes, mean, deviation, 0, dataSet));
+      return new NativeDataSet(this, dataSet, null);
     }
   }
 

@@ -7,6 +7,7 @@ import dev.layerwise.nativelib.generated.DataSetPointer;
 import dev.layerwise.nativelib.generated.LayerwiseApi;
 import dev.layerwise.nativelib.generated.TensorPointer;
 import dev.layerwise.settings.Augmentation;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Locale;
 
@@ -27,8 +28,12 @@ public final class NativeDataSet extends NativeHandle<DataSetPointer> {
     }
   }
 
-  NativeDataSet(NativeContext context, DataSetPointer pointer) {
+  /** Kept from the garbage collector as long as the data set may use it; {@code null}: the data set has a copy. */
+  private final ByteBuffer inPlace;
+
+  NativeDataSet(NativeContext context, DataSetPointer pointer, ByteBuffer inPlace) {
     super(context, pointer);
+    this.inPlace = inPlace;
   }
 
   /**

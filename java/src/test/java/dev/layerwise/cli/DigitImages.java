@@ -24,7 +24,7 @@ final class DigitImages {
     for (int i = 0; i < count; i++) {
       BufferedImage image = new BufferedImage(8, 8, BufferedImage.TYPE_BYTE_GRAY);
       for (int pixel = 0; pixel < 64; pixel++) {
-        image.getRaster().setSample(pixel % 8, pixel / 8, 0, digits.pixels()[i * 64 + pixel] & 0xff);
+        image.getRaster().setSample(pixel % 8, pixel / 8, 0, digits.pixels().get(i * 64 + pixel) & 0xff);
       }
       ImageIO.write(image, "png", folder.resolve(String.format("%04d-%d.png", i, digits.labels()[i])).toFile());
     }

@@ -75,7 +75,7 @@ class EmbedCommandTest {
     assertThat(features.header()).startsWith("{'descr': '<f4', 'fortran_order': False, 'shape': (360, 64), }");
     float[] values = features.floats();
     try (Model model = Model.open(run)) {
-      float[][] rows = model.features(Arrays.copyOfRange(digits.pixels(), 100 * 64, 200 * 64), 100, "2");
+      float[][] rows = model.features(digits.pixels(100, 200), 100, "2");
       for (int i = 0; i < 100; i++) {
         assertThat(Arrays.copyOfRange(values, (100 + i) * 64, (101 + i) * 64)).isEqualTo(rows[i]);
       }

@@ -89,7 +89,7 @@ class EvaluateCommandTest {
   @Test
   void topFivePrecisionAndRecallFollowFromTheOutputs() {
     JsonNode evaluation = json();
-    double[][] output = probabilities(test.pixels(), test.count()).get(3);
+    double[][] output = probabilities(test.pixels(0, test.count()), test.count()).get(3);
     long missed = IntStream.range(0, test.count())
         .filter(i -> Arrays.stream(output[i]).filter(p -> p > output[i][test.labels()[i]]).count() >= 5).count();
     assertThat(evaluation.get("top5_error").asDouble()).isEqualTo(100.0 * missed / test.count()).isPositive();
@@ -117,11 +117,11 @@ class EvaluateCommandTest {
     int[] heldOut = ValidationSplit.of(train.labels(), 10, 0.2, 1).heldOut();
     byte[] pixels = new byte[heldOut.length * 64];
     for (int i = 0; i < heldOut.length; i++) {
-      System.arraycopy(train.pixels(), heldOut[i] * 64, pixels, i * 64, 64);
+      train.pixels().get(heldOut[i] * 64, pixels, i * 64, 64);
     }
     int[] labels = IntStream.of(heldOut).map(i -> train.labels()[i]).toArray();
     List<double[][]> there = probabilities(pixels, heldOut.length);
-    List<double[][]> here = probabilities(test.pixels(), test.count());
+    List<double[][]> here = probabilities(test.pixels(0, test.count()), test.count());
     List<String> names = model.layers().stream().map(Layer::name).toList();
 
     JsonNode plain = json();
@@ -180,7 +180,7 @@ class EvaluateCommandTest {
   @Test
   void imagesStopWhereTheyAreCertain() {
     JsonNode evaluation = json("--exit-confidence", 0.85);
-    List<double[][]> classifiers = probabilities(test.pixels(), test.count());
+    List<double[][]> classifiers = probabilities(test.pixels(0, test.count()), test.count());
     JsonNode curve = evaluation.get("early_exits");
     assertThat(curve.get("layers")).map(JsonNode::asText).containsExactly("layers.0", "layers.1", "layers.2", "layer_out");
     // Operations of 64 → 24 → 24 → 24 → 10 units, and of three classifiers of 24 → 10.
@@ -243,10 +243,10 @@ class EvaluateCommandTest {
 
   @Test
   void anImagesAnswerHasTheBitsOfItsLayer() {
-    List<Model.Answer> answers = model.classify(test.pixels(), test.count(), 0.7);
+    List<Model.Answer> answers = model.classify(test.pixels(0, test.count()), test.count(), 0.7);
     assertThat(answers).hasSize(test.count());
     for (Layer layer : model.layers()) {
-      float[][] outputs = model.classify(test.pixels(), test.count(), layer.name());
+      float[][] outputs = model.classify(test.pixels(0, test.count()), test.count(), layer.name());
       assertThat(IntStream.range(0, test.count()).filter(i -> answers.get(i).layer().equals(layer))).isNotEmpty()
           .allSatisfy(i -> assertThat(answers.get(i).outputs()).isEqualTo(outputs[i]));
     }
@@ -254,17 +254,17 @@ class EvaluateCommandTest {
 
   @Test
   void theLibraryAveragesLayers() {
-    List<double[][]> two = probabilities(test.pixels(), test.count()).subList(1, 3);
-    double[][] means = model.probabilities(test.pixels(), test.count(), List.of("3", "layers.1"));
+    List<double[][]> two = probabilities(test.pixels(0, test.count()), test.count()).subList(1, 3);
+    double[][] means = model.probabilities(test.pixels(0, test.count()), test.count(), List.of("3", "layers.1"));
     for (int i = 0; i < test.count(); i++) {
       double[] sum = sum(two, i);
       for (int c = 0; c < 10; c++) {
         assertThat(means[i][c]).isCloseTo(sum[c] / 2, within(1e-15)); // three roundings of a double below 1
       }
     }
-    assertThatThrownBy(() -> model.probabilities(test.pixels(), test.count(), List.of()))
+    assertThatThrownBy(() -> model.probabilities(test.pixels(0, test.count()), test.count(), List.of()))
         .hasMessage("a mean of probabilities needs at least one layer");
-    assertThatThrownBy(() -> model.classify(test.pixels(), test.count(), Double.NaN))
+    assertThatThrownBy(() -> model.classify(test.pixels(0, test.count()), test.count(), Double.NaN))
         .hasMessage("a confidence must be from 0 to 1, not NaN");
   }
 
@@ -298,7 +298,7 @@ class EvaluateCommandTest {
     for (int i = 0; i < test.count(); i++) {
       for (int y = Math.max(0, down); y < Math.min(8, 8 + down); y++) {
         for (int x = Math.max(0, right); x < Math.min(8, 8 + right); x++) {
-          moved[i * 64 + y * 8 + (mirrored ? 7 - x : x)] = test.pixels()[i * 64 + (y - down) * 8 + x - right];
+          moved[i * 64 + y * 8 + (mirrored ? 7 - x : x)] = test.pixels().get(i * 64 + (y - down) * 8 + x - right);
         }
       }
     }

@@ -222,10 +222,10 @@ class PredictCommandTest {
   @Test
   void aModelOfImagesOfAProgramsOwnIsUsedButNotEvaluated() throws IOException {
     ImageSet digits = DigitImages.test();
+    byte[] pixels = digits.pixels(0, digits.count());
     DataSet own =
         DataSet.of(
-            "own", DataSet.named("digits").classNames(), 1, 8, 8, digits.pixels(), digits.labels(), digits.pixels(),
-            digits.labels());
+            "own", DataSet.named("digits").classNames(), 1, 8, 8, pixels, digits.labels(), pixels, digits.labels());
     Path ofOwn = folder.resolve("own");
     new Trainer(Network.named("mlp").hiddenLayers(1, 8).build(), own).epochs(1).device("cpu", 2).train(ofOwn);
     assertThat(CommandLineRunner.run("predict", ofOwn, images.resolve(first())).exitCode()).isZero();

@@ -75,7 +75,7 @@ class ValidationTest {
     ImageSet train = (ImageSet) digits.train();
     ValidationSplit split = config.training().split(train);
 
-    byte[] darkened = train.pixels().clone();
+    byte[] darkened = train.pixels(0, train.count());
     int bytes = darkened.length / train.count();
     IntStream.of(split.heldOut())
         .forEach(image -> Arrays.fill(darkened, image * bytes, (image + 1) * bytes, (byte) 0));

@@ -39,9 +39,9 @@ class CifarReaderTest {
     assertThat(set.train().channels()).isEqualTo(3);
     assertThat(set.train().height()).isEqualTo(32);
     assertThat(set.train().width()).isEqualTo(32);
-    assertThat(set.train().pixels()).hasSize(6 * CIFAR_IMAGE_BYTES);
+    assertThat(set.train().pixels().limit()).isEqualTo(6 * CIFAR_IMAGE_BYTES);
     // The last record is the second of its file.
-    assertThat(set.train().pixels()[5 * CIFAR_IMAGE_BYTES + 40]).isEqualTo((byte) (11 + 40));
+    assertThat(set.train().pixels().get(5 * CIFAR_IMAGE_BYTES + 40)).isEqualTo((byte) (11 + 40));
   }
 
   @Test
@@ -51,7 +51,7 @@ class CifarReaderTest {
     DataSet<ImageSet> set = DataSets.load("cifar-100", folder);
     assertThat(set.train().labels()).containsExactly(42, 99, 0);
     assertThat(set.test().labels()).containsExactly(7, 8);
-    assertThat(set.train().pixels()[CIFAR_IMAGE_BYTES]).isEqualTo((byte) 11);
+    assertThat(set.train().pixels().get(CIFAR_IMAGE_BYTES)).isEqualTo((byte) 11);
   }
 
   @Test

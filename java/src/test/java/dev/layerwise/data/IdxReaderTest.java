@@ -39,8 +39,8 @@ class IdxReaderTest {
     assertThat(set.train().channels()).isEqualTo(1);
     assertThat(set.train().height()).isEqualTo(28);
     assertThat(set.train().width()).isEqualTo(28);
-    assertThat(set.train().pixels()).hasSize(3 * 784);
-    assertThat(set.train().pixels()[2 * 784 + 100]).isEqualTo((byte) (7 * 2 + 100));
+    assertThat(set.train().pixels().limit()).isEqualTo(3 * 784);
+    assertThat(set.train().pixels().get(2 * 784 + 100)).isEqualTo((byte) (7 * 2 + 100));
   }
 
   @Test

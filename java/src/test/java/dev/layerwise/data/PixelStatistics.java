@@ -28,7 +28,7 @@ record PixelStatistics(double[] mean, double[] deviation) {
         int start = (image * images.channels() + channel) * plane;
         for (int row = 0; row < images.height(); row++) {
           for (int column = 0; column < images.width(); column++) {
-            int value = images.pixels()[start + row * images.width() + column] & 0xff;
+            int value = images.pixels().get(start + row * images.width() + column) & 0xff;
             int crops = keeping(row, images.height(), padding) * keeping(column, images.width(), padding);
             sum += (long) crops * value;
             squares += (long) crops * value * value;

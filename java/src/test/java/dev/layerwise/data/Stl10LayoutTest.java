@@ -38,7 +38,7 @@ class Stl10LayoutTest {
     for (int channel = 0; channel < 3; channel++) {
       for (int row = 0; row < SIDE; row++) {
         for (int column = 0; column < SIDE; column++) {
-          assertThat(set.train().pixels()[2 * IMAGE_BYTES + (channel * SIDE + row) * SIDE + column] & 0xff)
+          assertThat(set.train().pixels().get(2 * IMAGE_BYTES + (channel * SIDE + row) * SIDE + column) & 0xff)
               .isEqualTo(level(2, channel, row, column));
         }
       }
