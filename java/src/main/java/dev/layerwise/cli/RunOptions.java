@@ -73,7 +73,8 @@ final class RunOptions {
       paramLabel = "N|Nsteps|TIME",
       converter = ScheduleConverter.class,
       description = "Write a checkpoint every N epochs, every N steps, or every TIME, such as 10m. A run always writes one"
-          + " when it ends or stops. Default: 1.")
+          + " when it ends or stops. Default: after every epoch and every 15 minutes, but less often where checkpoints would"
+          + " take more than a twentieth of the time.")
   CheckpointSchedule checkpointEvery;
 
   @Option(
@@ -83,7 +84,7 @@ final class RunOptions {
   boolean tensorBoard;
 
   SessionSettings settings() {
-    return new SessionSettings(timeLimit, Checks.or(checkpointEvery, CheckpointSchedule.EVERY_EPOCH), tensorBoard);
+    return new SessionSettings(timeLimit, Checks.or(checkpointEvery, CheckpointSchedule.DEFAULT), tensorBoard);
   }
 
   /** Reads durations such as {@code 1d2h3m4s}; any part may be missing. */

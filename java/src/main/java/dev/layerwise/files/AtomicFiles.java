@@ -50,7 +50,18 @@ public final class AtomicFiles {
   }
 
   /** As {@link #write}, for content that is not written from beginning to end. */
-  public static void writeTo(Path asked, ChannelContent content) {
+  public static void writeTo(Path path, ChannelContent content) {
+    begin(path, content).finish();
+  }
+
+  /**
+   * The first half of {@link #writeTo}: the content lies under a temporary name, perhaps not yet on the disk. The second half,
+   * which takes the disk's time, may be another thread's.
+   *
+   * @return to be finished or discarded
+   * @throws FileException as {@link #write}; nothing is left to do then
+   */
+  public static Unfinished begin(Path asked, ChannelContent content) {
     Path path = target(asked);
     Path folder = path.toAbsolutePath().getParent();
     if (folder == null || Files.isDirectory(path)) {
@@ -60,13 +71,75 @@ public final class AtomicFiles {
       throw new FileException("Cannot write " + path + ": " + folder
           + (Files.exists(folder) ? " is a file, not a folder." : " does not exist or is not reachable."));
     }
-    Path temporary = folder.resolve(PREFIX + UUID.randomUUID() + SUFFIX);
-    try {
-      writeAndReplace(temporary, path, content);
-    } catch (IOException e) {
-      throw new FileException("Cannot write " + path + ": " + FileErrors.reason(e) + ".", e);
+    Unfinished file = new Unfinished(path, folder.resolve(PREFIX + UUID.randomUUID() + SUFFIX));
+    file.write(content);
+    return file;
+  }
+
+  /** A file whose content is written, under a temporary name. */
+  public static final class Unfinished {
+    private final Path path;
+    private final Path temporary;
+    private FileChannel channel;
+
+    private Unfinished(Path path, Path temporary) {
+      this.path = path;
+      this.temporary = temporary;
     }
-    flushFolder(folder);
+
+    private void write(ChannelContent content) {
+      boolean written = false;
+      try {
+        channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        content.writeTo(channel);
+        written = true;
+      } catch (IOException e) {
+        throw failure(e);
+      } finally {
+        if (!written) {
+          discard();
+        }
+      }
+    }
+
+    /**
+     * Brings the content to the disk and gives it its name.
+     *
+     * @throws FileException if that fails; the temporary file is removed then
+     */
+    public void finish() {
+      boolean replaced = false;
+      try {
+        try (channel) {
+          channel.force(true);
+        }
+        Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        replaced = true;
+      } catch (IOException e) {
+        throw failure(e);
+      } finally {
+        if (!replaced) {
+          discard();
+        }
+      }
+      flushFolder(path.toAbsolutePath().getParent());
+    }
+
+    /** Removes the temporary file; what was at the path stays as it was. */
+    public void discard() {
+      try {
+        if (channel != null) {
+          channel.close();
+        }
+        Files.deleteIfExists(temporary);
+      } catch (IOException e) { // the next writer in the folder removes what is left
+        System.getLogger(AtomicFiles.class.getName()).log(System.Logger.Level.DEBUG, "cannot remove " + temporary, e);
+      }
+    }
+
+    private FileException failure(IOException e) {
+      return new FileException("Cannot write " + path + ": " + FileErrors.reason(e) + ".", e);
+    }
   }
 
   /**
@@ -94,23 +167,6 @@ public final class AtomicFiles {
       return Files.isSymbolicLink(path) ? path.toRealPath() : path;
     } catch (IOException e) {
       throw new FileException("Cannot write " + path + ": " + FileErrors.reason(e) + ".", e);
-    }
-  }
-
-  private static void writeAndReplace(Path temporary, Path path, ChannelContent content) throws IOException {
-    FileChannel channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-    boolean replaced = false;
-    try {
-      try (channel) {
-        content.writeTo(channel);
-        channel.force(true);
-      }
-      Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      replaced = true;
-    } finally {
-      if (!replaced) {
-        Files.deleteIfExists(temporary);
-      }
     }
   }
 

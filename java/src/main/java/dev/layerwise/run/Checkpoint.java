@@ -1,5 +1,6 @@
 package dev.layerwise.run;
 
+import dev.layerwise.files.AtomicFiles;
 import dev.layerwise.files.FileException;
 import dev.layerwise.safetensors.SafeTensorsFile;
 import dev.layerwise.safetensors.TensorSource;
@@ -27,11 +28,11 @@ public record Checkpoint(
 
   private static final String OPTIMIZER_PREFIX = "optimizer.";
 
-  /** Writes the file, whole or not at all. */
-  void write(Path path) {
+  /** Begins the file: the network may go on learning while another thread finishes it. */
+  AtomicFiles.Unfinished begin(Path path) {
     Map<String, TensorSource> tensors = new LinkedHashMap<>(weights);
     optimizerState.forEach((name, value) -> tensors.put(OPTIMIZER_PREFIX + name, value));
-    SafeTensors.write(path, run.metadata(), tensors);
+    return SafeTensors.begin(path, run.metadata(), tensors);
   }
 
   /**

@@ -167,9 +167,10 @@ public final class RunDirectory implements AutoCloseable {
     }
   }
 
-  public void writeCheckpoint(Checkpoint checkpoint) {
+  /** A checkpoint that takes the place of the last one when it is finished. */
+  public AtomicFiles.Unfinished beginCheckpoint(Checkpoint checkpoint) {
     requireOurs();
-    checkpoint.write(path.resolve(Checkpoint.FILE_NAME));
+    return checkpoint.begin(path.resolve(Checkpoint.FILE_NAME));
   }
 
   public void writeModel(ModelFile model) {

@@ -4,12 +4,10 @@ import dev.layerwise.files.AtomicFiles;
 import dev.layerwise.files.FileException;
 import dev.layerwise.safetensors.SafeTensorsHeader.Entry;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.Channels;
-import java.nio.channels.WritableByteChannel;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -32,6 +30,7 @@ public record SafeTensors(Map<String, String> metadata, Map<String, HostTensor> 
   static final int HEADER_LIMIT_BYTES = 100_000_000;
   /** The header is padded with spaces so that the elements behind it are aligned for every type. */
   private static final int ALIGNMENT = 8;
+  private static final int PIECE_BYTES = 1 << 20;
 
   /** Copies the maps, keeping their order. */
   public SafeTensors {
@@ -80,6 +79,17 @@ public record SafeTensors(Map<String, String> metadata, Map<String, HostTensor> 
    * @throws FileException as {@link #write(Path)}
    */
   public static void write(Path path, Map<String, String> metadata, Map<String, ? extends TensorSource> tensors) {
+    begin(path, metadata, tensors).finish();
+  }
+
+  /**
+   * The first half of {@link #write(Path, Map, Map)}: the tensors have been read, and the file may be finished by another
+   * thread.
+   *
+   * @throws FileException as {@link #write(Path)}
+   */
+  public static AtomicFiles.Unfinished begin(
+      Path path, Map<String, String> metadata, Map<String, ? extends TensorSource> tensors) {
     List<Entry> entries = layOut(tensors);
     byte[] header = SafeTensorsHeader.format(path, metadata, entries);
     int padded = (header.length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -87,12 +97,11 @@ public record SafeTensors(Map<String, String> metadata, Map<String, HostTensor> 
       throw new FileException(path + " would need a header of " + padded + " bytes, where a safetensors file may "
           + "have " + HEADER_LIMIT_BYTES + ".");
     }
-    AtomicFiles.write(path, out -> {
-      ByteBuffer prefix = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(padded);
-      out.write(prefix.array());
-      out.write(header);
-      out.write(" ".repeat(padded - header.length).getBytes(StandardCharsets.US_ASCII));
-      writeData(out, tensors, entries);
+    ByteBuffer beginning = ByteBuffer.allocate(Long.BYTES + padded).order(ByteOrder.LITTLE_ENDIAN).putLong(padded);
+    beginning.put(header).put(" ".repeat(padded - header.length).getBytes(StandardCharsets.US_ASCII)).flip();
+    return AtomicFiles.begin(path, channel -> {
+      writeAll(channel, beginning);
+      writeData(channel, tensors, entries);
     });
   }
 
@@ -112,25 +121,29 @@ public record SafeTensors(Map<String, String> metadata, Map<String, HostTensor> 
     return entries;
   }
 
-  private static void writeData(OutputStream out, Map<String, ? extends TensorSource> tensors, List<Entry> entries)
-      throws IOException {
-    WritableByteChannel channel = Channels.newChannel(out);
+  private static void writeData(
+      FileChannel channel, Map<String, ? extends TensorSource> tensors, List<Entry> entries) throws IOException {
     for (Entry entry : SafeTensorsHeader.inFileOrder(entries)) {
       try {
-        tensors.get(entry.name()).read(data -> writeAll(channel, data));
+        tensors.get(entry.name()).read(data -> {
+          try {
+            writeAll(channel, data);
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        });
       } catch (UncheckedIOException e) {
         throw e.getCause();
       }
     }
   }
 
-  private static void writeAll(WritableByteChannel channel, ByteBuffer data) {
-    try {
-      while (data.hasRemaining()) {
-        channel.write(data);
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+  /** In pieces: Java copies what is on its heap, and keeps memory for the largest piece. */
+  private static void writeAll(FileChannel channel, ByteBuffer data) throws IOException {
+    int end = data.limit();
+    while (data.position() < end) {
+      data.limit(Math.min(end, data.position() + PIECE_BYTES));
+      channel.write(data);
     }
   }
 }

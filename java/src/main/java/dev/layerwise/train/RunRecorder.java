@@ -31,7 +31,9 @@ final class RunRecorder {
   /** What of a network goes into a checkpoint. */
   record NetworkState(Map<String, TensorSource> weights, Map<String, TensorSource> optimizer) {}
 
+  private final BackgroundFile checkpoint = new BackgroundFile();
   private long checkpointWritten = System.nanoTime();
+  private long heldUpByCheckpoint;
   /** Whether all that there is of the run is the state with which it was started. */
   private boolean onlyStarted;
 
@@ -46,7 +48,7 @@ final class RunRecorder {
   void start(NetworkState state, Progress at, String engineChoices) {
     directory.metrics().keepBefore(0);
     directory.writeConfig(config);
-    checkpoint(state, at, engineChoices); // a run that is killed in its first epoch can be resumed too
+    checkpoint(state, at, engineChoices, System.nanoTime()); // a run that is killed in its first epoch can be resumed too
     onlyStarted = true;
   }
 
@@ -78,24 +80,46 @@ final class RunRecorder {
   }
 
   /**
-   * Replaces the checkpoint.
+   * Replaces the checkpoint: the state is in the file when this returns, and gets its name, and to the disk, while training
+   * goes on.
    *
+   * @param since when training began to wait for it, by {@link System#nanoTime}
    * @param engineChoices what the device has found out; a part of what decides the bits, and so of the configuration
    */
-  void checkpoint(NetworkState state, Progress at, String engineChoices) {
+  void checkpoint(NetworkState state, Progress at, String engineChoices, long since) {
     DeviceOptions device = config.device().withEngineChoices(engineChoices);
     if (!device.equals(config.device())) {
       config = config.on(device);
       directory.writeConfig(config);
     }
     RecordedRun run = new RecordedRun(config, at, data.info().classNames(), images);
-    directory.writeCheckpoint(new Checkpoint(run, state.weights(), state.optimizer(), null));
+    checkpoint.finish(directory.beginCheckpoint(new Checkpoint(run, state.weights(), state.optimizer(), null)));
     checkpointWritten = System.nanoTime();
+    heldUpByCheckpoint = checkpointWritten - since;
     onlyStarted = false;
   }
 
-  long nanosSinceCheckpoint() {
-    return System.nanoTime() - checkpointWritten;
+  CheckpointSchedule.Last lastCheckpoint() {
+    return new CheckpointSchedule.Last(System.nanoTime() - checkpointWritten, heldUpByCheckpoint);
+  }
+
+  /** Throws if a checkpoint could not be written. */
+  void requireNoFailure() {
+    checkpoint.requireNoFailure();
+  }
+
+  /** Lets a checkpoint under way come to its end. */
+  void close() {
+    try {
+      checkpoint.await();
+    } catch (RuntimeException e) { // the run has failed for another reason, which was said
+      return;
+    }
+  }
+
+  /** Waits until the last checkpoint is on the disk; throws if it could not be written. */
+  void awaitCheckpoint() {
+    checkpoint.await();
   }
 
   boolean hasOnlyStarted() {
@@ -104,6 +128,11 @@ final class RunRecorder {
 
   /** Removes what the start of a run has written, so that the folder is free for the corrected one. */
   void discardStart() {
+    try {
+      checkpoint.await();
+    } catch (RuntimeException e) { // it is not wanted any more
+      onlyStarted = true;
+    }
     directory.discardStart();
   }
 

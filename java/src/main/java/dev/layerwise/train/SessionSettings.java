@@ -13,7 +13,7 @@ import java.util.Objects;
  */
 public record SessionSettings(Duration timeLimit, CheckpointSchedule checkpoints, boolean tensorBoard) {
   /** No limit, a checkpoint after every epoch, nothing for TensorBoard. */
-  public static final SessionSettings DEFAULT = new SessionSettings(null, CheckpointSchedule.EVERY_EPOCH, false);
+  public static final SessionSettings DEFAULT = new SessionSettings(null, CheckpointSchedule.DEFAULT, false);
 
   /** Throws {@link NullPointerException} without a schedule. */
   public SessionSettings {

@@ -223,6 +223,7 @@ public final class TrainingRun implements AutoCloseable {
       EpochReport report = trainEpoch(settings.checkpoints(), listener) ? endEpoch() : null;
       if (report == null) {
         writeCheckpoint(progress);
+        recorder.awaitCheckpoint();
         return progress.result(schedule, communicator.any(stopRequested) ? Ending.STOPPED : Ending.TIME_UP);
       }
       if (progress.isOver(schedule) || isCheckpointDue(settings.checkpoints())) {
@@ -232,6 +233,7 @@ public final class TrainingRun implements AutoCloseable {
         listener.epochEnded(report);
       }
     }
+    recorder.awaitCheckpoint();
     model.with(
         progress.epoch() - 1,
         () -> {
@@ -256,11 +258,12 @@ public final class TrainingRun implements AutoCloseable {
 
   /** At the beginning of an epoch. */
   private boolean isCheckpointDue(CheckpointSchedule checkpoints) {
-    return checkpoints.isDueAfterEpoch(progress.epoch() - 1) || isCheckpointDue(checkpoints, progress.step());
+    return communicator.decide(checkpoints.isDueAfterEpoch(progress.epoch() - 1, recorder.lastCheckpoint()))
+        || isCheckpointDue(checkpoints, progress.step());
   }
 
   private boolean isCheckpointDue(CheckpointSchedule checkpoints, long step) {
-    return communicator.decide(checkpoints.isDueAfterStep(step, recorder.nanosSinceCheckpoint()));
+    return communicator.decide(checkpoints.isDueAfterStep(step, recorder.lastCheckpoint()));
   }
 
   private boolean isToStop() {
@@ -296,6 +299,7 @@ public final class TrainingRun implements AutoCloseable {
         } else {
           trainOn(pass);
         }
+        recorder.requireNoFailure();
         images = pass.position();
         step++;
         long now = System.nanoTime();
@@ -416,9 +420,10 @@ public final class TrainingRun implements AutoCloseable {
   }
 
   private void writeCheckpoint(Progress at) {
+    long since = System.nanoTime();
     RunRecorder.NetworkState state = networkState();
     if (communicator.isFirst()) {
-      recorder.checkpoint(state, at, context.engineChoices());
+      recorder.checkpoint(state, at, context.engineChoices(), since);
     }
   }
 
@@ -435,6 +440,7 @@ public final class TrainingRun implements AutoCloseable {
 
   @Override
   public void close() {
+    recorder.close();
     validationImages.close();
     testImages.close();
     trainImages.close();
