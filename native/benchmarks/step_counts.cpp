@@ -111,7 +111,7 @@ class CountedTraining {
     for (int i = 0; i < batch_; ++i) labels.push_back(i % model_.classes);
     const std::vector<float> mean(static_cast<size_t>(model_.channels), 0.5f), deviation(mean.size(), 0.29f);
     images_ = std::make_unique<DataSet>(context_, shape, pixels.data(), labels.data(), model_.classes, mean.data(),
-                                        deviation.data());
+                                        deviation.data(), false);
   }
 
   void train() {

@@ -144,7 +144,7 @@ void load_augmented(HorizontalFlip flip, const std::shared_ptr<Context>& context
   for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(i * 37 % 251);
   const std::vector<int32_t> labels(9, 1);
   const std::vector<float> mean(3, 0.5f), deviation(3, 0.25f);
-  DataSet data(context, shape, pixels.data(), labels.data(), 3, mean.data(), deviation.data());
+  DataSet data(context, shape, pixels.data(), labels.data(), 3, mean.data(), deviation.data(), false);
   for (size_t step = 0; step < slices.size(); ++step) {
     begin_step(*context, step, slices[step]);
     context->set_epoch(step + 1);

@@ -127,7 +127,7 @@ TEST(RecordedStep, of_alternating_flips_follows_the_epoch) {
   const std::vector<float> mean(2, 0.5f), deviation(2, 0.25f);
   const auto train = [&](Training& training, bool epochs_pass) {
     training.images = std::make_unique<DataSet>(training.context, Shape{4, 8, 8, 2}, pixels.data(), labels, 3,
-                                                mean.data(), deviation.data());
+                                                mean.data(), deviation.data(), false);
     training.images->choose(chosen, 4);
     for (uint64_t i = 0; i < 8; ++i) {
       training.context->set_epoch(epochs_pass ? i + 1 : 1);

@@ -5,7 +5,7 @@ import dev.layerwise.settings.Settings;
 import java.util.ArrayList;
 import picocli.CommandLine.Option;
 
-/** How training images are flipped, and cutout, which sets squares in each of them to the data's mean. */
+/** How training images are cropped and flipped, and cutout, which sets squares in each of them to the data's mean. */
 final class AugmentationOptions {
   /** The ways of flipping. */
   static final class Flips extends ArrayList<String> {
@@ -15,6 +15,13 @@ final class AugmentationOptions {
       super(Augmentation.FLIPS);
     }
   }
+
+  @Option(
+      names = {"--crop-padding", "--crop"},
+      paramLabel = "PIXELS",
+      description = "Black pixels that frame a training image before a random crop of its own size; 0: no crop. Default: the"
+          + " data set's (MNIST and Fashion-MNIST 2, CIFAR 4, others 0), or as in the preset.")
+  Integer cropPadding;
 
   @Option(
       names = "--flip",
@@ -41,7 +48,7 @@ final class AugmentationOptions {
 
   /** These options over a base's augmentation. */
   Augmentation over(Augmentation base) {
-    return Settings.partial(Augmentation.class, "flip", NetworkOptions.lower(flip))
+    return Settings.partial(Augmentation.class, "crop_padding", cropPadding, "flip", NetworkOptions.lower(flip))
         .over(base.withCutout(cutout, holes, length));
   }
 }

@@ -147,6 +147,21 @@ class TrainCommandTest {
   }
 
   @Test
+  void imagesAreCroppedAsAsked() throws IOException {
+    for (String crop : List.of("", " --crop-padding 0", " --crop 1")) {
+      CommandLineRunner run =
+          CommandLineRunner.run((Object[]) ("train --epochs 1 --out " + folder.resolve("crop" + crop.length()) + crop).split(" "));
+      assertThat(run.exitCode()).as(run.err()).isZero();
+    }
+    assertThat(folder.resolve("crop9/config.json")).content().contains("\"crop_padding\" : 1");
+    assertThat(folder.resolve("crop17/model.safetensors"))
+        .as("digits are not cropped unless asked for")
+        .hasSameBinaryContentAs(folder.resolve("crop0/model.safetensors"));
+    assertThat(Files.readAllBytes(folder.resolve("crop9/model.safetensors")))
+        .isNotEqualTo(Files.readAllBytes(folder.resolve("crop0/model.safetensors")));
+  }
+
+  @Test
   void verboseShowsWhere() {
     assertThat(train("--model vgg8b --verbose").err()).contains("vgg8b is too deep").contains("\tat dev.layerwise");
   }
