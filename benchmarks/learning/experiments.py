@@ -96,6 +96,10 @@ GROUPS = (
                    f"--schedule cosine --warmup 0.15 --lr {MNIST_RATE} --lr-mult-classifiers 4 --dropout 0.05", 2),
         Experiment("cosine, classifiers x4, smoothing",
                    f"--schedule cosine --warmup 0.15 --lr {MNIST_RATE} --lr-mult-classifiers 4 --label-smoothing 0.1", 2),
+        Experiment("crop 1", one_cycle(MNIST_RATE, "--crop 1"), 5),
+        Experiment("crop 1, no dropout", one_cycle(MNIST_RATE, "--crop 1 --dropout 0"), 2),
+        Experiment("crop 1, dropout 0.2", one_cycle(MNIST_RATE, "--crop 1 --dropout 0.2"), 2),
+        Experiment("warm-up 0.05", one_cycle(MNIST_RATE, "--warmup 0.05"), 2),
         Experiment("cosine, warm-up 0.3", f"--schedule cosine --warmup 0.3 --lr {MNIST_RATE}", 2),
     )),
     cifar(10, "5,8,9", 5, 2, (

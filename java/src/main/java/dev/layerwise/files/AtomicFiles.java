@@ -110,8 +110,8 @@ public final class AtomicFiles {
     public void finish() {
       boolean replaced = false;
       try {
-        try (channel) {
-          channel.force(true);
+        try (FileChannel open = channel) {
+          open.force(true);
         }
         Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
         replaced = true;
