@@ -14,11 +14,18 @@ final class JavaProcess {
    * ignore it. Compiling little, it is up soon.
    */
   static List<String> command(Object... arguments) {
+    return command(List.of(), arguments);
+  }
+
+  /** The same with more options for Java. */
+  static List<String> command(List<String> javaOptions, Object... arguments) {
     List<String> command = new ArrayList<>(List.of(
         "env", "--default-signal=INT", Path.of(System.getProperty("java.home"), "bin", "java").toString(),
         "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xlog:disable", "-Xlog:all=warning:stderr",
         "-Dorg.bytedeco.javacpp.cachedir="
-            + System.getProperty("org.bytedeco.javacpp.cachedir"),
+            + System.getProperty("org.bytedeco.javacpp.cachedir")));
+    command.addAll(javaOptions);
+    command.addAll(List.of(
         "-cp", System.getProperty("java.class.path"), "dev.layerwise.cli.Main"));
     Stream.of(arguments).map(Object::toString).forEach(command::add);
     return command;
