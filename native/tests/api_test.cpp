@@ -512,4 +512,30 @@ TEST(Api, data_sets_use_pixels_where_they_are_if_they_may) {
   }
 }
 
+TEST(Api, data_sets_in_place_keep_the_order_of_channels) {
+  const auto context = make_context();
+  const float mean[] = {0, 0, 0}, deviation[] = {1, 1, 1};
+  const int32_t class_numbers[] = {0, 1}, both[] = {1, 0};
+  std::vector<uint8_t> pixels(2 * 3 * 2 * 2);
+  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(i);
+  for (const int32_t in_place : {0, 1}) {
+    layerwise_dataset* dataset = nullptr;
+    ASSERT_EQ(layerwise_dataset_create(context.get(), pixels.data(), class_numbers, 2, 3, 2, 2, 2, mean, deviation,
+                                       in_place, &dataset),
+              LAYERWISE_OK)
+        << message();
+    const Handle<layerwise_dataset> owned(dataset);
+    layerwise_tensor *images = nullptr, *labels = nullptr;
+    ASSERT_EQ(layerwise_dataset_choose(dataset, both, 2), LAYERWISE_OK);
+    ASSERT_EQ(layerwise_dataset_batch(dataset, nullptr, &images, &labels), LAYERWISE_OK) << message();
+    const Handle<layerwise_tensor> owned_images(images), owned_labels(labels);
+    std::vector<float> values(pixels.size());
+    ASSERT_EQ(layerwise_tensor_read(images, values.data(), static_cast<int64_t>(values.size())), LAYERWISE_OK);
+    for (size_t i = 0; i < values.size(); ++i) {  // the device may round to bfloat16
+      const float expected = static_cast<float>(pixels[(i + 12) % 24]) / 255;
+      EXPECT_NEAR(values[i], expected, expected / 256) << "in place: " << in_place;
+    }
+  }
+}
+
 }  // namespace

@@ -15,7 +15,7 @@ class DataSet {
   /// `shape`: count, height, width, channels; `pixels` in (N, C, H, W) order. Throws
   /// Error(invalid_argument) for a label outside 0 … classes − 1 or a deviation that is not positive.
   /// `in_place`: pixels stay valid and unchanged as long as the data set lives, and where the device's memory is the
-  /// host's they are not copied.
+  /// host's, images of one channel are not copied.
   DataSet(std::shared_ptr<Context> context, const Shape& shape, const uint8_t* pixels, const int32_t* labels,
           int32_t classes, const float* mean, const float* deviation, bool in_place);
 
