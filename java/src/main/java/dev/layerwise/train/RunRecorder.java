@@ -128,11 +128,7 @@ final class RunRecorder {
 
   /** Removes what the start of a run has written, so that the folder is free for the corrected one. */
   void discardStart() {
-    try {
-      checkpoint.await();
-    } catch (RuntimeException e) { // it is not wanted any more
-      onlyStarted = true;
-    }
+    close(); // a checkpoint under way would come back
     directory.discardStart();
   }
 

@@ -35,7 +35,8 @@ class SmallHeapTest {
     assertThat(Files.size(run.resolve("checkpoint.safetensors"))).isGreaterThan(75_000_000);
     run("train", "--resume", run, "--epochs", 2);
     run("evaluate", run);
-    run("train", "--out", folder.resolve("from"), "--init", run, "--epochs", 1, "--num-layers", 2, "--num-hidden", 2500, "--loss",
-        "pred", "--batch-size", 500, "--threads", 2);
+    run(
+        "train", "--out", folder.resolve("from"), "--init", run, "--epochs", 1, "--num-layers", 2, "--num-hidden", 2500,
+        "--loss", "pred", "--batch-size", 500, "--threads", 2);
   }
 }

@@ -150,7 +150,8 @@ class TrainCommandTest {
   void imagesAreCroppedAsAsked() throws IOException {
     for (String crop : List.of("", " --crop-padding 0", " --crop 1")) {
       CommandLineRunner run =
-          CommandLineRunner.run((Object[]) ("train --epochs 1 --out " + folder.resolve("crop" + crop.length()) + crop).split(" "));
+          CommandLineRunner.run(
+              (Object[]) ("train --epochs 1 --out " + folder.resolve("crop" + crop.length()) + crop).split(" "));
       assertThat(run.exitCode()).as(run.err()).isZero();
     }
     assertThat(folder.resolve("crop9/config.json")).content().contains("\"crop_padding\" : 1");
