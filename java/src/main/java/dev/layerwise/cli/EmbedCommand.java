@@ -184,8 +184,7 @@ final class EmbedCommand implements Callable<Integer> {
   private FeatureRounds.Images inMemory(ImageSet images, int number) {
     int from = number * batchSize;
     int to = (int) Math.min((long) from + batchSize, images.count());
-    return labelled(
-        images.pixels(from, to), Arrays.copyOfRange(images.labels(), from, to));
+    return labelled(images.pixels(from, to), Arrays.copyOfRange(images.labels(), from, to));
   }
 
   /** This process's batches of images on disk, read ahead. */

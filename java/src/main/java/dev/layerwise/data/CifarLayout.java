@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -50,8 +51,8 @@ record CifarLayout(List<String> trainFiles, String testFile, String archive, int
   private final class Parts {
     private final DataSetInfo info;
     private final Map<String, int[]> labels = new LinkedHashMap<>();
-    private PixelMemory trainPixels;
-    private PixelMemory testPixels;
+    /** Of the test file, and of the training files. */
+    private final Map<Boolean, PixelMemory> pixels = new HashMap<>();
 
     Parts(DataSetInfo info) {
       this.info = info;
@@ -60,31 +61,29 @@ record CifarLayout(List<String> trainFiles, String testFile, String archive, int
     int[] read(DataFile file, String name) {
       boolean test = name.equals(testFile);
       int most = test ? info.testCount() : info.trainCount() / trainFiles.size();
-      PixelMemory of = test ? testPixels : trainPixels;
-      int bytes = most * info.pixelsPerImage();
-      PixelMemory pixels = of == null ? file.memoryFor(bytes, test ? 1 : trainFiles.size()) : of;
-      testPixels = test ? pixels : testPixels;
-      trainPixels = test ? trainPixels : pixels;
-      int[] found = CifarReader.read(file, info, coarseClasses, most, pixels);
+      PixelMemory memory =
+          pixels.computeIfAbsent(
+              test, one -> file.memoryFor(most * info.pixelsPerImage(), one ? 1 : trainFiles.size()));
+      int[] found = CifarReader.read(file, info, coarseClasses, most, memory);
       labels.put(name, found);
       return found;
     }
 
     ImageSet test() {
-      return images(testPixels.content(), List.of(testFile));
+      return images(pixels.get(true).content(), List.of(testFile));
     }
 
     ImageSet train() {
+      ByteBuffer read = pixels.get(false).content();
       List<String> asRead = labels.keySet().stream().filter(trainFiles::contains).toList();
       if (asRead.equals(trainFiles)) {
-        return images(trainPixels.content(), trainFiles);
+        return images(read, trainFiles);
       }
-      ByteBuffer pixels = trainPixels.content();
-      PixelMemory inOrder = new PixelMemory(pixels.limit());
+      PixelMemory inOrder = new PixelMemory(read.limit());
       for (String name : trainFiles) {
         int imagesBefore = asRead.stream().takeWhile(other -> !other.equals(name)).mapToInt(this::count).sum();
         int bytes = count(name) * info.pixelsPerImage();
-        inOrder.room(bytes).put(pixels.slice(imagesBefore * info.pixelsPerImage(), bytes));
+        inOrder.room(bytes).put(read.slice(imagesBefore * info.pixelsPerImage(), bytes));
       }
       return images(inOrder.content(), trainFiles);
     }
@@ -93,9 +92,9 @@ record CifarLayout(List<String> trainFiles, String testFile, String archive, int
       return labels.get(name).length;
     }
 
-    private ImageSet images(ByteBuffer pixels, List<String> files) {
+    private ImageSet images(ByteBuffer levels, List<String> files) {
       int[] all = files.stream().flatMapToInt(name -> Arrays.stream(labels.get(name))).toArray();
-      return new ImageSet(pixels, all, info.channels(), info.height(), info.width(), info.classes());
+      return new ImageSet(levels, all, info.channels(), info.height(), info.width(), info.classes());
     }
   }
 

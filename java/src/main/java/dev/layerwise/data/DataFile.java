@@ -31,7 +31,7 @@ final class DataFile implements Closeable {
   private final InputStream in;
   /** Size of the content where it is known for certain, which is so for plain files only; otherwise -1. */
   private final long size;
-  /** A guess at its size where that is not known. */
+  /** The size where it is known, otherwise a guess. */
   private final long likelySize;
   private long position;
 
@@ -70,7 +70,7 @@ final class DataFile implements Closeable {
     if (in == null) {
       throw new DataException("This copy of Layerwise lacks its file " + resource + "; install it again.");
     }
-    return unpack(resource, in, FIRST_CAPACITY);
+    return unpack(resource, in, -1);
   }
 
   /** A member of an archive that is itself being read; closing the member leaves the archive open. */
@@ -78,9 +78,9 @@ final class DataFile implements Closeable {
     return new DataFile(archive.name + " (" + member + ")", in, -1, archive.likelySize);
   }
 
-  /** @param bytes of what is perhaps packed */
-  private static DataFile unpack(String name, InputStream raw, long bytes) {
-    long unpacked = LIKELY_EXPANSION * bytes;
+  /** @param size of the file, packed or not; -1 if it is not known */
+  private static DataFile unpack(String name, InputStream raw, long size) {
+    long unpacked = size < 0 ? FIRST_CAPACITY : LIKELY_EXPANSION * size;
     boolean gzip = name.endsWith(".gz");
     try {
       if (gzip) {
@@ -90,7 +90,7 @@ final class DataFile implements Closeable {
         return new DataFile(name, new XZInputStream(new BufferedInputStream(raw, BUFFER_BYTES), XZ_MEMORY_KIB), -1,
             unpacked);
       }
-      return new DataFile(name, new BufferedInputStream(raw, BUFFER_BYTES), bytes, bytes);
+      return new DataFile(name, new BufferedInputStream(raw, BUFFER_BYTES), size, size < 0 ? unpacked : size);
     } catch (IOException e) {
       closeAfter(e, raw);
       if (e instanceof EOFException) {

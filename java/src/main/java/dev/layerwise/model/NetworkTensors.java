@@ -4,9 +4,9 @@ import dev.layerwise.nativelib.NativeBlock;
 import dev.layerwise.nativelib.TensorInfo;
 import dev.layerwise.nativelib.generated.LayerwiseApi.TensorRole;
 import dev.layerwise.safetensors.ElementType;
+import dev.layerwise.safetensors.TensorMemory;
 import dev.layerwise.safetensors.TensorSource;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -15,7 +15,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
-import java.util.stream.Stream;
 
 /**
  * Weights and optimizer state in a stage's blocks, read and written under the names of files. What is read is not copied: it
@@ -25,9 +24,10 @@ final class NetworkTensors {
   static final Set<TensorRole> WEIGHTS = Set.of(TensorRole.LAYERWISE_PARAMETER, TensorRole.LAYERWISE_BUFFER);
   static final Set<TensorRole> OPTIMIZER_STATE = Set.of(TensorRole.LAYERWISE_OPTIMIZER_STATE);
 
+  private static final Set<TensorRole> EVERYTHING = Set.of(TensorRole.values());
+
   private final BlockChain chain;
-  /** Where a tensor passes through on its way out; as large as the largest, from the first time on. */
-  private ByteBuffer memory = ByteBuffer.allocate(0);
+  private final TensorMemory memory = new TensorMemory();
 
   NetworkTensors(BlockChain chain) {
     this.chain = chain;
@@ -73,13 +73,7 @@ final class NetworkTensors {
 
     @Override
     public void read(Consumer<ByteBuffer> reader) {
-      if (memory.capacity() < byteCount()) { // for the largest at once: what is outgrown is not given back soon
-        long largest =
-            Stream.of(TensorRole.values()).flatMap(role -> NetworkTensors.this.read(Set.of(role)).values().stream())
-                .mapToLong(TensorSource::byteCount).max().orElse(0);
-        memory = ByteBuffer.allocateDirect(Math.toIntExact(largest));
-      }
-      ByteBuffer data = memory.duplicate().limit((int) byteCount()).order(ByteOrder.LITTLE_ENDIAN);
+      ByteBuffer data = memory.of(this, () -> NetworkTensors.this.read(EVERYTHING).values().stream());
       block.read(info.name(), data);
       reader.accept(data);
     }

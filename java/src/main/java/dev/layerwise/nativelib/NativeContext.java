@@ -313,20 +313,18 @@ public final class NativeContext implements AutoCloseable {
   }
 
   /**
-   * Byte images and their labels. Devices that use the host's memory take them where they are, if that is outside Java's
-   * heap; then nobody may change them as long as the data set is open. To others they are copied.
+   * Byte images and their labels. A device that can use them where they are does so, if that is outside Java's heap; then
+   * nobody may change them as long as the data set is open. Otherwise they are copied to the device.
    *
-   * @param pixels from position 0 to the limit; otherwise as below
-   * @see #dataSet(byte[], int[], int, int, int, int, int, float[], float[])
+   * @param pixels count·channels·height·width bytes in (N, C, H, W) order, from position 0 to the limit
+   * @param labels count class numbers below {@code classes}
+   * @param mean per channel, of pixel / 255
+   * @param deviation per channel, of pixel / 255
+   * @throws InvalidArgumentException if a length or a label does not fit
    */
   public NativeDataSet dataSet(
       ByteBuffer pixels, int[] labels, int count, int channels, int height, int width, int classes, float[] mean,
       float[] deviation) {
-    if (!pixels.isDirect()) {
-      byte[] array = new byte[pixels.limit()];
-      pixels.get(0, array);
-      return dataSet(array, labels, count, channels, height, width, classes, mean, deviation);
-    }
     requireLength("pixels", pixels.limit(), count, channels, height, width);
     requireLength("labels", labels.length, count);
     requireLength("means", mean.length, channels);
@@ -336,34 +334,16 @@ public final class NativeContext implements AutoCloseable {
       check(
           LayerwiseApi.layerwise_dataset_create(
               pointer(), pixels, IntBuffer.wrap(labels), count, channels, height, width, classes,
-              FloatBuffer.wrap(mean), FloatBuffer.wrap(deviation), 1, dataSet));
+              FloatBuffer.wrap(mean), FloatBuffer.wrap(deviation), pixels.isDirect() ? 1 : 0, dataSet));
       return new NativeDataSet(this, dataSet, pixels);
     }
   }
 
-  /**
-   * Copies byte images and their labels to the device.
-   *
-   * @param pixels count·channels·height·width bytes in (N, C, H, W) order
-   * @param labels count class numbers below {@code classes}
-   * @param mean per channel, of pixel / 255
-   * @param deviation per channel, of pixel / 255
-   * @throws InvalidArgumentException if a length or a label does not fit
-   */
+  /** The same of an array, which is copied. */
   public NativeDataSet dataSet(
       byte[] pixels, int[] labels, int count, int channels, int height, int width, int classes, float[] mean,
       float[] deviation) {
-    requireLength("pixels", pixels.length, count, channels, height, width);
-    requireLength("labels", labels.length, count);
-    requireLength("means", mean.length, channels);
-    requireLength("deviations", deviation.length, channels);
-    synchronized (lock) {
-      DataSetPointer dataSet = new DataSetPointer();
-      check(
-          LayerwiseApi.layerwise_dataset_create(
-              pointer(), pixels, labels, count, channels, height, width, classes, mean, deviation, 0, dataSet));
-      return new NativeDataSet(this, dataSet, null);
-    }
+    return dataSet(ByteBuffer.wrap(pixels), labels, count, channels, height, width, classes, mean, deviation);
   }
 
   /**

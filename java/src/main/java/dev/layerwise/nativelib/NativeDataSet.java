@@ -28,12 +28,12 @@ public final class NativeDataSet extends NativeHandle<DataSetPointer> {
     }
   }
 
-  /** Kept from the garbage collector as long as the data set may use it; {@code null}: the data set has a copy. */
-  private final ByteBuffer inPlace;
+  /** Kept from the garbage collector: the device may use it in place. */
+  private final ByteBuffer pixels;
 
-  NativeDataSet(NativeContext context, DataSetPointer pointer, ByteBuffer inPlace) {
+  NativeDataSet(NativeContext context, DataSetPointer pointer, ByteBuffer pixels) {
     super(context, pointer);
-    this.inPlace = inPlace;
+    this.pixels = pixels;
   }
 
   /**

@@ -26,7 +26,7 @@ record Float32View(TensorSource source) implements TensorSource {
     source.read(
         data -> {
           int count = data.remaining() / source.type().bytes();
-          ByteBuffer converted = ByteBuffer.allocate(Math.multiplyExact(count, Float.BYTES)).order(ByteOrder.LITTLE_ENDIAN);
+          ByteBuffer converted = ByteBuffer.allocate(HostTensor.requireSize(byteCount())).order(ByteOrder.LITTLE_ENDIAN);
           for (int i = 0; i < count; i++) {
             converted.putFloat(i * Float.BYTES, value(data, i));
           }

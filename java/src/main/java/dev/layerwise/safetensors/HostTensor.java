@@ -58,7 +58,7 @@ public final class HostTensor implements TensorSource {
 
   /** A copy of what a tensor holds now. */
   public static HostTensor copyOf(TensorSource source) {
-    byte[] bytes = new byte[Math.toIntExact(source.byteCount())];
+    byte[] bytes = new byte[requireSize(source.byteCount())];
     source.read(data -> data.duplicate().get(bytes));
     return wrap(source.type(), source.shape(), bytes);
   }
@@ -73,11 +73,15 @@ public final class HostTensor implements TensorSource {
       throw new FileException(
           "A tensor of shape " + Arrays.toString(shape) + " does not hold " + count + " values.");
     }
-    if ((long) count * type.bytes() > Integer.MAX_VALUE) {
-      throw new FileException("A tensor of " + count + " values of type " + type + " is beyond the 2 GiB that "
-          + "one tensor may have.");
+    return ByteBuffer.allocate(requireSize((long) count * type.bytes())).order(ByteOrder.LITTLE_ENDIAN);
+  }
+
+  /** The number of bytes; throws {@link FileException} if it is more than one tensor may have. */
+  static int requireSize(long bytes) {
+    if (bytes > Integer.MAX_VALUE) {
+      throw new FileException("A tensor of " + bytes + " bytes is beyond the 2 GiB that one tensor may have.");
     }
-    return ByteBuffer.allocate(count * type.bytes()).order(ByteOrder.LITTLE_ENDIAN);
+    return (int) bytes;
   }
 
   /** The product of the dimensions, or -1 if one is negative or the product is beyond 64 bits. */

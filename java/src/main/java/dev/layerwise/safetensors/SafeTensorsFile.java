@@ -4,7 +4,6 @@ import dev.layerwise.files.FileErrors;
 import dev.layerwise.files.FileException;
 import dev.layerwise.safetensors.SafeTensorsHeader.Entry;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.SeekableByteChannel;
@@ -25,7 +24,7 @@ public final class SafeTensorsFile implements AutoCloseable {
   private final SafeTensorsHeader header;
   private final long dataStart;
   private final Map<String, TensorSource> tensors = new LinkedHashMap<>();
-  private ByteBuffer memory = ByteBuffer.allocate(0);
+  private final TensorMemory memory = new TensorMemory();
 
   private SafeTensorsFile(Path path, SeekableByteChannel channel) throws IOException {
     this.path = path;
@@ -139,18 +138,14 @@ public final class SafeTensorsFile implements AutoCloseable {
 
     @Override
     public void read(Consumer<ByteBuffer> reader) {
-      int bytes = (int) byteCount(); // the header's check allows no more
-      if (memory.capacity() < bytes) { // for the largest at once: what is outgrown is not given back soon
-        memory = ByteBuffer.allocateDirect((int) tensors.values().stream().mapToLong(TensorSource::byteCount).max().orElse(0));
-      }
-      ByteBuffer data = memory.duplicate().limit(bytes);
+      ByteBuffer data = memory.of(this, tensors.values()::stream);
       try {
         channel.position(dataStart + entry.begin());
         readFully(path, channel, data);
       } catch (IOException e) {
         throw cannotRead(path, e);
       }
-      reader.accept(data.order(ByteOrder.LITTLE_ENDIAN));
+      reader.accept(data);
     }
   }
 
@@ -159,7 +154,7 @@ public final class SafeTensorsFile implements AutoCloseable {
     try {
       channel.close();
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      throw cannotRead(path, e);
     }
   }
 }

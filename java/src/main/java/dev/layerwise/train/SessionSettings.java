@@ -12,7 +12,7 @@ import java.util.Objects;
  * @param tensorBoard whether metrics are written for TensorBoard too; a run that has done so before goes on with it
  */
 public record SessionSettings(Duration timeLimit, CheckpointSchedule checkpoints, boolean tensorBoard) {
-  /** No limit, a checkpoint after every epoch, nothing for TensorBoard. */
+  /** No limit, {@link CheckpointSchedule#DEFAULT}, nothing for TensorBoard. */
   public static final SessionSettings DEFAULT = new SessionSettings(null, CheckpointSchedule.DEFAULT, false);
 
   /** Throws {@link NullPointerException} without a schedule. */

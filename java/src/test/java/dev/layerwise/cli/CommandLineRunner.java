@@ -1,5 +1,7 @@
 package dev.layerwise.cli;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -22,6 +24,18 @@ record CommandLineRunner(int exitCode, String out, String err) {
     }
     int exitCode = commandLine.execute(words);
     return new CommandLineRunner(exitCode, out.toString(), err.toString());
+  }
+
+  /** Runs a command line whose words have spaces between them. */
+  static CommandLineRunner line(String words) {
+    return run((Object[]) words.trim().split(" +"));
+  }
+
+  /** The same; it must succeed. */
+  static CommandLineRunner succeed(String words) {
+    CommandLineRunner run = line(words);
+    assertThat(run.exitCode).as(run.err).isZero();
+    return run;
   }
 
   /** The lines of stdout as JSON objects. */

@@ -130,6 +130,6 @@ class DiskDrill {
   }
 
   private static CommandLineRunner train(Path out, String options) {
-    return CommandLineRunner.run((Object[]) ("train --out " + out + " " + options.trim()).split(" +"));
+    return CommandLineRunner.line("train --out " + out + " " + options.trim());
   }
 }

@@ -133,7 +133,7 @@ class EmbedCommandTest {
     String options =
         "--dataset image-folder --image-size 16 --model mlp --num-hidden 8 --epochs 1 --threads 1 --out " + model
             + " --data-dir " + images;
-    assertThat(CommandLineRunner.run((Object[]) ("train " + options).split(" ")).exitCode()).isZero();
+    assertThat(CommandLineRunner.line("train " + options).exitCode()).isZero();
     Path out = folder.resolve("colours.npy");
     Object[] embed = {
       "embed", model, "--dataset", "image-folder", "--data-dir", images, "--split", "train", "--out", out

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.layerwise.NetworkDescriptions;
+import dev.layerwise.TestTensors;
 import dev.layerwise.data.DataSets;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.run.EpochReport;
@@ -12,7 +13,6 @@ import dev.layerwise.run.RecordedRun;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.run.RunDirectory;
 import dev.layerwise.safetensors.HostTensor;
-import dev.layerwise.safetensors.SafeTensors;
 import dev.layerwise.train.EpochProgress;
 import dev.layerwise.train.SessionSettings;
 import dev.layerwise.train.SingleProcess;
@@ -39,14 +39,11 @@ class FreezingTest {
   @TempDir private Path folder;
 
   private CommandLineRunner train(String run, String options) {
-    CommandLineRunner trained =
-        CommandLineRunner.run((Object[]) ("train --out " + folder.resolve(run) + " " + options).split(" +"));
-    assertThat(trained.exitCode()).as(trained.err()).isZero();
-    return trained;
+    return CommandLineRunner.succeed("train --out " + folder.resolve(run) + " " + options);
   }
 
   private Map<String, HostTensor> weights(String run) {
-    return SafeTensors.read(folder.resolve(run).resolve("model.safetensors")).tensors();
+    return TestTensors.ofModel(folder.resolve(run));
   }
 
   /** That all that a block holds is the same in two runs, or that all its parameters differ. */
@@ -207,7 +204,7 @@ class FreezingTest {
   })
   void whatCannotBeFrozenIsRefused(String options, String message) {
     CommandLineRunner run =
-        CommandLineRunner.run((Object[]) ("train --out " + folder.resolve("a") + " " + options).split(" +"));
+        CommandLineRunner.line("train --out " + folder.resolve("a") + " " + options);
     assertThat(run.exitCode()).isEqualTo(2);
     assertThat(run.err()).contains(message).doesNotContain("\tat ");
     assertThat(folder.resolve("a")).doesNotExist();

@@ -107,7 +107,7 @@ class ImageFolderCommandTest {
           "evaluate " + run
         }) {
       CommandLineRunner refused =
-          CommandLineRunner.run((Object[]) (command + " --data-dir " + images).split(" "));
+          CommandLineRunner.line(command + " --data-dir " + images);
       assertThat(refused.exitCode()).as(command).isEqualTo(1);
       assertThat(refused.err()).contains("has learned 'blue' as class 0", "that is 'red'").doesNotContain("\tat ");
     }
@@ -156,7 +156,6 @@ class ImageFolderCommandTest {
   }
 
   private CommandLineRunner train(String out, String options) {
-    return CommandLineRunner.run(
-        (Object[]) ("train --out " + folder.resolve(out) + " --data-dir " + images + OPTIONS + options).split(" +"));
+    return CommandLineRunner.line("train --out " + folder.resolve(out) + " --data-dir " + images + OPTIONS + options);
   }
 }

@@ -38,7 +38,7 @@ class InitialWeightsTest {
   }
 
   private static CommandLineRunner train(String out, String options) {
-    return CommandLineRunner.run((Object[]) ("train --out " + folder.resolve(out) + OPTIONS + options).split(" "));
+    return CommandLineRunner.line("train --out " + folder.resolve(out) + OPTIONS + options);
   }
 
   private static SafeTensors model() {
@@ -250,7 +250,7 @@ class InitialWeightsTest {
     for (String options : List.of("", " --whiten")) {
       String out = folder.resolve("whiten" + options.length()).toString();
       CommandLineRunner run =
-          CommandLineRunner.run((Object[]) ("train --out " + out + still + options).split(" "));
+          CommandLineRunner.line("train --out " + out + still + options);
       assertThat(run.exitCode()).as(run.err()).isZero();
     }
     Map<String, HostTensor> random = SafeTensors.read(folder.resolve("whiten0/model.safetensors")).tensors();
@@ -276,8 +276,7 @@ class InitialWeightsTest {
   void whatCannotBeWhitenedIsRefused(String options, String message) throws IOException {
     Path network = Files.writeString(folder.resolve("own.json"), NetworkDescriptions.RESIDUAL);
     String words = options.replace("NETWORK", network.toString()).replace("FIRST", first.toString());
-    CommandLineRunner run = CommandLineRunner.run(
-        (Object[]) ("train --whiten --out " + folder.resolve("refused") + " " + words).split(" "));
+    CommandLineRunner run = CommandLineRunner.line("train --whiten --out " + folder.resolve("refused") + " " + words);
     assertThat(run.exitCode()).as(run.err()).isNotZero();
     assertThat(run.err()).contains(message).doesNotContain("\tat ");
     assertThat(folder.resolve("refused")).doesNotExist();

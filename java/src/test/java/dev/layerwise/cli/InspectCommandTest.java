@@ -15,7 +15,7 @@ class InspectCommandTest {
   private Path train(String options) {
     Path run = folder.resolve("run");
     CommandLineRunner training =
-        CommandLineRunner.run((Object[]) ("train --epochs 1 --threads 2 --out " + run + " " + options).split(" "));
+        CommandLineRunner.line("train --epochs 1 --threads 2 --out " + run + " " + options);
     assertThat(training.exitCode()).as(training.err()).isZero();
     return run;
   }

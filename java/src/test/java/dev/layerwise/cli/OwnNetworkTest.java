@@ -173,7 +173,7 @@ class OwnNetworkTest {
   @ParameterizedTest
   @ValueSource(strings = {"--dataset mnist", "--num-layers 2", "--num-hidden 8", "--feat-mult 2", "--pre-act"})
   void whatIsAboutOneNetworkNeedsIt(String options) {
-    CommandLineRunner run = CommandLineRunner.run((Object[]) ("networks " + options).split(" "));
+    CommandLineRunner run = CommandLineRunner.line("networks " + options);
     assertThat(run.exitCode()).isEqualTo(2);
     assertThat(run.err()).contains("--num-hidden need --model");
     assertThat(run.out()).isEmpty();

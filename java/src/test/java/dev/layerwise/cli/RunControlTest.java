@@ -368,6 +368,6 @@ class RunControlTest {
   }
 
   private CommandLineRunner train(String run, String options) {
-    return CommandLineRunner.run((Object[]) ("train --out " + folder.resolve(run) + " " + options).split(" +"));
+    return CommandLineRunner.line("train --out " + folder.resolve(run) + " " + options);
   }
 }

@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.layerwise.Json;
 import dev.layerwise.TestImageFolder;
+import dev.layerwise.TestTensors;
 import dev.layerwise.data.SyntheticFiles;
 import dev.layerwise.run.RecordedRun;
 import dev.layerwise.safetensors.HostTensor;
-import dev.layerwise.safetensors.SafeTensors;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 /** The command line under a real mpirun. */
 class SeveralProcessesTest extends MpiJobs {
   private static Map<String, HostTensor> weights(Path run) {
-    return SafeTensors.read(run.resolve("model.safetensors")).tensors();
+    return TestTensors.ofModel(run);
   }
 
   @Test

@@ -3,8 +3,8 @@ package dev.layerwise.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.layerwise.TestTensors;
 import dev.layerwise.safetensors.HostTensor;
-import dev.layerwise.safetensors.SafeTensors;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,10 +23,7 @@ class SharedLossTest {
   @TempDir private Path folder;
 
   private CommandLineRunner train(String run, String options) {
-    CommandLineRunner trained =
-        CommandLineRunner.run((Object[]) ("train --out " + folder.resolve(run) + " " + options).split(" +"));
-    assertThat(trained.exitCode()).as(trained.err()).isZero();
-    return trained;
+    return CommandLineRunner.succeed("train --out " + folder.resolve(run) + " " + options);
   }
 
   private Path model(String run) {
@@ -34,7 +31,7 @@ class SharedLossTest {
   }
 
   private Map<String, HostTensor> weights(String run) {
-    return SafeTensors.read(model(run)).tensors();
+    return TestTensors.ofModel(folder.resolve(run));
   }
 
   private static List<String> names(JsonNode list) {
@@ -130,7 +127,7 @@ class SharedLossTest {
   })
   void whatDoesNotGoTogetherIsRefused(String options, String message) {
     CommandLineRunner run =
-        CommandLineRunner.run((Object[]) ("train --out " + folder.resolve("a") + " " + options).split(" +"));
+        CommandLineRunner.line("train --out " + folder.resolve("a") + " " + options);
     assertThat(run.exitCode()).isEqualTo(2);
     assertThat(run.err()).contains(message).doesNotContain("\tat ");
     assertThat(folder.resolve("a")).doesNotExist();

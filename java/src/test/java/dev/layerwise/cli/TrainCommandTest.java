@@ -150,8 +150,7 @@ class TrainCommandTest {
   void imagesAreCroppedAsAsked() throws IOException {
     for (String crop : List.of("", " --crop-padding 0", " --crop 1")) {
       CommandLineRunner run =
-          CommandLineRunner.run(
-              (Object[]) ("train --epochs 1 --out " + folder.resolve("crop" + crop.length()) + crop).split(" "));
+          CommandLineRunner.line("train --epochs 1 --out " + folder.resolve("crop" + crop.length()) + crop);
       assertThat(run.exitCode()).as(run.err()).isZero();
     }
     assertThat(folder.resolve("crop9/config.json")).content().contains("\"crop_padding\" : 1");
@@ -232,6 +231,6 @@ class TrainCommandTest {
   }
 
   private CommandLineRunner train(String options) {
-    return CommandLineRunner.run((Object[]) ("train --out " + folder.resolve("run") + " " + options).split(" +"));
+    return CommandLineRunner.line("train --out " + folder.resolve("run") + " " + options);
   }
 }

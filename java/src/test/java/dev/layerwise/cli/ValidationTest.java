@@ -39,7 +39,7 @@ class ValidationTest {
   @TempDir private Path folder;
 
   private CommandLineRunner train(String run, String options) {
-    return CommandLineRunner.run((Object[]) ("train --out " + folder.resolve(run) + " " + options).split(" +"));
+    return CommandLineRunner.line("train --out " + folder.resolve(run) + " " + options);
   }
 
   /** Some of the images, in the order of their numbers. */
