@@ -68,6 +68,10 @@ def for_both(rate):
     return tuple(Experiment(name, one_cycle(rate, options), 2) for name, options in ingredients.items())
 
 
+def sgd(rate, more=""):
+    return one_cycle(rate, f"--optim sgd --momentum 0.9 --nesterov {more}".strip())
+
+
 ALL_CLASSES = 100  # of CIFAR-100: no limit on a batch's classes, with an epoch until which that holds
 MNIST_RATE, CIFAR_RATE = "4e-3", "2e-3"
 
@@ -98,10 +102,21 @@ GROUPS = (
                    f"--schedule cosine --warmup 0.15 --lr {MNIST_RATE} --lr-mult-classifiers 4 --label-smoothing 0.1", 2),
         Experiment("batch 32, rate 1e-3", one_cycle("1e-3", "--batch-size 32"), 2),
         Experiment("batch 64, rate 2e-3, dropout 0.05", one_cycle("2e-3", "--batch-size 64 --dropout 0.05"), 2),
-        Experiment("sgd 10", one_cycle("10", "--optim sgd --momentum 0.9 --nesterov"), 2),
-        Experiment("sgd 3", one_cycle("3", "--optim sgd --momentum 0.9 --nesterov"), 2),
-        Experiment("sgd 30", one_cycle("30", "--optim sgd --momentum 0.9 --nesterov"), 2),
-        Experiment("sgd 10, decay", one_cycle("10", "--optim sgd --momentum 0.9 --nesterov --weight-decay 1e-6"), 2),
+        Experiment("sgd 10", sgd("10"), 2),
+        Experiment("sgd 3", sgd("3"), 2),
+        Experiment("sgd 30", sgd("30"), 2),
+        Experiment("sgd 10, decay", sgd("10", "--weight-decay 1e-6"), 2),
+        Experiment("sgd 10, crop 1", sgd("10", "--crop 1"), 2),
+        Experiment("sgd 10, crop 1, beta 0.9", sgd("10", "--crop 1 --beta 0.9"), 2),
+        Experiment("sgd 10, crop 1, no dropout", sgd("10", "--crop 1 --dropout 0"), 2),
+        Experiment("sgd 10, crop 1, cutout 7", sgd("10", "--crop 1 --dropout 0 --cutout --length 7"), 2),
+        Experiment("cutout 7, sgd 10, crop 1, beta 0.9", sgd("10", "--crop 1 --beta 0.9 --dropout 0 --cutout --length 7"), 5),
+        Experiment("cutout 10, sgd 10, crop 1, beta 0.9",
+                   sgd("10", "--crop 1 --beta 0.9 --dropout 0 --cutout --length 10"), 2),
+        Experiment("cutout 7, sgd 10, beta 0.9", sgd("10", "--beta 0.9 --dropout 0 --cutout --length 7"), 2),
+        Experiment("cutout 7, crop 1, beta 0.9", one_cycle(MNIST_RATE, "--crop 1 --beta 0.9 --dropout 0 --cutout --length 7"), 5),
+        Experiment("sgd 10, crop 1, smoothing", sgd("10", "--crop 1 --label-smoothing 0.1"), 2),
+        Experiment("sgd 5, batch 64", sgd("5", "--batch-size 64"), 2),
         Experiment("batch 64, rate 2e-3", one_cycle("2e-3", "--batch-size 64"), 2),
         Experiment("crop 1, no dropout, cosine, beta 0.9",
                    "--schedule cosine --warmup 0.15 --lr 4e-3 --beta 0.9 --dropout 0 --crop 1", 5),

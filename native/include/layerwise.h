@@ -229,8 +229,8 @@ typedef struct layerwise_dataset layerwise_dataset;
 
 /* pixels: count·channels·height·width bytes in (N, C, H, W) order; labels: count class numbers below
  * classes; mean, deviation: per channel, of pixel / 255. in_place: 1 where pixels stay valid and unchanged
- * until the data set is closed; devices whose memory is the host's then use images of one channel where they
- * are. 0: they are copied. */
+ * until the data set is closed; devices whose memory is the host's then use them where they are. 0: they are
+ * copied. */
 LAYERWISE_API layerwise_status layerwise_dataset_create(layerwise_context* context, const uint8_t* pixels,
                                                         const int32_t* labels, int64_t count, int32_t channels,
                                                         int32_t height, int32_t width, int32_t classes,

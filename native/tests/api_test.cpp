@@ -491,24 +491,26 @@ TEST(Api, data_sets_check_labels_and_indices) {
 
 TEST(Api, data_sets_use_pixels_where_they_are_if_they_may) {
   const auto context = make_context();
-  const float mean = 0, deviation = 1;
+  const float mean[] = {0, 0, 0}, deviation[] = {1, 1, 1};
   const int32_t class_numbers[] = {0, 1}, second[] = {1};
   for (const int32_t in_place : {0, 1}) {
-    std::vector<uint8_t> pixels(2, 255);
+    std::vector<uint8_t> pixels(2 * 3, 255);
     layerwise_dataset* dataset = nullptr;
-    ASSERT_EQ(layerwise_dataset_create(context.get(), pixels.data(), class_numbers, 2, 1, 1, 1, 2, &mean, &deviation,
+    ASSERT_EQ(layerwise_dataset_create(context.get(), pixels.data(), class_numbers, 2, 3, 1, 1, 2, mean, deviation,
                                        in_place, &dataset),
               LAYERWISE_OK)
         << message();
     const Handle<layerwise_dataset> owned(dataset);
-    pixels[1] = 0;
+    pixels[4] = 0;
     layerwise_tensor *images = nullptr, *labels = nullptr;
     ASSERT_EQ(layerwise_dataset_choose(dataset, second, 1), LAYERWISE_OK);
     ASSERT_EQ(layerwise_dataset_batch(dataset, nullptr, &images, &labels), LAYERWISE_OK) << message();
     const Handle<layerwise_tensor> owned_images(images), owned_labels(labels);
-    float value = -1;
-    ASSERT_EQ(layerwise_tensor_read(images, &value, 1), LAYERWISE_OK);
-    EXPECT_EQ(value, in_place ? 0.0f : 1.0f);
+    float values[] = {-1, -1, -1};
+    ASSERT_EQ(layerwise_tensor_read(images, values, 3), LAYERWISE_OK);
+    EXPECT_EQ(values[0], 1.0f);
+    EXPECT_EQ(values[1], in_place ? 0.0f : 1.0f);
+    EXPECT_EQ(values[2], 1.0f);
   }
 }
 

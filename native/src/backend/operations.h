@@ -93,7 +93,7 @@ struct Augmentation {
 
 /// images (N, H, W, C) ← normalise(augment(pixels[indices])): value = (byte / 255 − mean_c) / deviation_c.
 struct LoadBatch {
-  Tensor pixels;            // uint8 (dataset size, H, W, C)
+  Tensor pixels;            // uint8; shape (dataset size, H, W, C), but in memory, as in files, (dataset size, C, H, W)
   Tensor dataset_labels;    // int32 vector (dataset size)
   Tensor indices;           // int32 vector (N), each below the dataset size
   Tensor mean, deviation;   // P vectors (C)

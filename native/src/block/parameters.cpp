@@ -15,6 +15,7 @@ namespace {
 constexpr int64_t alignment = 16;
 constexpr uint32_t sequences_per_block = 64;
 constexpr uint32_t first_buffer_sequence = 32;
+constexpr int64_t values_at_once = int64_t{1} << 18;  // that are drawn
 
 constexpr const char* average_prefix = "average.";
 
@@ -89,14 +90,24 @@ void Parameters::allocate() {
 
 void Parameters::initialize(const Entry& entry, const Tensors& tensors, uint32_t number) {
   if (entry.initialization == Initialization::zero) return;  // as allocated
-  std::vector<double> values(static_cast<size_t>(entry.shape.elements()), 1.0);
-  if (entry.initialization == Initialization::uniform) {
-    const RandomKey key{context_->seed(), RandomPurpose::initialisation, block_index_ * sequences_per_block + number,
-                        0};
-    const double bound = 1 / std::sqrt(static_cast<double>(entry.fan_in));
-    for (size_t i = 0; i < values.size(); ++i) values[i] = bound * (2 * random_unit(random_word(key, i)) - 1);
+  const RandomKey key{context_->seed(), RandomPurpose::initialisation, block_index_ * sequences_per_block + number, 0};
+  const double bound = 1 / std::sqrt(static_cast<double>(entry.fan_in));
+  const auto value = [&](int64_t i) {
+    return entry.initialization == Initialization::uniform
+               ? bound * (2 * random_unit(random_word(key, static_cast<uint64_t>(i))) - 1)
+               : 1.0;
+  };
+  // Some outputs at a time: all values of a large weight would take four times its memory.
+  const int64_t fan_in = entry.shape.features();
+  const int64_t most = std::max<int64_t>(1, values_at_once / fan_in);
+  std::vector<double> values;
+  for (int64_t first = 0; first < entry.shape.n; first += most) {
+    const int64_t count = std::min(most, entry.shape.n - first);
+    values.resize(static_cast<size_t>(count * fan_in));
+    for (size_t i = 0; i < values.size(); ++i) values[i] = value(first * fan_in + static_cast<int64_t>(i));
+    set({tensors.values.samples(first, count), tensors.copy.samples(first, count), tensors.average.samples(first, count)},
+        values.data());
   }
-  set(tensors, values.data());
 }
 
 /// The copy follows, and the average begins anew.

@@ -23,12 +23,11 @@ DataSet::DataSet(std::shared_ptr<Context> context, const Shape& shape, const uin
   const auto make = [&](DataType type, const Shape& of) {
     return DeviceBuffer(context_, type, of, &Context::dataset_bytes);
   };
-  const bool in_order = shape.c == 1;  // devices want the channels of a pixel side by side
-  if (in_place && in_order && backend.uses_host_memory()) {
+  if (in_place && backend.uses_host_memory()) {
     pixels_ = {const_cast<uint8_t*>(pixels), DataType::uint8, shape};  // operations only read them
   } else {
     copy_ = make(DataType::uint8, shape);
-    upload(backend, pixels, copy_.view());
+    backend.copy_to_device(copy_.view().data, pixels, copy_.view().bytes());
     pixels_ = copy_.view();
   }
   labels_ = make(DataType::int32, Shape::vector(shape.n));

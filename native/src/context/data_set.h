@@ -15,7 +15,7 @@ class DataSet {
   /// `shape`: count, height, width, channels; `pixels` in (N, C, H, W) order. Throws
   /// Error(invalid_argument) for a label outside 0 … classes − 1 or a deviation that is not positive.
   /// `in_place`: pixels stay valid and unchanged as long as the data set lives, and where the device's memory is the
-  /// host's, images of one channel are not copied.
+  /// host's, they are not copied.
   DataSet(std::shared_ptr<Context> context, const Shape& shape, const uint8_t* pixels, const int32_t* labels,
           int32_t classes, const float* mean, const float* deviation, bool in_place);
 
@@ -38,7 +38,7 @@ class DataSet {
 
   std::shared_ptr<Context> context_;
   int32_t classes_;
-  Tensor pixels_;         // in the copy, or where the caller has them
+  Tensor pixels_;         // (N, C, H, W), in the copy or where the caller has them
   DeviceBuffer copy_;     // of the pixels, if there is one
   DeviceBuffer labels_, mean_, deviation_;
   DeviceBuffer chosen_;  // int32 vector, at least chosen_count_ long

@@ -39,15 +39,24 @@ Device to_device(Value value) {
 
 template <class Device, class Value>
 void download_as(Backend& backend, const Tensor& from, Value* to) {
-  std::vector<Device> staging(static_cast<size_t>(from.shape.elements()));
-  backend.copy_to_host(staging.data(), from.data, from.bytes());
-  for_each_element(from.shape, [&](size_t last, size_t first) { to[first] = from_device<Value>(staging[last]); });
+  const Device* elements = from.as<Device>();
+  std::vector<Device> staging;
+  if (!backend.uses_host_memory()) {
+    staging.resize(static_cast<size_t>(from.shape.elements()));
+    backend.copy_to_host(staging.data(), from.data, from.bytes());
+    elements = staging.data();
+  }
+  for_each_element(from.shape, [&](size_t last, size_t first) { to[first] = from_device<Value>(elements[last]); });
 }
 
 template <class Device, class Value>
 void upload_as(Backend& backend, const Value* from, const Tensor& to) {
+  const auto convert = [&](Device* elements) {
+    for_each_element(to.shape, [&](size_t last, size_t first) { elements[last] = to_device<Device>(from[first]); });
+  };
+  if (backend.uses_host_memory()) return convert(to.as<Device>());
   std::vector<Device> staging(static_cast<size_t>(to.shape.elements()));
-  for_each_element(to.shape, [&](size_t last, size_t first) { staging[last] = to_device<Device>(from[first]); });
+  convert(staging.data());
   backend.copy_to_device(to.data, staging.data(), to.bytes());
 }
 
@@ -60,9 +69,9 @@ void download(Backend& backend, const Tensor& from, Value* to) {
     case DataType::float32: return download_as<float>(backend, from, to);
     case DataType::bfloat16: return download_as<Bfloat16>(backend, from, to);
     case DataType::int32: return download_as<int32_t>(backend, from, to);
-    case DataType::uint8: return download_as<uint8_t>(backend, from, to);
+    case DataType::uint8: break;  // data sets only, which never come back
   }
-  fail(ErrorKind::internal, "download of an unknown type");
+  fail(ErrorKind::internal, "download of a type that is not downloaded");
 }
 
 template <class Value>
@@ -72,9 +81,9 @@ void upload(Backend& backend, const Value* from, const Tensor& to) {
     case DataType::float32: return upload_as<float>(backend, from, to);
     case DataType::bfloat16: return upload_as<Bfloat16>(backend, from, to);
     case DataType::int32: return upload_as<int32_t>(backend, from, to);
-    case DataType::uint8: return upload_as<uint8_t>(backend, from, to);
+    case DataType::uint8: break;  // a data set's pixels, which are copied as they are
   }
-  fail(ErrorKind::internal, "upload of an unknown type");
+  fail(ErrorKind::internal, "upload of a type that is not uploaded");
 }
 
 Labels upload_labels(Backend& backend, const int32_t* labels, int64_t count, const Tensor& to) {
@@ -88,6 +97,5 @@ template void download(Backend&, const Tensor&, double*);
 template void upload(Backend&, const float*, const Tensor&);
 template void upload(Backend&, const double*, const Tensor&);
 template void upload(Backend&, const int32_t*, const Tensor&);
-template void upload(Backend&, const uint8_t*, const Tensor&);
 
 }  // namespace layerwise

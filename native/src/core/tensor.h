@@ -57,6 +57,13 @@ struct Tensor {
 
   /// The same elements seen under another shape of as many elements.
   Tensor reshaped(const Shape& other) const { return {data, type, other}; }
+
+  /// `count` samples from `first` on; absent where the tensor is.
+  Tensor samples(int64_t first, int64_t count) const {
+    if (data == nullptr) return {};
+    const int64_t before = first * shape.features() * static_cast<int64_t>(size_of(type));
+    return {static_cast<char*>(data) + before, type, shape.of_samples(count)};
+  }
 };
 
 }  // namespace layerwise

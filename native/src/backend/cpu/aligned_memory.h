@@ -6,8 +6,8 @@
 
 namespace layerwise::cpu {
 
-/// Hands out memory on cache lines. Large pieces are mapped one by one, on huge pages where the kernel grants
-/// them: they go back to the kernel when they are released, which in the heap pieces between them would prevent.
+/// Hands out memory on cache lines. Large pieces are mapped one by one, the largest on huge pages where the kernel
+/// grants them: they go back to the kernel when they are released, which in the heap pieces between them would prevent.
 /// Not thread-safe: it belongs to one context.
 class AlignedMemory {
  public:

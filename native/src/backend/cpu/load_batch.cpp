@@ -36,12 +36,12 @@ void cut_hole(A* image, const Shape& shape, int64_t row, int64_t column, int64_t
     if (left < right) std::fill_n(image + (y * shape.w + left) * shape.c, (right - left) * shape.c, A{});
 }
 
-/// A row of the image from the row of the source that it shows (null: it lies in the frame, which is black).
-/// channels: their number, where the compiler may know it; else 0.
+/// A row of the image from the row of the source that it shows, in the first channel's plane (null: it lies in the
+/// frame, which is black). channels: their number, where the compiler may know it; else 0.
 template <int64_t channels, class A>
 void load_image_row(const uint8_t* source, const Shape& shape, int64_t column_offset, bool flipped, const A* table,
                     A* row) {
-  const int64_t count = channels > 0 ? channels : shape.c;
+  const int64_t count = channels > 0 ? channels : shape.c, plane = shape.positions();
   const auto put_frame = [&](int64_t begin, int64_t end) {
     for (int64_t x = begin; x < end; ++x)
       for (int64_t c = 0; c < count; ++c) row[x * count + c] = table[c * byte_values];
@@ -53,8 +53,8 @@ void load_image_row(const uint8_t* source, const Shape& shape, int64_t column_of
   const int64_t end = source == nullptr ? shape.w : std::clamp<int64_t>(shape.w + before, 0, shape.w);
   put_frame(0, begin);
   for (int64_t x = begin; x < end; ++x) {
-    const uint8_t* const pixel = source + (first + step * x) * count;
-    for (int64_t c = 0; c < count; ++c) row[x * count + c] = table[c * byte_values + pixel[c]];
+    const uint8_t* const pixel = source + first + step * x;
+    for (int64_t c = 0; c < count; ++c) row[x * count + c] = table[c * byte_values + pixel[c * plane]];
   }
   put_frame(end, shape.w);
 }
@@ -80,7 +80,7 @@ void load_image(const LoadBatch& op, const StepState& step, const A* table, int6
   for (int64_t y = 0; y < shape.h; ++y) {
     const int64_t source_y = y + row_offset;
     const bool inside = source_y >= 0 && source_y < shape.h;
-    load_row(inside ? source + source_y * shape.w * shape.c : nullptr, shape, column_offset, flipped, table,
+    load_row(inside ? source + source_y * shape.w : nullptr, shape, column_offset, flipped, table,
              image + y * shape.w * shape.c);
   }
   for (int64_t hole = 0; hole < augmentation.holes; ++hole) {

@@ -73,7 +73,7 @@ __device__ __forceinline__ float source_value(const LoadBatchArguments<T>& a, co
   const int row = at.row + source.row_offset;
   const int column = (source.flipped ? a.width - 1 - at.column : at.column) + source.column_offset;
   const bool inside = row >= 0 && row < a.height && column >= 0 && column < a.width;
-  const float byte = inside ? static_cast<float>(pixels[(row * a.width + column) * a.channels + at.channel]) : 0.0f;
+  const float byte = inside ? static_cast<float>(pixels[(at.channel * a.height + row) * a.width + column]) : 0.0f;
   return (byte / 255 - a.mean[at.channel]) / a.deviation[at.channel];
 }
 

@@ -64,7 +64,7 @@ void load_batch(const LoadBatch& op, const StepState& state) {
         const int64_t column = (draw.flipped ? shape.w - 1 - w : w) + draw.column_offset;
         const bool inside = row >= 0 && row < shape.h && column >= 0 && column < shape.w;
         for (int64_t c = 0; c < shape.c; ++c) {
-          const double byte = inside ? pixels[(row * shape.w + column) * shape.c + c] : 0;
+          const double byte = inside ? pixels[(c * shape.h + row) * shape.w + column] : 0;
           images(i, h, w, c) = (byte / 255 - mean[c]) / deviation[c];
         }
       }
