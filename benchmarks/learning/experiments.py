@@ -115,6 +115,15 @@ GROUPS = (
                    sgd("10", "--crop 1 --beta 0.9 --dropout 0 --cutout --length 10"), 2),
         Experiment("cutout 7, sgd 10, beta 0.9", sgd("10", "--beta 0.9 --dropout 0 --cutout --length 7"), 2),
         Experiment("cutout 7, crop 1, beta 0.9", one_cycle(MNIST_RATE, "--crop 1 --beta 0.9 --dropout 0 --cutout --length 7"), 5),
+        Experiment("small cutout 5", one_cycle(MNIST_RATE, "--crop 1 --beta 0.9 --dropout 0 --cutout --length 5"), 2),
+        Experiment("small cosine", f"--schedule cosine --warmup 0.15 --lr {MNIST_RATE} --crop 1 --beta 0.9 --dropout 0"
+                   " --cutout --length 7", 2),
+        Experiment("small cutout 9", one_cycle(MNIST_RATE, "--crop 1 --beta 0.9 --dropout 0 --cutout --length 9"), 2),
+        Experiment("small beta 0.7", one_cycle(MNIST_RATE, "--crop 1 --beta 0.7 --dropout 0 --cutout --length 7"), 2),
+        Experiment("small batch 64", one_cycle("3e-3", "--crop 1 --beta 0.9 --dropout 0 --cutout --length 7 --batch-size 64"), 2),
+        Experiment("small smoothing", one_cycle(MNIST_RATE, "--crop 1 --beta 0.9 --dropout 0 --cutout --length 7"
+                                                " --label-smoothing 0.1"), 2),
+        Experiment("small beta 0.99", one_cycle(MNIST_RATE, "--crop 1 --dropout 0 --cutout --length 7"), 2),
         Experiment("sgd 10, crop 1, smoothing", sgd("10", "--crop 1 --label-smoothing 0.1"), 2),
         Experiment("sgd 5, batch 64", sgd("5", "--batch-size 64"), 2),
         Experiment("batch 64, rate 2e-3", one_cycle("2e-3", "--batch-size 64"), 2),
@@ -126,6 +135,11 @@ GROUPS = (
         Experiment("crop 1, dropout 0.2", one_cycle(MNIST_RATE, "--crop 1 --dropout 0.2"), 2),
         Experiment("warm-up 0.05", one_cycle(MNIST_RATE, "--warmup 0.05"), 2),
         Experiment("cosine, warm-up 0.3", f"--schedule cosine --warmup 0.3 --lr {MNIST_RATE}", 2),
+    )),
+    mnist(20, "10,16,18", 2, (
+        Experiment("one-cycle 4e-3", one_cycle(MNIST_RATE), 2),
+        Experiment("cutout 7, crop 1, beta 0.9", one_cycle(MNIST_RATE, "--crop 1 --beta 0.9 --dropout 0 --cutout --length 7"), 5),
+        Experiment("cutout 9, beta 0.9", one_cycle(MNIST_RATE, "--beta 0.9 --dropout 0 --cutout --length 9"), 2),
     )),
     cifar(10, "5,8,9", 5, 2, (
         Experiment("one-cycle 1e-3", one_cycle("1e-3"), 1),

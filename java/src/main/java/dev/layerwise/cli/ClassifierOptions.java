@@ -1,6 +1,5 @@
 package dev.layerwise.cli;
 
-import dev.layerwise.data.DataSet;
 import dev.layerwise.data.Images;
 import dev.layerwise.data.ValidationSplit;
 import dev.layerwise.model.ModelConfig;
@@ -91,11 +90,11 @@ final class ClassifierOptions {
   /**
    * The training images to choose on.
    *
+   * @param train all of them
    * @param run what the run's configuration says; {@code null} if the model is not of a run, or of one on other images
    * @param err is warned if the network was trained on these images
    */
-  int[] heldOut(DataSet<?> data, RunValidation run, PrintWriter err) {
-    Images train = data.train();
+  int[] heldOut(Images train, RunValidation run, PrintWriter err) {
     Double ofRun = run == null ? null : run.fraction();
     Checks.usage(
         ofRun != null || validation != null,

@@ -3,6 +3,8 @@ package dev.layerwise.cli;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.DataSets;
+import dev.layerwise.data.Images;
+import dev.layerwise.data.Part;
 import dev.layerwise.data.stream.ImageFolder;
 import dev.layerwise.data.stream.StreamOptions;
 import dev.layerwise.data.stream.StreamedImages;
@@ -112,6 +114,14 @@ final class DataOptions {
   /** The images of the data set that {@link #info} described. */
   DataSet<?> load(DataSetInfo info) {
     return folder == null ? DataSets.load(info.name(), dataDir) : folder;
+  }
+
+  /** One part of them; files of the other are not read. */
+  Images load(DataSetInfo info, Part part) {
+    if (folder == null) {
+      return DataSets.load(info.name(), dataDir, part);
+    }
+    return part == Part.TRAIN ? folder.train() : folder.test();
   }
 
   /** Prints how many images were skipped, if any, and which of them only other processes have tried to read. */

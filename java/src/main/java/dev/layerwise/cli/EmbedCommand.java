@@ -4,10 +4,10 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
-import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.ImageSet;
 import dev.layerwise.data.Images;
+import dev.layerwise.data.Part;
 import dev.layerwise.data.stream.Batch;
 import dev.layerwise.data.stream.BatchSource;
 import dev.layerwise.data.stream.StreamedImages;
@@ -153,8 +153,7 @@ final class EmbedCommand implements Callable<Integer> {
   private int embedDataSet(Model model, Layer of, Communicator processes) {
     PrintWriter err = spec.commandLine().getErr();
     DataSetInfo info = data.info(data.dataset, model.height(), err);
-    DataSet<?> set = data.load(info);
-    Images chosen = split == Split.train ? set.train() : set.test();
+    Images chosen = data.load(info, split == Split.train ? Part.TRAIN : Part.TEST);
     new ImageShape(model.channels(), model.height(), model.width())
         .requireFits(path.toString(), chosen.shape(), info.title(), "give another --dataset");
     Launch.requireSameInput(processes, path, chosen, batchSize);

@@ -1,9 +1,9 @@
 package dev.layerwise.cli;
 
 import dev.layerwise.data.ClassNames;
-import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.Images;
+import dev.layerwise.data.Part;
 import dev.layerwise.data.stream.StreamedImages;
 import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.ModelException;
@@ -96,39 +96,39 @@ final class EvaluateCommand implements Callable<Integer> {
           model + " was trained on '" + name + "', whose images only the program that trained it has; give a"
               + " --dataset with the same classes");
     }
-    DataSet<?> images = data.load(data.info(name, file.config().images().height(), spec.commandLine().getErr()));
-    DataSetInfo info = images.info();
+    DataSetInfo info = data.info(name, file.config().images().height(), spec.commandLine().getErr());
+    Images test = data.load(info, Part.TEST);
     file.config()
-        .requireFits(model.toString(), images.test().shape(), info.classes(), info.title(), "give its own --dataset");
+        .requireFits(model.toString(), test.shape(), info.classes(), info.title(), "give its own --dataset");
     if (file.input() != null) { // files of older versions lack the class names
       ClassNames.requireSame(file.input().classNames(), info, model.toString());
     }
-    Launch.requireSameInput(processes, model, images.test(), batchSize);
-    EvaluationResult result = result(file, images, processes);
+    Launch.requireSameInput(processes, model, test, batchSize);
+    EvaluationResult result = result(file, info, test, processes);
     data.printSkipped(spec.commandLine().getErr(), processes);
     PrintWriter out = spec.commandLine().getOut();
     if (common.json) {
       JsonLines.print(out, "done", result);
     } else {
-      result.print(out, images.info());
+      result.print(out, info);
     }
     return 0;
   }
 
-  private EvaluationResult result(ModelFile file, DataSet<?> data, Communicator processes) {
+  private EvaluationResult result(ModelFile file, DataSetInfo info, Images test, Communicator processes) {
     PrintWriter err = spec.commandLine().getErr();
-    Images test = data.test();
-    int[] heldOut = classifiers.kind() == null ? null : classifiers.heldOut(data, validationOfRun(data), err);
-    warnOfUnknownViews(data);
+    Images train = classifiers.kind() == null ? null : data.load(info, Part.TRAIN);
+    int[] heldOut = train == null ? null : classifiers.heldOut(train, validationOfRun(info), err);
+    warnOfUnknownViews(info, test);
     try (NativeContext context = NativeContext.create(file.on(common.deviceOptions()), 0);
         DeviceNetwork network = new DeviceNetwork(context, file.config(), Optimizer.STATELESS);
-        ImageFeed feed = ImageFeed.of(context, test, data.info(), 0)) {
+        ImageFeed feed = ImageFeed.of(context, test, info, 0)) {
       network.setWeights(file.weights());
       ClassifierTally tally = new ClassifierTally(network, EarlyExits.confidencesWith(classifiers.exitConfidence));
-      EvaluationCollector collector = new EvaluationCollector(data.info(), test.count(), batchSize, tally);
+      EvaluationCollector collector = new EvaluationCollector(info, test.count(), batchSize, tally);
       TestTimeAugmentation.Kind views = classifiers.augmentation();
       TestTimeAugmentation augmentation =
-          views == null ? null : new TestTimeAugmentation(views, context, network, data.info());
+          views == null ? null : new TestTimeAugmentation(views, context, network, info);
       DeviceOptions device = context.inUse();
       processes.requireEqual("the precision", device.precision());
       Launch.warnOfCores(device.threads(), common.threads != null, err);
@@ -146,7 +146,7 @@ final class EvaluateCommand implements Callable<Integer> {
       }
       EvaluationResult.Chosen chosen = null;
       if (heldOut != null) {
-        ClassifierChoice choice = choose(context, network, data, heldOut, processes);
+        ClassifierChoice choice = choose(context, network, info, train, heldOut, processes);
         chosen = EvaluationResult.Chosen.of(choice, tally.error(choice, processes));
       }
       return new EvaluationResult(
@@ -161,43 +161,44 @@ final class EvaluateCommand implements Callable<Integer> {
   }
 
   private ClassifierChoice choose(
-      NativeContext context, DeviceNetwork network, DataSet<?> data, int[] heldOut, Communicator processes) {
+      NativeContext context, DeviceNetwork network, DataSetInfo info, Images train, int[] heldOut,
+      Communicator processes) {
     ClassifierTally tally = new ClassifierTally(network, List.of());
-    try (ImageFeed feed = ImageFeed.of(context, data.train().plain(), data.info(), 0)) {
+    try (ImageFeed feed = ImageFeed.of(context, train.plain(), info, 0)) {
       Evaluator.evaluate(network, feed, "validation", heldOut, batchSize, processes, tally);
     }
     return tally.choose(classifiers.kind(), processes);
   }
 
   /** {@code null} if the model is not of a run on this data set. */
-  private ClassifierOptions.RunValidation validationOfRun(DataSet<?> data) {
+  private ClassifierOptions.RunValidation validationOfRun(DataSetInfo info) {
     if (!isOfRun()) {
       return null;
     }
     TrainingConfig training = RunDirectory.readConfig(folder()).training();
-    return training.dataset().equals(data.info().name())
+    return training.dataset().equals(info.name())
         ? new ClassifierOptions.RunValidation(
             training.batches().validates() ? training.batches().validation() : null, training.seed())
         : null;
   }
 
-  private void warnOfUnknownViews(DataSet<?> data) {
+  private void warnOfUnknownViews(DataSetInfo info, Images test) {
     TestTimeAugmentation.Kind kind = classifiers.augmentation();
-    if (kind == null || data.test() instanceof StreamedImages) {
+    if (kind == null || test instanceof StreamedImages) {
       return; // images on disk are cropped at random and mirrored when they are read for training
     }
     List<String> unknown = new ArrayList<>();
-    if (!data.info().horizontalFlip()) {
+    if (!info.horizontalFlip()) {
       unknown.add("mirrored");
     }
-    if (kind == TestTimeAugmentation.Kind.MULTI_CROP && data.info().cropPadding() == 0) {
+    if (kind == TestTimeAugmentation.Kind.MULTI_CROP && info.cropPadding() == 0) {
       unknown.add("moved");
     }
     if (!unknown.isEmpty()) {
       String which = String.join(" or ", unknown);
       PrintWriter err = spec.commandLine().getErr();
       err.println(
-          "layerwise: " + data.info().title() + " is usually trained without " + which + " images, so the network may not"
+          "layerwise: " + info.title() + " is usually trained without " + which + " images, so the network may not"
               + " recognize such views, which --tta shows it");
       err.flush();
     }

@@ -6,6 +6,7 @@ import dev.layerwise.settings.SettingsException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Writer;
+import java.util.Arrays;
 import java.util.Locale;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -13,23 +14,12 @@ import picocli.CommandLine.ParseResult;
 
 /** The command line. Results go to stdout, everything else to stderr. */
 @Command(
-    name = "layerwise",
-    description = "Trains deep networks block by block with local error signals (Nøkland & Eidnes 2019).",
-    mixinStandardHelpOptions = true,
-    versionProvider = VersionProvider.class,
     subcommands = {
       TrainCommand.class, ReproduceCommand.class, PresetsCommand.class, NetworksCommand.class, EvaluateCommand.class,
       PredictCommand.class, EmbedCommand.class, InspectCommand.class, ExportCommand.class, ReportCommand.class,
       BenchCommand.class, ParityCommand.class, DataCommand.class, DoctorCommand.class
-    },
-    footerHeading = "%nExit codes:%n",
-    footer = {
-      "  0    success",
-      "  1    failure, described in one sentence on stderr",
-      "  2    usage error",
-      "  130  stopped by Ctrl-C"
     })
-public final class Main {
+public final class Main extends Root {
   private Main() {}
 
   /** Runs the command line and exits with its code. */
@@ -44,7 +34,7 @@ public final class Main {
   private static int run(String[] args) {
     StandardOutput results = StandardOutput.open();
     try {
-      CommandLine commandLine = commandLine().setOut(results);
+      CommandLine commandLine = commandLineFor(args).setOut(results);
       if (!Launch.isFirst()) {
         commandLine.setOut(new PrintWriter(Writer.nullWriter())).setErr(new PrintWriter(Writer.nullWriter()));
       }
@@ -71,9 +61,27 @@ public final class Main {
     return OptionSections.show(commandLine().getCommandSpec());
   }
 
-  /** The configured parser; tests set their own writers. */
+  /** The parser of these arguments: it knows only the command that they name, since all would take half a second. */
+  private static CommandLine commandLineFor(String[] args) {
+    String first = args.length == 0 ? "" : args[0];
+    CommandLine root = new CommandLine(new Root());
+    if (first.equals("--version")) {
+      return configured(root);
+    }
+    return Arrays.stream(Main.class.getAnnotation(Command.class).subcommands())
+        .filter(command -> command.getAnnotation(Command.class).name().equals(first))
+        .findFirst()
+        .map(command -> configured(root.addSubcommand(command)))
+        .orElseGet(Main::commandLine);
+  }
+
+  /** The parser of all commands; tests set their own writers. */
   static CommandLine commandLine() {
-    return new CommandLine(new Main())
+    return configured(new CommandLine(new Main()));
+  }
+
+  private static CommandLine configured(CommandLine commandLine) {
+    return commandLine
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setExpandAtFiles(false) // an argument that begins with @ names an image or a folder
         .setOverwrittenOptionsAllowed(true) // scripts may add options to existing ones; the last one counts

@@ -35,9 +35,9 @@ final class DataSetLocator {
     this.workingFolder = workingFolder;
   }
 
-  /** The folder or archive with a complete copy; empty if there is none. */
-  Optional<Path> locate(Catalog.Entry entry, Path dataDir) {
-    return candidates(entry, dataDir).stream().map(entry.layout()::inspect)
+  /** The folder or archive with a complete copy of these parts; empty if there is none. */
+  Optional<Path> locate(Catalog.Entry entry, Path dataDir, Set<Part> parts) {
+    return candidates(entry, dataDir).stream().map(folder -> entry.layout().inspect(folder, parts))
         .filter(Presence::complete).map(Presence::location).findFirst();
   }
 
@@ -46,18 +46,21 @@ final class DataSetLocator {
    *
    * @throws DataException if there is no complete copy; says what was looked for, where, and how to get it
    */
-  Path require(Catalog.Entry entry, Path dataDir) {
+  Path require(Catalog.Entry entry, Path dataDir, Set<Part> parts) {
     if (dataDir != null && !Files.isDirectory(dataDir)) {
       throw new DataException("The data folder " + dataDir + " is "
           + (Files.exists(dataDir) ? "not a folder; give the folder that holds it." : "not there; check the path."));
     }
-    return locate(entry, dataDir).orElseThrow(() -> notFound(entry, dataDir));
+    return locate(entry, dataDir, parts).orElseThrow(() -> notFound(entry, dataDir, parts));
   }
 
-  private DataException notFound(Catalog.Entry entry, Path dataDir) {
+  private DataException notFound(Catalog.Entry entry, Path dataDir, Set<Part> parts) {
     String title = entry.info().title();
-    Optional<Presence> partial = candidates(entry, dataDir).stream().map(entry.layout()::inspect)
-        .filter(Presence::present).findFirst();
+    Optional<Presence> partial =
+        candidates(entry, dataDir).stream()
+            .filter(folder -> entry.layout().inspect(folder, Part.ALL).present())
+            .map(folder -> entry.layout().inspect(folder, parts))
+            .findFirst();
     if (partial.isPresent()) {
       return new DataException(title + " in " + partial.get().location() + " is incomplete, missing "
           + String.join(", ", partial.get().missing()) + " (plain, .gz or .xz); " + entry.source() + ".");

@@ -4,6 +4,10 @@ import dev.layerwise.files.UserFolders;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.function.Function;
 
 /** The data sets that Layerwise can train on: what they are, where they lie, and their images. */
 public final class DataSets {
@@ -36,9 +40,33 @@ public final class DataSets {
   public static DataSet<ImageSet> load(String name, Path dataDir) {
     Catalog.Entry entry = Catalog.entry(name);
     if (usesEmbedded(entry, dataDir)) {
-      return IdxLayout.loadEmbedded(entry.info());
+      return parts(entry.info(), part -> IdxLayout.loadEmbedded(entry.info(), part));
     }
-    return entry.layout().load(LOCATOR.require(entry, dataDir), entry.info());
+    Path location = LOCATOR.require(entry, dataDir, Part.ALL);
+    return parts(entry.info(), part -> entry.layout().load(location, entry.info(), part));
+  }
+
+  /** The same for one part only: files of the other need not be there. */
+  public static ImageSet load(String name, Path dataDir, Part part) {
+    Catalog.Entry entry = Catalog.entry(name);
+    if (usesEmbedded(entry, dataDir)) {
+      return IdxLayout.loadEmbedded(entry.info(), part);
+    }
+    return entry.layout().load(LOCATOR.require(entry, dataDir, Set.of(part)), entry.info(), part);
+  }
+
+  /** Both parts, read at the same time: unpacking keeps a core busy. */
+  static DataSet<ImageSet> parts(DataSetInfo info, Function<Part, ImageSet> load) {
+    CompletableFuture<ImageSet> test = CompletableFuture.supplyAsync(() -> load.apply(Part.TEST));
+    ImageSet train = load.apply(Part.TRAIN);
+    try {
+      return new DataSet<>(info, train, test.join());
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof DataException problem) {
+        throw problem;
+      }
+      throw e;
+    }
   }
 
   /**
@@ -50,7 +78,7 @@ public final class DataSets {
    */
   public static Optional<Path> locate(String name, Path dataDir) {
     Catalog.Entry entry = Catalog.entry(name);
-    return usesEmbedded(entry, dataDir) ? Optional.empty() : LOCATOR.locate(entry, dataDir);
+    return usesEmbedded(entry, dataDir) ? Optional.empty() : LOCATOR.locate(entry, dataDir, Part.ALL);
   }
 
   static boolean usesEmbedded(Catalog.Entry entry, Path dataDir) {

@@ -90,11 +90,12 @@ public final class DataStore {
     if (DataSets.usesEmbedded(entry, dataDir)) {
       return DataVerifier.verifyEmbedded(entry.info());
     }
-    return DataVerifier.verify(entry, DataSets.LOCATOR.require(entry, dataDir));
+    return DataVerifier.verify(entry, DataSets.LOCATOR.require(entry, dataDir, Part.ALL));
   }
 
   private static boolean isWhole(Catalog.Entry entry, Path target, DownloadListener listener) {
-    Optional<Path> location = Files.isDirectory(target) ? DataSets.LOCATOR.locate(entry, target) : Optional.empty();
+    Optional<Path> location =
+        Files.isDirectory(target) ? DataSets.LOCATOR.locate(entry, target, Part.ALL) : Optional.empty();
     if (location.isEmpty()) {
       return false;
     }

@@ -15,7 +15,7 @@ final class DataVerifier {
 
   /** Checks the copy that comes with Layerwise. */
   static Verification verifyEmbedded(DataSetInfo info) {
-    checkCounts(IdxLayout.loadEmbedded(info), "The copy that comes with Layerwise");
+    checkCounts(DataSets.parts(info, part -> IdxLayout.loadEmbedded(info, part)), "The copy that comes with Layerwise");
     return new Verification(info.name(), Optional.empty(), Evidence.CONTENT);
   }
 
@@ -40,7 +40,7 @@ final class DataVerifier {
         return Evidence.INSTALLED_CHECKSUMS;
       }
     }
-    checkCounts(entry.layout().load(location, entry.info()), location.toString());
+    checkCounts(DataSets.parts(entry.info(), part -> entry.layout().load(location, entry.info(), part)), location.toString());
     return Evidence.CONTENT;
   }
 

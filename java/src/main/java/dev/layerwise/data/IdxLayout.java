@@ -12,31 +12,24 @@ final class IdxLayout implements DataSetLayout {
   private static final String TEST_LABELS = "t10k-labels-idx1-ubyte";
 
   @Override
-  public List<String> files() {
-    return List.of(TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS);
+  public List<String> files(Part part) {
+    return part == Part.TRAIN ? List.of(TRAIN_IMAGES, TRAIN_LABELS) : List.of(TEST_IMAGES, TEST_LABELS);
   }
 
   @Override
-  public Presence inspect(Path folder) {
-    return DataSetLayout.inspectFiles(folder, files());
-  }
-
-  @Override
-  public DataSet<ImageSet> load(Path location, DataSetInfo info) {
-    return load(name -> DataFile.open(DataFile.find(location, name).orElse(location.resolve(name))), info);
+  public ImageSet load(Path location, DataSetInfo info, Part part) {
+    return load(name -> DataFile.open(DataFile.find(location, name).orElse(location.resolve(name))), info, part);
   }
 
   /** The copy that comes with Layerwise, in a resource folder named after the data set. */
-  static DataSet<ImageSet> loadEmbedded(DataSetInfo info) {
-    return load(name -> DataFile.resource(info.name() + "/" + name + ".gz"), info);
+  static ImageSet loadEmbedded(DataSetInfo info, Part part) {
+    return load(name -> DataFile.resource(info.name() + "/" + name + ".gz"), info, part);
   }
 
-  private static DataSet<ImageSet> load(Function<String, DataFile> open, DataSetInfo info) {
-    return new DataSet<>(info, read(open, TRAIN_IMAGES, TRAIN_LABELS, info), read(open, TEST_IMAGES, TEST_LABELS, info));
-  }
-
-  private static ImageSet read(Function<String, DataFile> open, String images, String labels, DataSetInfo info) {
-    try (DataFile imageFile = open.apply(images); DataFile labelFile = open.apply(labels)) {
+  private static ImageSet load(Function<String, DataFile> open, DataSetInfo info, Part part) {
+    boolean train = part == Part.TRAIN;
+    try (DataFile imageFile = open.apply(train ? TRAIN_IMAGES : TEST_IMAGES);
+        DataFile labelFile = open.apply(train ? TRAIN_LABELS : TEST_LABELS)) {
       return IdxReader.read(imageFile, labelFile, info);
     }
   }

@@ -1,12 +1,11 @@
 package dev.layerwise.data;
 
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * STL-10's binary version: loose files (plain, .gz or .xz), or the official archive, read where it lies. Images are
@@ -21,35 +20,21 @@ final class Stl10Layout implements DataSetLayout {
   private static final String TEST_LABELS = "test_y.bin";
 
   @Override
-  public List<String> files() {
-    return List.of(TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS);
+  public List<String> files(Part part) {
+    return part == Part.TRAIN ? List.of(TRAIN_IMAGES, TRAIN_LABELS) : List.of(TEST_IMAGES, TEST_LABELS);
   }
 
   @Override
-  public Presence inspect(Path folder) {
-    Presence loose = DataSetLayout.inspectFiles(folder, files());
-    Path packed = folder.resolve(ARCHIVE);
-    return !loose.complete() && Files.exists(packed) ? new Presence(packed, true, List.of()) : loose;
+  public Optional<String> archive() {
+    return Optional.of(ARCHIVE);
   }
 
   @Override
-  public DataSet<ImageSet> load(Path location, DataSetInfo info) {
-    Map<String, ByteBuffer> contents = location.endsWith(ARCHIVE)
-        ? TarMembers.read(location, files(), info, (file, name) -> content(file, name, info))
-        : readFolder(location, info);
+  public ImageSet load(Path location, DataSetInfo info, Part part) {
+    Map<String, ByteBuffer> contents = read(location, info, part, (file, name) -> content(file, name, info));
     String prefix = location.endsWith(ARCHIVE) ? location + " (%s)" : location + "/%s";
-    return new DataSet<>(info, images(contents, TRAIN_IMAGES, TRAIN_LABELS, prefix, info),
-        images(contents, TEST_IMAGES, TEST_LABELS, prefix, info));
-  }
-
-  private Map<String, ByteBuffer> readFolder(Path folder, DataSetInfo info) {
-    Map<String, ByteBuffer> contents = new HashMap<>();
-    for (String name : files()) {
-      try (DataFile file = DataFile.open(DataFile.find(folder, name).orElse(folder.resolve(name)))) {
-        contents.put(name, content(file, name, info));
-      }
-    }
-    return contents;
+    List<String> names = files(part);
+    return images(contents, names.get(0), names.get(1), prefix, info);
   }
 
   private static ByteBuffer content(DataFile file, String name, DataSetInfo info) {

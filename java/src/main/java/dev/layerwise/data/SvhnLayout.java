@@ -15,20 +15,16 @@ final class SvhnLayout implements DataSetLayout {
   private static final int EXTRA_COUNT = 531_131;
 
   @Override
-  public List<String> files() {
-    return List.of(TRAIN, EXTRA, TEST);
+  public List<String> files(Part part) {
+    return part == Part.TRAIN ? List.of(TRAIN, EXTRA) : List.of(TEST);
   }
 
   @Override
-  public Presence inspect(Path folder) {
-    return DataSetLayout.inspectFiles(folder, files());
-  }
-
-  @Override
-  public DataSet<ImageSet> load(Path location, DataSetInfo info) {
-    ImageSet train = read(location, TRAIN, info, TRAIN_COUNT, null);
-    ImageSet all = read(location, EXTRA, info, EXTRA_COUNT, train);
-    return new DataSet<>(info, all, read(location, TEST, info, info.testCount(), null));
+  public ImageSet load(Path location, DataSetInfo info, Part part) {
+    if (part == Part.TEST) {
+      return read(location, TEST, info, info.testCount(), null);
+    }
+    return read(location, EXTRA, info, EXTRA_COUNT, read(location, TRAIN, info, TRAIN_COUNT, null));
   }
 
   private static ImageSet read(Path folder, String name, DataSetInfo info, int most, ImageSet before) {

@@ -3,7 +3,7 @@ package dev.layerwise.data;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Path;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
@@ -13,20 +13,14 @@ import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 final class TarMembers {
   private TarMembers() {}
 
-  /** Turns a member of an archive into what is kept of it. */
-  @FunctionalInterface
-  interface Reader<T> {
-    T read(DataFile file, String name);
-  }
-
   /**
-   * What the reader makes of each wanted file.
+   * What the reader makes of each wanted file, in the archive's order.
    *
    * @param wanted file names; the folders that the archive has them in do not matter
    * @throws DataException if the archive is damaged or a file is not in it
    */
-  static <T> Map<String, T> read(Path archive, List<String> wanted, DataSetInfo info, Reader<T> reader) {
-    Map<String, T> members = new HashMap<>();
+  static <T> Map<String, T> read(Path archive, List<String> wanted, DataSetInfo info, DataSetLayout.Reader<T> reader) {
+    Map<String, T> members = new LinkedHashMap<>();
     try (DataFile packed = DataFile.open(archive)) {
       try {
         TarArchiveInputStream tar = new TarArchiveInputStream(packed.stream());

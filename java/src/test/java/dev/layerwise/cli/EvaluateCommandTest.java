@@ -9,8 +9,10 @@ import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
 import dev.layerwise.data.DataSets;
 import dev.layerwise.data.ImageSet;
+import dev.layerwise.data.SyntheticFiles;
 import dev.layerwise.data.ValidationSplit;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -84,6 +86,28 @@ class EvaluateCommandTest {
   private static double error(List<double[][]> classifiers, int[] labels) {
     return 100.0 * IntStream.range(0, labels.length).filter(i -> largest(sum(classifiers, i)) != labels[i]).count()
         / labels.length;
+  }
+
+  @Test
+  void needsNoTrainingFiles() throws IOException {
+    Path data = Files.createDirectory(folder.resolve("test-files-only"));
+    SyntheticFiles.writeMnist(data, 20, 10);
+    String files = " --dataset mnist --data-dir " + data;
+    Path mnist = folder.resolve("mnist-run");
+    CommandLineRunner.succeed("train --epochs 1 --num-layers 1 --num-hidden 8 --loss pred --out " + mnist + files);
+    String before = CommandLineRunner.succeed("evaluate " + mnist + files).out();
+    for (String name : List.of(SyntheticFiles.TRAIN_IMAGES, SyntheticFiles.TRAIN_LABELS)) {
+      Files.delete(data.resolve(name));
+    }
+    assertThat(CommandLineRunner.succeed("evaluate " + mnist + files).out()).isEqualTo(before);
+    String out = " --out " + folder.resolve("features.npy");
+    CommandLineRunner.succeed("embed " + mnist + files + out);
+    for (String words : List.of("evaluate " + mnist + " --classifier best --validation 0.2" + files,
+        "embed " + mnist + " --split train" + files + out)) {
+      CommandLineRunner refused = CommandLineRunner.line(words);
+      assertThat(refused.exitCode()).as(words).isEqualTo(1);
+      assertThat(refused.err()).contains("MNIST in " + data + " is incomplete, missing train-images-idx3-ubyte");
+    }
   }
 
   @Test

@@ -51,7 +51,7 @@ class DataSetLocatorTest {
         "cache/layerwise/fashion-mnist", "work/data/fashion-mnist", "own/fashion-mnist"};
     for (String place : places) {
       SyntheticFiles.writeMnist(temporary.resolve(place));
-      assertThat(locator.locate(Catalog.entry("fashion-mnist"), null)).contains(temporary.resolve(place));
+      assertThat(locator.locate(Catalog.entry("fashion-mnist"), null, Part.ALL)).contains(temporary.resolve(place));
     }
   }
 
@@ -64,7 +64,7 @@ class DataSetLocatorTest {
   @Test
   void cacheBelowHomeByDefault() {
     SyntheticFiles.writeMnist(temporary.resolve("home/.cache/layerwise/mnist"));
-    assertThat(locator(Map.of("XDG_CACHE_HOME", "")).locate(Catalog.entry("mnist"), null))
+    assertThat(locator(Map.of("XDG_CACHE_HOME", "")).locate(Catalog.entry("mnist"), null, Part.ALL))
         .contains(temporary.resolve("home/.cache/layerwise/mnist"));
   }
 
@@ -72,19 +72,19 @@ class DataSetLocatorTest {
   void idxFilesWithoutANamedFolderAreNotTakenForADataSet() {
     // The four names are the same for MNIST and Fashion-MNIST: in a common folder they prove nothing.
     SyntheticFiles.writeMnist(temporary.resolve("work/data"));
-    assertThat(locator(Map.of("XDG_DATA_DIRS", path("none"))).locate(Catalog.entry("mnist"), null)).isEmpty();
+    assertThat(locator(Map.of("XDG_DATA_DIRS", path("none"))).locate(Catalog.entry("mnist"), null, Part.ALL)).isEmpty();
   }
 
   @Test
   void archiveInAUsualPlace() {
     write(temporary.resolve("work/data/cifar-100-binary.tar.gz"), gzip(new byte[1024]));
-    assertThat(locator(Map.of()).locate(Catalog.entry("cifar-100"), null))
+    assertThat(locator(Map.of()).locate(Catalog.entry("cifar-100"), null, Part.ALL))
         .contains(temporary.resolve("work/data/cifar-100-binary.tar.gz"));
   }
 
   @Test
   void notFoundSaysWhatWhereAndWhatToDo() {
-    assertThatThrownBy(() -> locator(Map.of("LAYERWISE_DATA", path("own"))).require(Catalog.entry("mnist"), null))
+    assertThatThrownBy(() -> locator(Map.of("LAYERWISE_DATA", path("own"))).require(Catalog.entry("mnist"), null, Part.ALL))
         .isInstanceOf(DataException.class).message()
         .contains("MNIST was not found", SyntheticFiles.TRAIN_IMAGES, path("own"), path("work/data"),
             path("home/.cache/layerwise"), "/usr/share/datasets", "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -96,7 +96,7 @@ class DataSetLocatorTest {
   void namedFolderIsTheOnlyOneLookedAt() {
     SyntheticFiles.writeMnist(temporary.resolve("work/data/mnist"));
     write(temporary.resolve("empty/readme"), new byte[1]);
-    assertThatThrownBy(() -> locator(Map.of()).require(Catalog.entry("mnist"), temporary.resolve("empty")))
+    assertThatThrownBy(() -> locator(Map.of()).require(Catalog.entry("mnist"), temporary.resolve("empty"), Part.ALL))
         .isInstanceOf(DataException.class).message()
         .contains("MNIST was not found", path("empty")).doesNotContain(path("work"));
   }
@@ -104,9 +104,9 @@ class DataSetLocatorTest {
   @Test
   void dataDirThatIsNoFolder() {
     write(temporary.resolve("file"), new byte[1]);
-    assertThatThrownBy(() -> locator(Map.of()).require(Catalog.entry("mnist"), temporary.resolve("file")))
+    assertThatThrownBy(() -> locator(Map.of()).require(Catalog.entry("mnist"), temporary.resolve("file"), Part.ALL))
         .hasMessage("The data folder " + path("file") + " is not a folder; give the folder that holds it.");
-    assertThatThrownBy(() -> locator(Map.of()).require(Catalog.entry("mnist"), temporary.resolve("nothing")))
+    assertThatThrownBy(() -> locator(Map.of()).require(Catalog.entry("mnist"), temporary.resolve("nothing"), Part.ALL))
         .hasMessage("The data folder " + path("nothing") + " is not there; check the path.");
   }
 
@@ -124,7 +124,7 @@ class DataSetLocatorTest {
   }
 
   private void assertFound(String name, String dataDir, String location) {
-    assertThat(locator(Map.of()).locate(Catalog.entry(name), temporary.resolve(dataDir)))
+    assertThat(locator(Map.of()).locate(Catalog.entry(name), temporary.resolve(dataDir), Part.ALL))
         .contains(temporary.resolve(location));
   }
 }

@@ -18,8 +18,8 @@ import org.tukaani.xz.XZOutputStream;
 
 /** Small files in the original formats. */
 public final class SyntheticFiles {
-  static final String TRAIN_IMAGES = "train-images-idx3-ubyte";
-  static final String TRAIN_LABELS = "train-labels-idx1-ubyte";
+  public static final String TRAIN_IMAGES = "train-images-idx3-ubyte";
+  public static final String TRAIN_LABELS = "train-labels-idx1-ubyte";
   static final String TEST_IMAGES = "t10k-images-idx3-ubyte";
   static final String TEST_LABELS = "t10k-labels-idx1-ubyte";
   static final int CIFAR_IMAGE_BYTES = 3 * 32 * 32;
