@@ -72,9 +72,14 @@ def sgd(rate, more=""):
     return one_cycle(rate, f"--optim sgd --momentum 0.9 --nesterov {more}".strip())
 
 
+def holes(length, beta="0.9"):
+    """Small shifts and holes instead of larger shifts and dropout."""
+    return f"--crop 1 --beta {beta} --dropout 0 --cutout --length {length}"
+
+
 ALL_CLASSES = 100  # of CIFAR-100: no limit on a batch's classes, with an epoch until which that holds
 MNIST_RATE, CIFAR_RATE = "4e-3", "2e-3"
-BEST_MNIST = "--crop 1 --cutout --length 6 --beta 0.9 --dropout 0 --label-smoothing 0.1"
+BEST_MNIST = f"{holes(6)} --label-smoothing 0.1"
 
 GROUPS = (
     mnist(10, "5,8,9", 5, (
@@ -111,21 +116,19 @@ GROUPS = (
         Experiment("sgd 10, crop 1, beta 0.9", sgd("10", "--crop 1 --beta 0.9"), 2),
         Experiment("sgd 10, crop 1, no dropout", sgd("10", "--crop 1 --dropout 0"), 2),
         Experiment("sgd 10, crop 1, cutout 7", sgd("10", "--crop 1 --dropout 0 --cutout --length 7"), 2),
-        Experiment("cutout 7, sgd 10, crop 1, beta 0.9", sgd("10", "--crop 1 --beta 0.9 --dropout 0 --cutout --length 7"), 5),
-        Experiment("cutout 10, sgd 10, crop 1, beta 0.9",
-                   sgd("10", "--crop 1 --beta 0.9 --dropout 0 --cutout --length 10"), 2),
+        Experiment("cutout 7, sgd 10, crop 1, beta 0.9", sgd("10", holes(7)), 5),
+        Experiment("cutout 10, sgd 10, crop 1, beta 0.9", sgd("10", holes(10)), 2),
         Experiment("cutout 7, sgd 10, beta 0.9", sgd("10", "--beta 0.9 --dropout 0 --cutout --length 7"), 2),
-        Experiment("cutout 7, crop 1, beta 0.9", one_cycle(MNIST_RATE, "--crop 1 --beta 0.9 --dropout 0 --cutout --length 7"), 5),
-        Experiment("small cutout 5", one_cycle(MNIST_RATE, "--crop 1 --beta 0.9 --dropout 0 --cutout --length 5"), 2),
-        Experiment("small cosine", f"--schedule cosine --warmup 0.15 --lr {MNIST_RATE} --crop 1 --beta 0.9 --dropout 0"
-                   " --cutout --length 7", 2),
-        Experiment("small cutout 9", one_cycle(MNIST_RATE, "--crop 1 --beta 0.9 --dropout 0 --cutout --length 9"), 2),
-        Experiment("small beta 0.7", one_cycle(MNIST_RATE, "--crop 1 --beta 0.7 --dropout 0 --cutout --length 7"), 2),
-        Experiment("small batch 64", one_cycle("3e-3", "--crop 1 --beta 0.9 --dropout 0 --cutout --length 7 --batch-size 64"), 2),
-        Experiment("small smoothing", one_cycle(MNIST_RATE, "--crop 1 --beta 0.9 --dropout 0 --cutout --length 7"
-                                                " --label-smoothing 0.1"), 2),
+        Experiment("cutout 7, crop 1, beta 0.9", one_cycle(MNIST_RATE, holes(7)), 5),
+        Experiment("cutout 5, crop 1, beta 0.9", one_cycle(MNIST_RATE, holes(5)), 2),
+        Experiment("cutout 9, crop 1, beta 0.9", one_cycle(MNIST_RATE, holes(9)), 2),
+        Experiment("cutout 7, crop 1, beta 0.7", one_cycle(MNIST_RATE, holes(7, beta="0.7")), 2),
+        Experiment("cutout 7, crop 1", one_cycle(MNIST_RATE, holes(7, beta="0.99")), 2),
+        Experiment("cutout 7, crop 1, beta 0.9, cosine",
+                   f"--schedule cosine --warmup 0.15 --lr {MNIST_RATE} {holes(7)}", 2),
+        Experiment("cutout 7, crop 1, beta 0.9, batch 64", one_cycle("3e-3", f"{holes(7)} --batch-size 64"), 2),
+        Experiment("cutout 7, crop 1, beta 0.9, smoothing", one_cycle(MNIST_RATE, f"{holes(7)} --label-smoothing 0.1"), 2),
         Experiment("best", one_cycle(MNIST_RATE, BEST_MNIST), 5),
-        Experiment("small beta 0.99", one_cycle(MNIST_RATE, "--crop 1 --dropout 0 --cutout --length 7"), 2),
         Experiment("sgd 10, crop 1, smoothing", sgd("10", "--crop 1 --label-smoothing 0.1"), 2),
         Experiment("sgd 5, batch 64", sgd("5", "--batch-size 64"), 2),
         Experiment("batch 64, rate 2e-3", one_cycle("2e-3", "--batch-size 64"), 2),
