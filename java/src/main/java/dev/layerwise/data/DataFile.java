@@ -48,6 +48,11 @@ final class DataFile implements Closeable {
     return present.stream().filter(Files::isRegularFile).findFirst().or(() -> present.stream().findFirst());
   }
 
+  /** The same, opened; as if it were plain where there is none. */
+  static DataFile open(Path folder, String name) {
+    return open(find(folder, name).orElse(folder.resolve(name)));
+  }
+
   static DataFile open(Path path) {
     String name = path.toString();
     if (Files.isDirectory(path)) {

@@ -66,7 +66,7 @@ interface DataSetLayout {
     }
     Map<String, T> read = new LinkedHashMap<>();
     for (String name : files(part)) {
-      try (DataFile file = DataFile.open(DataFile.find(location, name).orElse(location.resolve(name)))) {
+      try (DataFile file = DataFile.open(location, name)) {
         read.put(name, reader.read(file, name));
       }
     }

@@ -39,20 +39,21 @@ public final class DataSets {
    */
   public static DataSet<ImageSet> load(String name, Path dataDir) {
     Catalog.Entry entry = Catalog.entry(name);
-    if (usesEmbedded(entry, dataDir)) {
-      return parts(entry.info(), part -> IdxLayout.loadEmbedded(entry.info(), part));
-    }
-    Path location = LOCATOR.require(entry, dataDir, Part.ALL);
-    return parts(entry.info(), part -> entry.layout().load(location, entry.info(), part));
+    return parts(entry.info(), reader(entry, dataDir, Part.ALL));
   }
 
   /** The same for one part only: files of the other need not be there. */
   public static ImageSet load(String name, Path dataDir, Part part) {
-    Catalog.Entry entry = Catalog.entry(name);
+    return reader(Catalog.entry(name), dataDir, Set.of(part)).apply(part);
+  }
+
+  /** Reads any of these parts, which are all there. */
+  private static Function<Part, ImageSet> reader(Catalog.Entry entry, Path dataDir, Set<Part> parts) {
     if (usesEmbedded(entry, dataDir)) {
-      return IdxLayout.loadEmbedded(entry.info(), part);
+      return part -> IdxLayout.loadEmbedded(entry.info(), part);
     }
-    return entry.layout().load(LOCATOR.require(entry, dataDir, Set.of(part)), entry.info(), part);
+    Path location = LOCATOR.require(entry, dataDir, parts);
+    return part -> entry.layout().load(location, entry.info(), part);
   }
 
   /** Both parts, read at the same time: unpacking keeps a core busy. */

@@ -18,7 +18,7 @@ final class IdxLayout implements DataSetLayout {
 
   @Override
   public ImageSet load(Path location, DataSetInfo info, Part part) {
-    return load(name -> DataFile.open(DataFile.find(location, name).orElse(location.resolve(name))), info, part);
+    return load(name -> DataFile.open(location, name), info, part);
   }
 
   /** The copy that comes with Layerwise, in a resource folder named after the data set. */

@@ -28,7 +28,7 @@ final class SvhnLayout implements DataSetLayout {
   }
 
   private static ImageSet read(Path folder, String name, DataSetInfo info, int most, ImageSet before) {
-    try (DataFile file = DataFile.open(DataFile.find(folder, name).orElse(folder.resolve(name)))) {
+    try (DataFile file = DataFile.open(folder, name)) {
       return new SvhnReader(file, info, most, before).read();
     }
   }
