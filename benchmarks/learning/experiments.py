@@ -55,6 +55,11 @@ def mnist(epochs, milestones, seeds, experiments):
                  (published(milestones, seeds), *experiments))
 
 
+def fashion(epochs, milestones, seeds, experiments):
+    return Group(f"fashion-mlp-{epochs}", "--preset fashion-mlp-predsim", epochs,
+                 (published(milestones, seeds), *experiments))
+
+
 def cifar(epochs, milestones, few_classes_until, seeds, experiments):
     base = ("--preset cifar100-vgg8b-predsim --feat-mult 0.125"
             f" --classes-per-batch-until-epoch {few_classes_until}")
@@ -144,7 +149,19 @@ GROUPS = (
     mnist(20, "10,16,18", 2, (
         Experiment("one-cycle 4e-3", one_cycle(MNIST_RATE), 2),
         Experiment("best", one_cycle(MNIST_RATE, BEST_MNIST), 5),
+        Experiment("best, length 8", one_cycle(MNIST_RATE, f"{holes(8)} --label-smoothing 0.1"), 5),
+        Experiment("best, cosine", f"--schedule cosine --warmup 0.15 --lr {MNIST_RATE} {BEST_MNIST}", 5),
+        Experiment("best, smoothing 0.05", one_cycle(MNIST_RATE, f"{holes(6)} --label-smoothing 0.05"), 5),
+        Experiment("best, crop 2", one_cycle(MNIST_RATE, BEST_MNIST.replace("--crop 1", "--crop 2")), 5),
     )),
+    fashion(40, "20,30,35", 1, (
+        Experiment("one-cycle 4e-3", one_cycle(MNIST_RATE), 3),
+        Experiment("holes", one_cycle(MNIST_RATE, BEST_MNIST), 3),
+        Experiment("holes, crop 2, length 8", one_cycle(MNIST_RATE, f"{holes(8)} --label-smoothing 0.1".replace("--crop 1", "--crop 2")), 3),
+        Experiment("beta 0.9, no dropout", one_cycle(MNIST_RATE, "--beta 0.9 --dropout 0"), 3),
+    )),
+    *(Group(f"fashion-mlp-200-{loss}", f"--preset fashion-mlp-{loss}", 200, (Experiment("published", "", 1),))
+      for loss in ("predsim", "global", "pred", "sim")),
     cifar(10, "5,8,9", 5, 2, (
         Experiment("one-cycle 1e-3", one_cycle("1e-3"), 1),
         Experiment("one-cycle 2e-3", one_cycle("2e-3"), 2),

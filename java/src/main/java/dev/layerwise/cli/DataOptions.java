@@ -112,16 +112,23 @@ final class DataOptions {
   }
 
   /** The images of the data set that {@link #info} described. */
-  DataSet<?> load(DataSetInfo info) {
-    return folder == null ? DataSets.load(info.name(), dataDir) : folder;
+  DataSet<?> load(DataSetInfo info, PrintWriter err) {
+    if (folder != null) {
+      return folder;
+    }
+    try (ReadingPrinter printer = new ReadingPrinter(info.title(), err, Terminal.isStderr())) {
+      return DataSets.load(info.name(), dataDir, printer);
+    }
   }
 
   /** One part of them; files of the other are not read. */
-  Images load(DataSetInfo info, Part part) {
-    if (folder == null) {
-      return DataSets.load(info.name(), dataDir, part);
+  Images load(DataSetInfo info, Part part, PrintWriter err) {
+    if (folder != null) {
+      return part == Part.TRAIN ? folder.train() : folder.test();
     }
-    return part == Part.TRAIN ? folder.train() : folder.test();
+    try (ReadingPrinter printer = new ReadingPrinter(info.title(), err, Terminal.isStderr())) {
+      return DataSets.load(info.name(), dataDir, part, printer);
+    }
   }
 
   /** Prints how many images were skipped, if any, and which of them only other processes have tried to read. */

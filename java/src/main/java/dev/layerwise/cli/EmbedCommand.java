@@ -153,7 +153,7 @@ final class EmbedCommand implements Callable<Integer> {
   private int embedDataSet(Model model, Layer of, Communicator processes) {
     PrintWriter err = spec.commandLine().getErr();
     DataSetInfo info = data.info(data.dataset, model.height(), err);
-    Images chosen = data.load(info, split == Split.train ? Part.TRAIN : Part.TEST);
+    Images chosen = data.load(info, split == Split.train ? Part.TRAIN : Part.TEST, spec.commandLine().getErr());
     new ImageShape(model.channels(), model.height(), model.width())
         .requireFits(path.toString(), chosen.shape(), info.title(), "give another --dataset");
     Launch.requireSameInput(processes, path, chosen, batchSize);

@@ -97,7 +97,7 @@ final class EvaluateCommand implements Callable<Integer> {
               + " --dataset with the same classes");
     }
     DataSetInfo info = data.info(name, file.config().images().height(), spec.commandLine().getErr());
-    Images test = data.load(info, Part.TEST);
+    Images test = data.load(info, Part.TEST, spec.commandLine().getErr());
     file.config()
         .requireFits(model.toString(), test.shape(), info.classes(), info.title(), "give its own --dataset");
     if (file.input() != null) { // files of older versions lack the class names
@@ -117,7 +117,7 @@ final class EvaluateCommand implements Callable<Integer> {
 
   private EvaluationResult result(ModelFile file, DataSetInfo info, Images test, Communicator processes) {
     PrintWriter err = spec.commandLine().getErr();
-    Images train = classifiers.kind() == null ? null : data.load(info, Part.TRAIN);
+    Images train = classifiers.kind() == null ? null : data.load(info, Part.TRAIN, err);
     int[] heldOut = train == null ? null : classifiers.heldOut(train, validationOfRun(info), err);
     warnOfUnknownViews(info, test);
     try (NativeContext context = NativeContext.create(file.on(common.deviceOptions()), 0);

@@ -23,12 +23,13 @@ final class ProgressLine {
   private static final int SHORTEST_BAR = 4;
   /** The bar's length before blocks get room. */
   private static final int USUAL_BAR = 10;
-  private static final String CLEAR = "\r\u001b[K";
+  /** Removes a line that was printed without its end. */
+  static final String CLEAR = "\r\u001b[K";
   private static final double NANOS = 1e-9;
+  private static final boolean UNICODE = Charset.defaultCharset().equals(StandardCharsets.UTF_8);
 
   private final PrintWriter err;
   private final IntSupplier width;
-  private final boolean unicode;
   private int epoch;
   private int columns;
   private int firstImages;
@@ -39,7 +40,6 @@ final class ProgressLine {
   ProgressLine(PrintWriter err, IntSupplier width) {
     this.err = err;
     this.width = width;
-    unicode = Charset.defaultCharset().equals(StandardCharsets.UTF_8);
   }
 
   /** Shows the progress of an epoch. */
@@ -104,14 +104,14 @@ final class ProgressLine {
     return left;
   }
 
-  /** Empty if there is too little room. */
-  private String bar(double done, int room) {
+  /** Two blanks and the bar; empty if there is too little room. */
+  static String bar(double done, int room) {
     int cells = Math.min(LONGEST_BAR, room);
     if (cells < SHORTEST_BAR) {
       return "";
     }
     int full = (int) Math.round(done * cells);
-    return "  " + (unicode ? "█" : "#").repeat(full) + (unicode ? "░" : ".").repeat(cells - full);
+    return "  " + (UNICODE ? "█" : "#").repeat(full) + (UNICODE ? "░" : ".").repeat(cells - full);
   }
 
   private static List<String> blocks(List<BlockReport> blocks) {

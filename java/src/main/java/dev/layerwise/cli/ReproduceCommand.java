@@ -157,7 +157,7 @@ final class ReproduceCommand implements Callable<Integer> {
     Checks.range("--seeds", seeds, 1, 1000);
     Checks.usage(
         epochsScale > 0 && epochsScale <= 1000, "--epochs-scale must be positive (at most 1000), not " + epochsScale);
-    DataSet<?> images = DataSets.load(dataset, dataDir);
+    DataSet<?> images = load();
     ReproductionPrinter printer =
         new ReproductionPrinter(spec.commandLine().getOut(), spec.commandLine().getErr(), common.json, common.verbose);
     TrainingSession session = new TrainingSession(processes);
@@ -170,6 +170,13 @@ final class ReproduceCommand implements Callable<Integer> {
             processes.isFirst()
                 ? lead(related, presets, images, session, printer, processes)
                 : follow(images, session, processes));
+  }
+
+  private DataSet<?> load() {
+    try (ReadingPrinter reading =
+        new ReadingPrinter(DataSets.info(dataset).title(), spec.commandLine().getErr(), Terminal.isStderr())) {
+      return DataSets.load(dataset, dataDir, reading);
+    }
   }
 
   /** Decides which runs are trained, and tells the other processes of each. */

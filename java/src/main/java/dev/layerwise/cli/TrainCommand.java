@@ -135,7 +135,7 @@ final class TrainCommand implements Callable<Integer> {
     if (recorded == null && config.init() != null) {
       checkWeights(config);
     }
-    DataSet<?> images = data.load(info);
+    DataSet<?> images = data.load(info, spec.commandLine().getErr());
     try (RunDirectory directory = processes.isFirst() ? openDirectory(config, checkpoint) : null) {
       return train(context, config, checkpoint, images, directory, processes);
     } catch (OtherImagesException e) {

@@ -4,6 +4,7 @@ import dev.layerwise.files.FileErrors;
 import java.io.BufferedInputStream;
 import java.io.Closeable;
 import java.io.EOFException;
+import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -11,6 +12,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.LongConsumer;
 import java.util.zip.GZIPInputStream;
 import org.tukaani.xz.XZInputStream;
 
@@ -48,12 +50,8 @@ final class DataFile implements Closeable {
     return present.stream().filter(Files::isRegularFile).findFirst().or(() -> present.stream().findFirst());
   }
 
-  /** The same, opened; as if it were plain where there is none. */
-  static DataFile open(Path folder, String name) {
-    return open(find(folder, name).orElse(folder.resolve(name)));
-  }
-
-  static DataFile open(Path path) {
+  /** @param counter is told of bytes as they are read from the file, packed as they are */
+  static DataFile open(Path path, LongConsumer counter) {
     String name = path.toString();
     if (Files.isDirectory(path)) {
       throw new DataException(name + " is a folder where a file is expected.");
@@ -63,9 +61,33 @@ final class DataFile implements Closeable {
       if (size == 0) {
         throw empty(name);
       }
-      return unpack(name, Files.newInputStream(path), size);
+      return unpack(name, new CountedStream(Files.newInputStream(path), counter), size);
     } catch (IOException e) {
       throw new DataException("Cannot open " + name + ": " + FileErrors.reason(e) + ".", e);
+    }
+  }
+
+  /** Tells a counter of all bytes that are read. */
+  private static final class CountedStream extends FilterInputStream {
+    private final LongConsumer counter;
+
+    CountedStream(InputStream in, LongConsumer counter) {
+      super(in);
+      this.counter = counter;
+    }
+
+    @Override
+    public int read() throws IOException {
+      int one = in.read();
+      counter.accept(one < 0 ? 0 : 1);
+      return one;
+    }
+
+    @Override
+    public int read(byte[] to, int offset, int most) throws IOException {
+      int count = in.read(to, offset, most);
+      counter.accept(Math.max(0, count));
+      return count;
     }
   }
 

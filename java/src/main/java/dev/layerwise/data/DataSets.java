@@ -3,16 +3,16 @@ package dev.layerwise.data;
 import dev.layerwise.files.UserFolders;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.function.Function;
 
 /** The data sets that Layerwise can train on: what they are, where they lie, and their images. */
 public final class DataSets {
   static final DataSetLocator LOCATOR =
       new DataSetLocator(System.getenv(), UserFolders.current().cache(), Path.of(""));
+
+  private static final String UNPACKED = "unpacked"; // a folder of the cache
 
   private DataSets() {}
 
@@ -38,36 +38,32 @@ public final class DataSets {
    * @throws DataException if the name is not known, or the files are missing, damaged or not of this data set
    */
   public static DataSet<ImageSet> load(String name, Path dataDir) {
+    return load(name, dataDir, ReadingListener.NONE);
+  }
+
+  /** The same, with a listener. */
+  public static DataSet<ImageSet> load(String name, Path dataDir, ReadingListener listener) {
     Catalog.Entry entry = Catalog.entry(name);
-    return parts(entry.info(), reader(entry, dataDir, Part.ALL));
+    return dataSet(entry.info(), load(entry, dataDir, Part.ALL, listener));
   }
 
   /** The same for one part only: files of the other need not be there. */
-  public static ImageSet load(String name, Path dataDir, Part part) {
-    return reader(Catalog.entry(name), dataDir, Set.of(part)).apply(part);
+  public static ImageSet load(String name, Path dataDir, Part part, ReadingListener listener) {
+    return load(Catalog.entry(name), dataDir, Set.of(part), listener).get(part);
   }
 
-  /** Reads any of these parts, which are all there. */
-  private static Function<Part, ImageSet> reader(Catalog.Entry entry, Path dataDir, Set<Part> parts) {
+  private static Map<Part, ImageSet> load(
+      Catalog.Entry entry, Path dataDir, Set<Part> parts, ReadingListener listener) {
     if (usesEmbedded(entry, dataDir)) {
-      return part -> IdxLayout.loadEmbedded(entry.info(), part);
+      return IdxLayout.loadEmbedded(entry.info(), parts);
     }
     Path location = LOCATOR.require(entry, dataDir, parts);
-    return part -> entry.layout().load(location, entry.info(), part);
+    UnpackedFiles unpacked = new UnpackedFiles(LOCATOR.cache().resolve(UNPACKED));
+    return entry.layout().load(new DataCopy(location, entry.info(), unpacked, listener), parts);
   }
 
-  /** Both parts, read at the same time: unpacking keeps a core busy. */
-  static DataSet<ImageSet> parts(DataSetInfo info, Function<Part, ImageSet> load) {
-    CompletableFuture<ImageSet> test = CompletableFuture.supplyAsync(() -> load.apply(Part.TEST));
-    ImageSet train = load.apply(Part.TRAIN);
-    try {
-      return new DataSet<>(info, train, test.join());
-    } catch (CompletionException e) {
-      if (e.getCause() instanceof DataException problem) {
-        throw problem;
-      }
-      throw e;
-    }
+  static DataSet<ImageSet> dataSet(DataSetInfo info, Map<Part, ImageSet> parts) {
+    return new DataSet<>(info, parts.get(Part.TRAIN), parts.get(Part.TEST));
   }
 
   /**

@@ -15,7 +15,7 @@ final class DataVerifier {
 
   /** Checks the copy that comes with Layerwise. */
   static Verification verifyEmbedded(DataSetInfo info) {
-    checkCounts(DataSets.parts(info, part -> IdxLayout.loadEmbedded(info, part)), "The copy that comes with Layerwise");
+    checkCounts(DataSets.dataSet(info, IdxLayout.loadEmbedded(info, Part.ALL)), "The copy that comes with Layerwise");
     return new Verification(info.name(), Optional.empty(), Evidence.CONTENT);
   }
 
@@ -40,7 +40,8 @@ final class DataVerifier {
         return Evidence.INSTALLED_CHECKSUMS;
       }
     }
-    checkCounts(DataSets.parts(entry.info(), part -> entry.layout().load(location, entry.info(), part)), location.toString());
+    DataCopy copy = new DataCopy(location, entry.info(), null, ReadingListener.NONE);
+    checkCounts(DataSets.dataSet(entry.info(), entry.layout().load(copy, Part.ALL)), location.toString());
     return Evidence.CONTENT;
   }
 

@@ -1,7 +1,8 @@
 package dev.layerwise.data;
 
-import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 
 /** Four IDX files under the names that MNIST gave them, each plain, .gz or .xz. */
@@ -17,13 +18,14 @@ final class IdxLayout implements DataSetLayout {
   }
 
   @Override
-  public ImageSet load(Path location, DataSetInfo info, Part part) {
-    return load(name -> DataFile.open(location, name), info, part);
+  public Map<Part, ImageSet> load(DataCopy copy, Set<Part> parts) {
+    copy.expect(files(parts));
+    return Part.each(parts, part -> load(copy::open, copy.info(), part));
   }
 
   /** The copy that comes with Layerwise, in a resource folder named after the data set. */
-  static ImageSet loadEmbedded(DataSetInfo info, Part part) {
-    return load(name -> DataFile.resource(info.name() + "/" + name + ".gz"), info, part);
+  static Map<Part, ImageSet> loadEmbedded(DataSetInfo info, Set<Part> parts) {
+    return Part.each(parts, part -> load(name -> DataFile.resource(info.name() + "/" + name + ".gz"), info, part));
   }
 
   private static ImageSet load(Function<String, DataFile> open, DataSetInfo info, Part part) {

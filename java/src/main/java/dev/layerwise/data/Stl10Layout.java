@@ -1,18 +1,16 @@
 package dev.layerwise.data;
 
 import java.nio.ByteBuffer;
-import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 
 /**
- * STL-10's binary version: loose files (plain, .gz or .xz), or the official archive, read where it lies. Images are
+ * STL-10's binary version. Images are
  * planes of red, green and blue, column by column; labels are bytes 1 to 10 for the classes 0 to 9. There are no
  * headers. The unlabelled images are left alone.
  */
-final class Stl10Layout implements DataSetLayout {
+final class Stl10Layout implements ArchiveLayout {
   private static final String ARCHIVE = "stl10_binary.tar.gz";
   private static final String TRAIN_IMAGES = "train_X.bin";
   private static final String TRAIN_LABELS = "train_y.bin";
@@ -25,16 +23,30 @@ final class Stl10Layout implements DataSetLayout {
   }
 
   @Override
-  public Optional<String> archive() {
-    return Optional.of(ARCHIVE);
+  public String archiveName() {
+    return ARCHIVE;
   }
 
   @Override
-  public ImageSet load(Path location, DataSetInfo info, Part part) {
-    Map<String, ByteBuffer> contents = read(location, info, part, (file, name) -> content(file, name, info));
-    String prefix = location.endsWith(ARCHIVE) ? location + " (%s)" : location + "/%s";
+  public PartReader reader(DataSetInfo info, Part part) {
+    Map<String, ByteBuffer> contents = new HashMap<>();
+    Map<String, String> inMessages = new HashMap<>();
     List<String> names = files(part);
-    return images(contents, names.get(0), names.get(1), prefix, info);
+    return new PartReader() {
+      @Override
+      public void read(DataFile file, String name) {
+        contents.put(name, content(file, name, info));
+        inMessages.put(name, file.name());
+      }
+
+      @Override
+      public ImageSet images() {
+        String images = names.get(0);
+        String labels = names.get(1);
+        return Stl10Layout.images(
+            contents.get(images), inMessages.get(images), contents.get(labels), inMessages.get(labels), info);
+      }
+    };
   }
 
   private static ByteBuffer content(DataFile file, String name, DataSetInfo info) {
@@ -50,25 +62,22 @@ final class Stl10Layout implements DataSetLayout {
     return bytes.content();
   }
 
-  private static ImageSet images(Map<String, ByteBuffer> contents, String imageFile, String labelFile, String prefix,
-      DataSetInfo info) {
-    ByteBuffer pixels = contents.get(imageFile);
-    ByteBuffer bytes = contents.get(labelFile);
-    String images = String.format(Locale.ROOT, prefix, imageFile);
+  private static ImageSet images(
+      ByteBuffer pixels, String imageFile, ByteBuffer bytes, String labelFile, DataSetInfo info) {
     int imageBytes = info.pixelsPerImage();
     if (pixels.limit() == 0 || pixels.limit() % imageBytes != 0) {
-      throw new DataException(images + " is cut off or not a file of " + info.title() + ": it has " + pixels.limit()
+      throw new DataException(imageFile + " is cut off or not a file of " + info.title() + ": it has " + pixels.limit()
           + " bytes, which is not a number of whole images of " + imageBytes + " bytes; copy or download it again.");
     }
     if (pixels.limit() / imageBytes != bytes.limit()) {
-      throw new DataException(images + " holds " + pixels.limit() / imageBytes + " images but " + labelFile + " "
+      throw new DataException(imageFile + " holds " + pixels.limit() / imageBytes + " images but " + labelFile + " "
           + bytes.limit() + " labels; check that the two belong together.");
     }
     int[] labels = new int[bytes.limit()];
     for (int image = 0; image < labels.length; image++) {
       labels[image] = (bytes.get(image) & 0xff) - 1;
       if (labels[image] < 0 || labels[image] >= info.classes()) {
-        throw new DataException(String.format(Locale.ROOT, prefix, labelFile) + " gives image " + image + " the label "
+        throw new DataException(labelFile + " gives image " + image + " the label "
             + (labels[image] + 1) + ", where " + info.title() + " has 1 to " + info.classes()
             + "; check that it is the right file.");
       }

@@ -1,7 +1,8 @@
 package dev.layerwise.data;
 
-import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 
 /**
  * SVHN's cropped digits, three MAT files. Training images are those of train_32x32.mat followed by those of
@@ -20,16 +21,18 @@ final class SvhnLayout implements DataSetLayout {
   }
 
   @Override
-  public ImageSet load(Path location, DataSetInfo info, Part part) {
-    if (part == Part.TEST) {
-      return read(location, TEST, info, info.testCount(), null);
-    }
-    return read(location, EXTRA, info, EXTRA_COUNT, read(location, TRAIN, info, TRAIN_COUNT, null));
+  public Map<Part, ImageSet> load(DataCopy copy, Set<Part> parts) {
+    copy.expect(files(parts));
+    return Part.each(
+        parts,
+        part -> part == Part.TEST
+            ? read(copy, TEST, copy.info().testCount(), null)
+            : read(copy, EXTRA, EXTRA_COUNT, read(copy, TRAIN, TRAIN_COUNT, null)));
   }
 
-  private static ImageSet read(Path folder, String name, DataSetInfo info, int most, ImageSet before) {
-    try (DataFile file = DataFile.open(folder, name)) {
-      return new SvhnReader(file, info, most, before).read();
+  private static ImageSet read(DataCopy copy, String name, int most, ImageSet before) {
+    try (DataFile file = copy.open(name)) {
+      return new SvhnReader(file, copy.info(), most, before).read();
     }
   }
 

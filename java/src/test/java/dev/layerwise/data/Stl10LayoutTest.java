@@ -96,7 +96,7 @@ class Stl10LayoutTest {
   @Test
   void filesThatDoNotBelongTogether() {
     write(folder.resolve("train_y.bin"), new byte[] {1, 2});
-    assertFails("train_X.bin holds 3 images but train_y.bin 2 labels");
+    assertFails("train_X.bin holds 3 images but " + folder.resolve("train_y.bin") + " 2 labels");
     write(folder.resolve("train_y.bin"), new byte[5001]);
     assertFails("train_y.bin holds more than the 5000 labels");
   }
