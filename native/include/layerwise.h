@@ -48,6 +48,32 @@ LAYERWISE_API const char* layerwise_version(void);
 /* Vector extensions of this processor that the library can use: "avx2 avx512f avx512_bf16". */
 LAYERWISE_API const char* layerwise_cpu_features(void);
 
+/* ---- images -------------------------------------------------------------------------------------- */
+
+/* What the components of a JPEG file are. */
+typedef enum layerwise_jpeg_colors {
+  LAYERWISE_JPEG_GREY = 1,
+  LAYERWISE_JPEG_YCBCR = 2,
+  LAYERWISE_JPEG_RGB = 3
+} layerwise_jpeg_colors;
+
+/* Whether JPEG files can be decoded. LAYERWISE_DEVICE_UNAVAILABLE, with a message that says what to install, where this build
+ * or this machine has no libjpeg-turbo. */
+LAYERWISE_API layerwise_status layerwise_jpeg_check(void);
+/* Decodes a whole file to red, green and blue levels in (height, width, 3) order. LAYERWISE_INVALID_ARGUMENT where it is
+ * damaged, even if most of it could be decoded, or is not of this size. Any thread may decode. */
+LAYERWISE_API layerwise_status layerwise_jpeg_decode(const uint8_t* file, int64_t bytes, int32_t colors, int32_t height,
+                                                     int32_t width, uint8_t* levels);
+/* The same, and layerwise_image_resample of what comes out. */
+LAYERWISE_API layerwise_status layerwise_jpeg_resample(const uint8_t* file, int64_t bytes, int32_t colors, int32_t height,
+                                                       int32_t width, double top, double left, double box_height,
+                                                       double box_width, int32_t size, int32_t flip, uint8_t* planes);
+/* Resizes a box of an image, levels in (height, width, 3) order, to planes of (3, size, size), with PIL's bilinear filter.
+ * flip: not 0 to mirror it left to right. Any thread may resize. */
+LAYERWISE_API layerwise_status layerwise_image_resample(const uint8_t* levels, int32_t height, int32_t width, double top,
+                                                        double left, double box_height, double box_width, int32_t size,
+                                                        int32_t flip, uint8_t* planes);
+
 /* ---- communicator: the processes that train one network together --------------------------------- */
 
 /* The processes that a launcher of MPI (mpirun, srun --mpi) has started together. All of them make the same calls in the

@@ -2,21 +2,15 @@
 
 #include <dlfcn.h>
 
-#include <filesystem>
 #include <string>
+
+#include "core/own_folder.h"
 
 namespace layerwise {
 
 namespace {
 
 constexpr const char* on_host = "cuda-on-host";
-
-/// The folder of the library, or the executable, that this function was linked into.
-std::filesystem::path own_folder() {
-  Dl_info info{};
-  if (dladdr(reinterpret_cast<const void*>(&is_cuda_device), &info) == 0 || info.dli_fname == nullptr) return ".";
-  return std::filesystem::path(info.dli_fname).parent_path();
-}
 
 void* load_library(const std::string& device) {
   const bool host = device == on_host;

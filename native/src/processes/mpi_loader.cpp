@@ -2,21 +2,13 @@
 
 #include <dlfcn.h>
 
-#include <filesystem>
-
 #include "core/error.h"
+#include "core/own_folder.h"
 #include "processes/mpi_library.h"
 
 namespace layerwise {
 
 namespace {
-
-/// The folder of the library, or the executable, that this function was linked into.
-std::filesystem::path own_folder() {
-  Dl_info info{};
-  if (dladdr(reinterpret_cast<const void*>(&open_mpi_communicator), &info) == 0 || info.dli_fname == nullptr) return ".";
-  return std::filesystem::path(info.dli_fname).parent_path();
-}
 
 void* library() {
   const auto file = own_folder() / "liblayerwise_mpi.so";

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.DataSets;
+import dev.layerwise.data.stream.ImageReader;
 import dev.layerwise.nativelib.CudaLibraries;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeCommunicator;
@@ -45,11 +46,15 @@ final class DoctorCommand implements Callable<Integer> {
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   private record Report(
       String version, String java, String system, List<String> cpuFeatures, List<Device> devices,
-      CudaLibraries.Inventory cuda, Mpi mpi, List<Data> datasets) {}
+      CudaLibraries.Inventory cuda, Mpi mpi, Jpeg jpeg, List<Data> datasets) {}
 
   /** What several processes need: the library if it works, otherwise the reason why not. */
   @JsonInclude(JsonInclude.Include.NON_NULL)
   private record Mpi(boolean works, String library, String reason) {}
+
+  /** What decodes JPEG files, and why it is not the faster one. */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  private record Jpeg(String decoder, String reason) {}
 
   /** A device: its threads if it works, otherwise the reason why not. */
   @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -70,6 +75,7 @@ final class DoctorCommand implements Callable<Integer> {
             devices.stream().map(this::probe).toList(),
             CudaLibraries.inventory(),
             findMpi(),
+            findJpeg(),
             findData());
     PrintWriter out = spec.commandLine().getOut();
     if (common.json) {
@@ -97,6 +103,11 @@ final class DoctorCommand implements Callable<Integer> {
     }
   }
 
+  private static Jpeg findJpeg() {
+    String problem = ImageReader.jpegProblem().orElse(null);
+    return new Jpeg(problem == null ? "libjpeg-turbo" : "Java, slower", problem);
+  }
+
   private List<Data> findData() {
     List<Data> found = new ArrayList<>();
     for (String name : DataSets.names()) {
@@ -118,6 +129,9 @@ final class DoctorCommand implements Callable<Integer> {
     out.printf(
         "%nseveral processes%n  %-16s %s%n", "MPI",
         report.mpi().works() ? report.mpi().library() : "does not work: " + report.mpi().reason());
+    Jpeg jpeg = report.jpeg();
+    out.printf(
+        "%nimages%n  %-16s by %s%s%n", "JPEG", jpeg.decoder(), jpeg.reason() == null ? "" : ": " + jpeg.reason());
     out.printf("%ndata%n");
     for (Data data : report.datasets()) {
       out.printf("  %-16s %s%n", data.name(), data.location() == null ? "not found" : data.location());

@@ -22,6 +22,9 @@ final class DeviceLibraries {
   /** What several processes need. */
   static final String MPI = "liblayerwise_mpi.so";
 
+  /** What decodes JPEG files. */
+  static final String JPEG = "liblayerwise_jpeg.so";
+
   private static final Map<String, String> FILES =
       new TreeMap<>(Map.of("cuda", "liblayerwise_cuda.so", "cuda-on-host", "liblayerwise_cuda_on_host.so"));
 

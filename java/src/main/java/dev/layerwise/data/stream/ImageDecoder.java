@@ -50,18 +50,23 @@ final class ImageDecoder {
    * @param exif whether to turn the image as the camera's mark of orientation (EXIF) says
    */
   static RgbImage read(Path file, boolean exif) throws UnusableException {
+    return decode(content(file), exif);
+  }
+
+  /** A file's bytes, of which there are some. */
+  static byte[] content(Path file) throws UnusableException {
     try {
-      byte[] content = content(file);
+      byte[] content = bytes(file);
       if (content.length == 0) {
         throw new UnusableException("is empty");
       }
-      return decode(content, exif);
+      return content;
     } catch (IOException e) {
       throw new UnusableException("cannot be read: " + FileErrors.reason(e), e);
     }
   }
 
-  private static byte[] content(Path file) throws IOException, UnusableException {
+  private static byte[] bytes(Path file) throws IOException, UnusableException {
     long size = Files.size(file);
     if (size > 0 && size <= MOST_BYTES) {
       return Files.readAllBytes(file);

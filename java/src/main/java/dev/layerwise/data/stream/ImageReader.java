@@ -3,6 +3,7 @@ package dev.layerwise.data.stream;
 import dev.layerwise.data.DataException;
 import dev.layerwise.files.FileNames;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /**
  * Reads single images (JPEG, PNG, GIF, BMP or TIFF) as a network takes them. The image is resized so that its shorter
@@ -28,6 +29,14 @@ public record ImageReader(int channels, int size, int resize, boolean exif) {
   }
 
   /**
+   * Why JPEG files are decoded by Java, with the same result but in more time, and what to do about it; empty if libjpeg-turbo
+   * decodes them.
+   */
+  public static Optional<String> jpegProblem() {
+    return JpegDecoder.nativeProblem();
+  }
+
+  /**
    * Reads a file.
    *
    * @return levels 0 to 255 in (C, H, W) order
@@ -35,7 +44,7 @@ public record ImageReader(int channels, int size, int resize, boolean exif) {
    */
   public byte[] read(Path file) {
     try {
-      return fit(ImageDecoder.read(file, exif));
+      return fit(ImageDecoder.content(file));
     } catch (ImageDecoder.UnusableException e) {
       throw new DataException(FileNames.text(file) + " " + e.getMessage() + ".", e);
     }
@@ -49,15 +58,17 @@ public record ImageReader(int channels, int size, int resize, boolean exif) {
    */
   public byte[] decode(byte[] encoded) {
     try {
-      return fit(ImageDecoder.decode(encoded, exif));
+      return fit(encoded);
     } catch (ImageDecoder.UnusableException e) {
       throw new DataException("The image " + e.getMessage() + ".", e);
     }
   }
 
-  private byte[] fit(RgbImage image) {
+  private byte[] fit(byte[] encoded) throws ImageDecoder.UnusableException {
     byte[] planes = new byte[3 * size * size];
-    Resampler.resize(image, Crops.center(image.height(), image.width(), size, resize), size, false, planes, 0);
+    SquareDecoder.decode(
+        encoded, exif,
+        (height, width) -> new SquareDecoder.Placement(Crops.center(height, width, size, resize), false), size, planes, 0);
     return channels == 3 ? planes : grey(planes);
   }
 

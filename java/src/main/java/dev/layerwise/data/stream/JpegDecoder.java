@@ -1,19 +1,25 @@
 package dev.layerwise.data.stream;
 
 import dev.layerwise.data.stream.ImageDecoder.UnusableException;
+import dev.layerwise.files.FileErrors;
+import dev.layerwise.nativelib.InvalidArgumentException;
+import dev.layerwise.nativelib.NativeImages;
 import java.awt.image.DataBufferByte;
 import java.awt.image.Raster;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.SequenceInputStream;
+import java.util.Arrays;
 import java.util.Locale;
+import java.util.Optional;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 
 /**
- * Decodes JPEG files to the levels that PIL reads, to the bit. Java's decoder only hands out the components as they are
+ * Decodes JPEG files to the levels that PIL reads, to the bit: by libjpeg-turbo where the native library has it, otherwise, and
+ * for rare colours, by Java with the same result. Java's decoder only hands out the components as they are
  * stored. It never sees the applications' segments, by which it would convert colours in its own way: {@link JpegHeader}
  * says what the components are, and profiles are not applied. (Where chroma has half the rows but all the columns, the
  * bits are PIL's only if Java uses libjpeg-turbo, as PIL does; the older libjpeg repeats such rows.)
@@ -37,6 +43,26 @@ final class JpegDecoder {
 
   private JpegDecoder() {}
 
+  /** Whether the native library decodes, and why not. */
+  private static final class Native {
+    static final Optional<String> PROBLEM = problem();
+
+    private static Optional<String> problem() {
+      try {
+        // A packaged program has libjpeg in its Java runtime only; once Java has loaded it there, it is found.
+        ImageFormat.JPEG.reader().dispose();
+      } catch (IOException e) {
+        return Optional.of("Java's JPEG decoder does not start: " + FileErrors.reason(e));
+      }
+      return NativeImages.jpegProblem();
+    }
+  }
+
+  /** Why files are decoded by Java, which takes longer, and what to do; empty if they are not. */
+  static Optional<String> nativeProblem() {
+    return Native.PROBLEM;
+  }
+
   private static int fixed(double number) {
     return (int) (number * 65536 + 0.5);
   }
@@ -52,21 +78,87 @@ final class JpegDecoder {
     JpegHeader header = JpegHeader.parse(file);
     int components = header.colors().components;
     int orientation = exif ? header.orientation() : 1;
-    ImageDecoder.checkSize(
-        header.height(), header.width(), components + (components == 3 ? 0 : 3) + (orientation == 1 ? 0 : 3), memory);
+    int bytesPerPixel = components + (components == 3 ? 0 : 3) + (orientation == 1 ? 0 : 3);
+    ImageDecoder.checkSize(header.height(), header.width(), bytesPerPixel, memory);
+    NativeImages.JpegColors colors = nativeColors(header.colors());
+    byte[] pixels =
+        colors != null && nativeProblem().isEmpty()
+            ? decodeNatively(file, header, colors)
+            : decodeByJava(file, header);
+    return new RgbImage(pixels, header.height(), header.width()).turned(orientation);
+  }
+
+  /** {@code null} for rare colours, which are left to Java. */
+  private static NativeImages.JpegColors nativeColors(JpegHeader.Colors colors) {
+    return switch (colors) {
+      case RGB -> NativeImages.JpegColors.RGB;
+      case GREY -> NativeImages.JpegColors.GREY;
+      case YCBCR -> NativeImages.JpegColors.YCBCR;
+      case CMYK, YCCK -> null;
+    };
+  }
+
+  private static byte[] decodeNatively(byte[] file, JpegHeader header, NativeImages.JpegColors colors)
+      throws UnusableException {
+    try {
+      return NativeImages.decodeJpeg(tablesAndScans(file, header), colors, header.height(), header.width());
+    } catch (InvalidArgumentException e) {
+      throw unusable(e);
+    }
+  }
+
+  private static byte[] tablesAndScans(byte[] file, JpegHeader header) {
+    byte[] tables = header.tables();
+    int scans = file.length - header.scan();
+    byte[] all = Arrays.copyOf(tables, tables.length + scans);
+    System.arraycopy(file, header.scan(), all, tables.length, scans);
+    return all;
+  }
+
+  private static UnusableException unusable(InvalidArgumentException e) {
+    return new UnusableException("is damaged or of a kind that is not read: " + e.getMessage(), e);
+  }
+
+  /**
+   * Decodes a file as {@link SquareDecoder} wants it, if the native library can.
+   *
+   * @return whether it can
+   */
+  static boolean toSquare(byte[] file, boolean exif, SquareDecoder.Placing placing, int size, byte[] target, int offset)
+      throws UnusableException {
+    JpegHeader header = JpegHeader.parse(file);
+    NativeImages.JpegColors colors = nativeColors(header.colors());
+    if (colors == null || exif && header.orientation() != 1 || nativeProblem().isPresent()) {
+      return false;
+    }
+    ImageDecoder.checkSize(header.height(), header.width(), header.colors().components, Long.MAX_VALUE);
+    SquareDecoder.Placement placement = placing.in(header.height(), header.width());
+    Resampler.Box box = placement.box();
+    try {
+      NativeImages.resampleJpeg(
+          tablesAndScans(file, header), colors, header.height(), header.width(),
+          new NativeImages.Square(box.top(), box.left(), box.height(), box.width(), size, placement.flip()), target, offset);
+      return true;
+    } catch (InvalidArgumentException e) {
+      throw unusable(e);
+    }
+  }
+
+  /** The same levels, more slowly. */
+  static byte[] decodeByJava(byte[] file, JpegHeader header) throws IOException, UnusableException {
+    int components = header.colors().components;
     Raster raster = components(file, header);
     byte[] levels = ((DataBufferByte) raster.getDataBuffer()).getData();
     if (raster.getNumBands() != components || levels.length != components * header.height() * header.width()) {
       throw new UnusableException("is damaged: its scans do not fit its header");
     }
-    byte[] pixels = switch (header.colors()) {
+    return switch (header.colors()) {
       case RGB -> levels;
       case GREY -> greyToRgb(levels);
       case YCBCR -> yccToRgb(levels, 3);
       case CMYK -> cmykToRgb(levels);
       case YCCK -> cmykToRgb(invertColors(yccToRgb(levels, 4)));
     };
-    return new RgbImage(pixels, header.height(), header.width()).turned(orientation);
   }
 
   /** The components' levels, interleaved. */

@@ -4,6 +4,7 @@ import dev.layerwise.data.DataException;
 import dev.layerwise.data.Fingerprint;
 import dev.layerwise.data.Images;
 import dev.layerwise.data.Seeds;
+import dev.layerwise.data.stream.SquareDecoder.Placement;
 import dev.layerwise.files.FileNames;
 import java.util.BitSet;
 import java.util.List;
@@ -156,17 +157,19 @@ public final class StreamedImages implements Images {
   /** Writes an image into a batch. */
   private void render(int index, long seed, int epoch, boolean alternatesFlips, byte[] target, int offset)
       throws ImageDecoder.UnusableException {
-    RgbImage image = ImageDecoder.read(files.path(index), options.exif());
-    int size = options.size();
-    if (augmented) {
-      Random random = new Random(Seeds.derive(seed, epoch, index));
-      Resampler.Box box = Crops.random(image.height(), image.width(), random);
-      boolean flipped = alternatesFlips ? isAlternatelyFlipped(index, seed, epoch) : random.nextBoolean();
-      Resampler.resize(image, box, size, flipped, target, offset);
-    } else {
-      Resampler.Box box = Crops.center(image.height(), image.width(), size, options.testResize());
-      Resampler.resize(image, box, size, false, target, offset);
-    }
+    SquareDecoder.read(
+        files.path(index), options.exif(),
+        (height, width) -> augmented
+            ? augmented(height, width, index, seed, epoch, alternatesFlips)
+            : new Placement(Crops.center(height, width, options.size(), options.testResize()), false),
+        options.size(), target, offset);
+  }
+
+  private static Placement augmented(
+      int height, int width, int index, long seed, int epoch, boolean alternatesFlips) {
+    Random random = new Random(Seeds.derive(seed, epoch, index));
+    Resampler.Box box = Crops.random(height, width, random);
+    return new Placement(box, alternatesFlips ? isAlternatelyFlipped(index, seed, epoch) : random.nextBoolean());
   }
 
   /** Epochs begin at 1: no image's seed in an epoch is that of 0. */

@@ -2,6 +2,7 @@ package dev.layerwise.data.stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.layerwise.SharedFolder;
 import dev.layerwise.data.stream.ImageDecoder.UnusableException;
@@ -13,6 +14,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
@@ -66,6 +69,67 @@ class JpegDecoderTest {
         assertThatThrownBy(() -> ImageDecoder.decode(cut, true)).as(name + " cut to " + length)
             .isInstanceOf(UnusableException.class).message().startsWith("is damaged");
       }
+    }
+  }
+
+  private static Stream<Map.Entry<String, byte[]>> jpegs() {
+    return CASES.entrySet().stream().filter(entry -> entry.getKey().endsWith(".jpg"));
+  }
+
+  private static void requireNativeDecoder() {
+    assumeThat(JpegDecoder.nativeProblem()).as("without libjpeg-turbo, Java decodes").isEmpty();
+  }
+
+  @Test
+  void javaDecodesToTheSameLevels() throws IOException, UnusableException {
+    requireNativeDecoder();
+    for (Map.Entry<String, byte[]> jpeg : jpegs().toList()) {
+      byte[] byJava = JpegDecoder.decodeByJava(jpeg.getValue(), JpegHeader.parse(jpeg.getValue()));
+      assertThat(ImageDecoder.decode(jpeg.getValue(), false).pixels()).as(jpeg.getKey()).isEqualTo(byJava);
+    }
+  }
+
+  @Test
+  void aSquareIsDecodedAsTheWholeImageIsAndThenResized() throws UnusableException {
+    for (Map.Entry<String, byte[]> jpeg : jpegs().toList()) {
+      for (boolean exif : new boolean[] {false, true}) {
+        RgbImage image = ImageDecoder.decode(jpeg.getValue(), exif);
+        Resampler.Box box = Crops.center(image.height(), image.width(), 7, 8);
+        byte[] expected = new byte[3 * 7 * 7 + 5];
+        Resampler.resize(image, box, 7, true, expected, 5);
+        byte[] square = new byte[expected.length];
+        SquareDecoder.decode(
+            jpeg.getValue(), exif,
+            (height, width) -> {
+              assertThat(new int[] {height, width}).containsExactly(image.height(), image.width());
+              return new SquareDecoder.Placement(box, true);
+            },
+            7, square, 5);
+        assertThat(square).as(jpeg.getKey()).isEqualTo(expected);
+      }
+    }
+  }
+
+  @Test
+  void damageThatJavaFindsIsFound() {
+    requireNativeDecoder();
+    Random random = new Random(1);
+    for (Map.Entry<String, byte[]> jpeg : jpegs().toList()) {
+      for (int round = 0; round < 100; round++) {
+        byte[] damaged = jpeg.getValue().clone();
+        damaged[random.nextInt(damaged.length)] = (byte) random.nextInt(256);
+        byte[] expected = orNull(() -> JpegDecoder.decodeByJava(damaged, JpegHeader.parse(damaged)));
+        byte[] found = orNull(() -> ImageDecoder.decode(damaged, false).pixels());
+        assertThat(found).as(jpeg.getKey() + ", round " + round).isEqualTo(expected);
+      }
+    }
+  }
+
+  private static byte[] orNull(Callable<byte[]> decoding) {
+    try {
+      return decoding.call();
+    } catch (Exception e) { // Java's decoder throws many kinds
+      return null;
     }
   }
 
