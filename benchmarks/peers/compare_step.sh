@@ -24,11 +24,12 @@ declare -A cases=(
   [vgg8b-backprop]="--model vgg8b --loss backprop --input 3x32x32 --classes 100"
   [mlp]="--model mlp --num-layers 3 --num-hidden 1024 --loss predsim --input 1x28x28 --classes 10"
   [mlp-default-adam]="--model mlp --num-layers 3 --num-hidden 1024 --loss predsim --input 1x28x28 --classes 10"
+  [mlp-f32]="--model mlp --num-layers 3 --num-hidden 1024 --loss predsim --input 1x28x28 --classes 10"
   [vgg8b-f32]="--model vgg8b --loss predsim --input 3x32x32 --classes 100"
 )
 chosen=("$@")
 if [[ $# -eq 0 ]]; then
-  chosen=(vgg8b vgg11b vgg8b-backprop mlp mlp-default-adam vgg8b-f32)
+  chosen=(vgg8b vgg11b vgg8b-backprop mlp mlp-default-adam mlp-f32 vgg8b-f32)
 fi
 
 number() { sed -nE "s/.*\"$1\": ?([0-9.eE+-]+).*/\1/p" | tail -n 1; }
