@@ -159,6 +159,8 @@ GROUPS = (
         Experiment("holes", one_cycle(MNIST_RATE, BEST_MNIST), 3),
         Experiment("holes, crop 2, length 8", one_cycle(MNIST_RATE, f"{holes(8)} --label-smoothing 0.1".replace("--crop 1", "--crop 2")), 3),
         Experiment("beta 0.9, no dropout", one_cycle(MNIST_RATE, "--beta 0.9 --dropout 0"), 3),
+        Experiment("crop 1, beta 0.9", one_cycle(MNIST_RATE, "--crop 1 --beta 0.9 --dropout 0"), 3),
+        Experiment("cutout 4, crop 1, beta 0.9", one_cycle(MNIST_RATE, holes(4)), 3),
     )),
     *(Group(f"fashion-mlp-200-{loss}", f"--preset fashion-mlp-{loss}", 200, (Experiment("published", "", 1),))
       for loss in ("predsim", "global", "pred", "sim")),

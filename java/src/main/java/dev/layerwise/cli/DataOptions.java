@@ -8,11 +8,15 @@ import dev.layerwise.data.Part;
 import dev.layerwise.data.stream.ImageFolder;
 import dev.layerwise.data.stream.StreamOptions;
 import dev.layerwise.data.stream.StreamedImages;
+import dev.layerwise.run.DataPlace;
+import dev.layerwise.run.RunDirectory;
 import dev.layerwise.train.Communicator;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
+import java.util.Optional;
 import java.util.Set;
 import picocli.CommandLine.Option;
 
@@ -47,8 +51,8 @@ final class DataOptions {
       names = "--data-dir",
       paramLabel = "DIR",
       description = "Folder with the data set's files in their original format; for image-folder, the folder with"
-          + " train/CLASS/*.jpg and val/CLASS/*.jpg (or .png, .gif, .bmp, .tif). Default: the usual places, shown by"
-          + " 'layerwise doctor'.")
+          + " train/CLASS/*.jpg and val/CLASS/*.jpg (or .png, .gif, .bmp, .tif). Default: for a run, where its data was;"
+          + " otherwise $LAYERWISE_DATA and the usual places, shown by 'layerwise doctor'.")
   Path dataDir;
 
   @Option(
@@ -93,6 +97,31 @@ final class DataOptions {
     folder = ImageFolder.open(dataDir, StreamOptions.ofSize(size, strict, !noExif, line -> skip(err, line)));
     listed = skipped.size();
     return folder.info();
+  }
+
+  /**
+   * Looks where a run's data was, unless --data-dir says where to look. Call it before {@link #info}.
+   *
+   * @param run its folder, or a file in it; a model that no run has left is fine, too
+   * @param name of the data set that is wanted
+   */
+  void findAgain(Path run, String name) {
+    if (dataDir == null) {
+      dataDir =
+          RunDirectory.dataPlace(run)
+              .filter(place -> place.dataset().equals(name))
+              .map(place -> Path.of(place.folder()))
+              .filter(Files::isDirectory)
+              .orElse(null);
+    }
+  }
+
+  /** Where the data set that {@link #info} described is; empty for one that comes with the program. */
+  Optional<DataPlace> place(DataSetInfo info) {
+    Optional<Path> location = folder == null ? DataSets.locate(info.name(), dataDir) : Optional.of(dataDir);
+    return location
+        .map(path -> Files.isDirectory(path) ? path : path.toAbsolutePath().getParent()) // of an archive
+        .map(path -> new DataPlace(info.name(), path.toAbsolutePath().normalize().toString()));
   }
 
   /** Whether the data set that {@link #info} described is a folder of images. */

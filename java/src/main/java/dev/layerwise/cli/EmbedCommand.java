@@ -152,6 +152,7 @@ final class EmbedCommand implements Callable<Integer> {
 
   private int embedDataSet(Model model, Layer of, Communicator processes) {
     PrintWriter err = spec.commandLine().getErr();
+    data.findAgain(path, data.dataset);
     DataSetInfo info = data.info(data.dataset, model.height(), err);
     Images chosen = data.load(info, split == Split.train ? Part.TRAIN : Part.TEST, spec.commandLine().getErr());
     new ImageShape(model.channels(), model.height(), model.width())

@@ -96,6 +96,7 @@ final class EvaluateCommand implements Callable<Integer> {
           model + " was trained on '" + name + "', whose images only the program that trained it has; give a"
               + " --dataset with the same classes");
     }
+    data.findAgain(model, name);
     DataSetInfo info = data.info(name, file.config().images().height(), spec.commandLine().getErr());
     Images test = data.load(info, Part.TEST, spec.commandLine().getErr());
     file.config()

@@ -43,7 +43,7 @@ final class ReproduceCommand implements Callable<Integer> {
   private static final TrainingSession.Reporter SILENT =
       new TrainingSession.Reporter() {
         @Override
-        public void started(RunConfig config, DataSet<?> images, Path folder, Integer epoch) {
+        public void started(RunConfig config, DataSet<?> images, Path folder, Integer epoch, double done) {
           // The first process tells of it.
         }
 

@@ -48,10 +48,10 @@ final class ReproductionPrinter implements Reproduction.Listener {
   TrainingSession.Reporter of(Preset preset, long seed) {
     return new TrainingSession.Reporter() {
       @Override
-      public void started(RunConfig config, DataSet<?> images, Path folder, Integer epoch) {
+      public void started(RunConfig config, DataSet<?> images, Path folder, Integer epoch, double done) {
         String how =
             epoch == null ? "writing its result"
-                : epoch == 1 ? "training"
+                : epoch == 1 && done == 0 ? "training"
                 : "continuing with epoch " + epoch;
         say("%s, seed %d: %s in %s", preset.name(), seed, how, folder);
       }

@@ -14,15 +14,21 @@ final class ResumeHint {
   private ResumeHint() {}
 
   /**
-   * The command.
+   * The command, as the program was called; the run itself remembers where its data is.
    *
    * @param folder of the run
-   * @param dataDir where its data was said to be; {@code null}: in the usual places
    * @param noExif whether its images are taken as they are stored
    */
-  static String command(Path folder, Path dataDir, boolean noExif) {
-    return "layerwise train --resume " + quoted(folder) + (dataDir == null ? "" : " --data-dir " + quoted(dataDir))
+  static String command(Path folder, boolean noExif) {
+    int processes = Launch.size();
+    return (processes > 1 ? "mpirun -n " + processes + " " : "") + program() + " train --resume " + quoted(folder.toString())
         + (noExif ? " " + DataOptions.NO_EXIF : "");
+  }
+
+  /** What the user typed for the program: the launchers tell it, and without one it is on the PATH. */
+  private static String program() {
+    String called = System.getenv("LAYERWISE_COMMAND");
+    return called == null || called.isEmpty() ? "layerwise" : quoted(called);
   }
 
   /** Throws where a run has not come to its end, and so has left no model yet; says how it goes on. */
@@ -30,13 +36,12 @@ final class ResumeHint {
     if (RunDirectory.holdsCheckpoint(folder) && !RunDirectory.holdsModel(folder)) {
       throw new LayerwiseException(
           "the run in " + folder + " is not finished and has no " + ModelFile.FILE_NAME + " yet; continue it with: "
-              + command(folder, null, false));
+              + command(folder, false));
     }
   }
 
   /** Quotes text for a shell if necessary, in single quotes; a quote itself ends one quoted string and starts the next. */
-  private static String quoted(Path path) {
-    String text = path.toString();
+  private static String quoted(String text) {
     return PLAIN.matcher(text).matches() ? text : "'" + text.replace("'", "'\\''") + "'";
   }
 }

@@ -30,7 +30,6 @@ final class RunPrinter implements TrainingSession.Reporter {
   private final boolean json;
   private final boolean verbose;
   private final ProgressLine progress;
-  private final Path dataDir;
   private final boolean noExif;
   private Path folder;
 
@@ -39,18 +38,16 @@ final class RunPrinter implements TrainingSession.Reporter {
    *
    * @param verbose whether to print the engine chosen for each operation
    * @param progress shows the current epoch; {@code null} if stderr is not a terminal
-   * @param dataDir the run's --data-dir; {@code null} if none
    * @param noExif whether the run was given --no-exif
    */
   RunPrinter(
-      PrintWriter out, PrintWriter err, boolean json, boolean verbose, ProgressLine progress, Path dataDir,
+      PrintWriter out, PrintWriter err, boolean json, boolean verbose, ProgressLine progress,
       boolean noExif) {
     this.out = out;
     this.err = err;
     this.json = json;
     this.verbose = verbose;
     this.progress = progress;
-    this.dataDir = dataDir;
     this.noExif = noExif;
   }
 
@@ -69,7 +66,7 @@ final class RunPrinter implements TrainingSession.Reporter {
   private record Stopped(String reason, int epochs, double seconds, String resume) {}
 
   @Override
-  public void started(RunConfig config, DataSet<?> images, Path folder, Integer epoch) {
+  public void started(RunConfig config, DataSet<?> images, Path folder, Integer epoch, double done) {
     this.folder = folder;
     ModelConfig model = config.model();
     TrainingConfig training = config.training();
@@ -79,8 +76,8 @@ final class RunPrinter implements TrainingSession.Reporter {
         config.device().device(), config.device().precision(), config.device().threads());
     String what =
         epoch == null ? "nothing left to train; the run is"
-            : epoch == 1 ? "writing the run"
-            : "continuing with epoch " + epoch + " of the run";
+            : epoch == 1 && done == 0 ? "writing the run"
+            : String.format("continuing with epoch %d%s of the run", epoch, done == 0 ? "" : String.format(" at %d %%", (int) (100 * done)));
     err.printf("%s in %s%n", what, folder);
     err.flush();
   }
@@ -121,7 +118,7 @@ final class RunPrinter implements TrainingSession.Reporter {
         !together ? STOPPING
             : folder == null ? "stopping, because the launcher or a signal asks for it"
             : "stopping after the current step; if another process has ended, this step cannot be done: continue from the"
-                + " last checkpoint with: " + ResumeHint.command(folder, dataDir, noExif));
+                + " last checkpoint with: " + ResumeHint.command(folder, noExif));
     err.flush();
   }
 
@@ -136,7 +133,7 @@ final class RunPrinter implements TrainingSession.Reporter {
     if (out.checkError()) {
       throw new LayerwiseException(
           StandardOutput.failure(out) + "; continue from the last checkpoint with: "
-              + ResumeHint.command(folder, dataDir, noExif));
+              + ResumeHint.command(folder, noExif));
     }
   }
 
@@ -204,7 +201,7 @@ final class RunPrinter implements TrainingSession.Reporter {
     }
     err.printf(
         "%s in epoch %d; everything is saved. Continue with: %s%n", timeUp ? "time limit reached" : "stopped",
-        result.epochs() + 1, ResumeHint.command(folder, dataDir, noExif));
+        result.epochs() + 1, ResumeHint.command(folder, noExif));
     err.flush();
   }
 

@@ -88,7 +88,7 @@ final class TrainCommand implements Callable<Integer> {
     Checks.usage(run.init != null || !run.initPartial, "--init-partial needs --init, which gives the weights");
     Path checkpoint = checkpointToResume();
     RunConfig recorded = checkpoint == null ? null : RecordedRun.read(checkpoint).config();
-    DataSetInfo info = datasetInfo(recorded);
+    DataSetInfo info = datasetInfo(recorded, checkpoint);
     RunConfig configured = configure(recorded, info);
     Communicator processes = several.divide(started, configured, recorded, spec.commandLine().getErr());
     RunConfig wanted = several.over(configured, processes);
@@ -137,6 +137,12 @@ final class TrainCommand implements Callable<Integer> {
     }
     DataSet<?> images = data.load(info, spec.commandLine().getErr());
     try (RunDirectory directory = processes.isFirst() ? openDirectory(config, checkpoint) : null) {
+      if (directory != null) {
+        if (checkpoint == null) {
+          directory.requireNoForeignFiles();
+        }
+        data.place(info).ifPresent(directory::writeDataPlace);
+      }
       return train(context, config, checkpoint, images, directory, processes);
     } catch (OtherImagesException e) {
       throw new LayerwiseException(e.getMessage() + " from its weights with --init " + checkpoint, e);
@@ -178,11 +184,15 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   /** The requested data set, or that of the recorded run or the preset, or the digits. */
-  private DataSetInfo datasetInfo(RunConfig recorded) {
+  private DataSetInfo datasetInfo(RunConfig recorded, Path checkpoint) {
     Preset preset = preset();
     String usual = recorded != null ? recorded.training().dataset() : preset != null ? preset.dataset() : "digits";
     Integer size = recorded == null ? null : recorded.model().images().height();
-    return data.info(Checks.or(data.dataset, usual), size, spec.commandLine().getErr());
+    String name = Checks.or(data.dataset, usual);
+    if (checkpoint != null) {
+      data.findAgain(checkpoint, name);
+    }
+    return data.info(name, size, spec.commandLine().getErr());
   }
 
   /** The options over the preset, the defaults of the data set, or the recorded configuration. */
@@ -267,7 +277,7 @@ final class TrainCommand implements Callable<Integer> {
     ProgressLine progress = !common.json && Terminal.isStderr() ? new ProgressLine(err, Terminal::width) : null;
     RunPrinter printer =
         new RunPrinter(
-            spec.commandLine().getOut(), err, common.json, common.verbose, progress, data.dataDir, data.noExif);
+            spec.commandLine().getOut(), err, common.json, common.verbose, progress, data.noExif);
     TrainingSession session = new TrainingSession(processes);
     int exitCode =
         StopOnSignal.run(

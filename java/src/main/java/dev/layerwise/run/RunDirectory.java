@@ -18,9 +18,10 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 
 /**
- * The folder of a run: {@code config.json}, {@code metrics.jsonl} ({@link MetricsFile}),
+ * The folder of a run: {@code config.json}, {@code data.json} ({@link DataPlace}), {@code metrics.jsonl} ({@link MetricsFile}),
  * {@code checkpoint.safetensors} and, at the end, {@code model.safetensors} and {@code evaluation.json} ({@link
  * Evaluation}). While it is open an operating-system lock keeps other runs out; it is gone with the process, however
  * that ends.
@@ -107,8 +108,9 @@ public final class RunDirectory implements AutoCloseable {
     if (holdsConfig()) {
       return;
     }
-    for (String name : List.of(CONFIG, MetricsFile.NAME, Evaluation.FILE_NAME)) {
-      if (Files.exists(path.resolve(name))) {
+    for (String name : List.of(CONFIG, DataPlace.FILE_NAME, MetricsFile.NAME, Evaluation.FILE_NAME)) {
+      boolean ours = name.equals(DataPlace.FILE_NAME) && dataPlace(path).isPresent(); // written before the configuration
+      if (Files.exists(path.resolve(name)) && !ours) {
         throw new LayerwiseException(
             "the folder " + path + " holds a " + name + " that no run has left, which this one would replace; choose"
                 + " another folder");
@@ -158,12 +160,36 @@ public final class RunDirectory implements AutoCloseable {
   }
 
   public void writeConfig(RunConfig config) {
+    write(CONFIG, config);
+  }
+
+  /** Records where the run's images are. */
+  public void writeDataPlace(DataPlace place) {
+    write(DataPlace.FILE_NAME, place);
+  }
+
+  private void write(String name, Object content) {
     requireOurs();
     try {
-      byte[] text = JSON.writer().with(SerializationFeature.INDENT_OUTPUT).writeValueAsBytes(config);
-      AtomicFiles.write(path.resolve(CONFIG), out -> out.write(text));
+      byte[] text = JSON.writer().with(SerializationFeature.INDENT_OUTPUT).writeValueAsBytes(content);
+      AtomicFiles.write(path.resolve(name), out -> out.write(text));
     } catch (JsonProcessingException e) {
       throw new IllegalStateException(e);
+    }
+  }
+
+  /**
+   * Where the images of a run were.
+   *
+   * @param run its folder, or a file in it
+   * @return empty if that was not recorded, or cannot be read: then they have to be found as for a new run
+   */
+  public static Optional<DataPlace> dataPlace(Path run) {
+    Path folder = Files.isDirectory(run) ? run : run.toAbsolutePath().getParent();
+    try {
+      return Optional.ofNullable(JSON.readValue(folder.resolve(DataPlace.FILE_NAME).toFile(), DataPlace.class));
+    } catch (IOException e) {
+      return Optional.empty();
     }
   }
 
@@ -202,7 +228,7 @@ public final class RunDirectory implements AutoCloseable {
   public void discardStart() {
     try {
       requireOurs();
-      for (String name : List.of(Checkpoint.FILE_NAME, CONFIG, MetricsFile.NAME)) {
+      for (String name : List.of(Checkpoint.FILE_NAME, CONFIG, DataPlace.FILE_NAME, MetricsFile.NAME)) {
         Files.deleteIfExists(path.resolve(name));
       }
       for (Path events : TensorBoardLog.filesIn(path)) {

@@ -177,6 +177,11 @@ public final class TrainingRun implements AutoCloseable {
     return progress.epoch();
   }
 
+  /** How much of that epoch has been trained, from 0 to 1. */
+  public double epochDone() {
+    return (double) progress.images() / split.trained().length;
+  }
+
   /** See {@link WeightImport#summary}; empty if the run has not begun here with weights from a file. */
   public List<String> weightSummary() {
     return weightSummary;

@@ -19,8 +19,9 @@ public final class TrainingSession {
      * Training is about to begin.
      *
      * @param epoch with which it begins, counted from 1; {@code null} if nothing is left to train
+     * @param done how much of that epoch has been trained before, from 0 to 1
      */
-    void started(RunConfig config, DataSet<?> images, Path folder, Integer epoch);
+    void started(RunConfig config, DataSet<?> images, Path folder, Integer epoch, double done);
 
     /** Which engine did which operation, a line each; empty where fixed rules decide. */
     default void usedEngines(String choices) {}
@@ -65,7 +66,7 @@ public final class TrainingSession {
             : TrainingRun.resume(context, checkpoint, config, images, directory, communicator)) {
       entrust(run);
       if (communicator.isFirst()) {
-        reporter.started(config, images, directory.path(), run.isOver() ? null : (Integer) run.epoch());
+        reporter.started(config, images, directory.path(), run.isOver() ? null : (Integer) run.epoch(), run.epochDone());
       }
       TrainingResult result = run.run(settings, reporter);
       if (communicator.isFirst()) {

@@ -135,7 +135,7 @@ class ImageFolderCommandTest {
   @Test
   void aRunKeepsNoExif() {
     CommandLineRunner stopped = train("run", " --epochs 1000 --no-exif --time-limit 1s");
-    assertThat(stopped.err()).contains("--data-dir " + images + " --no-exif");
+    assertThat(stopped.err()).contains("train --resume " + folder.resolve("run") + " --no-exif");
     Object[] resume = {"train", "--resume", folder.resolve("run"), "--data-dir", images, "--time-limit", "1s"};
     CommandLineRunner refused = CommandLineRunner.run(resume);
     assertThat(refused.exitCode()).isEqualTo(1);

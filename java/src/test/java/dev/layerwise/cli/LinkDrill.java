@@ -101,7 +101,7 @@ class LinkDrill {
     assertThat(job.exitValue()).isNotZero();
     assertThat(Files.readString(err))
         .contains("lost communication with a remote daemon", "on node 10.77.0.2")
-        .contains("continue from the last checkpoint with: layerwise train --resume " + run)
+        .contains("continue from the last checkpoint with: mpirun -n 2 layerwise train --resume " + run)
         .doesNotContain("mpirun notices a lost machine");
     for (int tries = 0; !shell("pgrep -f " + run).isEmpty(); tries++) {
       assertThat(tries).as("the other machine's process ends, too").isLessThan(10 * DEADLINE_SECONDS);

@@ -198,7 +198,7 @@ class RunControlTest {
     Process shell = new ProcessBuilder("sh", "-c", words).start();
     String[] arguments = new String(shell.getInputStream().readAllBytes(), StandardCharsets.UTF_8).split("\n");
     assertThat(arguments)
-        .startsWith("train", "--resume", out.toString(), "--data-dir", images.toString());
+        .startsWith("train", "--resume", out.toString(), "--time-limit");
     CommandLineRunner resumed = CommandLineRunner.run((Object[]) arguments);
     assertThat(resumed.exitCode()).as(resumed.err()).isZero();
     assertThat(resumed.lastEvent().get("epochs").asInt()).isGreaterThanOrEqualTo(last.get("epochs").asInt());
