@@ -43,8 +43,7 @@ final class DataOptions {
       names = "--dataset",
       paramLabel = "NAME",
       completionCandidates = Names.class,
-      description = "One of ${COMPLETION-CANDIDATES}. Default: digits for train, the model's data set for evaluate, none"
-          + " for embed.")
+      description = "One of ${COMPLETION-CANDIDATES}. Default: ${bundle:default.dataset}.")
   String dataset;
 
   @Option(
@@ -58,8 +57,8 @@ final class DataOptions {
   @Option(
       names = "--image-size",
       paramLabel = "PIXELS",
-      description = "For image-folder: side in pixels to which images are cropped. Default: "
-          + StreamOptions.USUAL_SIZE + ".")
+      description = "For image-folder: side in pixels to which images are cropped. Default:"
+          + " ${bundle:default.image_size}.")
   Integer imageSize;
 
   @Option(

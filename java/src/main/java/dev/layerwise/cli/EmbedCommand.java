@@ -38,6 +38,7 @@ import picocli.CommandLine.Spec;
 
 /** Writes a block's output for images. */
 @Command(
+    resourceBundle = "dev.layerwise.cli.SettingDefaults$OfEmbed",
     name = "embed",
     description = {
       "Writes a block's output for images as features for other programs: a float32 matrix in NumPy's format with one row"

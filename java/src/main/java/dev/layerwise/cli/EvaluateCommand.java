@@ -39,6 +39,7 @@ import picocli.CommandLine.Spec;
 
 /** Tests a trained network. */
 @Command(
+    resourceBundle = "dev.layerwise.cli.SettingDefaults$OfEvaluate",
     name = "evaluate",
     description = {
       "Tests a trained network: its error, each block's local error, and the confusion matrix.",
@@ -68,6 +69,13 @@ final class EvaluateCommand implements Callable<Integer> {
           + " and mistakes. Training also writes it at its end. Default: off.")
   private boolean save;
 
+  @Option(
+      names = "--confusion",
+      paramLabel = "FILE",
+      description = "Also write the confusion matrix to this file: .csv has numbers, .png a heat map in which rows are true classes"
+          + " and columns predicted ones, dark where a class's images go. An existing file is replaced. Default: none.")
+  private Path confusion;
+
   @Spec private CommandSpec spec;
 
   @Override
@@ -77,6 +85,9 @@ final class EvaluateCommand implements Callable<Integer> {
 
   private int call(Communicator processes) {
     Checks.range("--batch-size", batchSize, 1, 1_000_000);
+    Checks.usage(
+        confusion == null || ConfusionFile.isKnown(confusion), "--confusion writes a file that ends in .csv or .png, not "
+            + confusion);
     classifiers.check();
     ResumeHint.requireModel(model);
     try (ModelFile file = ModelFile.read(model)) {
@@ -107,6 +118,9 @@ final class EvaluateCommand implements Callable<Integer> {
     Launch.requireSameInput(processes, model, test, batchSize);
     EvaluationResult result = result(file, info, test, processes);
     data.printSkipped(spec.commandLine().getErr(), processes);
+    if (confusion != null && processes.isFirst()) {
+      ConfusionFile.write(confusion, result.confusionMatrix(), info.classNames());
+    }
     PrintWriter out = spec.commandLine().getOut();
     if (common.json) {
       JsonLines.print(out, "done", result);

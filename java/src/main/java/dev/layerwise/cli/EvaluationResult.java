@@ -39,6 +39,10 @@ record EvaluationResult(
   private static final int MOST_CLASSES = 20;
 
   private static final int WORST_CLASSES = 10;
+  private static final int WORST_PAIRS = 10;
+
+  /** A confusion matrix with longer lines is not printed. */
+  private static final int WIDEST_MATRIX = 120;
 
   /** A hidden block; no local error if its loss has no classifier. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -108,7 +112,11 @@ record EvaluationResult(
     }
     List<String> names = data.classNames();
     int widest = names.stream().mapToInt(String::length).max().orElse(1);
-    printConfusions(out, names, widest);
+    if (7 + widest + 6 * names.size() <= WIDEST_MATRIX) {
+      printConfusions(out, names, widest);
+    } else {
+      printWorstPairs(out, names, widest);
+    }
     printClasses(out, widest);
     out.flush();
   }
@@ -133,6 +141,22 @@ record EvaluationResult(
       }
       out.println(line);
     }
+  }
+
+  private void printWorstPairs(PrintWriter out, List<String> names, int widest) {
+    record Pair(int right, int predicted, int images) {}
+    List<Pair> pairs = new ArrayList<>();
+    for (int right = 0; right < names.size(); right++) {
+      for (int predicted = 0; predicted < names.size(); predicted++) {
+        if (right != predicted && confusionMatrix[right][predicted] > 0) {
+          pairs.add(new Pair(right, predicted, confusionMatrix[right][predicted]));
+        }
+      }
+    }
+    out.printf("%nmost frequent mistakes: true class, predicted class, images (--confusion FILE has all of them)%n");
+    pairs.stream().sorted(Comparator.comparingInt(Pair::images).reversed()).limit(WORST_PAIRS).forEach(
+        pair -> out.printf(
+            "  %-" + widest + "s  %-" + widest + "s  %5d%n", names.get(pair.right()), names.get(pair.predicted()), pair.images()));
   }
 
   private void printClasses(PrintWriter out, int widest) {

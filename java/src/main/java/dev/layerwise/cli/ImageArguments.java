@@ -39,7 +39,7 @@ final class ImageArguments {
 
   /** Lists the images and prints what it skips; throws {@link DataException} for a folder without images. */
   ImageArguments(List<Path> arguments, PrintWriter err) {
-    this.err = err;
+    this.err = Quiet.errors(err); // what cannot be read is an error
     files = new ArrayList<>();
     FolderListing listing = new FolderListing();
     for (Path argument : arguments) {

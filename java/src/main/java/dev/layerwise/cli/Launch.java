@@ -158,7 +158,7 @@ final class Launch {
    */
   static PrintWriter errors(PrintWriter ofFirst) {
     if (isFirst()) {
-      return ofFirst;
+      return Quiet.errors(ofFirst);
     }
     try {
       Thread.sleep(PATIENCE_MILLIS);

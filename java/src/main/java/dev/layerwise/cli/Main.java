@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Writer;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -100,6 +101,12 @@ public final class Main extends Root {
       } catch (Checks.UsageException e) {
         throw new CommandLine.ParameterException(command.commandSpec().commandLine(), e.getMessage());
       }
+    }
+    List<CommandLine> commands = parsed.asCommandLineList();
+    CommandLine last = commands.get(commands.size() - 1);
+    OutputOptions output = (OutputOptions) last.getMixins().get(OutputOptions.NAME);
+    if (output != null && output.quiet) {
+      last.setErr(new Quiet(last.getErr()));
     }
     return new CommandLine.RunLast().execute(parsed);
   }

@@ -10,6 +10,11 @@ class OutputOptions {
   boolean json;
 
   @Option(
+      names = {"-q", "--quiet"},
+      description = "Print results and errors only: no progress, no remarks. Default: off.")
+  boolean quiet;
+
+  @Option(
       names = "--verbose",
       description = "Show stack traces of failures, and the engine chosen for each operation. Default: off.")
   boolean verbose;

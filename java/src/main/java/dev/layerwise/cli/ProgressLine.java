@@ -32,14 +32,17 @@ final class ProgressLine {
   private final IntSupplier width;
   private int epoch;
   private int columns;
+  private volatile boolean resized;
   private int firstImages;
   private long firstTime;
-  private boolean shown;
+  /** Characters on the terminal; 0: none. */
+  private int shown;
 
-  /** @param width gives the terminal's width; called in every epoch */
+  /** @param width gives the terminal's width; called in every epoch, and when the terminal changes it */
   ProgressLine(PrintWriter err, IntSupplier width) {
     this.err = err;
     this.width = width;
+    Signals.handle("WINCH", () -> resized = true);
   }
 
   /** Shows the progress of an epoch. */
@@ -49,21 +52,32 @@ final class ProgressLine {
       epoch = progress.epoch();
       firstImages = progress.images();
       firstTime = now;
+      resized = true;
+    }
+    if (resized) {
+      resized = false;
       columns = width.getAsInt();
     }
     double seconds = (now - firstTime) * NANOS;
-    err.print(CLEAR + line(progress, (progress.images() - firstImages) / seconds, columns - 1));
+    String line = line(progress, (progress.images() - firstImages) / seconds, columns - 1);
+    err.print(removal() + line);
     err.flush();
-    shown = true;
+    shown = line.length();
   }
 
   /** Removes the line to make room for other output. */
   synchronized void clear() {
-    if (shown) {
-      err.print(CLEAR);
+    if (shown > 0) {
+      err.print(removal());
       err.flush();
-      shown = false;
+      shown = 0;
     }
+  }
+
+  /** Takes away what is shown, which a terminal that has become narrower has wrapped. */
+  private String removal() {
+    int rowsAbove = shown == 0 ? 0 : (shown - 1) / Math.max(1, columns);
+    return rowsAbove == 0 ? CLEAR : "\r\u001b[" + rowsAbove + "A\u001b[J";
   }
 
   /** @param imagesPerSecond not finite if not known yet */
@@ -78,7 +92,12 @@ final class ProgressLine {
       tail.add("  testing");
     } else if (fast) {
       tail.add(String.format(Locale.ROOT, "  %.0f images/s", imagesPerSecond));
-      tail.add("  " + clock((progress.ofImages() - progress.images()) / imagesPerSecond) + " left");
+      int left = progress.ofImages() - progress.images();
+      tail.add("  " + clock(left / imagesPerSecond) + " left");
+      if (progress.epoch() < progress.epochs()) {
+        double later = (double) (progress.epochs() - progress.epoch()) * progress.ofImages();
+        tail.add(", " + clock((left + later) / imagesPerSecond) + " in all epochs");
+      }
     }
     if (!Double.isNaN(progress.trainLoss())) {
       tail.add(String.format(Locale.ROOT, "  loss %.4f error %.2f %%", progress.trainLoss(), progress.trainError()));

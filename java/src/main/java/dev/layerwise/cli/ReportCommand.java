@@ -3,6 +3,7 @@ package dev.layerwise.cli;
 import dev.layerwise.files.AtomicFiles;
 import dev.layerwise.nativelib.NativeLibrary;
 import dev.layerwise.report.ReportPage;
+import dev.layerwise.report.RunFinder;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -27,7 +28,7 @@ final class ReportCommand implements Callable<Integer> {
   @Mixin(name = OutputOptions.NAME)
   private OutputOptions output;
 
-  @Parameters(paramLabel = "RUN", arity = "1..*", description = "Folders of runs made by 'layerwise train'.")
+  @Parameters(paramLabel = "RUN", arity = "1..*", description = "Folders of runs made by 'layerwise train', or folders that hold some, such as those of 'layerwise reproduce'.")
   private List<Path> runs;
 
   @Option(
@@ -44,17 +45,20 @@ final class ReportCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    ReportPage page = ReportPage.of(runs, NativeLibrary.version());
+    RunFinder found = RunFinder.find(runs);
+    ReportPage page = ReportPage.of(found.folders(), NativeLibrary.version());
     PrintWriter err = spec.commandLine().getErr();
+    found.leftOut().forEach(sentence -> err.println("layerwise: " + sentence));
     page.remarks().forEach(remark -> err.println("layerwise: " + remark));
     err.flush();
     byte[] bytes = page.html().getBytes(StandardCharsets.UTF_8);
     AtomicFiles.write(out, file -> file.write(bytes));
     PrintWriter results = spec.commandLine().getOut();
     if (output.json) {
-      JsonLines.print(results, "done", new Done(out.toString(), runs.size(), bytes.length));
+      JsonLines.print(results, "done", new Done(out.toString(), found.folders().size(), bytes.length));
     } else {
-      String count = runs.size() == 1 ? "1 run" : runs.size() + " runs";
+      int shown = found.folders().size();
+      String count = shown == 1 ? "1 run" : shown + " runs";
       results.printf("%s shows %s (%d KB)%n", out, count, (bytes.length + 999) / 1000);
     }
     results.flush();

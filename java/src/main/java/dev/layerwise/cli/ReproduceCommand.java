@@ -166,6 +166,7 @@ final class ReproduceCommand implements Callable<Integer> {
           session.requestStop();
           printer.stopping();
         },
+        () -> { }, // there is no progress line
         () ->
             processes.isFirst()
                 ? lead(related, presets, images, session, printer, processes)

@@ -101,7 +101,8 @@ final class RunPrinter implements TrainingSession.Reporter {
     progress.show(epoch);
   }
 
-  private void clearProgress() {
+  /** Removes the progress line, if there is one; from any thread. */
+  void clearProgress() {
     if (progress != null) {
       progress.clear();
     }

@@ -1,10 +1,12 @@
 package dev.layerwise.cli;
 
 import dev.layerwise.data.DataSets;
+import dev.layerwise.data.stream.StreamOptions;
 import dev.layerwise.recipe.Defaults;
 import dev.layerwise.settings.Settings;
 import java.util.Collections;
 import java.util.Enumeration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.ResourceBundle;
@@ -21,8 +23,18 @@ public class SettingDefaults extends ResourceBundle {
 
   /** The defaults of training. */
   public SettingDefaults() {
-    this(
-        Settings.values(Defaults.of(DataSets.info("digits"))), Settings.values(Defaults.of(DataSets.info("cifar-10"))));
+    this(ofTraining("digits"), ofTraining("cifar-10"));
+  }
+
+  /** With what is no setting, but an option of the data. */
+  private static Map<String, Object> ofTraining(String dataset) {
+    Map<String, Object> values = new HashMap<>(Settings.values(Defaults.of(DataSets.info(dataset))));
+    values.putAll(Map.of("dataset", "digits", "image_size", StreamOptions.USUAL_SIZE));
+    return values;
+  }
+
+  private SettingDefaults(Map<String, Object> all) {
+    this(all, all);
   }
 
   SettingDefaults(Map<String, Object> digits, Map<String, Object> others) {
@@ -30,11 +42,27 @@ public class SettingDefaults extends ResourceBundle {
     this.others = others;
   }
 
+  /** The defaults of {@code evaluate}. */
+  public static final class OfEvaluate extends SettingDefaults {
+    /** Those of the data; the model says what they are. */
+    public OfEvaluate() {
+      super(Map.of("dataset", "the model's own", "image_size", "the model's own"));
+    }
+  }
+
+  /** The defaults of {@code embed}. */
+  public static final class OfEmbed extends SettingDefaults {
+    /** Those of the data. */
+    public OfEmbed() {
+      super(Map.of("dataset", "none; images are embedded", "image_size", "the model's own"));
+    }
+  }
+
   /** The defaults of {@code bench}. */
   public static final class OfBench extends SettingDefaults {
     /** Those in {@link BenchOptions}. */
     public OfBench() {
-      super(Settings.values(BenchOptions.MODEL), Settings.values(BenchOptions.MODEL));
+      super(Settings.values(BenchOptions.MODEL));
     }
   }
 

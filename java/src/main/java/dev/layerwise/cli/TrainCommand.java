@@ -285,6 +285,7 @@ final class TrainCommand implements Callable<Integer> {
               session.requestStop();
               printer.stopping(Launch.size() > 1);
             },
+            printer::clearProgress,
             () -> {
               TrainingResult result =
                   session.train(context, config, checkpoint, images, directory, run.settings(), printer);

@@ -11,6 +11,7 @@ import dev.layerwise.data.DataSets;
 import dev.layerwise.data.ImageSet;
 import dev.layerwise.data.SyntheticFiles;
 import dev.layerwise.data.ValidationSplit;
+import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,6 +19,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -134,6 +136,48 @@ class EvaluateCommandTest {
         .containsPattern("top-5 error \\d+\\.\\d\\d %\n")
         .containsPattern("precision and recall of each class, in percent\n  0 +\\d+\\.\\d\\d +\\d+\\.\\d\\d\n")
         .doesNotContain("augmentation", "early exit", "classifier,");
+  }
+
+  @Test
+  void theConfusionMatrixIsWrittenToAFile() throws IOException {
+    JsonNode matrix = json().get("confusion_matrix");
+    Path csv = folder.resolve("confusion.csv");
+    Path png = folder.resolve("confusion.PNG");
+    assertThat(evaluate(run, "--confusion", csv).exitCode()).isZero();
+    assertThat(evaluate(run, "--confusion", png).exitCode()).isZero();
+
+    List<String> lines = Files.readAllLines(csv);
+    assertThat(lines).hasSize(11).first().isEqualTo("true class,0,1,2,3,4,5,6,7,8,9");
+    BufferedImage map = ImageIO.read(png.toFile());
+    assertThat(map.getWidth()).isEqualTo(400);
+    for (int right = 0; right < 10; right++) {
+      int images = 0;
+      List<String> counts = new ArrayList<>(List.of(Integer.toString(right)));
+      for (JsonNode count : matrix.get(right)) {
+        images += count.asInt();
+        counts.add(count.asText());
+      }
+      assertThat(lines.get(right + 1)).isEqualTo(String.join(",", counts));
+      for (int predicted = 0; predicted < 10; predicted++) {
+        int blue = map.getRGB(40 * predicted + 20, 40 * right + 20) & 0xff;
+        assertThat(blue).isEqualTo((int) Math.round(255 - 148.0 * matrix.get(right).get(predicted).asInt() / images));
+      }
+    }
+  }
+
+  @Test
+  void aMatrixThatIsTooWideIsNotPrinted() throws IOException {
+    Path data = folder.resolve("cifar");
+    int[][] labels = IntStream.range(0, 200).mapToObj(i -> new int[] {i % 20, i % 100}).toArray(int[][]::new);
+    SyntheticFiles.write(data.resolve("train.bin"), SyntheticFiles.cifar(labels));
+    SyntheticFiles.write(data.resolve("test.bin"), SyntheticFiles.cifar(labels));
+    Path wide =
+        train("wide", "--dataset", "cifar-100", "--data-dir", data.toString(), "--model", "mlp", "--num-hidden", "8", "--epochs", "1");
+    CommandLineRunner printed = evaluate(wide);
+    assertThat(printed.exitCode()).as(printed.err()).isZero();
+    assertThat(printed.out()).contains("most frequent mistakes: true class, predicted class, images")
+        .doesNotContain("confusion matrix");
+    assertThat(printed.out().lines()).allSatisfy(line -> assertThat(line.length()).isLessThanOrEqualTo(120));
   }
 
   @Test
@@ -337,6 +381,7 @@ class EvaluateCommandTest {
     "--classifier best --validation 1 | --validation must be above 0 and below 1, not 1.0",
     "--exit-confidence 1.5 | --exit-confidence must be",
     "--exit-confidence NaN | --exit-confidence must be",
+    "--confusion matrix.txt | --confusion writes a file that ends in .csv or .png, not matrix.txt",
     "--tta flip | --tta: unknown value 'flip'; choose from none, mirror, multi-crop",
   })
   void wrongOptionsAreUsageErrors(String options, String message) {

@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -29,10 +30,11 @@ class ProgressLineTest {
 
   @Test
   void showsMoreWhereThereIsMoreRoom() {
-    assertThat(at(150))
-        .matches("epoch 3/30  [█#]{10}[░.]{10}  50 %  250 images/s  0:02 left  loss 0\\.1235 error 3\\.25 %"
+    assertThat(at(180))
+        .matches("epoch 3/30  [█#]{10}[░.]{10}  50 %  250 images/s  0:02 left, 1:50 in all epochs  loss 0\\.1235 error 3\\.25 %"
             + "  local 10\\.0 % 4\\.5 %  sim 0\\.5000 0\\.1250  pred 0\\.2500 0\\.0625");
-    assertThat(at(79)).matches("epoch 3/30  [█#]+[░.]+  50 %  250 images/s  0:02 left  loss 0\\.1235 error 3\\.25 %");
+    assertThat(at(99))
+        .matches("epoch 3/30  [█#]+[░.]+  50 %  250 images/s  0:02 left, 1:50 in all epochs  loss 0\\.1235 error 3\\.25 %");
     assertThat(at(48)).matches("epoch 3/30  [█#]+[░.]+  50 %  250 images/s  0:02 left");
     assertThat(at(20)).isEqualTo("epoch 3/30  50 %");
     assertThat(at(7)).isEqualTo("epoch 3");
@@ -66,6 +68,32 @@ class ProgressLineTest {
     assertThat(err.toString()).startsWith("\r\u001b[Kepoch 3/30");
     line.clear();
     assertThat(err.toString()).endsWith("%\r\u001b[K");
+  }
+
+  @Test
+  void aLineThatANarrowerTerminalHasWrappedIsTakenAwayAsAWhole() throws Exception {
+    int[] columns = {80};
+    ProgressLine resized = new ProgressLine(new PrintWriter(err), () -> columns[0]);
+    resized.show(HALF);
+    int length = err.toString().length() - "\r\u001b[K".length();
+    columns[0] = 30;
+    new ProcessBuilder("kill", "-WINCH", Long.toString(ProcessHandle.current().pid())).start().waitFor();
+    int rowsAbove = (length - 1) / 30;
+    assertThat(rowsAbove).isPositive();
+    await(() -> {
+      int before = err.toString().length();
+      resized.show(HALF);
+      return err.toString().substring(before).startsWith("\r\u001b[" + rowsAbove + "A\u001b[J");
+    });
+    assertThat(err.toString().substring(err.toString().lastIndexOf('J') + 1).length()).isLessThan(30);
+  }
+
+  /** A signal's handler runs on a thread of its own. */
+  private static void await(BooleanSupplier condition) throws InterruptedException {
+    for (int tries = 0; !condition.getAsBoolean(); tries++) {
+      assertThat(tries).isLessThan(200);
+      Thread.sleep(50);
+    }
   }
 
   @Test

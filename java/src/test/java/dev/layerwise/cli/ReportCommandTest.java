@@ -82,6 +82,28 @@ class ReportCommandTest {
   }
 
   @Test
+  void whatHoldsNoRunIsLeftOutAndRunsBelowAFolderAreFound() throws IOException {
+    Path reproduced = Files.createDirectories(folder.resolve("reproduced"));
+    Files.createDirectory(folder.resolve("notes"));
+    Files.writeString(reproduced.resolve("table.md"), "");
+    for (int seed = 1; seed <= 2; seed++) {
+      Path run = Files.createDirectories(reproduced.resolve("digits-mlp/seed-" + seed));
+      for (String name : new String[] {"config.json", "metrics.jsonl"}) {
+        Files.copy(trained.resolve(name), run.resolve(name));
+      }
+    }
+    Path page = folder.resolve("page.html");
+    CommandLineRunner report =
+        CommandLineRunner.run(
+            "report", trained, reproduced, folder.resolve("notes"), reproduced.resolve("table.md"), "--out", page);
+    assertThat(report.exitCode()).as(report.err()).isZero();
+    assertThat(report.out()).contains("shows 3 runs");
+    assertThat(report.err().lines()).containsExactly(
+        "layerwise: " + folder.resolve("notes") + " holds no run and is left out",
+        "layerwise: " + reproduced.resolve("table.md") + " holds no run and is left out");
+  }
+
+  @Test
   void evaluationsAreTheSameEachTime() throws IOException {
     Path again = train(folder.resolve("again"), 3);
     byte[] first = Files.readAllBytes(trained.resolve("evaluation.json"));
@@ -144,7 +166,7 @@ class ReportCommandTest {
   @Test
   void failuresAreOneSentence() throws IOException {
     refused(1, "there is no folder", folder.resolve("none"));
-    refused(1, "is not a run", folder);
+    refused(1, "is not a run, and holds none", Files.createDirectory(folder.resolve("empty")));
     refused(1, "is given twice", trained, trained);
     refused(1, "does not exist", trained, "--out", folder.resolve("no/such/report.html"));
     refused(2, "RUN");

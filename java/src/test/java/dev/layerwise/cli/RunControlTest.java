@@ -179,6 +179,20 @@ class RunControlTest {
   }
 
   @Test
+  void quietPrintsResultsAndErrorsOnly() {
+    CommandLineRunner quiet = train("quiet", "--epochs 1 --quiet");
+    assertThat(quiet.exitCode()).isZero();
+    assertThat(quiet.err()).isEmpty();
+    assertThat(quiet.out()).contains("epoch 1/1");
+    CommandLineRunner refused = train("quiet", "--epochs 1 -q");
+    assertThat(refused.exitCode()).isEqualTo(1);
+    assertThat(refused.err()).startsWith("layerwise: the folder").contains("already holds a run");
+    CommandLineRunner unreadable = CommandLineRunner.run("predict", folder.resolve("quiet"), folder.resolve("none.png"), "-q");
+    assertThat(unreadable.exitCode()).isEqualTo(1);
+    assertThat(unreadable.err()).contains("none.png");
+  }
+
+  @Test
   void theTimeLimitIsTheLastEventAndItsCommandWorks() throws Exception {
     Path out = folder.resolve("it's a run");
     Path images = TestImageFolder.redAndBlue(folder.resolve("my images"));
