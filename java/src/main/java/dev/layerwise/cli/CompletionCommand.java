@@ -22,27 +22,25 @@ import picocli.CommandLine.Spec;
       "It completes the words 'layerwise' and './layerwise'."
     })
 final class CompletionCommand implements Callable<Integer> {
-  /** The shells. */
-  enum Shell {
-    bash,
-    zsh
-  }
+  private static final String BASH = "bash";
+  private static final List<String> SHELLS = List.of(BASH, "zsh");
 
   @Mixin(name = OutputOptions.NAME)
   private OutputOptions output;
 
   @Parameters(paramLabel = "SHELL", description = "bash or zsh.")
-  private Shell shell;
+  private String shell;
 
   @Spec private CommandSpec spec;
 
   @Override
   public Integer call() {
     Checks.usage(!output.json, "completion is a script for a shell; leave out --json");
+    Checks.oneOf("SHELL", shell, SHELLS);
     CommandLine all = Main.commandLine();
     tellApart(all.getCommandSpec());
     String script = AutoComplete.bash("layerwise", all);
-    String before = shell == Shell.bash ? "" : "autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n";
+    String before = shell.equals(BASH) ? "" : "autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n";
     spec.commandLine().getOut().print(before + script + "complete -F _complete_layerwise -o default ./layerwise\n");
     return 0;
   }
