@@ -28,7 +28,7 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "doctor",
     description = "Shows the version, the processor's features, which devices work (or why not), the CUDA libraries and"
-        + " GPUs, whether several processes can train together, and where data sets were found.")
+        + " GPUs, whether several processes can train together, what decodes JPEG files, and where data sets were found.")
 final class DoctorCommand implements Callable<Integer> {
   private static final List<String> DEVICES = List.of("cpu", "reference", "cuda");
 
