@@ -93,7 +93,8 @@ class PackTest(unittest.TestCase):
     def test_ends_in_time(self):
         self.check(PACK, "--parts", "steps,training", seconds=9)  # of which a busy machine unpacks for up to nine
         summary = (self.out / "summary.txt").read_text()
-        self.assertIn("training: skipped: no time left", summary)
+        # A whole part, or single steps where unpacking was slow enough to leave a second.
+        self.assertRegex(summary, "skipped[:,] no time left")
         self.assertLess(float(summary.splitlines()[-1].split()[1]), 20)
 
     def test_a_program_that_had_little_time_has_not_failed(self):
