@@ -141,12 +141,8 @@ final class DataOptions {
 
   /** The images of the data set that {@link #info} described. */
   DataSet<?> load(DataSetInfo info, PrintWriter err) {
-    if (folder != null) {
-      return folder;
-    }
-    try (ReadingPrinter printer = new ReadingPrinter(info.title(), err, Terminal.isStderr())) {
-      return DataSets.load(info.name(), dataDir, printer);
-    }
+    return folder != null ? folder
+        : ReadingPrinter.show(info.title(), err, listener -> DataSets.load(info.name(), dataDir, listener));
   }
 
   /** One part of them; files of the other are not read. */
@@ -154,9 +150,7 @@ final class DataOptions {
     if (folder != null) {
       return part == Part.TRAIN ? folder.train() : folder.test();
     }
-    try (ReadingPrinter printer = new ReadingPrinter(info.title(), err, Terminal.isStderr())) {
-      return DataSets.load(info.name(), dataDir, part, printer);
-    }
+    return ReadingPrinter.show(info.title(), err, listener -> DataSets.load(info.name(), dataDir, part, listener));
   }
 
   /** Prints how many images were skipped, if any, and which of them only other processes have tried to read. */

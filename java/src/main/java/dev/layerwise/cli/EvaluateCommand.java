@@ -220,7 +220,7 @@ final class EvaluateCommand implements Callable<Integer> {
   }
 
   private Path folder() {
-    return Files.isDirectory(model) ? model : model.toAbsolutePath().getParent();
+    return RunDirectory.folderOf(model);
   }
 
   /** Whether the model belongs to the run in its folder. */

@@ -3,8 +3,9 @@ package dev.layerwise.cli;
 import dev.layerwise.data.ReadingListener;
 import java.io.PrintWriter;
 import java.util.Locale;
+import java.util.function.Function;
 
-/** Shows on a terminal how far the reading of a data set has come, if it takes long. Close it to remove the line. */
+/** Shows on a terminal how far the reading of a data set has come, if it takes long. */
 final class ReadingPrinter implements ReadingListener, AutoCloseable {
   private static final long QUIET_NANOS = 1_000_000_000L;
   private static final long INTERVAL_NANOS = 200_000_000L;
@@ -16,16 +17,23 @@ final class ReadingPrinter implements ReadingListener, AutoCloseable {
   private long next = System.nanoTime() + QUIET_NANOS;
   private boolean shown;
 
-  /**
-   * A printer for one reading.
-   *
-   * @param title of the data set
-   * @param terminal whether {@code err} is one
-   */
-  ReadingPrinter(String title, PrintWriter err, boolean terminal) {
+  private ReadingPrinter(String title, PrintWriter err) {
     this.title = title;
     this.err = err;
-    this.terminal = terminal;
+    terminal = Terminal.isStderr();
+  }
+
+  /**
+   * Shows one reading.
+   *
+   * @param title of the data set
+   * @param load reads it and tells the listener
+   * @return what was read
+   */
+  static <T> T show(String title, PrintWriter err, Function<ReadingListener, T> load) {
+    try (ReadingPrinter printer = new ReadingPrinter(title, err)) {
+      return load.apply(printer);
+    }
   }
 
   @Override

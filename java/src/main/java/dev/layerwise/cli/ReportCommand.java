@@ -28,7 +28,11 @@ final class ReportCommand implements Callable<Integer> {
   @Mixin(name = OutputOptions.NAME)
   private OutputOptions output;
 
-  @Parameters(paramLabel = "RUN", arity = "1..*", description = "Folders of runs made by 'layerwise train', or folders that hold some, such as those of 'layerwise reproduce'.")
+  @Parameters(
+      paramLabel = "RUN",
+      arity = "1..*",
+      description = "Folders of runs made by 'layerwise train', or folders that hold some, such as those of 'layerwise"
+          + " reproduce'.")
   private List<Path> runs;
 
   @Option(

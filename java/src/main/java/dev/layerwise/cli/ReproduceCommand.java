@@ -157,7 +157,10 @@ final class ReproduceCommand implements Callable<Integer> {
     Checks.range("--seeds", seeds, 1, 1000);
     Checks.usage(
         epochsScale > 0 && epochsScale <= 1000, "--epochs-scale must be positive (at most 1000), not " + epochsScale);
-    DataSet<?> images = load();
+    DataSet<?> images =
+        ReadingPrinter.show(
+            DataSets.info(dataset).title(), spec.commandLine().getErr(),
+            listener -> DataSets.load(dataset, dataDir, listener));
     ReproductionPrinter printer =
         new ReproductionPrinter(spec.commandLine().getOut(), spec.commandLine().getErr(), common.json, common.verbose);
     TrainingSession session = new TrainingSession(processes);
@@ -171,13 +174,6 @@ final class ReproduceCommand implements Callable<Integer> {
             processes.isFirst()
                 ? lead(related, presets, images, session, printer, processes)
                 : follow(images, session, processes));
-  }
-
-  private DataSet<?> load() {
-    try (ReadingPrinter reading =
-        new ReadingPrinter(DataSets.info(dataset).title(), spec.commandLine().getErr(), Terminal.isStderr())) {
-      return DataSets.load(dataset, dataDir, reading);
-    }
   }
 
   /** Decides which runs are trained, and tells the other processes of each. */

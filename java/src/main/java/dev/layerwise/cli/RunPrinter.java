@@ -77,7 +77,8 @@ final class RunPrinter implements TrainingSession.Reporter {
     String what =
         epoch == null ? "nothing left to train; the run is"
             : epoch == 1 && done == 0 ? "writing the run"
-            : String.format("continuing with epoch %d%s of the run", epoch, done == 0 ? "" : String.format(" at %d %%", (int) (100 * done)));
+            : done == 0 ? String.format("continuing with epoch %d of the run", epoch)
+            : String.format("continuing with epoch %d at %d %% of the run", epoch, (int) (100 * done));
     err.printf("%s in %s%n", what, folder);
     err.flush();
   }

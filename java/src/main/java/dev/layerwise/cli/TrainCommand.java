@@ -234,7 +234,7 @@ final class TrainCommand implements Callable<Integer> {
 
   /** The resumed run's own folder, or else a folder without a run. */
   private RunDirectory openDirectory(RunConfig config, Path checkpoint) {
-    Path home = checkpoint == null || Files.isDirectory(checkpoint) ? checkpoint : checkpoint.toAbsolutePath().getParent();
+    Path home = checkpoint == null ? null : RunDirectory.folderOf(checkpoint);
     Path folder = run.out != null ? run.out : home != null ? home : freeFolder(config);
     boolean goesOnThere = home != null && isSameFolder(home, folder);
     RunDirectory directory = RunDirectory.open(folder);

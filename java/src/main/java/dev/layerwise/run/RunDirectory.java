@@ -80,6 +80,15 @@ public final class RunDirectory implements AutoCloseable {
     return new LayerwiseException("another run is writing to " + path + "; choose another folder, or wait for it");
   }
 
+  /**
+   * The folder that a user means.
+   *
+   * @param run a folder, or a file in it
+   */
+  public static Path folderOf(Path run) {
+    return Files.isDirectory(run) ? run : run.toAbsolutePath().getParent();
+  }
+
   /** Where it is. */
   public Path path() {
     return path;
@@ -185,9 +194,8 @@ public final class RunDirectory implements AutoCloseable {
    * @return empty if that was not recorded, or cannot be read: then they have to be found as for a new run
    */
   public static Optional<DataPlace> dataPlace(Path run) {
-    Path folder = Files.isDirectory(run) ? run : run.toAbsolutePath().getParent();
     try {
-      return Optional.ofNullable(JSON.readValue(folder.resolve(DataPlace.FILE_NAME).toFile(), DataPlace.class));
+      return Optional.ofNullable(JSON.readValue(folderOf(run).resolve(DataPlace.FILE_NAME).toFile(), DataPlace.class));
     } catch (IOException e) {
       return Optional.empty();
     }

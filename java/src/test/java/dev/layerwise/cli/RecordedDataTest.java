@@ -57,6 +57,17 @@ class RecordedDataTest {
   }
 
   @Test
+  void aDamagedRecordIsAsGoodAsNone() throws IOException {
+    for (String damaged : new String[] {"", "null", "{}", "{\"dataset\": \"mnist\"}", "{\"dataset\": \"mnist\", \"folder\": \"\\u0000\"}"}) {
+      Files.writeString(run.resolve("data.json"), damaged);
+      CommandLineRunner lost = CommandLineRunner.run("evaluate", run);
+      assertThat(lost.exitCode()).as(damaged).isEqualTo(1);
+      assertThat(lost.err()).as(damaged).contains("MNIST was not found");
+    }
+    assertWorks("evaluate", run, "--data-dir", data);
+  }
+
+  @Test
   void anotherDataSetIsNotLookedForThere() {
     CommandLineRunner other = CommandLineRunner.run("evaluate", run, "--dataset", "fashion-mnist");
     assertThat(other.err()).doesNotContain(data.toString());
