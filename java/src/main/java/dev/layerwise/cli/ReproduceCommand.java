@@ -15,7 +15,6 @@ import dev.layerwise.run.TrainingResult;
 import dev.layerwise.train.Communicator;
 import dev.layerwise.train.SessionSettings;
 import dev.layerwise.train.TrainingSession;
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
