@@ -9,7 +9,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -238,7 +237,7 @@ TEST_F(LibrariesUnderAuto, are_timed_once_memory_has_its_size_and_before_a_step_
   int calls = 0;
   cuda_on_host::library_stand_in.before = [&](bool) {  // so slow that the kernels are taken
     ++calls;
-    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    cuda_on_host::pass_time(std::chrono::hours(1));
   };
   run.step();
   EXPECT_EQ(run.context->backend().arena().changes(), changes) << "what was tried and not taken leaves no trace";
@@ -264,9 +263,9 @@ TEST_F(LibrariesUnderAuto, take_the_fastest_plan_into_the_recording_which_replay
   auto& stand_in = cuda_on_host::cudnn_stand_in;
   stand_in.mode_a = {"eng1", "eng0", "eng2_k2=3", "eng2_k2=1"};  // the first is fast and not deterministic
   stand_in.fallback.clear();
-  const auto sleep = [] { std::this_thread::sleep_for(std::chrono::milliseconds(30)); };
-  stand_in.engines[0].before = [&](int64_t) { sleep(); };
-  stand_in.engines[2].before = [&](int64_t knob) { knob == 1 ? void() : sleep(); };
+  const auto take_long = [] { cuda_on_host::pass_time(std::chrono::hours(1)); };
+  stand_in.engines[0].before = [&](int64_t) { take_long(); };
+  stand_in.engines[2].before = [&](int64_t knob) { knob == 1 ? void() : take_long(); };
   Training recorded("auto", Precision::bf16);
   for (int i = 0; i < 7; ++i) recorded.step();
   const std::string choices = recorded.context->backend().engine_choices();

@@ -5,6 +5,7 @@
 // records, and what CUDA forbids meanwhile is an error here too.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -161,6 +162,9 @@ void set_multiprocessors(int count);
 /// cudaStreamEndCapture, cudaGraphInstantiate, cudaGraphLaunch or cudaStreamSynchronize, which does nothing else then.
 /// So does LAYERWISE_CUDA_ON_HOST_FAILS=function=number of the error, when the process starts.
 void fail_next_call(const char* function, cudaError_t error);
+
+/// Puts the clock that events read forward: work that takes this long, however slow the machine is with other work.
+void pass_time(std::chrono::milliseconds time);
 
 /// Blocks of the kernel that one multiprocessor holds at a time by what their shared memory takes of the part of its
 /// memory that the kernel has asked for (cudaFuncAttributePreferredSharedMemoryCarveout), in percent, or has by

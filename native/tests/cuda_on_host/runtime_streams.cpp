@@ -19,6 +19,7 @@ namespace {
 std::mutex streams_mutex;
 std::vector<cudaStream_t> streams;
 std::atomic<size_t> nodes_of_last{0};
+std::atomic<int64_t> passed_milliseconds{0};
 
 void run_nodes(const std::vector<std::function<void()>>& nodes) {
   for (const auto& node : nodes) node();
@@ -27,6 +28,8 @@ void run_nodes(const std::vector<std::function<void()>>& nodes) {
 }  // namespace
 
 size_t nodes_of_last_graph() { return nodes_of_last; }
+
+void pass_time(std::chrono::milliseconds time) { passed_milliseconds += time.count(); }
 
 cudaError_t submit(cudaStream_t stream, std::function<void()> work) {
   if (sticky_error() != cudaSuccess) return sticky_error();
@@ -103,7 +106,9 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 }
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  return submit(stream, [event] { event->time = std::chrono::steady_clock::now(); });
+  return submit(stream, [event] {
+    event->time = std::chrono::steady_clock::now() + std::chrono::milliseconds(passed_milliseconds);
+  });
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t) {
