@@ -172,7 +172,8 @@ public final class Trainer {
 
   /**
    * Holds out a part of the training images, drawn from each class alike by the seed, and measures on them after every
-   * epoch. {@link #patience} then looks at the error on these images and never at the test images.
+   * epoch. {@link #patience} then looks at the error on these images and never at the test images, and the run's model is
+   * that of the epoch with the lowest.
    *
    * @param fraction of the training images, below 1; 0 (the default): none
    * @return this

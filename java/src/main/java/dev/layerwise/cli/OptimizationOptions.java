@@ -69,7 +69,7 @@ final class OptimizationOptions {
       paramLabel = "FRACTION",
       description = "Hold out this part of the training images, such as 0.1, and measure the error on them after every"
           + " epoch; 0: none. The images are drawn from each class alike, by the seed. --patience then looks at this error"
-          + " and never at the test images. Default: 0.")
+          + " and never at the test images, and the model is that of the best epoch. Default: 0.")
   Double validation;
 
   @Option(names = "--lr", paramLabel = "RATE", description = "Initial learning rate. Default: ${bundle:default.lr}.")

@@ -57,7 +57,8 @@ final class RunOptions {
       names = "--patience",
       paramLabel = "N",
       description = "End the run when the error on the images held out with --validation, or without them the test error,"
-          + " has not improved for N epochs; 0: train all epochs. Default: 0; a resumed run keeps its patience.")
+          + " has not improved for N epochs, and keep the model of the best one; 0: train all epochs. Default: 0; a"
+          + " resumed run keeps its patience.")
   Integer patience;
 
   @Option(

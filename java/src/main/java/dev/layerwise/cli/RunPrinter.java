@@ -32,6 +32,7 @@ final class RunPrinter implements TrainingSession.Reporter {
   private final ProgressLine progress;
   private final boolean noExif;
   private Path folder;
+  private RunConfig config;
 
   /**
    * A printer.
@@ -51,12 +52,13 @@ final class RunPrinter implements TrainingSession.Reporter {
     this.noExif = noExif;
   }
 
-  /** The last four only with images held out. */
+  /** What is said of validation and of the best epoch is there only if the run has it. */
   @JsonInclude(JsonInclude.Include.NON_NULL)
   private record Done(
       @JsonProperty("test_error") @JsonInclude(JsonInclude.Include.ALWAYS) Double testError, int epochs, double seconds,
       String model,
       @JsonProperty("ended_by") String endedBy,
+      @JsonProperty("model_epoch") int modelEpoch,
       @JsonProperty("validation_error") Double validationError,
       @JsonProperty("best_epoch") Integer bestEpoch,
       @JsonProperty("best_epoch_validation_error") Double bestEpochValidationError,
@@ -68,6 +70,7 @@ final class RunPrinter implements TrainingSession.Reporter {
   @Override
   public void started(RunConfig config, DataSet<?> images, Path folder, Integer epoch, double done) {
     this.folder = folder;
+    this.config = config;
     ModelConfig model = config.model();
     TrainingConfig training = config.training();
     err.printf(
@@ -210,22 +213,24 @@ final class RunPrinter implements TrainingSession.Reporter {
   private void done(TrainingResult result, Path model) {
     boolean early = result.ending() == Ending.NO_IMPROVEMENT;
     boolean validated = result.validationError() != null;
+    boolean keepsBest = config.training().keepsBest();
     if (json) {
       JsonLines.print(
           out, "done",
           new Done(
               result.testError(), result.epochs(), result.seconds(), model.toString(), early ? "patience" : "epochs",
-              result.validationError(), validated ? result.bestEpoch() : null, result.bestValidationError(),
-              validated ? result.bestTestError() : null));
+              result.modelEpoch(), result.validationError(), keepsBest ? result.bestEpoch() : null,
+              result.bestValidationError(), keepsBest ? result.bestTestError() : null));
     } else {
       out.printf(
           "done: %stest error %.2f %% after %d epochs in %.1f s%n",
           validated ? String.format("validation error %.2f %%, ", result.validationError()) : "", result.testError(),
           result.epochs(), result.seconds());
-      if (validated) {
+      if (keepsBest) {
         out.printf(
-            "best epoch by validation error: %d, with validation error %.2f %%, test error %.2f %%%n",
-            result.bestEpoch(), result.bestValidationError(), result.bestTestError());
+            "best epoch by %s error: %d, with %stest error %.2f %%%n", validated ? "validation" : "test",
+            result.bestEpoch(), validated ? String.format("validation error %.2f %%, ", result.bestValidationError()) : "",
+            result.bestTestError());
       }
     }
     out.flush();
@@ -235,7 +240,7 @@ final class RunPrinter implements TrainingSession.Reporter {
           validated ? "validation" : "test", result.bestEpoch(),
           validated ? result.bestValidationError() : result.bestTestError());
     }
-    err.printf("the model is in %s%n", model);
+    err.printf("the model%s is in %s%n", keepsBest ? " of epoch " + result.modelEpoch() : "", model);
     err.flush();
   }
 }

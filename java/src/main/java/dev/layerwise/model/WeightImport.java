@@ -20,15 +20,15 @@ import java.util.stream.Collectors;
 /**
  * Weights from another program or run beside a network that is to take them: a safetensors file whose tensors have the
  * names that PyTorch's state_dict gives them, which are those of a model file. What wrappers such as DataParallel and
- * torch.compile add to names is passed over, and so is what is no weight: PyTorch's counters, and the optimizers' state
- * in a checkpoint of this program. Tensors are converted to float32 as {@link TensorSource#inFloat32} does.
+ * torch.compile add to names is passed over, and so is what is no weight: PyTorch's counters, and what a
+ * checkpoint of this program has besides, the optimizers' state and the weights of the best epoch. Tensors are converted to float32 as {@link TensorSource#inFloat32} does.
  */
 public final class WeightImport {
   /** What a wrapped module is called in its wrapper, wherever it stands in a name. */
   private static final Pattern WRAPPER = Pattern.compile("(^|\\.)(?:module|_orig_mod)\\.");
   /** More are not looked for in one name. */
   private static final int MOST_WRAPPERS = 8;
-  private static final Pattern NO_WEIGHT = Pattern.compile("(.*\\.)?num_batches_tracked|n_averaged|optimizer\\..*");
+  private static final Pattern NO_WEIGHT = Pattern.compile("(.*\\.)?num_batches_tracked|n_averaged|optimizer\\..*|best/.*");
   /** Names of one kind that the message of a failure lists. */
   private static final int MOST_LISTED = 20;
 

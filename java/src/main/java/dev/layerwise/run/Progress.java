@@ -87,12 +87,17 @@ public record Progress(
     int frozenThen = plateausThen == null ? freezing.frozenAfter(epoch) : nextFrozen(plateausThen);
     List<BlockMetrics> sumsThen = new ArrayList<>(sums.subList(0, frozenThen));
     sumsThen.addAll(Collections.nCopies(sums.size() - frozenThen, BlockMetrics.NONE));
-    Double best = bestValidationError == null ? bestTestError : bestValidationError;
-    boolean better = best == null || ended.decidingError() < best;
+    boolean better = isImprovedBy(ended);
     return new Progress(
         epoch + 1, 0, step, 0, ended.seconds(), sumsThen, frozenThen == 0 ? null : (Integer) frozenThen, plateausThen,
         ended.testError(), ended.validationError(), better ? (Double) ended.testError() : bestTestError,
         better ? ended.validationError() : bestValidationError, better ? (Integer) epoch : bestEpoch);
+  }
+
+  /** Whether the epoch under way, having ended like this, is the best so far. */
+  public boolean isImprovedBy(EpochReport ended) {
+    Double best = bestValidationError == null ? bestTestError : bestValidationError;
+    return best == null || ended.decidingError() < best;
   }
 
   private List<Plateau> nextPlateaus(EpochReport ended, double alpha) {
@@ -124,10 +129,11 @@ public record Progress(
    * What the run has given so far.
    *
    * @param otherwise what ended the session if the run is not over
+   * @param modelEpoch the epoch whose model was saved; {@code null}: none was
    */
-  public TrainingResult result(Schedule schedule, Ending otherwise) {
+  public TrainingResult result(Schedule schedule, Ending otherwise, Integer modelEpoch) {
     return new TrainingResult(
         isOver(schedule) ? ending(schedule) : otherwise, epoch - 1, testError, validationError, bestTestError,
-        bestValidationError, bestEpoch, totalSeconds);
+        bestValidationError, bestEpoch, modelEpoch, totalSeconds);
   }
 }

@@ -73,7 +73,7 @@ public record RecordedRun(RunConfig config, Progress progress, List<String> clas
 
   /** What the run has given so far. */
   public TrainingResult result() {
-    return progress.result(config.training().schedule(), Ending.STOPPED);
+    return progress.result(config.training().schedule(), Ending.STOPPED, null);
   }
 
   /** Whether it was not started with other images than these, as far as is known. */

@@ -44,6 +44,14 @@ public record TrainingConfig(
     this(dataset, batches, schedule, augmentation, Freezing.NONE, seed);
   }
 
+  /**
+   * Whether the run's model is that of its best epoch instead of its last: where images are held out to choose it by, or
+   * where the run has patience, which ends it some epochs after the best one.
+   */
+  public boolean keepsBest() {
+    return batches.validates() || schedule.patience() != null && schedule.patience() > 0;
+  }
+
   /** Which of the training images are trained on, and which are held out. */
   public ValidationSplit split(Images images) {
     return batches.validates()

@@ -9,11 +9,14 @@ package dev.layerwise.run;
  * @param bestTestError after the best epoch; {@code null} if there is none
  * @param bestValidationError likewise; {@code null} without images held out
  * @param bestEpoch the first epoch with the lowest validation error, or without images held out, test error
+ * @param modelEpoch the epoch whose model the run has saved: the best one where the run keeps that ({@link
+ *     TrainingConfig#keepsBest}), otherwise the last; {@code null} while something is left to train, and
+ *     where only the checkpoint was read
  * @param seconds spent in the run, earlier sessions included
  */
 public record TrainingResult(
     Ending ending, int epochs, Double testError, Double validationError, Double bestTestError, Double bestValidationError,
-    Integer bestEpoch, double seconds) {
+    Integer bestEpoch, Integer modelEpoch, double seconds) {
 
   /** What ended a run, or a session of it. */
   public enum Ending {

@@ -77,7 +77,7 @@ public final class HostTensor implements TensorSource {
   }
 
   /** The number of bytes; throws {@link FileException} if it is more than one tensor may have. */
-  static int requireSize(long bytes) {
+  public static int requireSize(long bytes) {
     if (bytes > Integer.MAX_VALUE) {
       throw new FileException("A tensor of " + bytes + " bytes is beyond the 2 GiB that one tensor may have.");
     }

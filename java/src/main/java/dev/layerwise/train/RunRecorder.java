@@ -29,7 +29,8 @@ final class RunRecorder {
   /** {@code null}: nothing is written for TensorBoard. */
   private TensorBoardLog tensorBoard;
   /** What of a network goes into a checkpoint. */
-  record NetworkState(Map<String, TensorSource> weights, Map<String, TensorSource> optimizer) {}
+  record NetworkState(
+      Map<String, TensorSource> weights, Map<String, TensorSource> optimizer, Map<String, TensorSource> bestWeights) {}
 
   private final BackgroundFile checkpoint = new BackgroundFile();
   private long checkpointWritten = System.nanoTime();
@@ -93,7 +94,9 @@ final class RunRecorder {
       directory.writeConfig(config);
     }
     RecordedRun run = new RecordedRun(config, at, data.info().classNames(), images);
-    checkpoint.finish(directory.beginCheckpoint(new Checkpoint(run, state.weights(), state.optimizer(), null)));
+    checkpoint.finish(
+        directory.beginCheckpoint(
+            new Checkpoint(run, state.weights(), state.optimizer(), state.bestWeights(), null)));
     checkpointWritten = System.nanoTime();
     heldUpByCheckpoint = checkpointWritten - since;
     onlyStarted = false;

@@ -7,6 +7,7 @@ import dev.layerwise.data.ValidationSplit;
 import dev.layerwise.files.FileException;
 import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.StoredWeights;
+import dev.layerwise.model.WeightCopy;
 import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.NativeContext;
@@ -57,6 +58,8 @@ public final class TrainingRun implements AutoCloseable {
   private final ImageFeed validationImages;
   private final ValidationSplit split;
   private final AveragedModel model;
+  /** Of this process's stage after the best epoch, if the run keeps them. */
+  private final WeightCopy bestWeights = new WeightCopy();
   private final Reports reports;
   private Progress progress;
   private List<String> weightSummary = List.of();
@@ -159,6 +162,10 @@ public final class TrainingRun implements AutoCloseable {
       if (progress.images() > run.split.trained().length || progress.sums().size() != run.progress.sums().size()) {
         throw new FileException(checkpoint + " is damaged: its progress does not fit its network and its data");
       }
+      if (config.training().keepsBest() && !from.bestWeights().isEmpty()) {
+        run.network.setWeights(from.bestWeights()); // which checks them
+        run.bestWeights.take(run.network.weights());
+      }
       run.network.setWeights(from.weights());
       run.network.setOptimizerState(from.optimizerState());
       run.progress = progress;
@@ -229,7 +236,7 @@ public final class TrainingRun implements AutoCloseable {
       if (report == null) {
         writeCheckpoint(progress);
         recorder.awaitCheckpoint();
-        return progress.result(schedule, communicator.any(stopRequested) ? Ending.STOPPED : Ending.TIME_UP);
+        return progress.result(schedule, communicator.any(stopRequested) ? Ending.STOPPED : Ending.TIME_UP, null);
       }
       if (progress.isOver(schedule) || isCheckpointDue(settings.checkpoints())) {
         writeCheckpoint(progress);
@@ -239,13 +246,23 @@ public final class TrainingRun implements AutoCloseable {
       }
     }
     recorder.awaitCheckpoint();
-    model.with(
-        progress.epoch() - 1,
-        () -> {
-          saveModel();
-          return null;
-        });
-    return progress.result(schedule, Ending.STOPPED);
+    return progress.result(schedule, Ending.STOPPED, finish());
+  }
+
+  /** Saves and evaluates the model, which the network is afterwards; gives the epoch that it is from. */
+  private int finish() {
+    if (bestWeights.weights().isEmpty()) {
+      int last = progress.epoch() - 1;
+      return model.with(
+          last,
+          () -> {
+            saveModel();
+            return last;
+          });
+    }
+    network.setWeights(bestWeights.weights());
+    saveModel();
+    return progress.bestEpoch();
   }
 
   private void saveModel() {
@@ -365,13 +382,10 @@ public final class TrainingRun implements AutoCloseable {
     }
     requireSameNetwork();
     long started = System.nanoTime();
-    Measured measured = model.with(progress.epoch(), this::measure);
-    if (measured == null) {
+    EpochReport report = model.with(progress.epoch(), () -> evaluateEpoch(started));
+    if (report == null) {
       return null;
     }
-    EpochReport report =
-        reports.epoch(
-            progress, measured.test(), measured.validation(), progress.totalSeconds() + secondsSince(started));
     OptionalDouble notFinite =
         Stream.of(report.trainLoss(), report.testLoss(), Objects.requireNonNullElse(report.validationLoss(), 0.0))
             .mapToDouble(Double::doubleValue)
@@ -391,18 +405,25 @@ public final class TrainingRun implements AutoCloseable {
     return report;
   }
 
-  /** The output layer's metrics; without images held out, {@code validation} is {@code null}. */
-  private record Measured(BlockMetrics validation, BlockMetrics test) {}
-
-  /** {@code null} if it is to stop before all are measured. */
-  private Measured measure() {
+  /**
+   * What the epoch under way has given, with the model as it is; keeps that if it is the best so far. {@code null} if it is
+   * to stop before all is measured.
+   */
+  private EpochReport evaluateEpoch(long started) {
     boolean validates = split.heldOut().length > 0;
     BlockMetrics validation = validates ? measure("validation", validationImages, split.heldOut()) : null;
     if (validates && validation == null) {
       return null;
     }
     BlockMetrics test = measure("test", testImages, IntStream.range(0, data.test().count()).toArray());
-    return test == null ? null : new Measured(validation, test);
+    if (test == null) {
+      return null;
+    }
+    EpochReport report = reports.epoch(progress, test, validation, progress.totalSeconds() + secondsSince(started));
+    if (config.training().keepsBest() && progress.isImprovedBy(report)) {
+      bestWeights.take(network.weights());
+    }
+    return report;
   }
 
   /** The output layer's metrics on some images; {@code null} if it is to stop before all are measured. */
@@ -436,7 +457,8 @@ public final class TrainingRun implements AutoCloseable {
   private RunRecorder.NetworkState networkState() {
     network.gatherOptimizerState();
     return new RunRecorder.NetworkState(
-        communicator.collect(network::weights), communicator.collect(network::optimizerState));
+        communicator.collect(network::weights), communicator.collect(network::optimizerState),
+        communicator.collect(bestWeights::weights));
   }
 
   private static double secondsSince(long nanoTime) {
@@ -449,6 +471,7 @@ public final class TrainingRun implements AutoCloseable {
     validationImages.close();
     testImages.close();
     trainImages.close();
+    bestWeights.close();
     network.close();
   }
 }

@@ -10,10 +10,12 @@ import dev.layerwise.data.DataSets;
 import dev.layerwise.data.ImageSet;
 import dev.layerwise.data.ValidationSplit;
 import dev.layerwise.nativelib.NativeContext;
+import dev.layerwise.run.Checkpoint;
 import dev.layerwise.run.EpochReport;
 import dev.layerwise.run.RecordedRun;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.run.RunDirectory;
+import dev.layerwise.safetensors.HostTensor;
 import dev.layerwise.train.SessionSettings;
 import dev.layerwise.train.SingleProcess;
 import dev.layerwise.train.TrainingRun;
@@ -24,12 +26,15 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Training images that are held out: {@code --validation}. */
 class ValidationTest {
@@ -83,12 +88,20 @@ class ValidationTest {
         new ImageSet(darkened, train.labels(), train.channels(), train.height(), train.width(), train.classes());
     List<EpochReport> epochs =
         train(config, new DataSet<>(digits.info(), dark, chosen(dark, split.heldOut())), folder.resolve("dark"));
-    assertThat(folder.resolve("dark/model.safetensors")).hasSameBinaryContentAs(folder.resolve("a/model.safetensors"));
+    assertThat(lastWeights("dark")).usingRecursiveComparison().isEqualTo(lastWeights("a"));
     assertThat(epochs).hasSize(2).allSatisfy(
         epoch -> {
           assertThat(epoch.validationError()).isGreaterThan(80).isEqualTo(epoch.testError()); // all look alike: chance
           assertThat(epoch.validationLoss()).isEqualTo(epoch.testLoss());
         });
+  }
+
+  private Map<String, HostTensor> lastWeights(String run) {
+    Map<String, HostTensor> weights = new TreeMap<>();
+    try (Checkpoint checkpoint = Checkpoint.read(folder.resolve(run))) {
+      checkpoint.weights().forEach((name, tensor) -> weights.put(name, HostTensor.copyOf(tensor)));
+    }
+    return weights;
   }
 
   @Test
@@ -148,9 +161,38 @@ class ValidationTest {
     assertThat(resumed.lastEvent().get("best_epoch")).isEqualTo(done.get("best_epoch"));
     assertThat(folder.resolve("b/model.safetensors")).hasSameBinaryContentAs(folder.resolve("a/model.safetensors"));
 
+    assertThat(done.get("model_epoch").asInt()).isEqualTo(best + 1);
+    assertThat(run.err()).contains("the model of epoch " + (best + 1) + " is in ");
+    assertThat(testError("a")).isEqualTo(epochs.get(best).get("test_error"));
+
     CommandLineRunner changed = train("a", "--resume --validation 0.2");
     assertThat(changed.exitCode()).isEqualTo(2);
     assertThat(changed.err()).contains("would change validation from 0.1 to 0.2");
+  }
+
+  private JsonNode testError(String run) {
+    CommandLineRunner evaluation = CommandLineRunner.line("evaluate " + folder.resolve(run) + " --json");
+    assertThat(evaluation.exitCode()).as(evaluation.err()).isZero();
+    return evaluation.lastEvent().get("test_error");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--patience 2", "--validation 0.1", "--validation 0.1 --ema-decay 0.9", ""})
+  void theModelIsThatOfTheBestEpochIfOneIsChosen(String how) {
+    String options = "--num-layers 1 --num-hidden 16 --threads 1 --lr 5e-2 --dropout 0.5 " + how;
+    CommandLineRunner run = train("a", options + " --epochs 12 --json");
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    List<JsonNode> epochs = run.events().subList(0, run.events().size() - 1);
+    int best = best(epochs, how.contains("validation") ? "validation_error" : "test_error");
+    int model = how.isEmpty() ? epochs.size() - 1 : best;
+    assertThat(run.lastEvent().get("model_epoch").asInt()).isEqualTo(model + 1);
+    assertThat(testError("a")).isEqualTo(epochs.get(model).get("test_error"));
+    assertThat(best).as("so that the best epoch can be told from the last").isLessThan(epochs.size() - 1);
+
+    for (int end : new int[] {3, 8, 12}) {
+      train("b", end == 3 ? options + " --epochs 3" : "--resume --epochs " + end);
+    }
+    assertThat(folder.resolve("b/model.safetensors")).hasSameBinaryContentAs(folder.resolve("a/model.safetensors"));
   }
 
   private static int best(List<JsonNode> epochs, String error) {

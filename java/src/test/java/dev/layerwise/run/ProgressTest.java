@@ -53,16 +53,16 @@ class ProgressTest {
   void theTestErrorDecidesOnlyWithoutImagesHeldOut() {
     double[] test = {5, 4, 6, 6};
     Progress plain = after(test, new Double[4]);
-    assertThat(plain.result(PATIENT, Ending.STOPPED))
-        .isEqualTo(new TrainingResult(Ending.NO_IMPROVEMENT, 4, 6.0, null, 4.0, null, 2, 3));
+    assertThat(plain.result(PATIENT, Ending.STOPPED, null))
+        .isEqualTo(new TrainingResult(Ending.NO_IMPROVEMENT, 4, 6.0, null, 4.0, null, 2, null, 3));
 
     Progress falling = after(test, new Double[] {8.0, 7.5, 7.0, 7.0});
     assertThat(falling.isOver(PATIENT)).isFalse();
-    assertThat(falling.result(PATIENT, Ending.STOPPED))
-        .isEqualTo(new TrainingResult(Ending.STOPPED, 4, 6.0, 7.0, 6.0, 7.0, 3, 3));
+    assertThat(falling.result(PATIENT, Ending.STOPPED, null))
+        .isEqualTo(new TrainingResult(Ending.STOPPED, 4, 6.0, 7.0, 6.0, 7.0, 3, null, 3));
 
     Progress rising = after(new double[] {5, 4, 3}, new Double[] {7.0, 8.0, 9.0});
-    assertThat(rising.result(PATIENT, Ending.STOPPED))
-        .isEqualTo(new TrainingResult(Ending.NO_IMPROVEMENT, 3, 3.0, 9.0, 5.0, 7.0, 1, 2));
+    assertThat(rising.result(PATIENT, Ending.STOPPED, null))
+        .isEqualTo(new TrainingResult(Ending.NO_IMPROVEMENT, 3, 3.0, 9.0, 5.0, 7.0, 1, null, 2));
   }
 }
