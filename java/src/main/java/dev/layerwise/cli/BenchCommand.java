@@ -108,6 +108,7 @@ final class BenchCommand implements Callable<Integer> {
         DeviceOptions device = context.inUse();
         if (processes.isFirst()) {
           Launch.warnOfCores(device.threads(), asked.threads() != 0, spec.commandLine().getErr());
+          common.printInUse(device, spec.commandLine().getErr());
         }
         Exchanged before = context.exchanged();
         double[] seconds = new double[bench.steps];
@@ -217,6 +218,7 @@ final class BenchCommand implements Callable<Integer> {
       PrintWriter out = spec.commandLine().getOut();
       ModelConfig model = bench.model();
       DeviceOptions device = NativeContext.resolve(common.deviceOptions());
+      common.printInUse(device, spec.commandLine().getErr());
       DevicePeaks peaks = DevicePeaks.measure(device);
       List<Line> lines;
       try (NativeContext context = NativeContext.profiled(device, 1);

@@ -1,12 +1,24 @@
 package dev.layerwise.cli;
 
+import dev.layerwise.nativelib.DeviceChoice;
 import dev.layerwise.nativelib.DeviceOptions;
 import java.io.PrintWriter;
 import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /** The options of every command that computes. An absent option ({@code null}) keeps the default. */
 final class CommonOptions extends OutputOptions {
+  /** Candidates for completion. */
+  static final class Devices extends ArrayList<String> {
+    private static final long serialVersionUID = 1L;
+
+    Devices() {
+      super(List.of(DeviceOptions.AUTO, "cpu", "cuda", "reference"));
+    }
+  }
+
   /** Candidates for completion and help. */
   static final class Precisions extends ArrayList<String> {
     private static final long serialVersionUID = 1L;
@@ -19,8 +31,10 @@ final class CommonOptions extends OutputOptions {
   @Option(
       names = "--device",
       paramLabel = "DEVICE",
-      description = "Where to compute: cpu, cuda (an NVIDIA GPU; cuda:1 is the second) or reference (plain loops in"
-          + " float64; slow). Default: cpu.")
+      completionCandidates = Devices.class,
+      description = "Where to compute: auto (the first GPU that works, otherwise the processor), cpu, cuda (an NVIDIA GPU;"
+          + " cuda:1 is the second) or reference (plain loops in float64; slow). Default: auto; a resumed run keeps its"
+          + " device.")
   String device;
 
   @Option(
@@ -56,7 +70,9 @@ final class CommonOptions extends OutputOptions {
   /** Whether the last device that was asked for is another than its base, and not a GPU. */
   private boolean asksOfProcessor;
 
-  /** These options over a base. Settings of another device are not carried over. */
+  private DeviceChoice choice;
+
+  /** These options over a base, on a device that is there. Settings of another device are not carried over. */
   DeviceOptions over(DeviceOptions base) {
     Checks.oneOf("--precision", precision == null ? "auto" : precision, new Precisions());
     boolean same = device == null || device.equals(base.device());
@@ -69,8 +85,9 @@ final class CommonOptions extends OutputOptions {
             Checks.or(engine, start.engine()),
             Checks.or(tf32, start.tf32()),
             start.engineChoices());
-    asksOfProcessor = !wanted.equals(base) && !wanted.device().startsWith("cuda");
-    return wanted;
+    choice = DeviceChoice.of(wanted);
+    asksOfProcessor = !wanted.equals(base) && !choice.options().device().startsWith("cuda");
+    return choice.options();
   }
 
   /** Whether it is a usage error if the device cannot be opened; what a GPU lacks may be the machine's fault. */
@@ -79,13 +96,27 @@ final class CommonOptions extends OutputOptions {
   }
 
   /** Prints the device, precision and threads in use. */
-  static void printInUse(DeviceOptions device, PrintWriter err) {
-    err.printf("computing on %s in %s, threads: %d%n", device.device(), device.precision(), device.threads());
+  void printInUse(DeviceOptions device, PrintWriter err) {
+    err.println("computing on " + inWords(device));
     err.flush();
   }
 
-  /** The requested device; the CPU if none is requested. */
+  /** The device, precision and threads in use, and why it is this device where nobody has asked for one. */
+  String inWords(DeviceOptions device) {
+    return device.device() + " in " + device.precision() + ", threads: " + device.threads()
+        + choice.reason().map(reason -> " (" + reason + ")").orElse("");
+  }
+
+  /** Says if there is a GPU that does not work, and why; for commands that do not print what they compute on. */
+  void warnOfGpu(PrintWriter err) {
+    if (choice.passesOverGpu()) {
+      err.printf("layerwise: computing on %s: %s%n", choice.options().device(), choice.reason().orElseThrow());
+      err.flush();
+    }
+  }
+
+  /** The requested device, or the one that is chosen where none is. */
   DeviceOptions deviceOptions() {
-    return over(DeviceOptions.of("cpu", 0));
+    return over(DeviceOptions.of(DeviceOptions.AUTO, 0));
   }
 }

@@ -8,6 +8,7 @@ import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.DataSets;
 import dev.layerwise.data.stream.ImageReader;
 import dev.layerwise.nativelib.CudaLibraries;
+import dev.layerwise.nativelib.DeviceChoice;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeCommunicator;
 import dev.layerwise.nativelib.NativeContext;
@@ -28,7 +29,7 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "doctor",
     description = "Shows the version, the processor's features, which devices work (or why not), the CUDA libraries and"
-        + " GPUs, whether several processes can train together, what decodes JPEG files, and where data sets were found.")
+        + " GPUs, which device is taken where none is asked for, whether several processes can train together, what decodes JPEG files, and where data sets were found.")
 final class DoctorCommand implements Callable<Integer> {
   private static final List<String> DEVICES = List.of("cpu", "reference", "cuda");
 
@@ -45,7 +46,7 @@ final class DoctorCommand implements Callable<Integer> {
 
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   private record Report(
-      String version, String java, String system, List<String> cpuFeatures, List<Device> devices,
+      String version, String java, String system, List<String> cpuFeatures, List<Device> devices, Automatic auto,
       CudaLibraries.Inventory cuda, Mpi mpi, Jpeg jpeg, List<Data> datasets) {}
 
   /** What several processes need: the library if it works, otherwise the reason why not. */
@@ -60,6 +61,9 @@ final class DoctorCommand implements Callable<Integer> {
   @JsonInclude(JsonInclude.Include.NON_NULL)
   private record Device(String name, boolean works, Integer threads, String reason) {}
 
+  /** The device that is taken where none is asked for. */
+  private record Automatic(String device, String reason) {}
+
   /** A data set and where its files are; {@code null} if they were not found. */
   private record Data(String name, String location) {}
 
@@ -73,6 +77,7 @@ final class DoctorCommand implements Callable<Integer> {
             System.getProperty("os.name") + " " + System.getProperty("os.arch"),
             List.of(NativeLibrary.cpuFeatures().split(" ")),
             devices.stream().map(this::probe).toList(),
+            chooseDevice(),
             CudaLibraries.inventory(),
             findMpi(),
             findJpeg(),
@@ -93,6 +98,11 @@ final class DoctorCommand implements Callable<Integer> {
     } catch (LayerwiseException e) {
       return new Device(name, false, null, e.getMessage());
     }
+  }
+
+  private static Automatic chooseDevice() {
+    DeviceChoice choice = DeviceChoice.of(DeviceOptions.of(DeviceOptions.AUTO, 0));
+    return new Automatic(choice.options().device(), choice.reason().orElseThrow());
   }
 
   private static Mpi findMpi() {
@@ -125,6 +135,7 @@ final class DoctorCommand implements Callable<Integer> {
       String state = device.works() ? "works, threads: " + device.threads() : "does not work: " + device.reason();
       out.printf("  %-16s %s%n", device.name(), state);
     }
+    out.printf("  %-16s %s: %s%n", DeviceOptions.AUTO, report.auto().device(), report.auto().reason());
     printCuda(out, report.cuda());
     out.printf(
         "%nseveral processes%n  %-16s %s%n", "MPI",

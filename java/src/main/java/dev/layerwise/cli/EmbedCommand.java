@@ -118,7 +118,7 @@ final class EmbedCommand implements Callable<Integer> {
     ResumeHint.requireModel(path);
     Model.Options options = new Model.Options(common.deviceOptions(), 1, !data.noExif);
     try (Model model = Model.open(path, options)) {
-      CommonOptions.printInUse(model.device(), spec.commandLine().getErr());
+      common.printInUse(model.device(), spec.commandLine().getErr());
       List<Layer> layers = model.layers();
       Layer of = layer != null ? Checks.layer(model, layer) : layers.get(Math.max(0, layers.size() - 2));
       processes.requireEqual("the precision", model.device().precision());

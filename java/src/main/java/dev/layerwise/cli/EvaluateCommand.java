@@ -147,7 +147,7 @@ final class EvaluateCommand implements Callable<Integer> {
       DeviceOptions device = context.inUse();
       processes.requireEqual("the precision", device.precision());
       Launch.warnOfCores(device.threads(), common.threads != null, err);
-      CommonOptions.printInUse(device, err);
+      common.printInUse(device, err);
       long started = System.nanoTime();
       List<BlockMetrics> metrics =
           Evaluator.evaluate(

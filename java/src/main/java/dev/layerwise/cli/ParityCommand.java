@@ -48,6 +48,7 @@ final class ParityCommand implements Callable<Integer> {
   public Integer call() {
     PrintWriter out = spec.commandLine().getOut();
     DeviceOptions device = common.deviceOptions();
+    common.warnOfGpu(spec.commandLine().getErr());
     if (common.precision == null && device.device().equals("cpu")) {
       device = device.withPrecision("f32"); // the precision in which the files were computed
     }

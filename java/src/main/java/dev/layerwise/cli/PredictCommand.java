@@ -86,6 +86,7 @@ final class PredictCommand implements Callable<Integer> {
     ResumeHint.requireModel(path);
     ImageArguments arguments = new ImageArguments(images, spec.commandLine().getErr());
     Model.Options options = new Model.Options(common.deviceOptions(), 1, !noExif);
+    common.warnOfGpu(spec.commandLine().getErr());
     try (Model model = Model.open(path, options)) {
       List<Layer> layers = model.layers();
       Layer decides = layer == null ? layers.get(layers.size() - 1) : Checks.layer(model, layer);

@@ -181,6 +181,7 @@ final class ReproduceCommand implements Callable<Integer> {
       Communicator processes) {
     DeviceOptions device = NativeContext.resolve(common.deviceOptions());
     Launch.warnOfCores(device.threads(), common.threads != null, spec.commandLine().getErr());
+    common.printInUse(device, spec.commandLine().getErr());
     Path folder = Checks.or(out, defaultFolder());
     Reproduction reproduction =
         new Reproduction(

@@ -7,6 +7,7 @@ import dev.layerwise.data.DataSet;
 import dev.layerwise.data.ValidationSplit;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelFile;
+import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.run.EpochReport;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.run.TrainingConfig;
@@ -17,6 +18,7 @@ import dev.layerwise.train.TrainingSession;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.function.Function;
 
 /** Prints a run's progress: results to stdout as text or JSON lines, everything else to stderr. */
 final class RunPrinter implements TrainingSession.Reporter {
@@ -30,6 +32,7 @@ final class RunPrinter implements TrainingSession.Reporter {
   private final boolean json;
   private final boolean verbose;
   private final ProgressLine progress;
+  private final Function<DeviceOptions, String> deviceInWords;
   private final boolean noExif;
   private Path folder;
   private RunConfig config;
@@ -39,16 +42,18 @@ final class RunPrinter implements TrainingSession.Reporter {
    *
    * @param verbose whether to print the engine chosen for each operation
    * @param progress shows the current epoch; {@code null} if stderr is not a terminal
+   * @param deviceInWords says what is computed on
    * @param noExif whether the run was given --no-exif
    */
   RunPrinter(
       PrintWriter out, PrintWriter err, boolean json, boolean verbose, ProgressLine progress,
-      boolean noExif) {
+      Function<DeviceOptions, String> deviceInWords, boolean noExif) {
     this.out = out;
     this.err = err;
     this.json = json;
     this.verbose = verbose;
     this.progress = progress;
+    this.deviceInWords = deviceInWords;
     this.noExif = noExif;
   }
 
@@ -74,9 +79,8 @@ final class RunPrinter implements TrainingSession.Reporter {
     ModelConfig model = config.model();
     TrainingConfig training = config.training();
     err.printf(
-        "training %s with %s on %s (%s), %s in %s, threads: %d%n",
-        model.name(), model.losses().name(), images.info().title(), counts(training, images),
-        config.device().device(), config.device().precision(), config.device().threads());
+        "training %s with %s on %s (%s), %s%n", model.name(), model.losses().name(), images.info().title(),
+        counts(training, images), deviceInWords.apply(config.device()));
     String what =
         epoch == null ? "nothing left to train; the run is"
             : epoch == 1 && done == 0 ? "writing the run"

@@ -277,7 +277,7 @@ final class TrainCommand implements Callable<Integer> {
     ProgressLine progress = !common.json && Terminal.isStderr() ? new ProgressLine(err, Terminal::width) : null;
     RunPrinter printer =
         new RunPrinter(
-            spec.commandLine().getOut(), err, common.json, common.verbose, progress, data.noExif);
+            spec.commandLine().getOut(), err, common.json, common.verbose, progress, common::inWords, data.noExif);
     TrainingSession session = new TrainingSession(processes);
     int exitCode =
         StopOnSignal.run(

@@ -11,6 +11,8 @@ import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.bytedeco.cuda.cudart.cudaDeviceProp;
 import org.bytedeco.cuda.global.cublas;
 import org.bytedeco.cuda.global.cudart;
@@ -100,16 +102,24 @@ public final class CudaLibraries {
    * The GPU that is meant: {@code cuda} is another one for each of the processes that a launcher has started on a machine.
    */
   static String device(String asked) {
+    return device(asked, System::getenv, CudaLibraries::count);
+  }
+
+  private static int count() {
     int[] count = new int[1];
-    return device(
-        asked, System::getenv,
-        () -> {
-          try {
-            return check(cudart.cudaGetDeviceCount(count)) ? count[0] : 0;
-          } catch (LinkageError e) {
-            return 0; // the backend says what is missing
-          }
-        });
+    try {
+      return check(cudart.cudaGetDeviceCount(count)) ? count[0] : 0;
+    } catch (LinkageError e) {
+      return 0; // the backend says what is missing
+    }
+  }
+
+  /** Names of the GPUs that this process may take, the usual one first; at least one, which the backend may say more of. */
+  static List<String> devices() {
+    NativeLibrary.load();
+    boolean oneOfSeveral = LOCAL_RANK.stream().anyMatch(name -> System.getenv(name) != null);
+    Stream<String> others = IntStream.range(1, oneOfSeveral ? 1 : Math.max(1, count())).mapToObj(gpu -> "cuda:" + gpu);
+    return Stream.concat(Stream.of("cuda"), others).toList();
   }
 
   /**

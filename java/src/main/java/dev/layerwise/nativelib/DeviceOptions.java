@@ -9,7 +9,7 @@ import java.util.Objects;
 /**
  * A device and how it computes. All of it decides the bits of a result.
  *
- * @param device its name: {@code cpu} or {@code reference}
+ * @param device its name: {@code cpu}, {@code cuda}, {@code reference}, or {@link #AUTO} until it is opened
  * @param threads computing threads of the CPU; 0: one per core
  * @param precision of activations, and of weights as they are multiplied: {@code auto}, {@code f32}, {@code bf16};
  *     {@code f64} is what the reference device has
@@ -21,6 +21,9 @@ import java.util.Objects;
 @Settings.Group
 public record DeviceOptions(
     String device, int threads, String precision, String engine, boolean tf32, String engineChoices) {
+
+  /** The device that {@link DeviceChoice} takes. */
+  public static final String AUTO = "auto";
 
   /** What can be asked for; the order is that of the native library's numbers, after which f64 follows. */
   public static final List<String> PRECISIONS = List.of("auto", "f32", "bf16");
@@ -36,6 +39,11 @@ public record DeviceOptions(
   /** A device that chooses for itself how it computes. */
   public static DeviceOptions of(String device, int threads) {
     return new DeviceOptions(device, threads, "auto", "auto", false, "");
+  }
+
+  /** The same on another device. */
+  public DeviceOptions withDevice(String other) {
+    return new DeviceOptions(other, threads, precision, engine, tf32, engineChoices);
   }
 
   /** The same with another precision. */

@@ -79,8 +79,9 @@ public final class NativeContext implements AutoCloseable {
   }
 
   private static NativeContext create(
-      DeviceOptions options, long seed, Together processes, boolean profiled) {
+      DeviceOptions asked, long seed, Together processes, boolean profiled) {
     NativeLibrary.load();
+    DeviceOptions options = DeviceChoice.of(asked).options();
     DeviceLibraries.provide(options.device());
     if (options.device().matches("cuda(:.*)?")) {
       CudaLibraries.preload(options.engine(), processes != null && processes.communicator() != null);

@@ -50,6 +50,6 @@ public final class Defaults {
             Augmentation.NONE, "crop_padding", data.cropPadding(), "horizontal_flip", data.horizontalFlip());
     TrainingConfig training =
         new TrainingConfig(data.name(), Batches.DEFAULT, Schedule.DEFAULT, usual, 1);
-    return new RunConfig(model, Optimizer.DEFAULT, training, DeviceOptions.of("cpu", 0));
+    return new RunConfig(model, Optimizer.DEFAULT, training, DeviceOptions.of(DeviceOptions.AUTO, 0));
   }
 }
