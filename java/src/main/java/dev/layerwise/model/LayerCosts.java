@@ -39,6 +39,23 @@ public record LayerCosts(long parameters, long localParameters, long flops, long
     return new LayerCosts(parameters, localParameters, flops(layer), classifier);
   }
 
+  /** The parameters that prediction needs, of a block that need not be on a device. */
+  public static long parameters(LayerSpec layer, ModelConfig config) {
+    BlockSpec block = layer.block();
+    boolean normalizes = config.architecture().batchNorm();
+    long bias = Boolean.FALSE.equals(block.bias()) ? 0 : layer.outChannels();
+    long weights = weights(layer);
+    return switch (layer.kind()) {
+      case CONVOLUTION, LINEAR -> weights + bias + (normalizes ? 2L * layer.outChannels() : 0);
+      case PREACTIVATION ->
+          weights + bias + (normalizes && !Boolean.FALSE.equals(block.normalizeInput()) ? 2L * layer.inChannels() : 0);
+      case SHORTCUT -> weights + bias + (normalizes && block.batchNorm() ? 2L * layer.outChannels() : 0);
+      case HEAD ->
+          normalizes && block.batchNorm() && block.affine() && config.losses().backprop() ? 2L * layer.outChannels() : 0;
+      case OUTPUT -> weights + layer.outChannels();
+    };
+  }
+
   /** Flops of one image's way through a whole network, without the local classifiers. */
   public static long flops(DeviceNetwork network) {
     return network.layers().stream().mapToLong(LayerCosts::flops).sum();
@@ -71,17 +88,23 @@ public record LayerCosts(long parameters, long localParameters, long flops, long
         || tensor.startsWith("proj_y.") || (layer.kind() == LayerSpec.Kind.PREACTIVATION && tensor.startsWith("bn."));
   }
 
-  private static long flops(LayerSpec layer) {
-    long inputs = layer.inChannels();
+  /** Flops of one image's way through a block. */
+  public static long flops(LayerSpec layer) {
     return switch (layer.kind()) {
-      case CONVOLUTION, PREACTIVATION, SHORTCUT -> {
-        long side = layer.kernel();
-        // Positions of the convolution's own output: pooling comes behind it.
-        long height = layer.convolvedHeight();
-        long width = layer.convolvedWidth();
-        yield 2 * inputs * side * side * layer.outChannels() * height * width;
-      }
-      case LINEAR, OUTPUT -> 2 * inputs * layer.inHeight() * layer.inWidth() * layer.outChannels();
+      case CONVOLUTION, PREACTIVATION, SHORTCUT ->
+          // Positions of the convolution's own output: pooling comes behind it.
+          2 * weights(layer) * layer.convolvedHeight() * layer.convolvedWidth();
+      case LINEAR, OUTPUT -> 2 * weights(layer);
+      case HEAD -> 0;
+    };
+  }
+
+  /** Of the convolution or the linear layer itself. */
+  static long weights(LayerSpec layer) {
+    long pairs = (long) layer.inChannels() * layer.outChannels();
+    return switch (layer.kind()) {
+      case CONVOLUTION, PREACTIVATION, SHORTCUT -> pairs * layer.kernel() * layer.kernel();
+      case LINEAR, OUTPUT -> pairs * layer.inHeight() * layer.inWidth();
       case HEAD -> 0;
     };
   }

@@ -54,6 +54,12 @@ public final class Networks {
     return names;
   }
 
+  /** Where a published network comes from; {@code null} for any other. */
+  public static String origin(String name) {
+    return ResidualNetworks.names().contains(name) ? ResidualNetworks.origin(name)
+        : names().contains(name) ? VggNetworks.origin(name) : null;
+  }
+
   /** What settings are about in the published networks; of one that a user has described, in its convolutions' width. */
   public static Architecture.Variants variants(boolean described) {
     return described ? DESCRIBED : PUBLISHED;

@@ -68,6 +68,11 @@ final class ResidualNetworks {
     return names;
   }
 
+  static String origin(String name) {
+    return isResNet(name) ? "He et al. 2016, for small images"
+        : name.endsWith("-adapted") ? "Zagoruyko & Komodakis 2016, adapted to local losses" : "Zagoruyko & Komodakis 2016";
+  }
+
   static boolean isResNet(String name) {
     return RESNETS.containsKey(name);
   }

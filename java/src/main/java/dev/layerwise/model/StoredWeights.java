@@ -23,7 +23,7 @@ public final class StoredWeights {
           stored += tensor.getValue().byteCount() / tensor.getValue().type().bytes();
         }
       }
-      double needed = leastWeights(layer) + (hasProjectedTargets(config, layer) ? config.losses().targetProjSize() : 0);
+      double needed = LayerCosts.weights(layer) + (hasProjectedTargets(config, layer) ? config.losses().targetProjSize() : 0);
       if (stored < needed) {
         throw new ModelException(
             String.format(
@@ -36,16 +36,5 @@ public final class StoredWeights {
   /** Whether a local classifier has an output for every bit of a projected target. */
   private static boolean hasProjectedTargets(ModelConfig config, LayerSpec layer) {
     return config.losses().hasProjectedTargets() && layer.hasLoss() && layer.kind() != LayerSpec.Kind.OUTPUT;
-  }
-
-  /** Weights of the convolution or the linear layer itself. */
-  private static double leastWeights(LayerSpec layer) {
-    return switch (layer.kind()) {
-      case CONVOLUTION, PREACTIVATION, SHORTCUT ->
-          (double) layer.outChannels() * layer.inChannels() * layer.kernel() * layer.kernel();
-      case LINEAR, OUTPUT ->
-          (double) layer.outChannels() * layer.inChannels() * layer.inHeight() * layer.inWidth();
-      case HEAD -> 0;
-    };
   }
 }

@@ -37,6 +37,11 @@ final class VggNetworks {
     return names;
   }
 
+  static String origin(String name) {
+    return List.of("vgg11", "vgg13", "vgg16", "vgg19").contains(name)
+        ? "Simonyan & Zisserman 2015, with batch norm" : "Nøkland & Eidnes 2019";
+  }
+
   /** The description of one of {@link #names()}. */
   static NetworkSpec spec(ModelConfig config) {
     List<BlockSpec> blocks = new ArrayList<>();
