@@ -15,6 +15,7 @@ import dev.layerwise.run.TrainingResult;
 import dev.layerwise.train.Communicator;
 import dev.layerwise.train.SessionSettings;
 import dev.layerwise.train.TrainingSession;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -160,15 +161,18 @@ final class ReproduceCommand implements Callable<Integer> {
         ReadingPrinter.show(
             DataSets.info(dataset).title(), spec.commandLine().getErr(),
             listener -> DataSets.load(dataset, dataDir, listener));
+    PrintWriter err = spec.commandLine().getErr();
     ReproductionPrinter printer =
-        new ReproductionPrinter(spec.commandLine().getOut(), spec.commandLine().getErr(), common.json, common.verbose);
+        new ReproductionPrinter(
+            spec.commandLine().getOut(), err, common.json, common.verbose,
+            !common.json && Terminal.isStderr() ? () -> new ProgressLine(err, Terminal::width) : null);
     TrainingSession session = new TrainingSession(processes);
     return StopOnSignal.run(
         () -> {
           session.requestStop();
           printer.stopping();
         },
-        () -> { }, // there is no progress line
+        printer::clearProgress,
         () ->
             processes.isFirst()
                 ? lead(related, presets, images, session, printer, processes)

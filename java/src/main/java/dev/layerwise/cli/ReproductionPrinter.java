@@ -10,9 +10,12 @@ import dev.layerwise.recipe.ResultsTable;
 import dev.layerwise.run.EpochReport;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.run.TrainingResult;
+import dev.layerwise.train.EpochProgress;
 import dev.layerwise.train.TrainingSession;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.function.Supplier;
 
 /** Prints a reproduction: the table or JSON lines to stdout, the progress of the runs to stderr. */
 final class ReproductionPrinter implements Reproduction.Listener {
@@ -20,17 +23,23 @@ final class ReproductionPrinter implements Reproduction.Listener {
   private final PrintWriter err;
   private final boolean json;
   private final boolean verbose;
+  private final Supplier<ProgressLine> progressLine;
+  /** Of the run under way; {@code null}: none. */
+  private volatile ProgressLine progress;
 
   /**
    * A printer.
    *
    * @param verbose whether to print the engine chosen for each operation
+   * @param progressLine makes the line that shows a run's current epoch; {@code null} if stderr is not a terminal
    */
-  ReproductionPrinter(PrintWriter out, PrintWriter err, boolean json, boolean verbose) {
+  ReproductionPrinter(
+      PrintWriter out, PrintWriter err, boolean json, boolean verbose, Supplier<ProgressLine> progressLine) {
     this.out = out;
     this.err = err;
     this.json = json;
     this.verbose = verbose;
+    this.progressLine = progressLine;
   }
 
   private record Epoch(
@@ -48,12 +57,23 @@ final class ReproductionPrinter implements Reproduction.Listener {
   TrainingSession.Reporter of(Preset preset, long seed) {
     return new TrainingSession.Reporter() {
       @Override
+      public Duration progressInterval() {
+        return progressLine == null ? null : RunPrinter.PROGRESS_INTERVAL;
+      }
+
+      @Override
+      public void progressed(EpochProgress epoch) {
+        progress.show(epoch);
+      }
+
+      @Override
       public void started(RunConfig config, DataSet<?> images, Path folder, Integer epoch, double done) {
         String how =
             epoch == null ? "writing its result"
                 : epoch == 1 && done == 0 ? "training"
                 : "continuing with epoch " + epoch;
         say("%s, seed %d: %s in %s", preset.name(), seed, how, folder);
+        progress = progressLine == null ? null : progressLine.get();
       }
 
       @Override
@@ -69,6 +89,7 @@ final class ReproductionPrinter implements Reproduction.Listener {
       @Override
       public void usedEngines(String choices) {
         if (verbose && !choices.isEmpty()) {
+          clearProgress();
           RunPrinter.printEngines(err, choices);
         }
       }
@@ -122,7 +143,16 @@ final class ReproductionPrinter implements Reproduction.Listener {
     say("stopped; everything is saved in %s. Run the same command again to continue.", folder);
   }
 
+  /** Removes the progress line, if there is one; from any thread. */
+  void clearProgress() {
+    ProgressLine shown = progress;
+    if (shown != null) {
+      shown.clear();
+    }
+  }
+
   private void say(String format, Object... values) {
+    clearProgress();
     err.printf(format + "%n", values);
     err.flush();
   }

@@ -27,7 +27,7 @@ final class RunPrinter implements TrainingSession.Reporter {
   /** The message at the first Ctrl-C. */
   static final String STOPPING = "stopping after the current step; press Ctrl-C again to stop at once without saving";
 
-  private static final Duration PROGRESS_INTERVAL = Duration.ofMillis(500);
+  static final Duration PROGRESS_INTERVAL = Duration.ofMillis(500);
 
   private final boolean json;
   private final boolean verbose;
@@ -147,12 +147,15 @@ final class RunPrinter implements TrainingSession.Reporter {
   }
 
   private void printText(EpochReport report) {
-    out.printf(
-        "epoch %d/%d  lr %.2e  train loss %.4f error %.2f %%%s  test loss %.4f error %.2f %%  %.0f images/s%n",
-        report.epoch(), report.epochs(), report.lr(), report.trainLoss(), report.trainError(),
-        report.validationError() == null ? ""
-            : String.format("  validation loss %.4f error %.2f %%", report.validationLoss(), report.validationError()),
-        report.testLoss(), report.testError(), report.imagesPerSecond());
+    int columns = Terminal.isStdout() ? Terminal.width() : Integer.MAX_VALUE;
+    String epoch =
+        String.format(
+            "epoch %d/%d  lr %.2e  train loss %.4f error %.2f %%%s  test loss %.4f error %.2f %%  %.0f images/s",
+            report.epoch(), report.epochs(), report.lr(), report.trainLoss(), report.trainError(),
+            report.validationError() == null ? ""
+                : String.format("  validation loss %.4f error %.2f %%", report.validationLoss(), report.validationError()),
+            report.testLoss(), report.testError(), report.imagesPerSecond());
+    out.println(Terminal.inRows(epoch, columns));
     for (EpochReport.BlockReport block : report.blocks()) {
       StringBuilder line = new StringBuilder(String.format("  %-22s", block.name()));
       if (block.similarityLoss() != null) {
@@ -171,7 +174,7 @@ final class RunPrinter implements TrainingSession.Reporter {
         line.append("  frozen");
       }
       if (block.similarityLoss() != null || block.predictionLoss() != null) {
-        out.println(line);
+        out.println(Terminal.inRows(line.toString(), columns));
       }
     }
     out.flush();

@@ -6,7 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 
-/** The terminal of stderr, if it is one. */
+/** The terminal of stdout and stderr, if they are one. */
 final class Terminal {
   private static final int USUAL_WIDTH = 80;
 
@@ -18,8 +18,17 @@ final class Terminal {
     if (kind == null || kind.isEmpty() || kind.equals("dumb")) {
       return false;
     }
+    return isTerminal(2);
+  }
+
+  /** Whether stdout is a terminal. */
+  static boolean isStdout() {
+    return isTerminal(1);
+  }
+
+  private static boolean isTerminal(int descriptor) {
     try {
-      String device = Path.of("/proc/self/fd/2").toRealPath().toString();
+      String device = Path.of("/proc/self/fd/" + descriptor).toRealPath().toString();
       return device.startsWith("/dev/pts/") || device.startsWith("/dev/tty") || device.equals("/dev/console");
     } catch (IOException e) {
       return false; // a pipe or a socket, which has no file name
@@ -42,5 +51,29 @@ final class Terminal {
       Thread.currentThread().interrupt();
     }
     return USUAL_WIDTH;
+  }
+
+  /**
+   * A line in rows that are not wider than this, if its parts are not. Parts are what two or more spaces separate; rows after the
+   * first are indented.
+   */
+  static String inRows(String line, int width) {
+    if (line.length() <= width) {
+      return line;
+    }
+    String text = line.stripLeading();
+    String indentation = " ".repeat(line.length() - text.length());
+    StringBuilder rows = new StringBuilder();
+    String row = indentation;
+    for (String part : text.split(" {2,}")) {
+      boolean begins = row.isBlank();
+      if (!begins && row.length() + 2 + part.length() > width) {
+        rows.append(row).append(System.lineSeparator());
+        row = indentation + "    ";
+        begins = true;
+      }
+      row += (begins ? "" : "  ") + part;
+    }
+    return rows.append(row).toString();
   }
 }

@@ -194,10 +194,10 @@ class ReproduceCommandTest {
     Preset preset = Presets.all().get(0);
     StringWriter quiet = new StringWriter();
     PrintWriter out = new PrintWriter(new StringWriter());
-    new ReproductionPrinter(out, new PrintWriter(quiet), false, false).of(preset, 1).usedEngines("product: fused\n");
+    new ReproductionPrinter(out, new PrintWriter(quiet), false, false, null).of(preset, 1).usedEngines("product: fused\n");
     assertThat(quiet.toString()).isEmpty();
     StringWriter verbose = new StringWriter();
-    new ReproductionPrinter(out, new PrintWriter(verbose), false, true).of(preset, 1).usedEngines("product: fused\n");
+    new ReproductionPrinter(out, new PrintWriter(verbose), false, true, null).of(preset, 1).usedEngines("product: fused\n");
     assertThat(verbose.toString()).isEqualTo(String.format("engines%n  product: fused\n"));
   }
 
