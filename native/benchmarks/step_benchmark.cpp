@@ -154,7 +154,7 @@ class Training {
 
  private:
   void train() {
-    const layerwise_augmentation augmentation{4, 1, 0, 0};
+    const layerwise_augmentation augmentation{4, 1, 0, 0, 0, 0};
     layerwise_tensor *x = nullptr, *y = nullptr;
     check(layerwise_dataset_batch(images_.get(), &augmentation, &x, &y));
     Tensor activation(x);

@@ -271,12 +271,16 @@ typedef struct layerwise_augmentation {
                               images, drawn once, in odd epochs, and the others in even ones (layerwise_context_set_epoch) */
   int32_t n_holes;         /* squares that are set to 0 after normalisation (cutout) */
   int32_t length;          /* side of such a square, in pixels */
+  double mixup;            /* alpha: images are blended with others of the batch, by a share drawn from Beta(alpha, alpha) */
+  double cutmix;           /* alpha: boxes of other images of the batch, whose share of the area is drawn likewise, are
+                              pasted in. With both above 0, each step takes one of the two, with probability 1/2 */
 } layerwise_augmentation;
 
 /* Names the images of the next batches. */
 LAYERWISE_API layerwise_status layerwise_dataset_choose(layerwise_dataset* dataset, const int32_t* indices,
                                                         int32_t count);
-/* The chosen images, augmented (NULL: not) and normalised, and their labels. */
+/* The chosen images, augmented (NULL: not) and normalised, and their labels: class numbers, or of mixed images the share
+ * of each class, (n, classes). Blocks take either; errors are then counted against the class of the larger share. */
 LAYERWISE_API layerwise_status layerwise_dataset_batch(layerwise_dataset* dataset,
                                                        const layerwise_augmentation* augmentation,
                                                        layerwise_tensor** images, layerwise_tensor** labels);

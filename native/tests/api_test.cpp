@@ -159,7 +159,7 @@ TEST(Api, flips_and_epochs_that_there_are_not_are_refused) {
   EXPECT_EQ(message(), "epochs are counted from 1");
   EXPECT_EQ(layerwise_context_set_epoch(context.get(), 2), LAYERWISE_OK);
   layerwise_dataset* const data = make_rising_pairs(context.get(), 2);
-  const layerwise_augmentation augmentation{0, 3, 0, 0};
+  const layerwise_augmentation augmentation{0, 3, 0, 0, 0, 0};
   layerwise_tensor *images = nullptr, *classes = nullptr;
   EXPECT_EQ(layerwise_dataset_batch(data, &augmentation, &images, &classes), LAYERWISE_INVALID_ARGUMENT);
   EXPECT_EQ(message(), "horizontal_flip must be 0, 1 or 2, not 3");
@@ -170,7 +170,7 @@ TEST(Api, alternating_flips_show_every_image_both_ways_in_two_epochs) {
   const auto context = make_context();
   const int count = 64;
   layerwise_dataset* const data = make_rising_pairs(context.get(), count);
-  const layerwise_augmentation augmentation{0, 2, 0, 0};
+  const layerwise_augmentation augmentation{0, 2, 0, 0, 0, 0};
   std::vector<bool> flipped[3];  // by image, in each epoch
   for (uint64_t epoch = 1; epoch <= 3; ++epoch) {
     EXPECT_EQ(layerwise_context_set_epoch(context.get(), epoch), LAYERWISE_OK);
@@ -195,6 +195,51 @@ TEST(Api, alternating_flips_show_every_image_both_ways_in_two_epochs) {
   EXPECT_EQ(flipped[0], flipped[2]);
   const auto in_first = std::count(flipped[0].begin(), flipped[0].end(), true);
   EXPECT_TRUE(in_first > 12 && in_first < 52) << in_first;  // five standard deviations of a fair coin: 20
+}
+
+TEST(Api, mixed_images_have_shares_of_classes_as_labels) {
+  const auto context = make_context();
+  layerwise_dataset* const data = make_rising_pairs(context.get(), 3);
+  layerwise_augmentation augmentation{0, 0, 0, 0, 1, 0};
+  layerwise_tensor *images = nullptr, *classes = nullptr;
+  ASSERT_EQ(layerwise_dataset_batch(data, &augmentation, &images, &classes), LAYERWISE_OK) << message();
+  const Handle<layerwise_tensor> mixed(images), shares(classes);
+  int64_t shape[4];
+  EXPECT_EQ(layerwise_tensor_shape(classes, shape), LAYERWISE_OK);
+  EXPECT_EQ(shape[0], 3);
+  EXPECT_EQ(shape[1], 2);
+  float values[6];
+  EXPECT_EQ(layerwise_tensor_read(classes, values, 6), LAYERWISE_OK);
+  for (int n = 0; n < 3; ++n) EXPECT_EQ(values[2 * n] + values[2 * n + 1], 1);
+
+  layerwise_block_config config = convolution_config();
+  config.kind = LAYERWISE_LINEAR;
+  config.geometry.in_channels = config.geometry.in_height = 1;
+  config.geometry.in_width = 2;
+  config.losses.classes = 2;
+  layerwise_tensor* output = nullptr;
+  ASSERT_EQ(layerwise_block_train_step(make_block(context.get(), config).get(), images, classes, nullptr, &output, nullptr),
+            LAYERWISE_OK)
+      << message();
+  layerwise_tensor_close(output);
+  const auto refused = [&](const layerwise_tensor* labels, const char* why) {
+    layerwise_tensor* none = nullptr;
+    EXPECT_EQ(layerwise_block_train_step(make_block(context.get(), config).get(), images, labels, nullptr, &none, nullptr),
+              LAYERWISE_INVALID_ARGUMENT);
+    EXPECT_EQ(message(), std::string("features.0: ") + why);
+  };
+  refused(images, "the labels are not a tensor of labels");
+  config.losses.bio = 1;
+  refused(classes, "labels of mixed images are shares of classes; under bio targets are codes of one");
+  config.losses.bio = 0;
+  config.losses.classes = 3;
+  refused(classes, "the mixed labels are of 2 classes, but the block has 3");
+
+  augmentation.cutmix = -1;
+  layerwise_tensor *no_images = nullptr, *no_classes = nullptr;
+  EXPECT_EQ(layerwise_dataset_batch(data, &augmentation, &no_images, &no_classes), LAYERWISE_INVALID_ARGUMENT);
+  EXPECT_EQ(message(), "the alphas of mixup and cutmix must not be negative, but are 1 and -1");
+  layerwise_dataset_close(data);
 }
 
 TEST(Api, labels_that_the_block_has_no_class_for_are_refused) {

@@ -135,23 +135,62 @@ Training residual_training(bool local_losses, bool affine) {
   };
 }
 
+/// A data set of nine images, of classes 0, 1, 2, 0, …
+struct NineImages {
+  explicit NineImages(const std::shared_ptr<Context>& context)
+      : images(context, shape, pixels().data(), std::vector<int32_t>{0, 1, 2, 0, 1, 2, 0, 1, 2}.data(), 3,
+               std::vector<float>(3, 0.5f).data(), std::vector<float>(3, 0.25f).data(), false) {}
+
+  void choose(const Slice& slice) {
+    std::vector<int32_t> chosen(static_cast<size_t>(slice.count));
+    std::iota(chosen.begin(), chosen.end(), static_cast<int32_t>(slice.first));
+    images.choose(chosen.data(), slice.count);
+  }
+
+  static std::vector<uint8_t> pixels() {
+    std::vector<uint8_t> pixels(static_cast<size_t>(shape.elements()));
+    for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(i * 37 % 251);
+    return pixels;
+  }
+
+  static constexpr Shape shape{9, 6, 6, 3};
+  DataSet images;
+};
+
+/// A block, trained on images that are mixed with those of all processes.
+void train_on_mixed(const Mixing& mixing, const std::shared_ptr<Context>& context, const std::vector<Slice>& slices,
+                    Results& results) {
+  NineImages data(context);
+  LocalBlockConfig config = small_convolution_block();
+  config.input = NineImages::shape.of_samples(1);
+  config.loss.label_smoothing = 0.125;
+  config.optimizer = momentum();
+  LocalBlock block(context, config);
+  for (size_t step = 0; step < slices.size(); ++step) {
+    begin_step(*context, step, slices[step]);
+    data.choose(slices[step]);
+    do_step(*context, slices[step], results, [&] {
+      const DataSet::Batch batch = data.images.batch({1, HorizontalFlip::random, 0, 0}, mixing);
+      keep_row(context->backend(), batch.images, results);
+      keep_row(context->backend(), batch.labels, results);
+      const ArenaTensor output = block.train_step(batch.images, {batch.labels, 3}, {}, nullptr);
+      keep_row(context->backend(), output, results);
+    });
+  }
+  keep_tensors(context->backend(), block, results);
+  keep_metrics(block, results);
+}
+
 /// Augmented images of a data set: every image of the batch has the random numbers of its place in the whole batch. Each
 /// step is in an epoch of its own.
 void load_augmented(HorizontalFlip flip, const std::shared_ptr<Context>& context, const std::vector<Slice>& slices,
                     Results& results) {
-  const Shape shape{9, 6, 6, 3};
-  std::vector<uint8_t> pixels(static_cast<size_t>(shape.elements()));
-  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(i * 37 % 251);
-  const std::vector<int32_t> labels(9, 1);
-  const std::vector<float> mean(3, 0.5f), deviation(3, 0.25f);
-  DataSet data(context, shape, pixels.data(), labels.data(), 3, mean.data(), deviation.data(), false);
+  NineImages data(context);
   for (size_t step = 0; step < slices.size(); ++step) {
     begin_step(*context, step, slices[step]);
     context->set_epoch(step + 1);
-    std::vector<int32_t> chosen(static_cast<size_t>(slices[step].count));
-    std::iota(chosen.begin(), chosen.end(), static_cast<int32_t>(slices[step].first));
-    data.choose(chosen.data(), slices[step].count);
-    const DataSet::Batch batch = data.batch({2, flip, 1, 3});
+    data.choose(slices[step]);
+    const DataSet::Batch batch = data.images.batch({2, flip, 1, 3});
     results.rows.push_back(values_of(context->backend(), batch.images));
   }
 }
@@ -204,6 +243,10 @@ std::vector<TrainingCase> training_cases() {
                                    std::pair{"alternating_flip", HorizontalFlip::alternating}})
     cases.push_back({name, [flip = flip](const auto& context, const auto& slices, Results& results) {
                        load_augmented(flip, context, slices, results);
+                     }});
+  for (const auto& [name, mixing] : {std::pair{"mixup", Mixing{1, 0}}, std::pair{"cutmix", Mixing{0, 1}}})
+    cases.push_back({name, [mixing = mixing](const auto& context, const auto& slices, Results& results) {
+                       train_on_mixed(mixing, context, slices, results);
                      }});
   return cases;
 }

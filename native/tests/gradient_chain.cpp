@@ -49,6 +49,14 @@ BlockChain::BlockChain(const BlockChainOptions& options) : options_(options), ba
   }
   for (int64_t n = 0; n < map.n; ++n) label_values_.push_back(static_cast<int32_t>(n * n % options.classes));
   labels_ = {label_values_.data(), DataType::int32, Shape::vector(map.n)};
+  if (options.mixed) {
+    targets_ = zeros(Shape::matrix(map.n, options.classes));
+    for (int64_t n = 0; n < map.n; ++n) {
+      double* const target = targets_.as<double>() + n * options.classes;
+      target[n * n % options.classes] += 0.7;
+      target[(n + 1) % options.classes] += 0.3;
+    }
+  }
 }
 
 bool BlockChain::features_from_pooled() const {
@@ -137,7 +145,10 @@ double BlockChain::similarity_term() {
   Metrics metrics;
   SimilarityLoss op;
   op.x = z_deviation_ ? z_deviation_ : z_;
-  if (options_.supervised) op.labels = labels_;
+  if (options_.mixed)
+    op.targets = targets_;
+  else if (options_.supervised)
+    op.labels = labels_;
   op.classes = options_.classes;
   op.projection = projection_;
   op.gradient_scale = options_.beta;
@@ -157,7 +168,7 @@ double BlockChain::classifier_term() {
   op.x = pooled_;
   op.weight = classifier_weight_;
   op.bias = classifier_bias_;
-  op.labels = labels_;
+  (options_.mixed ? op.targets : op.labels) = options_.mixed ? targets_ : labels_;
   op.projection = projection_;
   op.gradient_scale = 1 - options_.beta;
   op.d_weight = gradient_of("classifier_weight");

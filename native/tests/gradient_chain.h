@@ -40,6 +40,7 @@ struct BlockChainOptions {
   AveragePooling pooling = {};
   bool probe = false;  // the output counts: as in backpropagation
   int64_t code_size = 0;       // of the labels' random codes; 0: one-hot labels
+  bool mixed = false;          // targets of two classes in place of labels
   bool supervised = true;      // whether the similarity loss has labels
   bool input_target = false;   // whether it has the input
   bool reconstruction = false;
@@ -97,7 +98,7 @@ class BlockChain {
   Tensor similarity_weight_, classifier_weight_, classifier_bias_;
   Tensor y_, mean_, variance_, h_, pooled_, output_, z_, z_mean_, z_deviation_;
   Tensor residual_, decoder_weight_, decoder_bias_;                       // variables as well
-  Tensor projection_, input_, probe_;                                     // constants
+  Tensor projection_, input_, probe_, targets_;                                     // constants
   Tensor d_pooled_, d_features_pooled_, d_deviation_, d_z_, d_h_, d_y_, g_;
 };
 

@@ -15,6 +15,7 @@ struct ClassifierCase {
   bool feedback = false;
   double bias = 0.5;
   double label_smoothing = 0;
+  bool mixed = false;         // targets of two classes in place of labels
 };
 
 void run_classifier_loss(Operands& operands, const ClassifierCase& classifier) {
@@ -27,7 +28,10 @@ void run_classifier_loss(Operands& operands, const ClassifierCase& classifier) {
   const double bias = classifier.zero_weight ? 0 : classifier.bias;
   op.bias = operands.parameter(Shape::vector(classifier.classes), -bias, bias);
   const int64_t label_count = classifier.codes > 0 ? classifier.codes : classifier.classes;
-  if (classifier.labels) op.labels = operands.integers(x.n, label_count);
+  if (classifier.mixed)
+    op.targets = operands.mixed_targets(x.n, classifier.classes);
+  else if (classifier.labels)
+    op.labels = operands.integers(x.n, label_count);
   if (classifier.codes > 0) {
     // A third of the entries are 0: bits that are not set.
     op.projection = operands.parameter_with_zeros(Shape::matrix(classifier.classes, classifier.codes), -0.25, 0.25);
@@ -66,6 +70,7 @@ struct SimilarityCase {
   Shape input = {};           // of the features that the other target is made of
   double input_scale = 0;
   int64_t first_row = 0, rows = 0;  // a part of the rows
+  bool mixed = false;         // targets of two classes in place of labels
 };
 
 void run_similarity_loss(Operands& operands, const SimilarityCase& similarity) {
@@ -79,7 +84,10 @@ void run_similarity_loss(Operands& operands, const SimilarityCase& similarity) {
     op.x = similarity.deviations ? operands.parameter(x, low, similarity.high)
                                  : operands.activation(x, low, similarity.high);
   }
-  if (similarity.labels) op.labels = operands.integers(x.n, similarity.classes);
+  if (similarity.mixed)
+    op.targets = operands.mixed_targets(x.n, similarity.classes);
+  else if (similarity.labels)
+    op.labels = operands.integers(x.n, similarity.classes);
   op.classes = similarity.classes;
   if (similarity.code_size > 0) {
     op.projection = operands.parameter(Shape::matrix(similarity.code_size, similarity.classes), -0.25, 0.25);
@@ -92,7 +100,8 @@ void run_similarity_loss(Operands& operands, const SimilarityCase& similarity) {
   }
   // Products in the longest chain: those of R, of one of its targets, and of R's gradient with X.
   const double terms =
-      features + samples + static_cast<double>(similarity.code_size + similarity.input.features());
+      features + samples + static_cast<double>(similarity.code_size + similarity.input.features()) +
+      static_cast<double>(similarity.mixed ? similarity.classes : 0);
   const double roundings = similarity.deviations || similarity.nonnegative ? 0 : 4;
   op.first_row = similarity.first_row;
   op.rows = similarity.rows;
@@ -108,7 +117,7 @@ void run_similarity_loss(Operands& operands, const SimilarityCase& similarity) {
     op.similarity = operands.parameter_output("similarity", Shape::matrix(rows, x.n), {features, 0, roundings});
     if (similarity.labels) {
       op.target = operands.parameter_output("target", Shape::matrix(rows, x.n),
-                                            {1 + static_cast<double>(similarity.code_size), 0, 0});
+                                            {1 + static_cast<double>(similarity.mixed ? similarity.classes : similarity.code_size), 0, 0});
     }
   }
   op.metrics = operands.metrics({terms, 0, roundings});
@@ -186,6 +195,11 @@ void add_loss_cases(std::vector<OperationCase>& cases) {
       changed<C>({"smoothed_large_logits", {9, 1, 1, 33}, 10}, [](C& c) { c.bias = 128, c.label_smoothing = 0.75; }),
       changed<C>({"smoothed_loss_only", {5, 1, 1, 33}, 2},
                  [](C& c) { c.gradients = false, c.label_smoothing = 0.25; }),
+      changed<C>({"mixed", {9, 1, 1, 33}, 10, 0.5}, [](C& c) { c.mixed = true; }),
+      changed<C>({"mixed_smoothed_several_tiles", {130, 1, 1, 200}, 300}, [](C& c) { c.mixed = true, c.label_smoothing = 0.1; }),
+      changed<C>({"mixed_large_logits", {9, 1, 1, 33}, 10}, [](C& c) { c.bias = 128, c.mixed = true; }),
+      changed<C>({"mixed_zero_weights", {16, 1, 1, 33}, 2}, [](C& c) { c.zero_weight = true, c.mixed = true; }),
+      changed<C>({"mixed_loss_only", {5, 1, 1, 33}, 100}, [](C& c) { c.gradients = false, c.mixed = true; }),
       changed<C>({"codes", {9, 1, 1, 33}, 128, 0.5}, [](C& c) { c.codes = 10; }),
       changed<C>({"codes_feedback", {5, 2, 2, 16}, 100}, [](C& c) { c.codes = 100, c.feedback = true; }),
       changed<C>({"codes_zero_weights", {16, 1, 1, 33}, 5}, [](C& c) { c.codes = 10, c.zero_weight = true; }),
@@ -219,6 +233,12 @@ void add_loss_cases(std::vector<OperationCase>& cases) {
       changed<S>({"loss_only", {7, 1, 1, 16}, 10}, [](S& s) { s.gradient = false; }),
       changed<S>({"codes", {9, 1, 1, 33}, 10, 0.5}, [](S& s) { s.code_size = 128, s.inspected = true; }),
       changed<S>({"codes_of_three", {33, 2, 2, 5}, 100}, [](S& s) { s.code_size = 3, s.inspected = true; }),
+      changed<S>({"mixed", {9, 1, 1, 33}, 10, 0.5}, [](S& s) { s.mixed = s.inspected = true; }),
+      changed<S>({"mixed_two_classes", {33, 2, 2, 5}, 2}, [](S& s) { s.mixed = s.inspected = true; }),
+      changed<S>({"mixed_classes_100_and_input", {130, 1, 1, 64}, 100, 0.5}, [](S& s) {
+        s.mixed = true, s.input = {130, 1, 1, 100}, s.input_scale = 0.5;
+      }),
+      changed<S>({"mixed_rows", {64, 1, 1, 64}, 10}, [](S& s) { s.mixed = s.inspected = true, s.first_row = 33, s.rows = 20; }),
       changed<S>({"input", {9, 1, 1, 33}, 0}, [](S& s) {
         s.labels = false, s.inspected = true, s.input = {9, 6, 5, 3}, s.input_scale = 0.25, s.gradient_scale = 0;
       }),

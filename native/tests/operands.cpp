@@ -137,6 +137,18 @@ Tensor Operands::bytes(const Shape& shape) {
   return place("bytes", Role::input, DataType::uint8, shape, values, {});
 }
 
+Tensor Operands::mixed_targets(int64_t count, int64_t classes) {
+  std::vector<double> values(static_cast<size_t>(count * classes));
+  for (int64_t n = 0; n < count; ++n) {
+    const double share = draw(1, 0, 1, parameter_bits)[0];
+    for (const double part : {share, 1 - share}) {
+      const uint32_t label = random_below(random_word(key_, drawn_++), static_cast<uint32_t>(classes));
+      values[static_cast<size_t>(n * classes) + label] += part;
+    }
+  }
+  return place("targets", Role::input, backend_.parameter_type(), Shape::matrix(count, classes), values, {});
+}
+
 Tensor Operands::hidden(const Shape& shape, double negative_slope) {
   std::vector<double> values = draw(shape.elements(), -1, 1, parameter_bits);
   for (double& value : values) {

@@ -54,6 +54,8 @@ class Operands {
   Tensor parameter(const Shape& shape, double low = -1, double high = 1);
   Tensor integers(int64_t count, int64_t below);  // int32 vector
   Tensor bytes(const Shape& shape);               // uint8
+  /// Parameters (count, classes), as mixed images have them: rows of two classes' shares, or of one's, which add up to 1.
+  Tensor mixed_targets(int64_t count, int64_t classes);
   /// Activations as a nonlinearity leaves them: ≤ 0 about half of the time, then 0 for slope 0. They are
   /// multiples of 1/8, so that zeros and equal neighbours, for which rules exist, occur.
   Tensor hidden(const Shape& shape, double negative_slope);

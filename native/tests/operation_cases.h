@@ -51,7 +51,7 @@ void add_convolution_cases(std::vector<OperationCase>& cases);  // convolution_f
 void add_block_cases(std::vector<OperationCase>& cases);        // normalize_activate, hidden_gradient
 void add_loss_cases(std::vector<OperationCase>& cases);         // classifier_loss, similarity_loss, reconstruction_loss
 void add_tensor_cases(std::vector<OperationCase>& cases);       // moments_of_tensor, deviation_gradient, add_tensor
-void add_training_cases(std::vector<OperationCase>& cases);     // load_batch, optimizer_step
+void add_training_cases(std::vector<OperationCase>& cases);     // load_batch, mix_batch, optimizer_step
 void add_many_tile_convolution_cases(std::vector<OperationCase>& cases);
 void add_many_tile_block_cases(std::vector<OperationCase>& cases);
 void add_convolution_cases_in_eights(std::vector<OperationCase>& cases);

@@ -96,6 +96,12 @@ std::vector<BlockChainOptions> all_options() {
       options("predsim", [](O& o) {
         o.similarity = Similarity::deviation, o.classifier = true, o.pooling = {2, 2, 0, 0};
       }),
+      options("mixed_predsim", [](O& o) {
+        o.mixed = true, o.similarity = Similarity::deviation, o.classifier = true, o.pooling = {2, 2, 0, 0};
+      }),
+      options("mixed_sim_flat_two_classes_and_input", [](O& o) {
+        o.mixed = o.input_target = true, o.similarity = Similarity::flat, o.classes = 2;
+      }),
       options("bio_pred", [](O& o) { o.classifier = true, o.code_size = 6, o.pooling = {2, 2, 0, 0}; }),
       options("bio_sim", [](O& o) {
         o.similarity = Similarity::pooled_deviation, o.code_size = 6, o.pooling = {2, 2, 0, 0};
@@ -228,6 +234,46 @@ TEST(SimilarityLoss, two_features_by_hand) {
     }
   }
   EXPECT_NEAR(run.metrics.similarity_loss / 3, loss, 1e-7);
+}
+
+/// Targets that are one-hot give what their labels give, and mixed ones the cosines of the centred targets.
+TEST(SimilarityLoss, of_mixed_targets_by_hand) {
+  double x[8] = {3, 1, /**/ 0, 4, /**/ 9, 8, /**/ 1, 7}, target[16];
+  // Less their mean 1/3: (2, −1, −1)/3, (−1, −1, 2)/3, (1, 0, −1) · 0.5 − 1/3 = (1, −2, 1)/6, (2, −1, −1)/3.
+  double targets[12] = {1, 0, 0, /**/ 0, 0, 1, /**/ 0.5, 0, 0.5, /**/ 1, 0, 0};
+  SimilarityLoss op;
+  op.x = {x, DataType::float64, Shape::matrix(4, 2)};
+  op.targets = {targets, DataType::float64, Shape::matrix(4, 3)};
+  op.classes = 3;
+  op.target = {target, DataType::float64, Shape::matrix(4, 4)};
+  make_reference_backend()->similarity_loss(op);
+  const double wanted[16] = {1, -0.5, 0.5, 1, /**/ -0.5, 1, 0.5, -0.5, /**/ 0.5, 0.5, 1, 0.5, /**/ 1, -0.5, 0.5, 1};
+  for (int i = 0; i < 16; ++i) EXPECT_NEAR(target[i], wanted[i], 1e-7) << i;  // 1e-8 / norm, twice
+}
+
+TEST(ClassifierLoss, mixed_targets_by_hand) {
+  // Softmax is 1/8, 2/8 and 5/8. The largest shares are at 1 (wrong) and at 2, the first of equals at 0 (wrong).
+  const std::unique_ptr<Backend> backend = make_reference_backend();
+  double x[3] = {1, 1, 1}, weight[3] = {}, bias[3] = {0, std::log(2.0), std::log(5.0)};
+  double d_weight[3], d_bias[3];
+  double targets[9] = {0.25, 0.75, 0, /**/ 0.4, 0, 0.6, /**/ 0.5, 0, 0.5};
+  Metrics metrics;
+  ClassifierLoss op;
+  op.x = {x, DataType::float64, Shape::matrix(3, 1)};
+  op.weight = {weight, DataType::float64, Shape::matrix(3, 1)};
+  op.bias = {bias, DataType::float64, Shape::vector(3)};
+  op.targets = {targets, DataType::float64, Shape::matrix(3, 3)};
+  op.d_weight = {d_weight, DataType::float64, Shape::matrix(3, 1)};
+  op.d_bias = {d_bias, DataType::float64, Shape::vector(3)};
+  op.metrics = &metrics;
+  backend->classifier_loss(op);
+  const double p[3] = {1.0 / 8, 2.0 / 8, 5.0 / 8};
+  double loss = 0;
+  for (int n = 0; n < 3; ++n)
+    for (int k = 0; k < 3; ++k) loss -= targets[3 * n + k] * std::log(p[k]);
+  EXPECT_NEAR(metrics.prediction_loss, loss, 1e-14);  // a dozen roundings of values below 6
+  EXPECT_EQ(metrics.errors, 2.0);
+  for (int k = 0; k < 3; ++k) EXPECT_NEAR(d_bias[k], p[k] - (targets[k] + targets[3 + k] + targets[6 + k]) / 3, 1e-15);
 }
 
 TEST(ClassifierLoss, zero_weights_give_log_classes_and_count_the_first_class) {

@@ -6,6 +6,7 @@
 #include <set>
 #include <vector>
 
+#include "core/mixing.h"
 #include "core/philox.h"
 
 namespace layerwise::test {
@@ -114,6 +115,73 @@ TEST(Philox, unit_interval_is_half_open_and_uniform) {
   // Variance of u is 1/12, of u² 4/45.
   EXPECT_TRUE(std::abs(sum / count - 1.0 / 2) <= 5 * std::sqrt(1.0 / 12 / count));
   EXPECT_TRUE(std::abs(squares / count - 1.0 / 3) <= 5 * std::sqrt(4.0 / 45 / count));
+}
+
+/// Beta(α, α) has mean 1/2, variance 1 / (4 (2α + 1)) and, about the mean, the fourth moment 3 / (16 (2α + 1) (2α + 3)).
+TEST(Mixing, shares_have_the_moments_of_the_beta_distribution) {
+  const int count = 100000;
+  for (const double alpha : {0.05, 0.2, 0.5, 1.0, 8.0}) {
+    double sum = 0, squares = 0;
+    for (uint64_t step = 0; step < count; ++step) {
+      const MixDraw draw = draw_mix({alpha, 0}, 7, step, 128, 32, 32);
+      ASSERT_TRUE(draw.share >= 0 && draw.share <= 1) << draw.share;
+      ASSERT_EQ(static_cast<double>(static_cast<float>(draw.share)), draw.share);
+      ASSERT_FALSE(draw.pastes);
+      sum += draw.share - 0.5;
+      squares += (draw.share - 0.5) * (draw.share - 0.5);
+    }
+    const double variance = 1 / (4 * (2 * alpha + 1)), fourth = 3 / (16 * (2 * alpha + 1) * (2 * alpha + 3));
+    EXPECT_TRUE(std::abs(sum / count) <= 5 * std::sqrt(variance / count)) << alpha << ": " << sum / count;
+    EXPECT_TRUE(std::abs(squares / count - variance) <= 5 * std::sqrt((fourth - variance * variance) / count))
+        << alpha << ": " << squares / count << " for " << variance;
+  }
+}
+
+/// Of Beta(1, 1) every tenth of the unit interval has a tenth; of Beta(1/2, 1/2), the arcsine distribution, the part below
+/// x has (2/π) · asin(√x).
+TEST(Mixing, shares_have_the_beta_distribution) {
+  const int count = 100000;
+  for (const double alpha : {0.5, 1.0}) {
+    std::vector<int> below(11, 0);
+    for (uint64_t step = 0; step < count; ++step)
+      for (size_t i = 1; i <= 10; ++i) below[i] += draw_mix({alpha, 0}, 9, step, 2, 8, 8).share < 0.1 * static_cast<double>(i);
+    for (size_t i = 1; i < 10; ++i) {
+      const double x = 0.1 * static_cast<double>(i), wanted = alpha == 1 ? x : 2 / std::acos(-1.0) * std::asin(std::sqrt(x));
+      EXPECT_NEAR(below[i] / static_cast<double>(count), wanted, five_sigma(wanted, count)) << alpha;
+    }
+  }
+}
+
+TEST(Mixing, boxes_lie_in_the_image_and_leave_the_share) {
+  double area = 0;
+  const int count = 20000;
+  for (uint64_t step = 0; step < count; ++step) {
+    const MixDraw draw = draw_mix({0, 1}, 7, step, 5, 24, 40);
+    ASSERT_TRUE(draw.pastes);
+    ASSERT_TRUE(0 <= draw.top && draw.top <= draw.bottom && draw.bottom <= 24) << draw.top << " " << draw.bottom;
+    ASSERT_TRUE(0 <= draw.left && draw.left <= draw.right && draw.right <= 40) << draw.left << " " << draw.right;
+    const double left_over = 1 - static_cast<double>((draw.bottom - draw.top) * (draw.right - draw.left)) / (24 * 40);
+    ASSERT_NEAR(draw.share, left_over, std::exp2(-25));
+    area += 1 - left_over;
+  }
+  // Half of the image before it is clipped and rounded down; clipped, a side s has s − s²/4 of the image's.
+  EXPECT_TRUE(area / count > 0.25 && area / count < 0.5) << area / count;
+}
+
+TEST(Mixing, every_sample_has_another_and_both_ways_of_mixing_occur) {
+  std::vector<int> shifts(7, 0);
+  int pasted = 0;
+  const int count = 6000;
+  for (uint64_t step = 0; step < count; ++step) {
+    const MixDraw draw = draw_mix({0.4, 1}, 3, step, 7, 8, 8);
+    ASSERT_TRUE(draw.shift >= 1 && draw.shift < 7);
+    ++shifts[static_cast<size_t>(draw.shift)];
+    pasted += draw.pastes;
+  }
+  EXPECT_EQ(shifts[0], 0);
+  for (size_t shift = 1; shift < 7; ++shift) EXPECT_NEAR(shifts[shift] / 6000.0, 1 / 6.0, five_sigma(1 / 6.0, count));
+  EXPECT_NEAR(pasted / 6000.0, 0.5, five_sigma(0.5, count));
+  EXPECT_EQ(draw_mix({0.4, 1}, 3, 0, 1, 8, 8).shift, 0);
 }
 
 }  // namespace layerwise::test

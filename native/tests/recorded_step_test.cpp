@@ -48,7 +48,7 @@ class Training {
       ++done;
       try {
         if (images) {
-          const DataSet::Batch batch = images->batch({0, HorizontalFlip::alternating, 0, 0});
+          const DataSet::Batch batch = images->batch({0, HorizontalFlip::alternating, 0, 0}, mixing);
           block->train_step(batch.images, {batch.labels, 3}, {}, nullptr);
         } else {
           const Batch batch(context, {4, 8, 8, 2}, 3);
@@ -67,6 +67,7 @@ class Training {
   std::shared_ptr<Context> context;
   std::unique_ptr<LocalBlock> block;
   std::unique_ptr<DataSet> images;  // trained on with alternating flips; null: random activations
+  Mixing mixing;
   int done = 0, replayed = 0;
 
  private:
@@ -143,6 +144,30 @@ TEST(RecordedStep, of_alternating_flips_follows_the_epoch) {
   EXPECT_GE(recorded.replayed, 3);
   EXPECT_EQ(tensors_of(*recorded.block), tensors_of(*eager.block));
   EXPECT_NE(tensors_of(*recorded.block), tensors_of(*in_one_epoch.block));
+}
+
+/// Shares, boxes and partners are drawn anew in every replay.
+TEST(RecordedStep, of_mixed_images_draws_in_each_step) {
+  const int32_t labels[4] = {0, 1, 2, 0}, chosen[4] = {2, 0, 3, 1};
+  std::vector<uint8_t> pixels(4 * 8 * 8 * 2);
+  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(i * 37 % 251);
+  const std::vector<float> mean(2, 0.5f), deviation(2, 0.25f);
+  const auto train = [&](Training& training) {
+    training.mixing = {0.5, 1};
+    training.images = std::make_unique<DataSet>(training.context, Shape{4, 8, 8, 2}, pixels.data(), labels, 3,
+                                                mean.data(), deviation.data(), false);
+    training.images->choose(chosen, 4);
+    for (uint64_t i = 0; i < 12; ++i) training.step();
+  };
+  Training recorded, eager;
+  ::testing::internal::CaptureStderr();
+  cuda_on_host::fail_next_call("cudaStreamBeginCapture", cudaErrorMemoryAllocation);
+  train(eager);
+  ::testing::internal::GetCapturedStderr();
+  train(recorded);
+  EXPECT_EQ(eager.replayed, 0);
+  EXPECT_GE(recorded.replayed, 7);
+  EXPECT_EQ(tensors_of(*recorded.block), tensors_of(*eager.block));
 }
 
 /// From the middle of the run on, the block in front is evaluated and no longer trained, in steps of another kind.

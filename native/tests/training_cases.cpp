@@ -35,6 +35,33 @@ void run_load_batch(Operands& operands, const LoadCase& load) {
   operands.backend().load_batch(op);
 }
 
+struct MixCase {
+  std::string name;
+  Shape images;  // n is the number of samples that are mixed with each other
+  Mixing mixing;
+  int64_t classes = 10;
+  int64_t first_row = 0, rows = 0;  // of the outputs; rows 0: all
+  uint64_t step = 3;
+};
+
+/// Weighted sums of two images, and of two shares at most.
+void run_mix_batch(Operands& operands, const MixCase& mix) {
+  StepState state;
+  state.seed = 0xfedcba9876543210u;
+  state.step = mix.step;
+  operands.backend().set_step_state(state);
+
+  MixBatch op;
+  op.mixing = mix.mixing;
+  op.images = operands.activation(mix.images);
+  op.labels = operands.integers(mix.images.n, mix.classes);
+  op.first_row = mix.first_row;
+  const int64_t rows = mix.rows > 0 ? mix.rows : mix.images.n;
+  op.mixed = operands.activation_output("mixed", mix.images.of_samples(rows), {3, 0, 1});
+  op.targets = operands.parameter_output("targets", Shape::matrix(rows, mix.classes), {1, 0, 0});
+  operands.backend().mix_batch(op);
+}
+
 struct OptimizerCase {
   std::string name;
   layerwise_optimizer settings;
@@ -110,6 +137,22 @@ void add_training_cases(std::vector<OperationCase>& cases) {
   };
   for (const LoadCase& load : loads) {
     cases.push_back({"load_batch_" + load.name, [=](Operands& operands) { run_load_batch(operands, load); }});
+  }
+
+  const std::vector<MixCase> mixes = {
+      {"mixup", {9, 8, 8, 3}, {1, 0}},
+      {"mixup_of_little", {16, 5, 7, 1}, {0.2, 0}, 100},
+      {"cutmix", {9, 8, 8, 3}, {0, 1}},
+      {"cutmix_of_odd_images", {5, 9, 7, 1}, {0, 0.5}, 2},
+      {"cutmix_of_many_elements", {33, 32, 32, 3}, {0, 1}, 1000},
+      {"either_is_mixup", {7, 6, 6, 3}, {1, 1}, 10, 0, 0, 0},
+      {"either_is_cutmix", {7, 6, 6, 3}, {1, 1}, 10, 0, 0, 1},
+      {"mixup_of_later_samples", {9, 8, 8, 3}, {1, 0}, 10, 4, 5},
+      {"cutmix_of_first_samples", {9, 8, 8, 3}, {0, 1}, 10, 0, 2},
+      {"mixup_of_one_image", {1, 28, 28, 1}, {1, 0}},
+  };
+  for (const MixCase& mix : mixes) {
+    cases.push_back({"mix_batch_" + mix.name, [=](Operands& operands) { run_mix_batch(operands, mix); }});
   }
 
   layerwise_optimizer nesterov = optimizer(LAYERWISE_OPTIM_SGD, 0.875);

@@ -168,7 +168,7 @@ const char* name_of(const layerwise_block* block) { return block == nullptr ? nu
 
 Labels labels_of(const layerwise_tensor* labels) {
   if (labels == nullptr) return {};
-  require(labels->view().type == DataType::int32, "the labels are not a tensor of labels");
+  require(labels->label_limit > 0, "the labels are not a tensor of labels");
   return {labels->view(), labels->label_limit};
 }
 

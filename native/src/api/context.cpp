@@ -292,11 +292,14 @@ layerwise_status layerwise_dataset_batch(layerwise_dataset* dataset, const layer
     given(images, "images") = nullptr;
     given(labels, "labels") = nullptr;
     Augmentation how;
-    if (augmentation != nullptr)
+    Mixing mixing;
+    if (augmentation != nullptr) {
       how = {augmentation->crop_padding, flip_of(augmentation->horizontal_flip), augmentation->n_holes,
              augmentation->length};
+      mixing = {augmentation->mixup, augmentation->cutmix};
+    }
     from.context()->backend().enter();
-    DataSet::Batch batch = from.batch(how);
+    DataSet::Batch batch = from.batch(how, mixing);
     std::unique_ptr<layerwise_tensor> image_handle(make_handle(from.context(), std::move(batch.images)));
     *labels = make_handle(from.context(), std::move(batch.labels), from.classes());
     *images = image_handle.release();

@@ -32,6 +32,10 @@ OperationCosts costs_of(const LoadBatch& op) {
   return {0, static_cast<double>(op.images.shape.elements()) + bytes_of({op.images}), op.images.shape.to_string()};
 }
 
+OperationCosts costs_of(const MixBatch& op) {
+  return {0, bytes_of({op.images, op.mixed}), op.mixed.shape.to_string()};
+}
+
 OperationCosts costs_of(const ConvolutionForward& op) {
   return {convolution_flops(op.convolution, op.y.shape, op.x.shape.c), bytes_of({op.x, op.weight, op.y}),
           kernel_of(op.convolution) + from_to(op.x.shape, op.y.shape)};

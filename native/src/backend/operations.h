@@ -21,6 +21,7 @@
 
 #include <cstdint>
 
+#include "core/mixing.h"
 #include "core/optimizer_rule.h"
 #include "core/tensor.h"
 
@@ -32,7 +33,8 @@ struct Metrics {
   double similarity_loss = 0;    // supervised
   double prediction_loss = 0;
   double unsupervised_loss = 0;  // similarity to the input, or reconstruction of it
-  double errors = 0;   // samples whose largest logit is not at their label (first of equals counts)
+  double errors = 0;   // samples whose largest logit is not at their label, or at the largest share of their target (first of
+                       // equals counts)
 };
 
 /// Geometry of a convolution; zero padding, the same stride and padding in both directions.
@@ -102,6 +104,21 @@ struct LoadBatch {
   Tensor labels;            // out, int32 vector (N)
 };
 
+/// Mixup or cutmix of a batch's samples with each other, as draw_mix() in core/mixing.h draws for the step. With j the sample
+/// that i is mixed with, and s the share:
+///   mixup:  mixed_i = s · x_i + (1 − s) · x_j;
+///   cutmix: mixed_i = x_j within the box, x_i elsewhere;
+///   target_i = s · onehot(label_i) + (1 − s) · onehot(label_j).
+/// Bytes: read images (a second time from the caches), write mixed.
+struct MixBatch {
+  Mixing mixing;
+  Tensor images;           // A (N, H, W, C): all that are mixed with each other
+  Tensor labels;           // int32 vector (N), below K
+  int64_t first_row = 0;   // the outputs are those of the samples from this one on
+  Tensor mixed;            // out, A (rows, H, W, C)
+  Tensor targets;          // out, P (rows, K)
+};
+
 /// y = W ∗ x (+ bias), and moments of y, before or after it is rounded to A.
 /// Bytes: read x, write y.
 struct ConvolutionForward {
@@ -156,6 +173,9 @@ struct MomentsOfTensor {
 ///   log Σ_j exp z_j − Σ_k q_k·z_k = log Σ_j exp z_j − (1 − e)·z_label − e · mean of z,
 /// and its gradient at logit k is p_k − q_k. Errors are counted as without it.
 ///
+/// With targets t in place of labels, a sample's target is q_k = (1 − e)·t_k + e/K, and the loss is
+///   log Σ_j exp z_j − Σ_k q_k·z_k.
+///
 /// With a projection Q the K outputs are trained on a fixed random code of the label instead: the target
 /// of output k is t = (Q[k, label] > 0), and loss = mean over all N·K logits of the binary cross-entropy
 /// of sigmoid(logit) and t. Errors are not counted then.
@@ -165,7 +185,8 @@ struct ClassifierLoss {
   Tensor x;                // A (N, …): F features per sample, in memory order
   Tensor weight;           // A (K, …): F per output, in the same order
   Tensor bias;             // P (K)
-  Tensor labels;           // int32 (N); absent: logits only
+  Tensor labels;           // int32 (N); absent, without targets: logits only
+  Tensor targets;          // P (N, K): the share of each class in a sample, in place of labels; rows add up to 1
   Tensor projection;       // P (K, L): a code per label, in columns; or absent
   Tensor feedback;         // A, as weight, or absent
   double label_smoothing = 0;  // e, in [0, 1); 0 with a projection
@@ -179,7 +200,8 @@ struct ClassifierLoss {
 /// The similarity-matching loss. Each sample's vector is centred (its own mean subtracted) and divided
 /// by (1e-8 + its Euclidean norm); R = X·Xᵀ clamped to [−1, 1]. R is drawn to one or two targets:
 ///   supervised loss   = mean over all N² entries of (R − T)²,  T = 1 for equal labels, −1/(K−1) otherwise,
-///                       or, with a projection Q, the clamped similarity matrix of the codes Q[:, label];
+///                       or, with a projection Q, the clamped similarity matrix of the codes Q[:, label],
+///                       or, with targets in place of labels, that of the targets (of one-hot targets it is the T of labels);
 ///   unsupervised loss = mean of (R − T_x)², T_x the clamped similarity matrix of the features `input`.
 /// Gradients of gradient_scale · supervised + input_scale · unsupervised loss, those of a zero centred
 /// vector being 0.
@@ -191,7 +213,8 @@ struct ClassifierLoss {
 struct SimilarityLoss {
   Tensor x;                // A or P (N, …): the features per sample
   int64_t first_row = 0, rows = 0;  // which rows are wanted; rows 0: all
-  Tensor labels;           // int32 (N); absent: no supervised loss
+  Tensor labels;           // int32 (N); absent, without targets: no supervised loss
+  Tensor targets;          // P (N, K): the share of each class in a sample, in place of labels; without a projection
   int64_t classes = 0;     // K ≥ 2
   Tensor projection;       // P (code size, K), or absent
   double gradient_scale = 1;
@@ -202,6 +225,7 @@ struct SimilarityLoss {
   Metrics* metrics = nullptr;  // device memory; similarity_loss and unsupervised_loss are added to
 
   int64_t row_count() const { return rows > 0 ? rows : x.shape.n; }
+  bool is_supervised() const { return labels || targets; }
 };
 
 /// The gradient of features that are standard deviations over positions:
@@ -341,6 +365,7 @@ constexpr double similarity_epsilon = 1e-8;
 /// declarations and calls that every operation needs are made from it, so a new operation is one line here.
 #define LAYERWISE_OPERATIONS(X)                \
   X(load_batch, LoadBatch)                     \
+  X(mix_batch, MixBatch)                       \
   X(convolution_forward, ConvolutionForward)   \
   X(moments_of_tensor, MomentsOfTensor)        \
   X(normalize_activate, NormalizeActivate)     \

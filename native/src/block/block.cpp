@@ -52,8 +52,10 @@ void Block::check_shortcut(const Tensor& shortcut, int64_t samples) const {
 
 void Block::check_labels(const Tensor& x, const Labels& labels, int64_t classes) const {
   require(static_cast<bool>(labels.values), "training needs labels");
-  require(labels.values.shape.elements() == x.shape.n, "there are ", labels.values.shape.elements(), " labels for ",
-          x.shape.n, " samples");
+  const int64_t count = labels.are_mixed() ? labels.values.shape.n : labels.values.shape.elements();
+  require(count == x.shape.n, "there are ", count, " labels for ", x.shape.n, " samples");
+  require(!labels.are_mixed() || labels.limit == classes, "the mixed labels are of ", labels.limit,
+          " classes, but the block has ", classes);
   require(labels.limit <= classes, "there are labels up to ", labels.limit - 1, ", but the block has ", classes,
           " classes");
 }

@@ -106,7 +106,8 @@ ClassifierLoss LocalLosses::classifier(const Tensor& pooled, const Labels& label
   classify.x = pooled;
   classify.weight = parameters_.weight(decoder_weight_);
   classify.bias = parameters_.parameter(decoder_bias_);
-  classify.labels = labels.values;
+  classify.labels = labels.numbers();
+  classify.targets = labels.shares();
   if (config_.bio) {
     classify.projection = parameters_.buffer(projection_);
     classify.feedback = parameters_.buffer_weight(feedback_);
@@ -203,7 +204,7 @@ void LocalLosses::match(const Tensor& features, const Tensor& d_features, const 
   GatheredRows all_labels;
   if (learns_labels_by_similarity()) {
     all_labels = data_parallel().gather(labels.values);
-    op.labels = all_labels.all;
+    (labels.are_mixed() ? op.targets : op.labels) = all_labels.all;
     op.classes = config_.classes;
     if (config_.bio) op.projection = parameters_.buffer(projection_);
     op.gradient_scale = supervised_scale() * similarity_weight() * share;
@@ -274,6 +275,10 @@ void LocalLosses::connect(const Branches& branches, const ArenaTensor& gradients
 
 void LocalLosses::evaluate(const Tensor& pooled, const Labels& labels, Metrics* metrics) const {
   if (learns_prediction()) backend().classifier_loss(classifier(pooled, labels, metrics));
+}
+
+void LocalLosses::check_labels(const Labels& labels) const {
+  require(!config_.bio || !labels.are_mixed(), "labels of mixed images are shares of classes; under bio targets are codes of one");
 }
 
 void LocalLosses::require_label_classifier() const {

@@ -72,6 +72,9 @@ class LocalLosses {
   /// Labels are below this.
   int64_t classes() const { return config_.classes; }
 
+  /// Throws Error(invalid_argument) for labels of mixed images where targets are codes of single classes.
+  void check_labels(const Labels& labels) const;
+
   /// Throws Error(invalid_argument) unless there is a local classifier whose logits are classes.
   void require_label_classifier() const;
 

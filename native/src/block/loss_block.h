@@ -139,7 +139,10 @@ class LossBlock : public Block {
 
   void check_operands(const Tensor& x, const Labels& labels, const Tensor& shortcut) const {
     check_input(x);
-    if (losses_ && labels.values) check_labels(x, labels, losses_->classes());
+    if (losses_ && labels.values) {
+      check_labels(x, labels, losses_->classes());
+      losses_->check_labels(labels);
+    }
     check_shortcut(shortcut, x.shape.n);
   }
 

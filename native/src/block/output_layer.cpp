@@ -36,7 +36,8 @@ ClassifierLoss OutputLayer::classifier(const Tensor& x, const Tensor& logits) co
 
 void OutputLayer::connect_loss(const Labels& labels, ClassifierLoss& op) const {
   check_labels(op.x, labels, config_.classes);
-  op.labels = labels.values;
+  op.labels = labels.numbers();
+  op.targets = labels.shares();
   op.metrics = metrics();
 }
 

@@ -51,14 +51,37 @@ void DataSet::choose(const int32_t* indices, int64_t count) {
 
 Tensor DataSet::chosen() const { return {chosen_.view().data, DataType::int32, Shape::vector(chosen_count_)}; }
 
-DataSet::Batch DataSet::batch(const Augmentation& augmentation) {
-  const Shape& images = pixels_.shape;
-  const int64_t count = chosen_count_;
-  require_state(count > 0, "no images of the data set have been chosen");
+DataSet::Batch DataSet::batch(const Augmentation& augmentation, const Mixing& mixing) {
+  require_state(chosen_count_ > 0, "no images of the data set have been chosen");
   require(augmentation.crop_padding >= 0, "crop padding must not be negative, but is ", augmentation.crop_padding);
   require(augmentation.holes >= 0 && augmentation.hole_length >= 0, "cutout needs a number of holes and a length, not ",
           augmentation.holes, " and ", augmentation.hole_length);
+  require(mixing.mixup_alpha >= 0 && mixing.cutmix_alpha >= 0, "the alphas of mixup and cutmix must not be negative, but are ",
+          mixing.mixup_alpha, " and ", mixing.cutmix_alpha);
+  if (!mixing.is_on()) return load(augmentation);
 
+  Backend& backend = context_->backend();
+  DataParallel& data_parallel = context_->data_parallel();
+  const Shape& images = pixels_.shape;
+  Batch mixed;
+  mixed.images = backend.arena().take(backend.activation_type(), {chosen_count_, images.h, images.w, images.c});
+  mixed.labels = backend.arena().take(backend.parameter_type(), Shape::matrix(chosen_count_, classes_));
+  const Batch own = load(augmentation);
+  const GatheredRows all_images = data_parallel.gather(own.images), all_labels = data_parallel.gather(own.labels);
+  MixBatch op;
+  op.mixing = mixing;
+  op.images = all_images.all;
+  op.labels = all_labels.all;
+  op.first_row = data_parallel.first_statistics_sample();
+  op.mixed = mixed.images;
+  op.targets = mixed.labels;
+  backend.mix_batch(op);
+  return mixed;
+}
+
+DataSet::Batch DataSet::load(const Augmentation& augmentation) const {
+  const Shape& images = pixels_.shape;
+  const int64_t count = chosen_count_;
   Backend& backend = context_->backend();
   Batch batch;
   batch.images = backend.arena().take(backend.activation_type(), {count, images.h, images.w, images.c});

@@ -21,20 +21,22 @@ class DataSet {
 
   struct Batch {
     ArenaTensor images;  // activations (N, H, W, C), normalised
-    ArenaTensor labels;  // int32 vector (N)
+    ArenaTensor labels;  // int32 vector (N), or of mixed images shares of classes, P (N, classes())
   };
 
   /// Names the images of the next batches. They stay chosen until the next call; a step that loads them can be
   /// replayed on others, as many, that were chosen since.
   void choose(const int32_t* indices, int64_t count);
-  /// The chosen images, augmented. Throws Error(invalid_state) if none were.
-  Batch batch(const Augmentation& augmentation);
+  /// The chosen images, augmented, and mixed with each other: with those of all processes, where these share the
+  /// statistics of a batch. Throws Error(invalid_state) if none were chosen.
+  Batch batch(const Augmentation& augmentation, const Mixing& mixing = {});
 
   int32_t classes() const { return classes_; }
   const std::shared_ptr<Context>& context() const { return context_; }
 
  private:
   Tensor chosen() const;
+  Batch load(const Augmentation& augmentation) const;
 
   std::shared_ptr<Context> context_;
   int32_t classes_;

@@ -27,8 +27,13 @@ std::vector<Value> download(Backend& backend, const Tensor& from) {
 
 /// Labels on the device, with the bound their values were checked against on the way there.
 struct Labels {
-  Tensor values;      // int32 vector (N), absent where there are none
+  Tensor values;      // int32 vector (N), or of mixed images P (N, limit): the share of each class; absent: there are none
   int64_t limit = 0;  // all labels are below
+
+  bool are_mixed() const { return values && values.type != DataType::int32; }
+  /// Either the numbers or the shares; the other is absent.
+  Tensor numbers() const { return are_mixed() ? Tensor() : values; }
+  Tensor shares() const { return are_mixed() ? values : Tensor(); }
 };
 
 /// Labels copied to the device; throws Error(invalid_argument) for a negative one. The limit is one

@@ -10,11 +10,12 @@
 namespace layerwise {
 
 /// What a random number is for; part of its key, so that uses never share a sequence.
-enum class RandomPurpose : uint32_t { initialisation = 1, dropout = 2, augmentation = 3, alternating_flip = 4 };
+enum class RandomPurpose : uint32_t { initialisation = 1, dropout = 2, augmentation = 3, alternating_flip = 4, mixing = 5 };
 
 /// Names one sequence of random numbers: (seed, purpose, block, step).
 /// `stream` is the block's index, for initialisation the block's index · 64 + the parameter's index,
-/// for augmentation the image's position in its batch, for alternating_flip its number in the data set.
+/// for augmentation the image's position in its batch, for alternating_flip its number in the data set; mixing has one
+/// sequence per step.
 struct RandomKey {
   uint64_t seed = 0;
   RandomPurpose purpose = RandomPurpose::initialisation;

@@ -41,6 +41,23 @@ SampleLoss cross_entropy(const float* logits, int64_t classes, int32_t label, do
   return {loss, largest - logits == label ? 0.0 : 1.0};
 }
 
+/// The same with a target in place of a label.
+SampleLoss cross_entropy(const float* logits, int64_t classes, const float* target, double smoothing,
+                         double gradient_scale, float* d_logits) {
+  const float* const largest = std::max_element(logits, logits + classes);  // the first of equals
+  double sum = 0;
+  for (int64_t k = 0; k < classes; ++k) sum += std::exp(static_cast<double>(logits[k]) - *largest);
+  const double everywhere = smoothing / static_cast<double>(classes);
+  double loss = std::log(sum);
+  for (int64_t k = 0; k < classes; ++k) {
+    const double below = static_cast<double>(logits[k]) - *largest;
+    const double smoothed = (1 - smoothing) * target[k] + everywhere;
+    loss -= smoothed * below;
+    if (d_logits != nullptr) d_logits[k] = static_cast<float>(gradient_scale * (std::exp(below) / sum - smoothed));
+  }
+  return {loss, largest - logits == std::max_element(target, target + classes) - target ? 0.0 : 1.0};
+}
+
 /// The mean over the logits z of the binary cross-entropy of sigmoid(z) and t, t = 1 where the label's code is
 /// positive, else 0: max(z, 0) − z·t + log(1 + exp(−|z|)). Where d_logits is given, it becomes gradient_scale times
 /// the gradient, (sigmoid(z) − t) / K.
@@ -80,7 +97,7 @@ void classifier_loss(Device& device, const ClassifierLoss& op) {
   if (!op.logits) own_logits = device.arena.take(DataType::float32, logits_shape);
   const Tensor logits = op.logits ? op.logits : own_logits.view();
   device.gemm.multiply(x, weight.transposed(), op.bias.as<float>(), matrix_of(logits, samples, classes));
-  if (!op.labels) return;
+  if (!op.labels && !op.targets) return;
 
   const bool wants_gradient = op.d_weight || op.d_x;
   const ArenaTensor d_logits = wants_gradient ? device.arena.take(DataType::float32, logits_shape) : ArenaTensor();
@@ -90,10 +107,12 @@ void classifier_loss(Device& device, const ClassifierLoss& op) {
   parallel_items(samples, classes * elements_per_exponential, [&](int64_t n) {
     float* const d_row = d_logits ? d_logits.view().as<float>() + n * classes : nullptr;
     const float* const row = logits.as<float>() + n * classes;
-    const int32_t label = op.labels.as<int32_t>()[n];
+    const int32_t label = op.labels ? op.labels.as<int32_t>()[n] : -1;
     const SampleLoss of_sample =
-        op.projection ? binary_cross_entropy(row, classes, op.projection, label, gradient_scale, d_row)
-                      : cross_entropy(row, classes, label, op.label_smoothing, gradient_scale, d_row);
+        op.targets      ? cross_entropy(row, classes, op.targets.as<float>() + n * classes, op.label_smoothing,
+                                        gradient_scale, d_row)
+        : op.projection ? binary_cross_entropy(row, classes, op.projection, label, gradient_scale, d_row)
+                        : cross_entropy(row, classes, label, op.label_smoothing, gradient_scale, d_row);
     loss_of(n)[0] = of_sample.loss;
     loss_of(n)[1] = of_sample.error;
   });

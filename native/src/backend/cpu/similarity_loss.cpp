@@ -112,10 +112,11 @@ void similarity_loss(Device& device, const SimilarityLoss& op) {
   const ArenaTensor matrix = take_matrix();
   multiply_rows(device, x, first_row, matrix);
 
-  const bool own_target = op.labels && !op.target;
+  const bool own_target = op.is_supervised() && !op.target;
   const ArenaTensor taken_target = own_target ? take_matrix() : ArenaTensor();
   const Tensor target = own_target ? taken_target.view() : op.target;
   if (op.labels && op.projection) code_target(device, op, target);
+  if (op.targets) similarity_target(device, op.targets, first_row, target);
   const ArenaTensor input_target = op.input ? take_matrix() : ArenaTensor();
   if (op.input) similarity_target(device, op.input, first_row, input_target);
 
@@ -129,7 +130,7 @@ void similarity_loss(Device& device, const SimilarityLoss& op) {
   parallel_items(rows, samples, [&](int64_t n) {
     if (op.labels && !op.projection) label_target_row(op, first_row + n, row_of(target, n));
     const RowLoss of_row = similarity_row(row_of(matrix, n), samples,
-                                          {row_of(op.labels ? target : Tensor(), n), op.gradient_scale / entries},
+                                          {row_of(op.is_supervised() ? target : Tensor(), n), op.gradient_scale / entries},
                                           {row_of(input_target, n), op.input_scale / entries},
                                           row_of(op.similarity, n));
     supervised[n] = of_row.supervised;

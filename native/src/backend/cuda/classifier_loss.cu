@@ -46,7 +46,8 @@ struct ClassifierSamples {
   const float* bias;        // (K)
   int64_t outputs;          // K
   float* logits;            // (N, K), out
-  const int32_t* labels;    // (N), or null: logits only
+  const int32_t* labels;    // (N), or null: without targets logits only
+  const float* targets;     // (N, K), in place of labels; or null
   const float* projection;  // (K, labels), or null
   int64_t label_count;
   float at_label, elsewhere;  // what a target has at its label, and at other classes; 1 and 0 without smoothing
@@ -110,6 +111,35 @@ __device__ __forceinline__ void cross_entropy(const ClassifierSamples& a, int64_
   }
 }
 
+/// The same with a target in place of a label.
+__device__ __forceinline__ void target_cross_entropy(const ClassifierSamples& a, int64_t n, const float* logits,
+                                                     float* d_logits, LargestLogit mine) {
+  LAYERWISE_SHARED(LargestLogit, largest_of_warps, [classifier_sample_threads / 32]);
+  LAYERWISE_SHARED(float, sums_of_warps, [classifier_sample_threads / 32]);
+  const float* const targets = a.targets + n * a.outputs;
+  const LargestLogit largest = block_largest(mine, largest_of_warps);
+  LargestLogit wanted{-INFINITY, a.outputs};
+  float sum = 0, below = 0;  // Σ of exp(logit − largest), and of target · (logit − largest)
+  const float at_class = a.at_label - a.elsewhere;
+  for (int64_t k = threadIdx.x; k < a.outputs; k += blockDim.x) {
+    const float difference = logits[k] - largest.value;
+    sum += expf(difference);
+    below += (at_class * targets[k] + a.elsewhere) * difference;
+    wanted = larger(wanted, {targets[k], k});
+  }
+  sum = block_sum(sum, sums_of_warps);
+  below = block_sum(below, sums_of_warps);
+  wanted = block_largest(wanted, largest_of_warps);
+  if (d_logits != nullptr) {
+    for (int64_t k = threadIdx.x; k < a.outputs; k += blockDim.x)
+      d_logits[k] = a.scale * (expf(logits[k] - largest.value) / sum - (at_class * targets[k] + a.elsewhere));
+  }
+  if (threadIdx.x == 0) {
+    a.losses[n] = log(static_cast<double>(sum)) - below;
+    a.errors[n] = largest.index == wanted.index ? 0 : 1;
+  }
+}
+
 /// Mean over the logits z of the binary cross-entropy of sigmoid(z) and the code's bit t,
 /// max(z, 0) − z·t + log(1 + exp(−|z|)); d logits is scale · (sigmoid(z) − t) / K.
 __device__ __forceinline__ void binary_cross_entropy(const ClassifierSamples& a, int64_t n, const float* logits,
@@ -158,10 +188,12 @@ __global__ void __launch_bounds__(classifier_sample_threads) classifier_samples_
     logits[k] = logit;
     mine = larger(mine, {logit, k});
   }
-  if (a.labels == nullptr) return;
+  if (a.labels == nullptr && a.targets == nullptr) return;
 
   float* const d_logits = a.d_logits == nullptr ? nullptr : a.d_logits + n * a.outputs;
-  if (a.projection != nullptr)
+  if (a.targets != nullptr)
+    target_cross_entropy(a, n, logits, d_logits, mine);
+  else if (a.projection != nullptr)
     binary_cross_entropy(a, n, logits, d_logits);
   else
     cross_entropy(a, n, logits, d_logits, mine);
@@ -306,7 +338,7 @@ void classifier_loss(Device& device, const ClassifierLoss& op) {
                      make_operand<true>(op.weight.as<const T>(), outputs, features), range,
                      partial.view().as<float>());
 
-    const bool wants_gradient = op.labels && (op.d_weight || op.d_x);
+    const bool wants_gradient = (op.labels || op.targets) && (op.d_weight || op.d_x);
     const bool needs_rows = wants_gradient || !op.logits;
     const ArenaTensor rows =
         needs_rows ? device.arena.take(DataType::float32, Shape::matrix(samples, outputs)) : ArenaTensor();
@@ -318,6 +350,7 @@ void classifier_loss(Device& device, const ClassifierLoss& op) {
     a.outputs = outputs;
     a.logits = (op.logits ? op.logits : rows.view()).as<float>();
     a.labels = op.labels.as<int32_t>();
+    a.targets = op.targets.as<float>();
     a.projection = op.projection.as<float>();
     a.label_count = op.projection.shape.c;
     const double elsewhere = op.label_smoothing / static_cast<double>(outputs);

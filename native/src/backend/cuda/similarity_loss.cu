@@ -75,9 +75,10 @@ struct SimilarityArguments {
   int64_t skipped;              // rows before those of the first blocks: a multiple of 16, at most `first`
   Operand<T, true> units;       // of x
   const float* norms;
-  const int32_t* labels;        // or null: no supervised loss
+  bool supervised;              // by labels, or by codes
+  const int32_t* labels;        // null where codes of their own take their place
   float different;              // T of samples with different labels
-  Operand<float, true> codes;   // unit codes, or null data: T by labels
+  Operand<float, true> codes;   // unit codes of labels, or unit targets; null data: T by labels
   float gradient_scale;         // 4 / N² · that of the operation
   Operand<T, true> input;       // unit vectors, or null data: no unsupervised loss
   float input_scale;            // likewise
@@ -125,7 +126,7 @@ __device__ __forceinline__ SimilaritySums similarity_differences(
     if (wanted >= 0 && i < a.end && j < a.samples) {
       const float cosine = cosines[row][column], similarity = fminf(fmaxf(cosine, -1.0f), 1.0f);
       if (a.similarity != nullptr) a.similarity[wanted * a.samples + j] = similarity;
-      if (a.labels != nullptr) {
+      if (a.supervised) {
         const float target = a.codes.data != nullptr ? fminf(fmaxf(of_codes[row][column], -1.0f), 1.0f)
                              : a.labels[i] == a.labels[j] ? 1.0f : a.different;
         if (a.target != nullptr) a.target[wanted * a.samples + j] = target;
@@ -288,13 +289,17 @@ void similarity_loss(Device& device, const SimilarityLoss& op) {
   with_storage(op.x.type, [&](auto* typed) {
     using T = std::remove_pointer_t<decltype(typed)>;
     const int64_t samples = op.x.shape.n, features = op.x.shape.features();
-    const bool has_codes = op.labels && op.projection;
+    const Tensor codes_of = op.targets ? op.targets : op.labels ? op.projection : Tensor();
+    const int64_t code_size = op.targets ? op.targets.shape.c : op.projection.shape.n;
     const ArenaTensor units = take_units<T>(device, samples, features);
     const ArenaTensor norms = device.arena.take(DataType::float32, Shape::vector(samples));
-    const ArenaTensor codes = has_codes ? take_units<float>(device, samples, op.projection.shape.n) : ArenaTensor();
+    const ArenaTensor codes = codes_of ? take_units<float>(device, samples, code_size) : ArenaTensor();
     const ArenaTensor input = op.input ? take_units<T>(device, samples, op.input.shape.features()) : ArenaTensor();
     make_units<T>(device, op.x, units, norms.view().as<float>());
-    if (codes) make_code_units(device, op, codes);
+    if (op.targets)
+      make_units<float>(device, op.targets, codes, nullptr);
+    else if (codes)
+      make_code_units(device, op, codes);
     if (input) make_units<T>(device, op.input, input, nullptr);
 
     const int64_t first = op.first_row, end = first + op.row_count();
@@ -316,6 +321,7 @@ void similarity_loss(Device& device, const SimilarityLoss& op) {
     a.features = features;
     a.units = units_operand<T>(units);
     a.norms = norms.view().as<float>();
+    a.supervised = op.is_supervised();
     a.labels = op.labels.as<int32_t>();
     if (op.labels && !op.projection) a.different = static_cast<float>(-1.0 / static_cast<double>(op.classes - 1));
     a.codes = units_operand<float>(codes);

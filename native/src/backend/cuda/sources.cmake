@@ -52,6 +52,7 @@ set(layerwise_cuda_kernel_sources
   ${CMAKE_CURRENT_LIST_DIR}/hopper/weight_gradient.cu
   ${CMAKE_CURRENT_LIST_DIR}/load_batch.cu
   ${CMAKE_CURRENT_LIST_DIR}/merge_moments.cu
+  ${CMAKE_CURRENT_LIST_DIR}/mix_batch.cu
   ${CMAKE_CURRENT_LIST_DIR}/moments_of_tensor.cu
   ${CMAKE_CURRENT_LIST_DIR}/normalize_activate.cu
   ${CMAKE_CURRENT_LIST_DIR}/optimizer_step.cu

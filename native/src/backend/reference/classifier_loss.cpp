@@ -33,6 +33,22 @@ SampleLoss cross_entropy(double* logits, int64_t classes, int64_t label, double 
   return {loss, error};
 }
 
+/// The same with a target in place of a label.
+SampleLoss cross_entropy(double* logits, int64_t classes, const double* target, double smoothing) {
+  const double* largest = std::max_element(logits, logits + classes);
+  const double maximum = *largest;
+  const double error = largest - logits == std::max_element(target, target + classes) - target ? 0 : 1;
+  double sum = 0;
+  for (int64_t k = 0; k < classes; ++k) sum += std::exp(logits[k] - maximum);
+  double loss = std::log(sum);
+  for (int64_t k = 0; k < classes; ++k) {
+    const double smoothed = (1 - smoothing) * target[k] + smoothing / static_cast<double>(classes);
+    loss -= smoothed * (logits[k] - maximum);
+    logits[k] = std::exp(logits[k] - maximum) / sum - smoothed;
+  }
+  return {loss, error};
+}
+
 /// Mean over the logits z of the binary cross-entropy of sigmoid(z) and the label's code t > 0, without
 /// overflow: max(z, 0) − z·t + log(1 + exp(−|z|)); the logits become its gradient, (sigmoid(z) − t) / K.
 SampleLoss binary_cross_entropy(double* logits, int64_t outputs, const Elements& projection, int64_t label) {
@@ -60,16 +76,18 @@ void classifier_loss(const ClassifierLoss& op, const StepState&) {
     }
   }
   if (op.logits) std::copy(logits.begin(), logits.end(), op.logits.as<double>());
-  if (!op.labels) return;
+  if (!op.labels && !op.targets) return;
 
   // Loss, and d logits in the place of the logits.
   const Elements projection(op.projection);
   double loss = 0, errors = 0;
   for (int64_t n = 0; n < samples; ++n) {
     double* row = &logits[static_cast<size_t>(n * classes)];
-    const int64_t label = op.labels.as<int32_t>()[n];
-    const SampleLoss of_sample = op.projection ? binary_cross_entropy(row, classes, projection, label)
-                                               : cross_entropy(row, classes, label, op.label_smoothing);
+    const int64_t label = op.labels ? op.labels.as<int32_t>()[n] : -1;
+    const SampleLoss of_sample =
+        op.targets      ? cross_entropy(row, classes, op.targets.as<double>() + n * classes, op.label_smoothing)
+        : op.projection ? binary_cross_entropy(row, classes, projection, label)
+                        : cross_entropy(row, classes, label, op.label_smoothing);
     loss += of_sample.loss;
     errors += of_sample.error;
     for (int64_t k = 0; k < classes; ++k) row[k] *= op.gradient_scale / static_cast<double>(samples);

@@ -67,9 +67,10 @@ Matrix similarities(int64_t samples, int64_t features, Value value) {
   return result;
 }
 
-/// T: the similarities of the labels, as one-hot vectors or by their codes.
+/// T: the similarities of the labels, as one-hot vectors or by their codes, or of the targets in their place.
 Matrix supervised_target(const SimilarityLoss& op) {
   const int64_t samples = op.x.shape.n;
+  if (op.targets) return similarities(samples, op.targets.shape.c, Elements(op.targets));
   const int32_t* labels = op.labels.as<int32_t>();
   if (op.projection) {
     const Elements projection(op.projection);
@@ -152,7 +153,7 @@ void similarity_loss(const SimilarityLoss& op, const StepState&) {
   if (op.similarity) similarity.copy_to(op.similarity, rows.begin);
 
   double supervised = 0, unsupervised = 0;
-  if (op.labels) {
+  if (op.is_supervised()) {
     const Matrix target = supervised_target(op);
     if (op.target) target.copy_to(op.target, rows.begin);
     supervised = add_loss(similarity, target, samples, rows, op.gradient_scale, d_similarity);

@@ -5,7 +5,10 @@ import dev.layerwise.settings.Settings;
 import java.util.ArrayList;
 import picocli.CommandLine.Option;
 
-/** How training images are cropped and flipped, and cutout, which sets squares in each of them to the data's mean. */
+/**
+ * How training images are cropped and flipped, cutout, which sets squares in each of them to the data's mean, and mixup and
+ * cutmix, which mix the images of a batch with each other.
+ */
 final class AugmentationOptions {
   /** The ways of flipping. */
   static final class Flips extends ArrayList<String> {
@@ -46,9 +49,25 @@ final class AugmentationOptions {
   @Option(names = "--length", paramLabel = "PIXELS", description = "Side of each square, with --cutout. Default: 16.")
   Integer length;
 
+  @Option(
+      names = "--mixup",
+      paramLabel = "ALPHA",
+      description = "Blend every training image with another of its batch, and its target with the other's, by a share drawn from"
+          + " Beta(ALPHA, ALPHA) in each step; 0: not. Published: 1 for CIFAR, 0.2 for ImageNet. Default: 0, or as in the preset.")
+  Double mixup;
+
+  @Option(
+      names = "--cutmix",
+      paramLabel = "ALPHA",
+      description = "Paste a box of another image of the batch into every training image, and blend targets by area; the box's"
+          + " share of the area is drawn from Beta(ALPHA, ALPHA) in each step; 0: not. With --mixup, each step takes one of the"
+          + " two. Published: 1. Default: 0, or as in the preset.")
+  Double cutmix;
+
   /** These options over a base's augmentation. */
   Augmentation over(Augmentation base) {
-    return Settings.partial(Augmentation.class, "crop_padding", cropPadding, "flip", NetworkOptions.lower(flip))
+    return Settings.partial(
+            Augmentation.class, "crop_padding", cropPadding, "flip", NetworkOptions.lower(flip), "mixup", mixup, "cutmix", cutmix)
         .over(base.withCutout(cutout, holes, length));
   }
 }

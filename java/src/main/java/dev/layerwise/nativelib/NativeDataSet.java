@@ -18,7 +18,7 @@ public final class NativeDataSet extends NativeHandle<DataSetPointer> {
    * A batch, to be closed after use.
    *
    * @param images (N, C, H, W)
-   * @param labels N class numbers
+   * @param labels N class numbers, or of mixed images the share of each class, (N, classes)
    */
   public record Batch(NativeTensor images, NativeTensor labels) implements AutoCloseable {
     @Override
@@ -75,7 +75,9 @@ public final class NativeDataSet extends NativeHandle<DataSetPointer> {
         .crop_padding(augmentation.cropPadding())
         .horizontal_flip(!augmentation.horizontalFlip() ? 0 : augmentation.alternatesFlips() ? 2 : 1)
         .n_holes(augmentation.nHoles())
-        .length(augmentation.length());
+        .length(augmentation.length())
+        .mixup(augmentation.mixup() == null ? 0 : augmentation.mixup())
+        .cutmix(augmentation.cutmix() == null ? 0 : augmentation.cutmix());
   }
 
   @Override

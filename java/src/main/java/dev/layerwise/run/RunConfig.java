@@ -46,8 +46,9 @@ public record RunConfig(
   public static final List<String> REDUCE = List.of("ordered", "engine");
 
   /**
-   * Throws {@link NullPointerException} if a part is missing, {@link dev.layerwise.settings.SettingsException} if the
-   * network's blocks cannot be frozen as they are to be.
+   * Throws {@link NullPointerException} if a part is missing, {@link dev.layerwise.settings.SettingsException} if parts do
+   * not go together: weights with whitening, mixed images with binary targets, or the network's blocks with how they are to be
+   * frozen.
    */
   public RunConfig {
     Objects.requireNonNull(model);
@@ -58,6 +59,10 @@ public record RunConfig(
       throw new SettingsException(
           "{whiten} computes the first layer's weights from the training images; it does not go with weights from a file"
               + " ({init})");
+    }
+    if (training.augmentation().mixesImages() && model.losses().bio()) {
+      throw new SettingsException(
+          "{mixup} and {cutmix} make targets of two classes; those of {bio} are codes of one: leave out {bio} or them");
     }
     if (training.freezing().freezes()) {
       long trained = Networks.layers(model).stream().filter(LayerSpec::hasLoss).count();

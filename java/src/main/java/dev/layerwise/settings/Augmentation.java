@@ -18,6 +18,11 @@ import java.util.List;
  * @param length side of such a square, in pixels
  * @param flip {@code random}, or {@code alternating} if half of the images, drawn once, are flipped in odd epochs and the
  *     others in even ones, so that any two epochs in a row show every image both ways; of a whole record null for random
+ * @param mixup α: every image of a batch is blended with another, and its target with the other's, by a share drawn from
+ *     Beta(α, α) in each step (Zhang et al. 2018); of a whole record null for none
+ * @param cutmix α: a box of another image of the batch, whose share of the area is drawn likewise, is pasted into every image,
+ *     and targets are blended by area (Yun et al. 2019). With both, each step takes one of the two, with probability 1/2; of a
+ *     whole record null for none
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 @Settings.Group
@@ -26,7 +31,9 @@ public record Augmentation(
     Boolean horizontalFlip,
     Integer nHoles,
     Integer length,
-    @MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) String flip) {
+    @MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) String flip,
+    @MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) Double mixup,
+    @MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) Double cutmix) {
   private static final String RANDOM = "random";
   private static final String ALTERNATING = "alternating";
 
@@ -34,11 +41,12 @@ public record Augmentation(
   public static final List<String> FLIPS = List.of(RANDOM, ALTERNATING);
 
   /** None. */
-  public static final Augmentation NONE = new Augmentation(0, false, 0, 0, null);
+  public static final Augmentation NONE = new Augmentation(0, false, 0, 0, null, null, null);
 
   private static final int MOST_PIXELS = 10_000;
   private static final int MOST_HOLES = 1000;
   private static final int USUAL_SIDE = 16;
+  private static final int LARGEST_ALPHA = 1000;
 
   /** Checks the values; throws {@link SettingsException}. */
   public Augmentation {
@@ -46,16 +54,25 @@ public record Augmentation(
     Rules.range("n_holes", nHoles, 0, MOST_HOLES);
     Rules.range("length", length, 0, MOST_PIXELS);
     Rules.oneOf("flip", flip, FLIPS);
+    Rules.range("mixup", mixup, 0, LARGEST_ALPHA);
+    Rules.range("cutmix", cutmix, 0, LARGEST_ALPHA);
   }
 
   /** These over a base. */
   public Augmentation over(Augmentation base) {
     Augmentation whole = Settings.over(this, base);
-    return RANDOM.equals(whole.flip) ? whole.flippingAtRandom() : whole;
+    return new Augmentation(
+        whole.cropPadding, whole.horizontalFlip, whole.nHoles, whole.length, RANDOM.equals(whole.flip) ? null : whole.flip,
+        nullIfZero(whole.mixup), nullIfZero(whole.cutmix));
   }
 
-  private Augmentation flippingAtRandom() {
-    return new Augmentation(cropPadding, horizontalFlip, nHoles, length, null);
+  private static Double nullIfZero(Double alpha) {
+    return alpha == null || alpha == 0 ? null : alpha;
+  }
+
+  /** Whether images of a batch are mixed with each other, so that a target has two classes. */
+  public boolean mixesImages() {
+    return mixup != null || cutmix != null;
   }
 
   /** Whether every image is flipped in every other epoch. */
@@ -65,7 +82,7 @@ public record Augmentation(
 
   /** These, which are whole, for images that have already been flipped if they are flipped alternately. */
   public Augmentation afterAlternatingFlips() {
-    return alternatesFlips() ? new Augmentation(cropPadding, false, nHoles, length, null) : this;
+    return alternatesFlips() ? new Augmentation(cropPadding, false, nHoles, length, null, mixup, cutmix) : this;
   }
 
   /**
@@ -96,12 +113,12 @@ public record Augmentation(
     return cuts
         ? new Augmentation(
             cropPadding, horizontalFlip, holes != null ? holes : Math.max(nHoles, 1),
-            side != null ? side : length > 0 ? length : USUAL_SIDE, flip)
-        : new Augmentation(cropPadding, horizontalFlip, 0, 0, flip);
+            side != null ? side : length > 0 ? length : USUAL_SIDE, flip, mixup, cutmix)
+        : new Augmentation(cropPadding, horizontalFlip, 0, 0, flip, mixup, cutmix);
   }
 
   /** Whether images stay as they are. */
   public boolean changesNothing() {
-    return cropPadding == 0 && !horizontalFlip && nHoles == 0;
+    return cropPadding == 0 && !horizontalFlip && nHoles == 0 && !mixesImages();
   }
 }

@@ -47,7 +47,8 @@ class PipelineTest extends MpiJobs {
   void moreProcessesThanStagesShareTheBatchesOfEach() throws Exception {
     Path two = folder.resolve("two");
     // Gradients are clipped to the norm of what all processes have, and the averages of all their parts are the model.
-    List<String> options = List.of("--ema-decay", "0.9", "--clip-grad-norm", "0.01", "--lr-mult-batch-norm", "4");
+    List<String> options =
+        List.of("--ema-decay", "0.9", "--clip-grad-norm", "0.01", "--lr-mult-batch-norm", "4", "--mixup", "0.4", "--cutmix", "1");
     Job data = run(words(train(two, "--parallel", "data"), options));
     assertThat(data.exitCode()).as(data.err()).isZero();
     Path four = folder.resolve("four");

@@ -20,10 +20,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** A run that was stopped anywhere and resumed ends with the bits of one that was not. */
 class ResumeTest {
-  // Long enough for a kill to fall anywhere; dropout, augmentation and momenta all have state.
+  // Long enough for a kill to fall anywhere; dropout, augmentation, mixing and momenta all have state.
   private static final String[] OPTIONS =
       ("--num-layers 2 --num-hidden 64 --cutout --length 2 --optim amsgrad --epochs 12 --threads 1"
-          + " --lr-decay-milestones 4 8 --label-smoothing 0.1").split(" ");
+          + " --lr-decay-milestones 4 8 --label-smoothing 0.1 --mixup 0.4 --cutmix 1").split(" ");
 
   @TempDir private Path folder;
   private byte[] expected;

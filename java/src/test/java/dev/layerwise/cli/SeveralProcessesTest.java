@@ -56,7 +56,7 @@ class SeveralProcessesTest extends MpiJobs {
         words(
             List.of("train", "--dataset", "image-folder", "--data-dir", images, "--image-size", 16, "--model", "mlp"),
             SMALL,
-            List.of("--batch-size", 10, "--flip", "alternating", "--device", "reference", "--validation", 0.2));
+            List.of("--batch-size", 10, "--flip", "alternating", "--mixup", 0.5, "--device", "reference", "--validation", 0.2));
     CommandLineRunner alone = CommandLineRunner.run(words(options, List.of("--out", folder.resolve("one"))).toArray());
     assertThat(alone.exitCode()).as(alone.err()).isZero();
     Job together = run(words(options, List.of("--out", folder.resolve("two"))));

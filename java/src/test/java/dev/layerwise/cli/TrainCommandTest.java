@@ -65,7 +65,8 @@ class TrainCommandTest {
     "--optim amsgrad --weight-decay 1e-4", "--no-batch-norm", "--num-layers 0 --lr 0.01", "--cutout --length 3 --n_holes 2",
     "--loss-sup sim --no-similarity-std --nonlin relu", "--alpha 0.3 --loss-unsup sim",
     "--alpha 0.3 --loss-unsup recon", "--bio --target-proj-size 32", "--bio --loss pred",
-    "--label-smoothing 0.1", "--no-detach", "--device reference --num-layers 1 --num-hidden 32",
+    "--label-smoothing 0.1", "--mixup 0.2 --no-detach", "--cutmix 1 --backprop", "--mixup 0.2 --alpha 0.3 --loss-unsup recon",
+    "--no-detach", "--device reference --num-layers 1 --num-hidden 32",
     "--classes-per-batch 8 --classes-per-batch-until-epoch 1"})
   void everyWayOfTrainingRuns(String options) {
     CommandLineRunner run = train("--epochs 2 --json " + options);
@@ -96,6 +97,9 @@ class TrainCommandTest {
     "--flip alternating                | --flip is for images that are flipped; those of digits are not",
     "--flip mirrored                   | --flip: unknown value 'mirrored'; choose from random, alternating",
     "--length 8                        | --length goes with --cutout",
+    "--mixup -0.2                      | --mixup must be in 0 … 1000, not -0.2",
+    "--cutmix NaN                      | --cutmix must be in 0",
+    "--mixup 0.2 --bio                 | --mixup and --cutmix make targets of two classes; those of --bio are codes of one",
     "--loss pred --no-similarity-std   | --no-similarity-std is about the similarity loss",
     "--dataset svnh                    | --dataset: unknown value 'svnh'",
     "--model vgg9                      | --model: unknown network 'vgg9'",
