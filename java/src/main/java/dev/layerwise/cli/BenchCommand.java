@@ -101,8 +101,9 @@ final class BenchCommand implements Callable<Integer> {
 
     private void measure(Communicator processes) {
       PrintWriter out = spec.commandLine().getOut();
+      bench.check();
       ModelConfig model = bench.model();
-      DeviceOptions asked = common.deviceOptions();
+      DeviceOptions asked = bench.device(common);
       try (NativeContext context = NativeContext.create(asked, 1, new NativeContext.Together(processes.ofDevices()));
           StepBenchmark benchmark = bench.start(context, model, processes.slice())) {
         DeviceOptions device = context.inUse();
@@ -130,9 +131,9 @@ final class BenchCommand implements Callable<Integer> {
         Result result =
             new Result(
                 model.name(), model.losses().name(), device.device(), device.precision(),
-                device.threads(), bench.batchSize, bench.steps, bench.batchSize / median, 1e3 * median,
+                device.threads(), bench.batchSize(), bench.steps, bench.batchSize() / median, 1e3 * median,
                 1e3 * seconds[0], OfProcess.mostResidentBytes(all), memory.arenaPeakBytes(), memory.parameterBytes(),
-                flops * 1e-9, flops * 1e-9 * bench.batchSize / median, common.verbose ? context.engineChoices() : null,
+                flops * 1e-9, flops * 1e-9 * bench.batchSize() / median, common.verbose ? context.engineChoices() : null,
                 exchange(all));
         if (processes.isFirst()) {
           print(out, result);
@@ -216,8 +217,9 @@ final class BenchCommand implements Callable<Integer> {
     public Integer call() {
       Launch.requireAlone("bench ops");
       PrintWriter out = spec.commandLine().getOut();
+      bench.check();
       ModelConfig model = bench.model();
-      DeviceOptions device = NativeContext.resolve(common.deviceOptions());
+      DeviceOptions device = NativeContext.resolve(bench.device(common));
       common.printInUse(device, spec.commandLine().getErr());
       DevicePeaks peaks = DevicePeaks.measure(device);
       List<Line> lines;
@@ -232,7 +234,7 @@ final class BenchCommand implements Callable<Integer> {
       double floor = lines.stream().mapToDouble(Line::floorMs).sum();
       print(
           out, new Peaks(peaks.flopsPerSecond() * 1e-9, peaks.bytesPerSecond() * 1e-9), lines,
-          new Total(ms, floor, ms / floor, 1e3 * bench.batchSize / ms));
+          new Total(ms, floor, ms / floor, 1e3 * bench.batchSize() / ms));
       return 0;
     }
 

@@ -12,10 +12,19 @@ import picocli.CommandLine.TypeConversionException;
 
 /** Where a run writes its results, where it starts from, and when it stops. */
 final class RunOptions {
+  static final String CONFIG = "--config";
+
   private static final Pattern TIME =
       Pattern.compile("(?:(\\d{1,4})d)?(?:(\\d{1,5})h)?(?:(\\d{1,6})m)?(?:(\\d{1,7})s)?");
   private static final Pattern EPOCHS = Pattern.compile("(\\d{1,7})");
   private static final Pattern STEPS = Pattern.compile("(\\d{1,12})steps");
+
+  @Option(
+      names = CONFIG,
+      paramLabel = "FILE",
+      description = "Settings from a JSON file, such as a run's config.json, which repeats that run. Other options override"
+          + " them; they override those of --preset. Not with --resume. Default: none.")
+  Path config;
 
   @Option(
       names = {"--out", "--save-dir"},

@@ -8,9 +8,11 @@ import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.Networks;
 import dev.layerwise.model.WeightImport;
+import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.recipe.Defaults;
 import dev.layerwise.recipe.Preset;
+import dev.layerwise.run.ConfigFile;
 import dev.layerwise.run.InitialWeights;
 import dev.layerwise.run.OtherImagesException;
 import dev.layerwise.run.RecordedRun;
@@ -21,6 +23,7 @@ import dev.layerwise.run.TrainingConfig;
 import dev.layerwise.run.TrainingResult;
 import dev.layerwise.settings.Augmentation;
 import dev.layerwise.settings.Batches;
+import dev.layerwise.settings.ImageShape;
 import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Settings;
 import dev.layerwise.train.Communicator;
@@ -79,18 +82,20 @@ final class TrainCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
+  private ConfigFile file; // null: none was given
+
   @Override
   public Integer call() {
     return Launch.together(this::call);
   }
 
   private int call(Communicator started) {
-    Checks.usage(run.init != null || !run.initPartial, "--init-partial needs --init, which gives the weights");
     Path checkpoint = checkpointToResume();
     RunConfig recorded = checkpoint == null ? null : RecordedRun.read(checkpoint).config();
     DataSetInfo info = datasetInfo(recorded, checkpoint);
     RunConfig configured = configure(recorded, info);
-    Communicator processes = several.divide(started, configured, recorded, spec.commandLine().getErr());
+    Communicator processes =
+        several.divide(started, configured, recorded == null ? configured : recorded, spec.commandLine().getErr());
     RunConfig wanted = several.over(configured, processes);
     Checks.usage(
         recorded == null || recorded.statistics() == null || Objects.equals(recorded.processes(), wanted.processes()),
@@ -100,14 +105,21 @@ final class TrainCommand implements Callable<Integer> {
     try (NativeContext context = NativeContext.create(wanted.device(), wanted.training().seed(), together)) {
       if (processes.isFirst()) {
         Launch.warnOfCores(context.threads(), wanted.device().threads() != 0, spec.commandLine().getErr());
-        warnOfOtherBits(recorded, wanted);
+        warnOfOtherBits(recorded, configured, wanted);
       }
       return train(context, wanted.on(context.inUse()), recorded, checkpoint, info, processes);
     }
   }
 
-  /** A run may go on with another number of processes. */
-  private void warnOfOtherBits(RunConfig recorded, RunConfig wanted) {
+  /** A run may go on, or be repeated, with another number of processes. */
+  private void warnOfOtherBits(RunConfig recorded, RunConfig configured, RunConfig wanted) {
+    if (file != null && configured.processes() != null && !configured.processes().equals(wanted.processes())) {
+      PrintWriter err = spec.commandLine().getErr();
+      err.printf(
+          "layerwise: the run is trained by %s, and not by %s as %s says: its results will differ in their last digits%n",
+          inWords(wanted.processes()), inWords(configured.processes()), run.config);
+      err.flush();
+    }
     if (recorded != null && !Objects.equals(recorded.processes(), wanted.processes())) {
       PrintWriter err = spec.commandLine().getErr();
       err.printf(
@@ -168,9 +180,12 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   private Path checkpointToResume() {
+    Checks.usage(run.init != null || !run.initPartial, "--init-partial needs --init, which gives the weights");
     if (run.resume == null) {
+      file = run.config == null ? null : ConfigFile.read(run.config);
       return null;
     }
+    Checks.usage(run.config == null, "--config is for new runs; a resumed run keeps its own settings");
     Checks.usage(run.init == null, "--init is for new runs; a resumed run continues with its own weights");
     boolean fromOut = run.resume.toString().isEmpty();
     Checks.usage(
@@ -183,21 +198,31 @@ final class TrainCommand implements Callable<Integer> {
     return presetName == null ? null : PresetNames.require(presetName);
   }
 
-  /** The requested data set, or that of the recorded run or the preset, or the digits. */
+  /** The requested data set, or that of the recorded run, the file or the preset, or the digits. */
   private DataSetInfo datasetInfo(RunConfig recorded, Path checkpoint) {
     Preset preset = preset();
     String usual = recorded != null ? recorded.training().dataset() : preset != null ? preset.dataset() : "digits";
     Integer size = recorded == null ? null : recorded.model().images().height();
-    String name = Checks.or(data.dataset, usual);
-    if (checkpoint != null) {
-      data.findAgain(checkpoint, name);
+    if (file != null) {
+      usual = Checks.or(file.dataset(), usual);
+      size = file.imageSize();
     }
-    return data.info(name, size, spec.commandLine().getErr());
+    String name = Checks.or(data.dataset, usual);
+    Path earlier = checkpoint != null ? checkpoint : run.config;
+    if (earlier != null) {
+      data.findAgain(earlier, name);
+    }
+    DataSetInfo info = data.info(name, size, spec.commandLine().getErr());
+    if (file != null && name.equals(usual) && data.imageSize == null) { // what it says of other images does not count
+      file.requireFits(new ImageShape(info.channels(), info.height(), info.width()), info.classes(), info.title());
+    }
+    return info;
   }
 
-  /** The options over the preset, the defaults of the data set, or the recorded configuration. */
+  /** The options over the file, the preset, the defaults of the data set, or the recorded configuration. */
   private RunConfig configure(RunConfig recorded, DataSetInfo info) {
-    RunConfig base = base(recorded, preset(), info);
+    RunConfig start = base(recorded, preset(), info);
+    RunConfig base = file == null ? start : file.over(start);
     TrainingConfig training = base.training();
     ModelConfig options = model.over(base.model());
     ModelConfig network =
@@ -213,9 +238,17 @@ final class TrainCommand implements Callable<Integer> {
         new TrainingConfig(
             info.name(), batches, optimization.schedule(run.patience).over(training.schedule()),
             changes, optimization.freezing().over(training.freezing()), Checks.or(optimization.seed, training.seed())),
-        common.over(base.device()),
-        recorded != null ? recorded.init() : run.init == null ? null : InitialWeights.of(run.init, run.initPartial),
-        null, null, recorded == null ? null : recorded.statistics(), recorded == null ? null : recorded.reduce());
+        device(base, network, batches),
+        recorded != null ? recorded.init() : run.init == null ? base.init() : InitialWeights.of(run.init, run.initPartial),
+        base.processes(), base.stages(), recorded == null ? base.statistics() : recorded.statistics(),
+        recorded == null ? base.reduce() : recorded.reduce());
+  }
+
+  /** The device; what a run has chosen for the sizes of its products holds for no other sizes. */
+  private DeviceOptions device(RunConfig base, ModelConfig network, Batches batches) {
+    DeviceOptions device = common.over(base.device());
+    boolean same = file == null || network.equals(base.model()) && batches.equals(base.training().batches());
+    return same ? device : device.withEngineChoices("");
   }
 
   /** The settings that the options override. A resumed preset keeps its seed and device. */

@@ -7,6 +7,7 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.RecordComponent;
+import java.lang.reflect.Type;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -82,6 +83,15 @@ public final class Settings {
     return Stream.of(type.getRecordComponents()).anyMatch(component -> name(component).equals(name));
   }
 
+  /** The names of a record's settings, as {@code config.json} has them, with the types of their values. */
+  public static Map<String, Type> types(Class<? extends Record> type) {
+    Map<String, Type> types = new LinkedHashMap<>();
+    for (RecordComponent component : type.getRecordComponents()) {
+      types.put(name(component), component.getGenericType());
+    }
+    return types;
+  }
+
   /** Some settings, named as for {@link #partial}, over a base; neither is judged beyond the ranges of values. */
   @SuppressWarnings("unchecked") // a record's class is its own
   public static <R extends Record> R with(R base, Object... namesAndValues) {
@@ -112,10 +122,18 @@ public final class Settings {
   /** Throws {@link SettingsException} if a setting that must be there has no value. */
   public static <R extends Record> R requireWhole(R settings) {
     for (RecordComponent component : settings.getClass().getRecordComponents()) {
-      boolean absent = value(component, settings) == null && !component.isAnnotationPresent(MayBeAbsent.class);
-      SettingsException.require(!absent, "{" + name(component) + "} is missing");
+      SettingsException.require(!lacks(component, settings), "{" + name(component) + "} is missing");
     }
     return settings;
+  }
+
+  /** Whether all settings that must be there have values. */
+  public static boolean isWhole(Record settings) {
+    return Stream.of(settings.getClass().getRecordComponents()).noneMatch(component -> lacks(component, settings));
+  }
+
+  private static boolean lacks(RecordComponent component, Record settings) {
+    return value(component, settings) == null && !component.isAnnotationPresent(MayBeAbsent.class);
   }
 
   /** The settings of a record by name, those of its groups among them. */
