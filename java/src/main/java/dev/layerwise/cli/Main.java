@@ -18,7 +18,7 @@ import picocli.CommandLine.ParseResult;
     subcommands = {
       TrainCommand.class, ReproduceCommand.class, PresetsCommand.class, NetworksCommand.class, EvaluateCommand.class,
       PredictCommand.class, EmbedCommand.class, InspectCommand.class, ExportCommand.class, ReportCommand.class,
-      BenchCommand.class, ParityCommand.class, DataCommand.class, DoctorCommand.class, CompletionCommand.class
+      RunsCommand.class, BenchCommand.class, ParityCommand.class, DataCommand.class, DoctorCommand.class, CompletionCommand.class
     })
 public final class Main extends Root {
   private Main() {}

@@ -28,34 +28,12 @@ public record ResultsTable(
 
   /** As a table for a terminal, with a line that says where it was measured. */
   public String toText() {
-    List<List<String>> lines = cells();
-    List<Integer> widths = new ArrayList<>();
-    for (int column = 0; column < HEADINGS.size(); column++) {
-      int at = column;
-      widths.add(lines.stream().mapToInt(line -> line.get(at).length()).max().orElse(0));
-    }
-    StringBuilder text = new StringBuilder(title).append('\n');
-    for (List<String> line : lines) {
-      StringBuilder row = new StringBuilder();
-      for (int column = 0; column < line.size(); column++) {
-        row.append(String.format(Locale.ROOT, "%-" + widths.get(column) + "s  ", line.get(column)));
-      }
-      text.append(row.toString().stripTrailing()).append('\n');
-    }
-    return text.append(note()).append('\n').toString();
+    return title + '\n' + table().aligned() + note() + '\n';
   }
 
   /** As a Markdown section. */
   public String toMarkdown() {
-    List<List<String>> lines = cells();
-    StringBuilder text = new StringBuilder("## ").append(title).append("\n\n");
-    for (int i = 0; i < lines.size(); i++) {
-      text.append("| ").append(String.join(" | ", lines.get(i))).append(" |\n");
-      if (i == 0) {
-        text.append("| --- ".repeat(HEADINGS.size())).append("|\n");
-      }
-    }
-    return text.append('\n').append(note()).append('\n').toString();
+    return "## " + title + "\n\n" + table().markdown() + '\n' + note() + '\n';
   }
 
   private String note() {
@@ -70,31 +48,18 @@ public record ResultsTable(
         scaled);
   }
 
-  private List<List<String>> cells() {
+  private TextTable table() {
     List<List<String>> lines = new ArrayList<>();
-    lines.add(HEADINGS);
     for (Measurement row : rows) {
-      String deviation = row.standardDeviation() == null ? "" : " ± " + hundredths(row.standardDeviation());
       lines.add(
           List.of(
               row.preset(),
-              hundredths(row.mean()) + deviation,
-              row.publishedError() == null ? "–" : hundredths(row.publishedError()),
+              TextTable.spread(row.mean(), row.standardDeviation()),
+              row.publishedError() == null ? "–" : TextTable.hundredths(row.publishedError()),
               Integer.toString(row.seeds().size()),
               Integer.toString(row.epochs()),
-              duration(row.seconds())));
+              TextTable.duration(row.seconds())));
     }
-    return lines;
-  }
-
-  private static String hundredths(double value) {
-    return String.format(Locale.ROOT, "%.2f", value);
-  }
-
-  private static String duration(double seconds) {
-    long minutes = Math.round(seconds / 60);
-    return seconds < 600
-        ? String.format(Locale.ROOT, "%.1f s", seconds)
-        : String.format(Locale.ROOT, "%d h %02d min", minutes / 60, minutes % 60);
+    return new TextTable(HEADINGS, lines);
   }
 }

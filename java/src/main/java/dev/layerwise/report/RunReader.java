@@ -66,7 +66,8 @@ public final class RunReader {
     }
   }
 
-  private static Run read(Path folder, String name) {
+  /** Reads one run; throws as for several. */
+  static Run read(Path folder, String name) {
     if (!Files.exists(folder.resolve(RunDirectory.CONFIG))) {
       throw new LayerwiseException(
           folder + " is not a run: it has no " + RunDirectory.CONFIG

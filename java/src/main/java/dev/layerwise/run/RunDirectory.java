@@ -9,6 +9,7 @@ import dev.layerwise.files.AtomicFiles;
 import dev.layerwise.files.FileErrors;
 import dev.layerwise.model.ModelFile;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -19,6 +20,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * The folder of a run: {@code config.json}, {@code data.json} ({@link DataPlace}), {@code metrics.jsonl} ({@link MetricsFile}),
@@ -33,6 +35,9 @@ public final class RunDirectory implements AutoCloseable {
   public static final String CONFIG = "config.json";
 
   private static final String LOCK = ".lock";
+
+  /** All locks, one a line: {@code 1: POSIX ADVISORY WRITE 4711 fd:01:262147 0 EOF}, with the file's number at the end of field 6. */
+  private static final Path LOCKS = Path.of("/proc/locks");
 
   private final Path path;
   private final FileChannel lockFile;
@@ -73,6 +78,20 @@ public final class RunDirectory implements AutoCloseable {
     } catch (IOException e) {
       throw new LayerwiseException(
           "cannot write to the folder " + path + " (" + FileErrors.reason(e) + "); choose another folder", e);
+    }
+  }
+
+  /**
+   * Whether a process of this machine is at work on the run in a folder. Reads what Linux knows of locks: trying to lock
+   * the folder would be in the way of a run that begins at that moment.
+   */
+  public static boolean isInUse(Path folder) {
+    try (Stream<String> locks = Files.lines(LOCKS)) {
+      String file = ":" + Files.getAttribute(folder.resolve(LOCK), "unix:ino");
+      return locks.map(line -> line.split(" +")).anyMatch(
+          lock -> lock.length > 5 && lock[3].equals("WRITE") && lock[5].endsWith(file));
+    } catch (IOException | UncheckedIOException e) {
+      return false; // there is no lock, or nobody knows
     }
   }
 
