@@ -123,6 +123,13 @@ final class DataOptions {
         .map(path -> new DataPlace(info.name(), path.toAbsolutePath().normalize().toString()));
   }
 
+  /** Throws if there is no copy of the data set that {@link #info} described; does not look into its files. */
+  void requireFound(DataSetInfo info) {
+    if (folder == null) {
+      DataSets.requireFound(info.name(), dataDir);
+    }
+  }
+
   /** Whether the data set that {@link #info} described is a folder of images. */
   boolean isFolder() {
     return folder != null;

@@ -16,8 +16,8 @@ import picocli.CommandLine.ParseResult;
 /** The command line. Results go to stdout, everything else to stderr. */
 @Command(
     subcommands = {
-      TrainCommand.class, ReproduceCommand.class, PresetsCommand.class, NetworksCommand.class, EvaluateCommand.class,
-      PredictCommand.class, EmbedCommand.class, InspectCommand.class, ExportCommand.class, ReportCommand.class,
+      TrainCommand.class, SweepCommand.class, ReproduceCommand.class, PresetsCommand.class, NetworksCommand.class,
+      EvaluateCommand.class, PredictCommand.class, EmbedCommand.class, InspectCommand.class, ExportCommand.class, ReportCommand.class,
       RunsCommand.class, BenchCommand.class, ParityCommand.class, DataCommand.class, DoctorCommand.class, CompletionCommand.class
     })
 public final class Main extends Root {
@@ -81,7 +81,8 @@ public final class Main extends Root {
     return configured(new CommandLine(new Main()));
   }
 
-  private static CommandLine configured(CommandLine commandLine) {
+  /** A parser with the rules of this command line. */
+  static CommandLine configured(CommandLine commandLine) {
     return commandLine
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setExpandAtFiles(false) // an argument that begins with @ names an image or a folder

@@ -113,7 +113,7 @@ final class RunsCommand implements Callable<Integer> {
     Checks.oneOf("--sort", sort, new Columns());
     Checks.usage(!csv || !output.json, "--csv and --json exclude each other");
     List<RunSummary> runs = new ArrayList<>();
-    PrintWriter err = spec.commandLine().getErr();
+    PrintWriter err = Quiet.errors(spec.commandLine().getErr());
     for (Path run : RunFinder.findAll(folder).folders()) {
       try {
         runs.add(RunSummary.read(run, folder));

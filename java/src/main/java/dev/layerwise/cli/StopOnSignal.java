@@ -7,10 +7,19 @@ import java.util.function.BooleanSupplier;
 
 /** Lets work end cleanly on Ctrl-C, SIGTERM and a lost terminal; a second such signal ends it at once. */
 final class StopOnSignal {
+  private static final String TERM = "TERM";
+
   /** Signals that ask a process to end, and their numbers. */
-  private static final Map<String, Integer> SIGNALS = Map.of("HUP", 1, "INT", 2, "TERM", 15);
+  private static final Map<String, Integer> SIGNALS = Map.of("HUP", 1, "INT", 2, TERM, 15);
+
   /** A shell's exit code for a process ended by a signal is this plus the signal's number. */
   private static final int EXIT_CODE_OFFSET = 128;
+  /**
+   * A system property: another process of this program leads this one. A terminal sends Ctrl-C to both, and the leader passes
+   * it on as SIGTERM, so the other signals are nothing for this one: a second signal would end it at once.
+   */
+  static final String LED = "layerwise.led";
+
   private static final long TIDYING_MILLIS = 200;
 
   private StopOnSignal() {}
@@ -33,6 +42,9 @@ final class StopOnSignal {
                 Signals.handle(
                     name,
                     () -> {
+                      if (Boolean.getBoolean(LED) && !name.equals(TERM)) {
+                        return;
+                      }
                       if (!received.compareAndSet(0, number)) {
                         tidyUp(atOnce);
                         Runtime.getRuntime().halt(EXIT_CODE_OFFSET + number);
@@ -41,7 +53,7 @@ final class StopOnSignal {
                     })));
     try {
       boolean finished = work.getAsBoolean();
-      received.compareAndSet(0, SIGNALS.get("TERM"));
+      received.compareAndSet(0, SIGNALS.get(TERM));
       return finished ? 0 : EXIT_CODE_OFFSET + received.get();
     } finally {
       before.forEach(Signals::restore);

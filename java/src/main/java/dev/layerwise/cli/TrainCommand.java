@@ -27,6 +27,7 @@ import dev.layerwise.settings.ImageShape;
 import dev.layerwise.settings.Optimizer;
 import dev.layerwise.settings.Settings;
 import dev.layerwise.train.Communicator;
+import dev.layerwise.train.SingleProcess;
 import dev.layerwise.train.TrainingSession;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -109,6 +110,24 @@ final class TrainCommand implements Callable<Integer> {
       }
       return train(context, wanted.on(context.inUse()), recorded, checkpoint, info, processes);
     }
+  }
+
+  /**
+   * The configuration of the new run that the parsed options ask for, after the checks that can be made without training.
+   * Its device is as it was asked for.
+   */
+  RunConfig plan() {
+    checkpointToResume();
+    DataSetInfo info = datasetInfo(null, null);
+    RunConfig configured = configure(null, info);
+    Communicator alone = several.divide(new SingleProcess(), configured, configured, spec.commandLine().getErr());
+    RunConfig wanted = several.over(configured, alone);
+    Networks.layers(wanted.model());
+    if (wanted.init() != null) {
+      checkWeights(wanted);
+    }
+    data.requireFound(info);
+    return wanted;
   }
 
   /** A run may go on, or be repeated, with another number of processes. */

@@ -78,6 +78,18 @@ public final class DataSets {
     return usesEmbedded(entry, dataDir) ? Optional.empty() : LOCATOR.locate(entry, dataDir, Part.ALL);
   }
 
+  /**
+   * Throws {@link DataException}, as {@link #load} would, if there is no complete copy. Does not look into the files.
+   *
+   * @param dataDir as for {@link #load}
+   */
+  public static void requireFound(String name, Path dataDir) {
+    Catalog.Entry entry = Catalog.entry(name);
+    if (!usesEmbedded(entry, dataDir)) {
+      LOCATOR.require(entry, dataDir, Part.ALL);
+    }
+  }
+
   static boolean usesEmbedded(Catalog.Entry entry, Path dataDir) {
     return dataDir == null && entry.info().embedded();
   }

@@ -23,18 +23,13 @@ public record Measurement(
   /** Mean of the test errors. */
   @JsonProperty("mean")
   public double mean() {
-    return testErrors.stream().mapToDouble(Double::doubleValue).sum() / testErrors.size();
+    return Statistics.mean(testErrors);
   }
 
   /** Standard deviation of the test errors (n − 1 in the denominator); {@code null} with fewer than two runs. */
   @JsonProperty("standard_deviation")
   public Double standardDeviation() {
-    if (testErrors.size() < 2) {
-      return null;
-    }
-    double mean = mean();
-    double squares = testErrors.stream().mapToDouble(error -> (error - mean) * (error - mean)).sum();
-    return Math.sqrt(squares / (testErrors.size() - 1));
+    return Statistics.standardDeviation(testErrors);
   }
 
   /** Time of all runs together. */

@@ -1,24 +1,16 @@
 package dev.layerwise.recipe;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.SerializationFeature;
-import dev.layerwise.Json;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSet;
-import dev.layerwise.files.AtomicFiles;
 import dev.layerwise.files.FileException;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeLibrary;
 import dev.layerwise.run.OtherImagesException;
 import dev.layerwise.run.RecordedRun;
-import dev.layerwise.run.ResumeRules;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.run.RunDirectory;
 import dev.layerwise.run.RunImages;
 import dev.layerwise.run.TrainingResult;
-import dev.layerwise.settings.SettingsException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -29,8 +21,6 @@ import java.util.TreeMap;
 
 /** Runs of several recipes with several seeds, each in a folder of its own, and the table of what they gave. */
 public final class Reproduction {
-  private static final ObjectMapper JSON = Json.mapper().enable(SerializationFeature.INDENT_OUTPUT);
-
   private final List<Preset> related;
   private final DataSet<?> images;
   private final RunImages runImages;
@@ -152,12 +142,8 @@ public final class Reproduction {
       if (!directory.holdsRun()) {
         return training.train(preset, config, null, directory);
       }
-      if (!RunDirectory.holdsCheckpoint(home)) {
-        throw new LayerwiseException(
-            home + " holds a model without its checkpoint, which says how it was trained; remove that folder, or choose"
-                + " another folder");
-      }
-      checkSame(home, config);
+      EarlierRuns.requireCheckpoint(home);
+      EarlierRuns.requireSame(home, RecordedRun.read(home).config().by(processes), config);
       return training.train(preset, config, home, directory);
     } catch (OtherImagesException e) {
       throw new LayerwiseException(home + ": " + e.getMessage() + " in another folder", e);
@@ -171,26 +157,9 @@ public final class Reproduction {
         .by(processes);
   }
 
-  /** Results of different configurations must not get into one table. */
-  private void checkSame(Path home, RunConfig wanted) {
-    List<String> changes = ResumeRules.changes(RecordedRun.read(home).config().by(processes), wanted);
-    if (!changes.isEmpty()) {
-      throw new SettingsException(
-          home + " holds a run of another configuration, which would change " + String.join(", ", changes)
-              + "; give the settings that it was started with, or choose another {out}");
-    }
-  }
-
   private void writeTable() {
     ResultsTable table = table();
-    try {
-      byte[] json = JSON.writeValueAsBytes(table);
-      AtomicFiles.write(folder.resolve("table.json"), out -> out.write(json));
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e);
-    }
-    byte[] markdown = table.toMarkdown().getBytes(StandardCharsets.UTF_8);
-    AtomicFiles.write(folder.resolve("table.md"), out -> out.write(markdown));
+    TableFiles.write(folder, table, table.toMarkdown());
   }
 
   /** What has been finished: a row for each recipe with a finished run. */

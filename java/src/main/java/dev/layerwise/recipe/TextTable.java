@@ -45,15 +45,17 @@ public record TextTable(List<String> headings, List<List<String>> rows) {
   }
 
   /** "1.23 ± 0.04"; without a deviation, which is {@code null} then, "1.23". */
-  static String spread(double mean, Double standardDeviation) {
+  public static String spread(double mean, Double standardDeviation) {
     return hundredths(mean) + (standardDeviation == null ? "" : " ± " + hundredths(standardDeviation));
   }
 
-  static String hundredths(double value) {
+  /** With two digits after the point. */
+  public static String hundredths(double value) {
     return String.format(Locale.ROOT, "%.2f", value);
   }
 
-  static String duration(double seconds) {
+  /** 12.3 s, or 2 h 07 min from ten minutes on. */
+  public static String duration(double seconds) {
     long minutes = Math.round(seconds / 60);
     return seconds < 600
         ? String.format(Locale.ROOT, "%.1f s", seconds)

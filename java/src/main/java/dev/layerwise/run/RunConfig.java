@@ -75,6 +75,12 @@ public record RunConfig(
     return new RunConfig(model, optimizer, training, other, init, processes, stages, statistics, reduce);
   }
 
+  /** The same with another seed. */
+  public RunConfig withSeed(long seed) {
+    return new RunConfig(
+        model, optimizer, training.withSeed(seed), device, init, processes, stages, statistics, reduce);
+  }
+
   /** The same with other settings, which are whole; the augmentation is partial, or null for the same. */
   public RunConfig with(
       Architecture architecture, Losses losses, Batches batches, Schedule schedule, Augmentation augmentation) {

@@ -59,10 +59,16 @@ class RepeatedOptionsTest {
         });
         List<String> alone = new ArrayList<>(all);
         alone.removeAll(use(option, option.shortestName(), 0));
+        alone.addAll(gathers(option) ? use(option, name, 0) : List.of());
         alone.addAll(use(option, name, 1));
         assertThat(after.get(changed)).as("a second %s", name).isEqualTo(values(command, alone).get(changed));
       }
     }
+  }
+
+  /** Whether it is made to be repeated: each use of {@code sweep --grid} names another option. */
+  private static boolean gathers(OptionSpec option) {
+    return option.isMultiValue() && !(option.preprocessor() instanceof OptionSections.LastList);
   }
 
   private static CommandSpec specOf(CommandLine root, List<String> command) {

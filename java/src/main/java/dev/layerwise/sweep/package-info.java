@@ -1,0 +1,2 @@
+/** Runs of one command with many values of its options, and what they gave. */
+package dev.layerwise.sweep;
