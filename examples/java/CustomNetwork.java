@@ -1,5 +1,6 @@
 import dev.layerwise.api.DataSet;
 import dev.layerwise.api.Layer;
+import dev.layerwise.api.LocalLoss;
 import dev.layerwise.api.Network;
 import dev.layerwise.api.Trainer;
 import java.nio.file.Path;
@@ -15,7 +16,8 @@ public final class CustomNetwork {
 
   /** Arguments: the description, such as small-residual.json, and the folder for the run. */
   public static void main(String[] args) {
-    Network network = Network.described(Path.of(args[0])).loss("predsim").beta(0.9).dimInDecoder(256).build();
+    Network network =
+        Network.described(Path.of(args[0])).loss(LocalLoss.PREDSIM).beta(0.9).dimInDecoder(256).build();
     DataSet data = stripes();
     for (Layer layer : network.layers(data)) {
       System.out.printf(

@@ -1,6 +1,8 @@
 import dev.layerwise.api.DataSet;
+import dev.layerwise.api.LocalLoss;
 import dev.layerwise.api.Model;
 import dev.layerwise.api.Network;
+import dev.layerwise.api.Nonlinearity;
 import dev.layerwise.api.Prediction;
 import dev.layerwise.api.Trainer;
 import java.nio.file.Path;
@@ -14,7 +16,8 @@ public final class TrainDigits {
     Path folder = Path.of(args.length > 0 ? args[0] : "runs/example-digits");
     DataSet digits = DataSet.named("digits");
     Network network =
-        Network.named("mlp").hiddenLayers(3, 256).loss("predsim").nonlinearity("leakyrelu").dropout(0.1).build();
+        Network.named("mlp").hiddenLayers(3, 256).loss(LocalLoss.PREDSIM).nonlinearity(Nonlinearity.LEAKYRELU)
+            .dropout(0.1).build();
 
     Trainer.Outcome outcome =
         new Trainer(network, digits)

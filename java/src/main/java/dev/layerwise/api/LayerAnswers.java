@@ -1,5 +1,6 @@
 package dev.layerwise.api;
 
+import dev.layerwise.model.ModelException;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
@@ -27,11 +28,19 @@ final class LayerAnswers {
   private void each(Taker taker) {
     Iterator<Layer> classifying = model.layers().stream().filter(Layer::classifies).iterator();
     replica.classifyLayers(
-        pixels, count, logits -> taker.take(classifying.next(), Model.rows(logits, count)));
+        pixels, count, logits -> taker.take(classifying.next(), Replica.rows(logits, count)));
   }
 
   /** For each image the answer of the first layer that is certain enough, or of the output layer. */
   List<Model.Answer> firstCertain(double confidence) {
+    if (!replica.hasLocalClassifiers()) {
+      throw new ModelException(
+          "the model has no local classifiers, so no image can stop early: only networks trained with the loss pred or"
+              + " predsim, and not with bio, have them");
+    }
+    if (!(confidence >= 0 && confidence <= 1)) {
+      throw new ModelException("a confidence must be from 0 to 1, not " + confidence);
+    }
     Model.Answer[] answers = new Model.Answer[Math.max(0, count)]; // of fewer than one image nothing is computed
     Layer output = model.layers().get(model.layers().size() - 1);
     each(

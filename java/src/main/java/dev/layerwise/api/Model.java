@@ -8,14 +8,10 @@ import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelException;
 import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.Networks;
-import dev.layerwise.nativelib.DeviceOptions;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
 import java.util.Comparator;
-import java.util.Deque;
 import java.util.List;
 import java.util.Objects;
-import java.util.function.Function;
 import java.util.stream.IntStream;
 
 /**
@@ -32,13 +28,10 @@ public final class Model implements AutoCloseable {
   private final InputDescription input;
   private final boolean exif;
   private final String dataSet;
-  private final DeviceOptions device;
+  private final Device device;
   private final List<LayerSpec> specs;
   private final List<Layer> layers;
-  /** Guards itself, {@link #lent} and {@link #closed}. */
-  private final Deque<Replica> idle = new ArrayDeque<>();
-  private int lent;
-  private boolean closed;
+  private final Replicas replicas;
 
   /**
    * How a model computes.
@@ -49,7 +42,7 @@ public final class Model implements AutoCloseable {
    * @param exif whether image files are turned as the camera's mark of orientation (EXIF) says; false: pixels are taken
    *     as they are stored
    */
-  public record Options(DeviceOptions device, int replicas, boolean exif) {
+  public record Options(Device device, int replicas, boolean exif) {
     /**
      * One copy on the CPU that takes all cores: the fastest for large batches.
      *
@@ -71,13 +64,13 @@ public final class Model implements AutoCloseable {
     /**
      * Copies on a device that chooses its precision itself.
      *
-     * @param device {@code cpu} or {@code reference} (plain loops, float64; slow)
+     * @param device {@code cpu}, {@code cuda} or {@code reference} (plain loops, float64; slow)
      * @param threads that one call computes with; 0: one per core
      * @param replicas copies of the network
      * @return the options
      */
     public static Options of(String device, int threads, int replicas) {
-      return new Options(DeviceOptions.of(device, threads), replicas);
+      return new Options(Device.of(device, threads), replicas);
     }
 
     /**
@@ -97,7 +90,7 @@ public final class Model implements AutoCloseable {
      * @param replicas copies of the network
      * @throws LayerwiseException if there is no copy
      */
-    public Options(DeviceOptions device, int replicas) {
+    public Options(Device device, int replicas) {
       this(device, replicas, true);
     }
 
@@ -122,16 +115,9 @@ public final class Model implements AutoCloseable {
     this.input = input;
     exif = options.exif();
     dataSet = file.dataset();
-    try {
-      for (int i = 0; i < options.replicas(); i++) {
-        idle.push(new Replica(file, input, options));
-      }
-    } catch (RuntimeException e) {
-      close();
-      throw e;
-    }
-    device = idle.peek().device();
-    specs = idle.peek().network().layers();
+    replicas = new Replicas(file, input, options);
+    device = replicas.device();
+    specs = Networks.layers(config);
     layers = Layer.listOf(specs, config);
   }
 
@@ -165,7 +151,7 @@ public final class Model implements AutoCloseable {
    *
    * @return the device, with the precision and the number of threads in use
    */
-  public DeviceOptions device() {
+  public Device device() {
     return device;
   }
 
@@ -308,7 +294,7 @@ public final class Model implements AutoCloseable {
    */
   public float[][] classify(byte[] pixels, int count, String layer) {
     int position = position(layer);
-    return rows(onReplica(replica -> replica.logits(position, pixels, count)), count);
+    return Replica.rows(replicas.call(replica -> replica.logits(position, pixels, count)), count);
   }
 
   /**
@@ -333,15 +319,7 @@ public final class Model implements AutoCloseable {
    *     or there are more or fewer pixels than N images have
    */
   public List<Answer> classify(byte[] pixels, int count, double confidence) {
-    if (!config.losses().hasLocalClassifiers()) {
-      throw new ModelException(
-          "the model has no local classifiers, so no image can stop early: only networks trained with the loss pred or"
-              + " predsim, and not with bio, have them");
-    }
-    if (!(confidence >= 0 && confidence <= 1)) {
-      throw new ModelException("a confidence must be from 0 to 1, not " + confidence);
-    }
-    return onReplica(replica -> new LayerAnswers(this, replica, pixels, count).firstCertain(confidence));
+    return replicas.call(replica -> new LayerAnswers(this, replica, pixels, count).firstCertain(confidence));
   }
 
   /**
@@ -364,7 +342,7 @@ public final class Model implements AutoCloseable {
     if (asked.isEmpty()) {
       throw new ModelException("a mean of probabilities needs at least one layer");
     }
-    return onReplica(replica -> new LayerAnswers(this, replica, pixels, count).mean(asked));
+    return replicas.call(replica -> new LayerAnswers(this, replica, pixels, count).mean(asked));
   }
 
   /**
@@ -380,24 +358,7 @@ public final class Model implements AutoCloseable {
    */
   public float[][] features(byte[] pixels, int count, String layer) {
     int position = position(layer);
-    return rows(onReplica(replica -> replica.features(position, pixels, count)), count);
-  }
-
-  /** A row per image; a network whose weights are damaged gives no answer instead of a wrong one. */
-  static float[][] rows(float[] values, int count) {
-    int length = values.length / count;
-    for (int i = 0; i < values.length; i++) {
-      if (!Float.isFinite(values[i])) {
-        throw new ModelException(
-            "the network computes " + values[i] + " for image " + (i / length + 1) + " of " + count
-                + ": its weights are not usable; train it again");
-      }
-    }
-    float[][] rows = new float[count][length];
-    for (int i = 0; i < count; i++) {
-      System.arraycopy(values, i * length, rows[i], 0, length);
-    }
-    return rows;
+    return Replica.rows(replicas.call(replica -> replica.features(position, pixels, count)), count);
   }
 
   /**
@@ -432,56 +393,9 @@ public final class Model implements AutoCloseable {
         .toList();
   }
 
-  private <T> T onReplica(Function<Replica, T> call) {
-    Replica replica = take();
-    try {
-      return call.apply(replica);
-    } finally {
-      synchronized (idle) {
-        lent--;
-        idle.push(replica);
-        idle.notifyAll();
-      }
-    }
-  }
-
-  private Replica take() {
-    synchronized (idle) {
-      while (!closed && idle.isEmpty()) {
-        try {
-          idle.wait();
-        } catch (InterruptedException e) {
-          Thread.currentThread().interrupt();
-          throw new LayerwiseException("waiting for the model was interrupted", e);
-        }
-      }
-      if (closed) {
-        throw new ModelException("the model is closed; open it again");
-      }
-      lent++;
-      return idle.pop();
-    }
-  }
-
   /** Waits for the calls under way, and frees the native memory. An interrupt does not cut the wait short. */
   @Override
   public void close() {
-    boolean interrupted = false;
-    synchronized (idle) {
-      closed = true;
-      idle.notifyAll();
-      while (lent > 0) {
-        try {
-          idle.wait();
-        } catch (InterruptedException e) {
-          interrupted = true;
-        }
-      }
-      idle.forEach(Replica::close);
-      idle.clear();
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
+    replicas.close();
   }
 }

@@ -16,7 +16,7 @@ import java.util.List;
  * the images of the {@link DataSet} that it is trained on. Immutable.
  *
  * <pre>{@code
- * Network network = Network.named("vgg8b").widthFactor(0.25).loss("predsim").dropout(0.1).build();
+ * Network network = Network.named("vgg8b").widthFactor(0.25).loss(LocalLoss.PREDSIM).dropout(0.1).build();
  * }</pre>
  */
 public final class Network {
@@ -141,13 +141,31 @@ public final class Network {
     /**
      * The loss of every hidden block.
      *
-     * @param name {@code predsim} (the default), {@code pred} or {@code sim}; null: none, one global loss and
-     *     backpropagation instead
+     * @param loss {@link LocalLoss#PREDSIM} by default
+     * @return this
+     */
+    public Builder loss(LocalLoss loss) {
+      return loss(loss.toString());
+    }
+
+    /**
+     * The loss of every hidden block by its name.
+     *
+     * @param name as {@code config.json} has it: {@code predsim}; null: {@link #backpropagation}
      * @return this
      */
     public Builder loss(String name) {
       losses = losses.withLoss(name);
       return this;
+    }
+
+    /**
+     * One global loss and ordinary gradients through all blocks, in place of local losses; for comparison.
+     *
+     * @return this
+     */
+    public Builder backpropagation() {
+      return loss((String) null);
     }
 
     /**
@@ -163,7 +181,18 @@ public final class Network {
     /**
      * An unsupervised local loss beside the supervised one.
      *
-     * @param name {@code sim}: similarity to the block's input; {@code recon}: reconstruction of it
+     * @param loss which it is
+     * @param weight of it, in [0, 1]; the supervised loss has the rest
+     * @return this
+     */
+    public Builder unsupervisedLoss(UnsupervisedLoss loss, double weight) {
+      return unsupervisedLoss(loss.toString(), weight);
+    }
+
+    /**
+     * An unsupervised local loss by its name.
+     *
+     * @param name as {@code config.json} has it: {@code sim} or {@code recon}
      * @param weight of it, in [0, 1]; the supervised loss has the rest
      * @return this
      */
@@ -215,7 +244,17 @@ public final class Network {
     /**
      * The nonlinearity of every hidden block.
      *
-     * @param name {@code relu} (the default) or {@code leakyrelu}
+     * @param nonlinearity {@link Nonlinearity#RELU} by default
+     * @return this
+     */
+    public Builder nonlinearity(Nonlinearity nonlinearity) {
+      return nonlinearity(nonlinearity.toString());
+    }
+
+    /**
+     * The nonlinearity of every hidden block by its name.
+     *
+     * @param name as {@code config.json} has it: {@code leakyrelu}
      * @return this
      */
     public Builder nonlinearity(String name) {

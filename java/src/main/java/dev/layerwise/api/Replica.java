@@ -23,7 +23,7 @@ final class Replica implements AutoCloseable {
   Replica(ModelFile file, InputDescription input, Model.Options options) {
     this.config = file.config();
     this.input = input;
-    context = NativeContext.create(file.on(options.device()), 0);
+    context = NativeContext.create(file.on(options.device().options()), 0);
     try {
       network = new DeviceNetwork(context, config, Optimizer.STATELESS);
       network.setWeights(file.weights());
@@ -38,8 +38,8 @@ final class Replica implements AutoCloseable {
     return context.inUse();
   }
 
-  DeviceNetwork network() {
-    return network;
+  boolean hasLocalClassifiers() {
+    return config.losses().hasLocalClassifiers();
   }
 
   /** A block's classifier's outputs, {@code classes} per image. */
@@ -66,6 +66,23 @@ final class Replica implements AutoCloseable {
     try (result) {
       return result.read();
     }
+  }
+
+  /** A row per image; a network whose weights are damaged gives no answer instead of a wrong one. */
+  static float[][] rows(float[] values, int count) {
+    int length = values.length / count;
+    for (int i = 0; i < values.length; i++) {
+      if (!Float.isFinite(values[i])) {
+        throw new ModelException(
+            "the network computes " + values[i] + " for image " + (i / length + 1) + " of " + count
+                + ": its weights are not usable; train it again");
+      }
+    }
+    float[][] rows = new float[count][length];
+    for (int i = 0; i < count; i++) {
+      System.arraycopy(values, i * length, rows[i], 0, length);
+    }
+    return rows;
   }
 
   /** Normalization is the device's, as in training. */

@@ -1,25 +1,15 @@
 package dev.layerwise.api;
 
 import dev.layerwise.LayerwiseException;
-import dev.layerwise.data.stream.StreamedImages;
 import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.Networks;
-import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
-import dev.layerwise.recipe.Defaults;
-import dev.layerwise.run.InitialWeights;
 import dev.layerwise.run.RecordedRun;
 import dev.layerwise.run.ResumeRules;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.run.RunDirectory;
-import dev.layerwise.run.TrainingConfig;
 import dev.layerwise.run.TrainingResult;
-import dev.layerwise.settings.Augmentation;
-import dev.layerwise.settings.Batches;
 import dev.layerwise.settings.Freezing;
-import dev.layerwise.settings.Optimizer;
-import dev.layerwise.settings.Schedule;
-import dev.layerwise.settings.Settings;
 import dev.layerwise.train.SessionSettings;
 import dev.layerwise.train.SingleProcess;
 import dev.layerwise.train.TrainingRun;
@@ -40,20 +30,9 @@ import java.util.stream.IntStream;
  * <p>A trainer is for one thread, but {@link #requestStop} may be called from any.
  */
 public final class Trainer {
-  /** Few epochs, through which the learning rate stays. */
-  private static final Schedule USUAL = Settings.partial(Schedule.class, "epochs", 10, "lr_decay_milestones", List.of());
-
   private final Network network;
   private final DataSet data;
-  // What is null was not asked for: a new run then has the usual value, and a resumed one keeps its own.
-  private Schedule schedule = Settings.partial(Schedule.class);
-  private Batches batches = Settings.partial(Batches.class);
-  private Optimizer optimizer = Settings.partial(Optimizer.class);
-  private Augmentation augmentation = Settings.partial(Augmentation.class);
-  private Freezing freezing = Settings.partial(Freezing.class);
-  private Long seed;
-  private DeviceOptions device;
-  private Path initialWeights;
+  private final TrainerSettings settings = new TrainerSettings();
   /** Told what fits of them; {@code null}: all must fit. */
   private Consumer<String> partialWeights;
   private Consumer<Epoch> listener = epoch -> { };
@@ -83,17 +62,6 @@ public final class Trainer {
     this.data = Objects.requireNonNull(data);
   }
 
-  /** Asks for more, over what was asked for before. */
-  private Trainer with(Schedule more) {
-    schedule = Settings.over(more, schedule);
-    return this;
-  }
-
-  private Trainer with(Augmentation more) {
-    augmentation = Settings.over(more, augmentation);
-    return this;
-  }
-
   /**
    * Passes over the training images.
    *
@@ -102,7 +70,8 @@ public final class Trainer {
    * @throws LayerwiseException if it is not
    */
   public Trainer epochs(int count) {
-    return with(Settings.partial(Schedule.class, "epochs", count));
+    settings.schedule("epochs", count);
+    return this;
   }
 
   /**
@@ -113,7 +82,7 @@ public final class Trainer {
    * @throws LayerwiseException if it is not positive
    */
   public Trainer batchSize(int count) {
-    batches = Settings.with(batches, "batch_size", count);
+    settings.batches("batch_size", count);
     return this;
   }
 
@@ -126,10 +95,8 @@ public final class Trainer {
    * @throws LayerwiseException if a number is out of its range
    */
   public Trainer classesPerBatch(int images, int untilEpoch) {
-    batches =
-        Settings.with(
-            batches, "classes_per_batch", images, "classes_per_batch_until_epoch",
-            images == 0 ? null : (Integer) untilEpoch);
+    settings.batches(
+        "classes_per_batch", images, "classes_per_batch_until_epoch", images == 0 ? null : (Integer) untilEpoch);
     return this;
   }
 
@@ -141,7 +108,8 @@ public final class Trainer {
    * @throws LayerwiseException if it is not, or not finite
    */
   public Trainer learningRate(double rate) {
-    return with(Settings.partial(Schedule.class, "lr", rate));
+    settings.schedule("lr", rate);
+    return this;
   }
 
   /**
@@ -154,8 +122,8 @@ public final class Trainer {
    */
   public Trainer decay(double factor, int... afterEpochs) {
     List<Integer> milestones = IntStream.of(afterEpochs).boxed().toList();
-    return with(
-        Settings.partial(Schedule.class, "lr_decay_milestones", milestones, "lr_decay_fact", factor));
+    settings.schedule("lr_decay_milestones", milestones, "lr_decay_fact", factor);
+    return this;
   }
 
   /**
@@ -167,7 +135,8 @@ public final class Trainer {
    * @throws LayerwiseException if it is negative
    */
   public Trainer patience(int epochs) {
-    return with(Settings.partial(Schedule.class, "patience", epochs));
+    settings.schedule("patience", epochs);
+    return this;
   }
 
   /**
@@ -180,7 +149,7 @@ public final class Trainer {
    * @throws LayerwiseException if it is out of its range
    */
   public Trainer validation(double fraction) {
-    batches = Settings.with(batches, "validation", fraction);
+    settings.batches("validation", fraction);
     return this;
   }
 
@@ -194,7 +163,7 @@ public final class Trainer {
    */
   public Trainer freezeAfter(int... epochs) {
     String text = IntStream.of(epochs).mapToObj(Integer::toString).collect(Collectors.joining(","));
-    freezing = new Freezing(text.isEmpty() ? "none" : text);
+    settings.freezing(text.isEmpty() ? "none" : text);
     return this;
   }
 
@@ -205,23 +174,34 @@ public final class Trainer {
    * @return this
    */
   public Trainer freezeAutomatically() {
-    freezing = new Freezing(Freezing.AUTO);
+    settings.freezing(Freezing.AUTO);
     return this;
   }
 
   /**
    * The rule by which every block updates its parameters.
    *
-   * @param rule {@code adam} (the default), {@code amsgrad} or {@code sgd}
+   * @param rule {@link Optimizer#ADAM} by default
    * @param momentum of sgd, in [0, 1); 0 for the others
-   * @param weightDecay L2 penalty
+   * @param weightDecay L2 penalty; of adamw the part of a parameter that a step at rate 1 takes away
+   * @return this
+   * @throws LayerwiseException if the rule does not take such numbers
+   */
+  public Trainer optimizer(Optimizer rule, double momentum, double weightDecay) {
+    return optimizer(rule.toString(), momentum, weightDecay);
+  }
+
+  /**
+   * The same by the rule's name.
+   *
+   * @param rule as {@code config.json} has it: {@code sgd}
+   * @param momentum of sgd, in [0, 1); 0 for the others
+   * @param weightDecay L2 penalty; of adamw the part of a parameter that a step at rate 1 takes away
    * @return this
    * @throws LayerwiseException if there is no such rule, or it does not take such numbers
    */
   public Trainer optimizer(String rule, double momentum, double weightDecay) {
-    optimizer =
-        Settings.partial(Optimizer.class, "optim", rule, "momentum", momentum, "weight_decay", weightDecay)
-            .over(Optimizer.DEFAULT);
+    settings.optimizer(rule, momentum, weightDecay);
     return this;
   }
 
@@ -234,7 +214,8 @@ public final class Trainer {
    * @throws LayerwiseException if there cannot be so many
    */
   public Trainer augmentation(int padding, boolean mirrored) {
-    return with(Settings.partial(Augmentation.class, "crop_padding", padding, "horizontal_flip", mirrored));
+    settings.augmentation("crop_padding", padding, "horizontal_flip", mirrored);
+    return this;
   }
 
   /**
@@ -246,7 +227,8 @@ public final class Trainer {
    * @throws LayerwiseException if a number is out of its range
    */
   public Trainer cutout(int squares, int side) {
-    return with(Settings.partial(Augmentation.class, "n_holes", squares, "length", squares == 0 ? 0 : side));
+    settings.augmentation("n_holes", squares, "length", squares == 0 ? 0 : side);
+    return this;
   }
 
   /**
@@ -259,19 +241,7 @@ public final class Trainer {
    * @throws IllegalArgumentException if there is no such setting, or it has another type
    */
   public Trainer setting(String name, Object value) {
-    if (Settings.has(Schedule.class, name)) {
-      return with(Settings.partial(Schedule.class, name, value));
-    }
-    if (Settings.has(Augmentation.class, name)) {
-      return with(Settings.partial(Augmentation.class, name, value));
-    }
-    if (Settings.has(Freezing.class, name)) {
-      freezing = Settings.with(freezing, name, value);
-    } else if (Settings.has(Batches.class, name)) {
-      batches = Settings.with(batches, name, value);
-    } else {
-      optimizer = Settings.with(optimizer, name, value);
-    }
+    settings.any(name, value);
     return this;
   }
 
@@ -282,29 +252,29 @@ public final class Trainer {
    * @return this
    */
   public Trainer seed(long number) {
-    seed = number;
+    settings.seed(number);
     return this;
   }
 
   /**
    * Where to compute.
    *
-   * @param name {@code cpu} (the default) or {@code reference}
+   * @param name {@code cpu} (the default), {@code cuda} or {@code reference}
    * @param count of threads, which decides the last bits; 0 (the default): one per core
    * @return this
    */
   public Trainer device(String name, int count) {
-    return device(DeviceOptions.of(name, count));
+    return device(Device.of(name, count));
   }
 
   /**
    * Where and how to compute: the precision, too.
    *
-   * @param options of the device
+   * @param device with its precision
    * @return this
    */
-  public Trainer device(DeviceOptions options) {
-    device = Objects.requireNonNull(options);
+  public Trainer device(Device device) {
+    settings.device(device.options());
     return this;
   }
 
@@ -316,7 +286,7 @@ public final class Trainer {
    * @return this
    */
   public Trainer initialWeights(Path weights) {
-    initialWeights = weights;
+    settings.initialWeights(weights, false);
     partialWeights = null;
     return this;
   }
@@ -330,7 +300,7 @@ public final class Trainer {
    * @return this
    */
   public Trainer partialInitialWeights(Path weights, Consumer<String> listener) {
-    initialWeights = weights;
+    settings.initialWeights(weights, true);
     partialWeights = Objects.requireNonNull(listener);
     return this;
   }
@@ -358,7 +328,7 @@ public final class Trainer {
   public Outcome train(Path folder) {
     ModelConfig model = network.configFor(data);
     Networks.layers(model); // says what cannot work before anything is written
-    RunConfig wanted = over(usual(model), model);
+    RunConfig wanted = settings.ofNewRun(data, model);
     wanted.training().batches().requireFit(model.architecture());
     try (NativeContext context = context(wanted); RunDirectory directory = RunDirectory.open(folder)) {
       if (directory.holdsRun()) {
@@ -381,7 +351,7 @@ public final class Trainer {
    */
   public Outcome resume(Path folder) {
     RunConfig recorded = RecordedRun.read(folder).config();
-    RunConfig wanted = over(recorded, network.configLike(recorded.model()));
+    RunConfig wanted = settings.over(recorded, data, network.configLike(recorded.model()));
     try (NativeContext context = context(wanted)) {
       RunConfig config = wanted.on(context.inUse());
       List<String> changed = ResumeRules.forbidden(recorded, config);
@@ -428,45 +398,5 @@ public final class Trainer {
     if (running != null) {
       running.requestStop();
     }
-  }
-
-  /** A new run of which nothing was said. */
-  private RunConfig usual(ModelConfig model) {
-    RunConfig published = Defaults.published(data.loaded().info());
-    return published.with(
-        model.architecture(), model.losses(), Batches.DEFAULT, Settings.over(USUAL, Schedule.DEFAULT), null);
-  }
-
-  /** What this trainer was told over a base. */
-  private RunConfig over(RunConfig base, ModelConfig model) {
-    TrainingConfig training = base.training();
-    Augmentation changes = augmentation.over(training.augmentation());
-    changes.requireFit(training.dataset(), data.loaded().train() instanceof StreamedImages);
-    return new RunConfig(
-        model,
-        optimizer.over(base.optimizer()),
-        new TrainingConfig(
-            training.dataset(), batches.over(training.batches()), schedule.over(training.schedule()),
-            changes, freezing.over(training.freezing()), or(seed, training.seed())),
-        deviceOver(base.device()),
-        initialWeights == null ? base.init() : InitialWeights.of(initialWeights, partialWeights != null));
-  }
-
-  /** What belongs to another device is not carried over. */
-  private DeviceOptions deviceOver(DeviceOptions base) {
-    if (device == null || !device.device().equals(base.device())) {
-      return or(device, base);
-    }
-    return new DeviceOptions(
-        device.device(), device.threads(), unlessAuto(device.precision(), base.precision()),
-        unlessAuto(device.engine(), base.engine()), device.tf32(), base.engineChoices());
-  }
-
-  private static String unlessAuto(String given, String base) {
-    return given.equals("auto") ? base : given;
-  }
-
-  private static <T> T or(T given, T base) {
-    return given == null ? base : given;
   }
 }

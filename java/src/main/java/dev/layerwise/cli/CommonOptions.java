@@ -1,5 +1,7 @@
 package dev.layerwise.cli;
 
+import dev.layerwise.api.Device;
+import dev.layerwise.api.Precision;
 import dev.layerwise.nativelib.DeviceChoice;
 import dev.layerwise.nativelib.DeviceOptions;
 import java.io.PrintWriter;
@@ -101,9 +103,19 @@ final class CommonOptions extends OutputOptions {
     err.flush();
   }
 
+  /** The same of a model that the library has opened. */
+  void printInUse(Device device, PrintWriter err) {
+    err.println("computing on " + inWords(device.name(), device.precision().toString(), device.threads()));
+    err.flush();
+  }
+
   /** The device, precision and threads in use, and why it is this device where nobody has asked for one. */
   String inWords(DeviceOptions device) {
-    return device.device() + " in " + device.precision() + ", threads: " + device.threads()
+    return inWords(device.device(), device.precision(), device.threads());
+  }
+
+  private String inWords(String device, String precision, int threads) {
+    return device + " in " + precision + ", threads: " + threads
         + choice.reason().map(reason -> " (" + reason + ")").orElse("");
   }
 
@@ -113,6 +125,13 @@ final class CommonOptions extends OutputOptions {
       err.printf("layerwise: computing on %s: %s%n", choice.options().device(), choice.reason().orElseThrow());
       err.flush();
     }
+  }
+
+  /** The requested device as the library names it. */
+  Device device() {
+    DeviceOptions options = deviceOptions();
+    return new Device(
+        options.device(), options.threads(), Precision.named(options.precision()), options.engine(), options.tf32());
   }
 
   /** The requested device, or the one that is chosen where none is. */

@@ -2,6 +2,7 @@ package dev.layerwise.cli;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.layerwise.LayerwiseException;
+import dev.layerwise.api.Device;
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
 import dev.layerwise.data.DataSetInfo;
@@ -116,14 +117,15 @@ final class EmbedCommand implements Callable<Integer> {
         data.dataset != null || (split == null && data.dataDir == null && data.imageSize == null && !data.strict),
         "--split, --data-dir, --image-size and --strict need --dataset");
     ResumeHint.requireModel(path);
-    Model.Options options = new Model.Options(common.deviceOptions(), 1, !data.noExif);
+    Model.Options options = new Model.Options(common.device(), 1, !data.noExif);
     try (Model model = Model.open(path, options)) {
-      common.printInUse(model.device(), spec.commandLine().getErr());
+      Device device = model.device();
+      common.printInUse(device, spec.commandLine().getErr());
       List<Layer> layers = model.layers();
       Layer of = layer != null ? Checks.layer(model, layer) : layers.get(Math.max(0, layers.size() - 2));
-      processes.requireEqual("the precision", model.device().precision());
+      processes.requireEqual("the precision", device.precision().toString());
       processes.requireEqual("--layer", of.name());
-      Launch.warnOfCores(model.device().threads(), common.threads != null, spec.commandLine().getErr());
+      Launch.warnOfCores(device.threads(), common.threads != null, spec.commandLine().getErr());
       return data.dataset == null ? embedFiles(model, of, processes) : embedDataSet(model, of, processes);
     }
   }

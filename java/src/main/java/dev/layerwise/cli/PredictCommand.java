@@ -85,7 +85,7 @@ final class PredictCommand implements Callable<Integer> {
         "--layer and " + ClassifierOptions.EXIT_CONFIDENCE + " exclude each other; give one of them");
     ResumeHint.requireModel(path);
     ImageArguments arguments = new ImageArguments(images, spec.commandLine().getErr());
-    Model.Options options = new Model.Options(common.deviceOptions(), 1, !noExif);
+    Model.Options options = new Model.Options(common.device(), 1, !noExif);
     common.warnOfGpu(spec.commandLine().getErr());
     try (Model model = Model.open(path, options)) {
       List<Layer> layers = model.layers();

@@ -268,11 +268,33 @@ class TrainerTest {
     refused("num_hidden must be in 1", () -> Network.named("mlp").hiddenLayers(1, 0).build());
     refused("resnet18 has none of those", () -> Network.named("resnet18").hiddenLayers(1, 16).build());
     refused("beta weighs", () -> Network.named("mlp").loss("pred").beta(0.5).build());
-    refused("there are none with backprop", () -> Network.named("mlp").loss(null).dimInDecoder(64).build());
+    refused("there are none with backprop", () -> Network.named("mlp").backpropagation().dimInDecoder(64).build());
     refused("dropout must be", () -> Network.named("mlp").dropout(1).build());
     refused("times 0.001", () -> Network.named("vgg6a").widthFactor(0.001).build().layers(DataSet.named("digits")));
     refused("cannot read the network /", () -> Network.described(Path.of("/")));
     assertThat(folder.resolve("run")).doesNotExist();
+  }
+
+  @Test
+  void enumsAreTheSettingsOfTheirNames() {
+    Network network =
+        Network.named("mlp").hiddenLayers(1, 8).loss(LocalLoss.SIM).unsupervisedLoss(UnsupervisedLoss.RECON, 0.25)
+            .nonlinearity(Nonlinearity.LEAKYRELU).build();
+    Path run = folder.resolve("run");
+    new Trainer(network, DataSet.named("digits")).epochs(1).optimizer(Optimizer.SGD, 0.9, 0.125)
+        .device(Device.of("cpu", 1).with(Precision.FLOAT32)).train(run);
+    RunConfig recorded = RecordedRun.read(run).config();
+    assertThat(recorded.model().losses().loss()).isEqualTo("sim");
+    assertThat(recorded.model().losses().lossUnsup()).isEqualTo("recon");
+    assertThat(recorded.model().architecture().nonlin()).isEqualTo("leakyrelu");
+    assertThat(recorded.optimizer().optim()).isEqualTo("sgd");
+    assertThat(recorded.optimizer().momentum()).isEqualTo(0.9);
+    assertThat(recorded.device().precision()).isEqualTo("f32");
+    assertThat(Network.named("mlp").hiddenLayers(1, 8).backpropagation().build().layers(DataSet.named("digits")))
+        .extracting(Layer::classifies).containsExactly(false, true);
+    try (Model model = Model.open(run)) {
+      assertThat(model.device().precision()).isEqualTo(Precision.FLOAT32);
+    }
   }
 
   private static void refused(String message, ThrowingCallable call) {

@@ -8,8 +8,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.layerwise.NetworkDescriptions;
 import dev.layerwise.TestConfigs;
 import dev.layerwise.TestTensors;
+import dev.layerwise.api.Device;
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
+import dev.layerwise.api.Precision;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSets;
 import dev.layerwise.data.ImageSet;
@@ -20,7 +22,6 @@ import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.NetworkSpec;
 import dev.layerwise.model.Networks;
-import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.safetensors.HostTensor;
@@ -68,7 +69,7 @@ class OnnxExporterTest {
       ]}
       """;
 
-  private static final DeviceOptions FLOAT32 = DeviceOptions.of("cpu", 2).withPrecision("f32");
+  private static final Device FLOAT32 = Device.of("cpu", 2).with(Precision.FLOAT32);
 
   @TempDir private Path folder;
 
