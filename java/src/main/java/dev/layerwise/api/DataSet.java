@@ -209,7 +209,7 @@ public final class DataSet {
    *
    * @param index from 0
    * @return levels in (C, H, W) order
-   * @throws LayerwiseException if the images are files, which {@link Model#read} reads
+   * @throws LayerwiseException if the images are files, which {@link Model#read(Path)} reads
    */
   public byte[] testImage(int index) {
     if (!(data.test() instanceof ImageSet images)) {

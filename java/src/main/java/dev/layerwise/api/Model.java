@@ -1,10 +1,10 @@
 package dev.layerwise.api;
 
 import dev.layerwise.LayerwiseException;
-import dev.layerwise.data.stream.ImageReader;
+import dev.layerwise.data.ClassNames;
+import dev.layerwise.export.OnnxExporter;
 import dev.layerwise.model.InputDescription;
 import dev.layerwise.model.LayerSpec;
-import dev.layerwise.model.ModelConfig;
 import dev.layerwise.model.ModelException;
 import dev.layerwise.model.ModelFile;
 import dev.layerwise.model.Networks;
@@ -23,10 +23,9 @@ import java.util.stream.IntStream;
  *
  * <p>Closing waits for the calls under way; later ones are refused.
  */
-public final class Model implements AutoCloseable {
-  private final ModelConfig config;
-  private final InputDescription input;
-  private final boolean exif;
+public final class Model extends ModelInput implements AutoCloseable {
+  private static final int TEST_BATCH = 128;
+
   private final String dataSet;
   private final Device device;
   private final List<LayerSpec> specs;
@@ -111,9 +110,7 @@ public final class Model implements AutoCloseable {
   }
 
   private Model(ModelFile file, InputDescription input, Options options) {
-    config = file.config();
-    this.input = input;
-    exif = options.exif();
+    super(file.config(), input, options.exif());
     dataSet = file.dataset();
     replicas = new Replicas(file, input, options);
     device = replicas.device();
@@ -142,7 +139,7 @@ public final class Model implements AutoCloseable {
    */
   public static Model open(Path path, Options options) {
     try (ModelFile file = ModelFile.read(path)) {
-      return new Model(file, file.requireInput(path), options);
+      return new Model(file, file.requireInput(path.toString()), options);
     }
   }
 
@@ -156,48 +153,12 @@ public final class Model implements AutoCloseable {
   }
 
   /**
-   * The classes.
-   *
-   * @return their names, in the order of the outputs
-   */
-  public List<String> classNames() {
-    return input.classNames();
-  }
-
-  /**
    * The data set that it was trained on.
    *
    * @return its name
    */
   public String dataSet() {
     return dataSet;
-  }
-
-  /**
-   * Channels of an image.
-   *
-   * @return 1 (grey), 3 (red, green, blue) or another number
-   */
-  public int channels() {
-    return config.images().channels();
-  }
-
-  /**
-   * Height of an image.
-   *
-   * @return in pixels
-   */
-  public int height() {
-    return config.images().height();
-  }
-
-  /**
-   * Width of an image.
-   *
-   * @return in pixels
-   */
-  public int width() {
-    return config.images().width();
   }
 
   /**
@@ -224,45 +185,10 @@ public final class Model implements AutoCloseable {
     return Networks.position(specs, nameOrNumber);
   }
 
-  /** What reads image files as this model takes them: resized, cut to its input's size, in its channels. */
-  private ImageReader reader() {
-    if (height() != width()) {
-      throw new ModelException(
-          "the model takes images of " + height() + "×" + width()
-              + " pixels; files are cut to squares only, give it pixels");
-    }
-    return new ImageReader(channels(), height(), input.resize(), exif);
-  }
-
-  /**
-   * Reads a JPEG, PNG, GIF, BMP or TIFF file as the model takes it: turned as the camera's mark of orientation (EXIF)
-   * says, unless {@link Options#exif} is false, resized so that the shorter side has the length that the model was
-   * tested with, its centre cut out, grey levels repeated for a model of colours, and colours weighted to grey
-   * (ITU-R BT.601) for a model of grey images. Levels are not inverted: a model of white digits on black wants those.
-   *
-   * @param file the image
-   * @return levels 0 to 255 in (C, H, W) order
-   * @throws LayerwiseException if the file is no image that can be used
-   */
-  public byte[] read(Path file) {
-    return reader().read(file);
-  }
-
-  /**
-   * Reads an encoded image, as {@link #read} does a file.
-   *
-   * @param encoded the content of such a file
-   * @return levels 0 to 255 in (C, H, W) order
-   * @throws LayerwiseException if it is no image that can be used
-   */
-  public byte[] decode(byte[] encoded) {
-    return reader().decode(encoded);
-  }
-
   /**
    * The output layer's judgement of one image.
    *
-   * @param pixels levels in (C, H, W) order, as {@link #read} gives them
+   * @param pixels levels in (C, H, W) order, as {@link #read(Path)} gives them
    * @return all classes, the likeliest first
    * @throws LayerwiseException if there are more or fewer pixels than one image has
    */
@@ -273,7 +199,7 @@ public final class Model implements AutoCloseable {
   /**
    * The judgement of one image by a layer's classifier; no later layer is computed.
    *
-   * @param pixels levels in (C, H, W) order, as {@link #read} gives them
+   * @param pixels levels in (C, H, W) order, as {@link #read(Path)} gives them
    * @param layer name or number of a layer that {@linkplain Layer#classifies classifies}
    * @return all classes, the likeliest first
    * @throws LayerwiseException if the layer has no classifier, or there are more or fewer pixels than one image has
@@ -359,6 +285,55 @@ public final class Model implements AutoCloseable {
   public float[][] features(byte[] pixels, int count, String layer) {
     int position = position(layer);
     return Replica.rows(replicas.call(replica -> replica.features(position, pixels, count)), count);
+  }
+
+  /**
+   * Tests the model on the test images of a data set, in batches of 128. Gives the figures of the command
+   * {@code evaluate}.
+   *
+   * @param data with the classes that the model has learned, in the same order
+   * @return errors, of the local classifiers too, and what is known of every class
+   * @throws LayerwiseException if the data's images or classes are others than the model's, or none of the images can be
+   *     used
+   */
+  public Evaluation evaluate(DataSet data) {
+    var loaded = data.loaded();
+    config.requireFits(
+        "the model", loaded.test().shape(), loaded.info().classes(), loaded.info().title(),
+        "give the data set that it was trained on");
+    ClassNames.requireSame(input.classNames(), loaded.info(), "the model");
+    return Evaluation.of(replicas.call(replica -> replica.test(loaded, TEST_BATCH)));
+  }
+
+  /**
+   * Writes the network in evaluation mode as an ONNX file (operator set 17) with the output {@code logits}.
+   *
+   * @param file to write, whole or not at all; one that is there is replaced
+   * @return names of the outputs
+   * @throws LayerwiseException if the network is too large for such a file, or it cannot be written
+   * @see #exportOnnx(Path, String, boolean)
+   */
+  public List<String> exportOnnx(Path file) {
+    return exportOnnx(file, layers.get(layers.size() - 1).name(), false);
+  }
+
+  /**
+   * Writes the network up to a layer's classifier as an ONNX file (operator set 17). Its input {@code images} is float32,
+   * (N, C, H, W) with any N, and normalized: (level / 255 − mean) / deviation per channel. The file's metadata entry {@code
+   * layerwise.input} has the mean, the deviation and the class names.
+   *
+   * @param file to write, whole or not at all; one that is there is replaced
+   * @param layer name or number of a layer that {@linkplain Layer#classifies classifies}; its outputs, before softmax, are
+   *     {@code logits}
+   * @param localClassifiers whether the local classifiers of the blocks before it are outputs, too
+   * @return names of the outputs
+   * @throws LayerwiseException if the layer has no classifier, the model has no local classifiers, the network is too large
+   *     for such a file, or it cannot be written
+   */
+  public List<String> exportOnnx(Path file, String layer, boolean localClassifiers) {
+    int position = position(layer);
+    String last = position == specs.size() - 1 ? null : specs.get(position).name(); // of a whole network no layer is named
+    return replicas.call(replica -> OnnxExporter.write(replica.model(dataSet), "the model", last, localClassifiers, file));
   }
 
   /**

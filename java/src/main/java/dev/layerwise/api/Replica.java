@@ -10,6 +10,11 @@ import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.nativelib.NativeTensor;
 import dev.layerwise.settings.Optimizer;
+import dev.layerwise.train.ClassifierTally;
+import dev.layerwise.train.ImageFeed;
+import dev.layerwise.train.SingleProcess;
+import dev.layerwise.train.TestMeasurement;
+import java.util.List;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 
@@ -60,6 +65,20 @@ final class Replica implements AutoCloseable {
           network.classifyLayers(images, null, answers);
           return null;
         });
+  }
+
+  /** The network with its weights as they are on the device, for one who writes it to a file. */
+  ModelFile model(String dataSet) {
+    return new ModelFile(config, dataSet, input, null, network.weights(), null);
+  }
+
+  /** How well the network does on a data set's test images. */
+  TestMeasurement test(dev.layerwise.data.DataSet<?> data, int batchSize) {
+    try (ImageFeed feed = ImageFeed.of(context, data.test(), data.info(), 0)) {
+      return TestMeasurement.of(
+          network, feed, data.info(), data.test().count(), batchSize, new SingleProcess(),
+          new ClassifierTally(network, List.of()), null);
+    }
   }
 
   private static float[] read(NativeTensor result) {

@@ -8,7 +8,6 @@ import dev.layerwise.data.stream.StreamedImages;
 import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.ModelException;
 import dev.layerwise.model.ModelFile;
-import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.run.EarlyExits;
@@ -19,9 +18,9 @@ import dev.layerwise.settings.Optimizer;
 import dev.layerwise.train.ClassifierChoice;
 import dev.layerwise.train.ClassifierTally;
 import dev.layerwise.train.Communicator;
-import dev.layerwise.train.EvaluationCollector;
 import dev.layerwise.train.Evaluator;
 import dev.layerwise.train.ImageFeed;
+import dev.layerwise.train.TestMeasurement;
 import dev.layerwise.train.TestTimeAugmentation;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -29,7 +28,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.stream.IntStream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -140,7 +138,6 @@ final class EvaluateCommand implements Callable<Integer> {
         ImageFeed feed = ImageFeed.of(context, test, info, 0)) {
       network.setWeights(file.weights());
       ClassifierTally tally = new ClassifierTally(network, EarlyExits.confidencesWith(classifiers.exitConfidence));
-      EvaluationCollector collector = new EvaluationCollector(info, test.count(), batchSize, tally);
       TestTimeAugmentation.Kind views = classifiers.augmentation();
       TestTimeAugmentation augmentation =
           views == null ? null : new TestTimeAugmentation(views, context, network, info);
@@ -149,13 +146,10 @@ final class EvaluateCommand implements Callable<Integer> {
       Launch.warnOfCores(device.threads(), common.threads != null, err);
       common.printInUse(device, err);
       long started = System.nanoTime();
-      List<BlockMetrics> metrics =
-          Evaluator.evaluate(
-              network, feed, "test", IntStream.range(0, test.count()).toArray(), batchSize, processes,
-              augmentation == null ? collector : collector.andThen(augmentation));
+      TestMeasurement measured =
+          TestMeasurement.of(network, feed, info, test.count(), batchSize, processes, tally, augmentation);
       double seconds = (System.nanoTime() - started) * 1e-9;
-      BlockMetrics output = metrics.get(metrics.size() - 1);
-      Evaluation evaluation = collector.evaluation(processes);
+      Evaluation evaluation = measured.evaluation();
       if (save && processes.isFirst()) {
         save(evaluation);
       }
@@ -165,8 +159,8 @@ final class EvaluateCommand implements Callable<Integer> {
         chosen = EvaluationResult.Chosen.of(choice, tally.error(choice, processes));
       }
       return new EvaluationResult(
-          output.errorPercent(), evaluation.top5Error(), output.meanPredictionLoss(), (int) output.samples(),
-          device.device(), device.precision(), device.threads(), seconds, EvaluationResult.layers(network, metrics),
+          measured.error(), evaluation.top5Error(), measured.loss(), measured.images(),
+          device.device(), device.precision(), device.threads(), seconds, measured.layers(),
           evaluation.confusionMatrix(), evaluation.classScores(), chosen,
           classifiers.exitConfidence == null ? null : evaluation.earlyExits().at(classifiers.exitConfidence),
           augmentation == null ? null

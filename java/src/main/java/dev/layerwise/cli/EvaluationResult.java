@@ -4,12 +4,10 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import dev.layerwise.data.DataSetInfo;
-import dev.layerwise.model.DeviceNetwork;
-import dev.layerwise.model.LayerSpec;
-import dev.layerwise.nativelib.BlockMetrics;
 import dev.layerwise.run.EarlyExits;
 import dev.layerwise.run.Evaluation.ClassScore;
 import dev.layerwise.train.ClassifierChoice;
+import dev.layerwise.train.TestMeasurement;
 import dev.layerwise.train.TestTimeAugmentation;
 import java.io.PrintWriter;
 import java.util.ArrayList;
@@ -33,7 +31,7 @@ import java.util.stream.Stream;
 @JsonInclude(JsonInclude.Include.NON_NULL)
 record EvaluationResult(
     double testError, Double top5Error, double testLoss, int images, String device, String precision, int threads,
-    double seconds, List<Layer> layers, int[][] confusionMatrix, List<ClassScore> classes, Chosen classifier,
+    double seconds, List<TestMeasurement.LayerError> layers, int[][] confusionMatrix, List<ClassScore> classes, Chosen classifier,
     EarlyExits.Point earlyExit, Augmented tta, EarlyExits earlyExits) {
   /** More classes than these are not all listed. */
   private static final int MOST_CLASSES = 20;
@@ -43,11 +41,6 @@ record EvaluationResult(
 
   /** A confusion matrix with longer lines is not printed. */
   private static final int WIDEST_MATRIX = 120;
-
-  /** A hidden block; no local error if its loss has no classifier. */
-  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-  @JsonInclude(JsonInclude.Include.NON_NULL)
-  record Layer(String name, Double localError) {}
 
   /** The test error of classifiers that were chosen on images held out; the errors are in percent. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -78,24 +71,13 @@ record EvaluationResult(
     }
   }
 
-  static List<Layer> layers(DeviceNetwork network, List<BlockMetrics> metrics) {
-    boolean classifies = network.config().losses().hasLocalClassifiers();
-    List<LayerSpec> specs = network.measuredLayers();
-    List<Layer> layers = new ArrayList<>();
-    for (int i = 0; i < specs.size() - 1; i++) {
-      BlockMetrics of = metrics.get(i);
-      layers.add(new Layer(specs.get(i).name(), classifies ? (Double) of.errorPercent() : null));
-    }
-    return layers;
-  }
-
   /** Prints it as text. */
   void print(PrintWriter out, DataSetInfo data) {
     out.printf("test error %.2f %% (loss %.4f) on %d images of %s%n", testError, testLoss, images, data.title());
     if (top5Error != null) {
       out.printf("top-5 error %.2f %%%n", top5Error);
     }
-    for (Layer layer : layers) {
+    for (TestMeasurement.LayerError layer : layers) {
       out.printf(
           "  %-22s  %s%n", layer.name(),
           layer.localError() == null ? "no local classifier" : String.format("local error %.2f %%", layer.localError()));

@@ -57,7 +57,7 @@ final class ExportCommand implements Callable<Integer> {
       if (layer != null) {
         Checks.layer(file.config(), layer);
       }
-      outputs = OnnxExporter.write(file, path, layer, localClassifiers, onnx);
+      outputs = OnnxExporter.write(file, path.toString(), layer, localClassifiers, onnx);
     }
     PrintWriter out = spec.commandLine().getOut();
     if (output.json) {

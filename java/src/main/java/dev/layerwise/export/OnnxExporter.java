@@ -71,24 +71,24 @@ public final class OnnxExporter {
   /**
    * Writes the file, whole or not at all.
    *
-   * @param from where the model was read from, for messages
+   * @param owner of the network, such as "runs/a", for messages
    * @param layer name or number of the layer behind whose classifier the network is cut; {@code null}: the output layer
    * @param localClassifiers whether the local classifiers of the blocks before it are outputs, too
    * @return names of the outputs
    * @throws ModelException if the model has no local classifiers, or no such layer, does not say what its input is, is too
    *     large, or its weights do not fit its network
    */
-  public static List<String> write(ModelFile file, Path from, String layer, boolean localClassifiers, Path to) {
-    InputDescription input = file.requireInput(from);
+  public static List<String> write(ModelFile file, String owner, String layer, boolean localClassifiers, Path to) {
+    InputDescription input = file.requireInput(owner);
     if (localClassifiers && !file.config().losses().hasLocalClassifiers()) {
       throw new ModelException(
-          from + " has no local classifiers: only networks trained with the loss pred or predsim, and not with"
+          owner + " has no local classifiers: only networks trained with the loss pred or predsim, and not with"
               + " bio, do");
     }
     long bytes = file.weights().values().stream().mapToLong(TensorSource::byteCount).sum();
     if (bytes > MOST_BYTES - ROOM_FOR_THE_GRAPH) {
       throw new ModelException(
-          from + " has " + bytes + " bytes of weights, more than the 2 GiB that an ONNX file holds");
+          owner + " has " + bytes + " bytes of weights, more than the 2 GiB that an ONNX file holds");
     }
     OnnxExporter exporter = new OnnxExporter(file, layer, localClassifiers);
     try (NativeContext context = NativeContext.create("cpu", 1, 0);

@@ -119,13 +119,13 @@ public record ModelFile(
   /**
    * What its images and classes are.
    *
-   * @param path of the file or folder, for the message
+   * @param owner the file or folder, for the message
    * @throws ModelException if the file does not say
    */
-  public InputDescription requireInput(Path path) {
+  public InputDescription requireInput(String owner) {
     if (input == null) {
       throw new ModelException(
-          path + " does not say how images are normalized and what the classes are called: it was written by an older"
+          owner + " does not say how images are normalized and what the classes are called: it was written by an older"
               + " version; resuming its finished run writes it again");
     }
     return input;

@@ -11,7 +11,6 @@ import dev.layerwise.safetensors.TensorSource;
 import dev.layerwise.settings.Optimizer;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.stream.IntStream;
 
 /** What a finished model makes of the test images, of which each process has a part. */
 final class FinalEvaluation {
@@ -26,12 +25,9 @@ final class FinalEvaluation {
       DeviceNetwork network, RunConfig config, ImageFeed images, DataSet<?> data, Communicator communicator) {
     Communicator alike = communicator.withoutStages();
     int batchSize = config.training().batches().batchSize();
-    EvaluationCollector collector =
-        new EvaluationCollector(
-            data.info(), data.test().count(), batchSize, new ClassifierTally(network, EarlyExits.CONFIDENCES));
-    int[] all = IntStream.range(0, data.test().count()).toArray();
-    Evaluator.evaluate(network, images, "test", all, batchSize, alike, collector);
-    return collector.evaluation(alike);
+    ClassifierTally tally = new ClassifierTally(network, EarlyExits.CONFIDENCES);
+    return TestMeasurement.of(network, images, data.info(), data.test().count(), batchSize, alike, tally, null)
+        .evaluation();
   }
 
   /**

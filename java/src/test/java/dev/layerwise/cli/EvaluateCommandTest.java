@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.layerwise.LayerwiseException;
+import dev.layerwise.api.DataSet;
+import dev.layerwise.api.Evaluation;
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
 import dev.layerwise.data.DataSets;
@@ -64,6 +67,32 @@ class EvaluateCommandTest {
     CommandLineRunner evaluation = evaluate(run, words.toArray());
     assertThat(evaluation.exitCode()).as(evaluation.err()).isZero();
     return evaluation.lastEvent();
+  }
+
+  @Test
+  void theLibraryFindsTheSame() {
+    JsonNode expected = json("--batch-size", 128);
+    Evaluation found = model.evaluate(DataSet.named("digits"));
+    assertThat(found.error()).isEqualTo(expected.get("test_error").doubleValue());
+    assertThat(found.loss()).isEqualTo(expected.get("test_loss").doubleValue());
+    assertThat(found.top5Error()).isEqualTo(expected.get("top5_error").doubleValue());
+    assertThat(found.images()).isEqualTo(test.count());
+    for (int i = 0; i < expected.get("layers").size(); i++) {
+      JsonNode layer = expected.get("layers").get(i);
+      assertThat(found.layers().get(i))
+          .isEqualTo(new Evaluation.LayerError(layer.get("name").asText(), layer.get("local_error").doubleValue()));
+    }
+    assertThat(found.layers()).hasSameSizeAs(expected.get("layers"));
+    for (int i = 0; i < 10; i++) {
+      assertThat(found.classes().get(i).recall()).isEqualTo(expected.get("classes").get(i).get("recall").doubleValue());
+      assertThat(found.confusionMatrix()[i][i]).isEqualTo(expected.get("confusion_matrix").get(i).get(i).intValue());
+    }
+    assertThat(model.evaluate(DataSet.named("digits"))).usingRecursiveComparison().isEqualTo(found);
+    DataSet others = DataSet.of(
+        "own", List.of("a", "b"), 1, 8, 8, new byte[128], new int[] {0, 1}, new byte[128], new int[] {0, 1});
+    assertThatThrownBy(() -> model.evaluate(others))
+        .isInstanceOf(LayerwiseException.class)
+        .hasMessage("the model has 10 classes, but own has 2; give the data set that it was trained on");
   }
 
   /** Of each classifier, for each image the probabilities. */

@@ -1,7 +1,9 @@
 package dev.layerwise.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.layerwise.api.Model;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -28,6 +30,15 @@ class ExportCommandTest {
     CommandLineRunner cut =
         CommandLineRunner.run("export", run, "--onnx", onnx, "--layer", 2, "--local-classifiers", "--json");
     assertThat(cut.lastEvent().get("outputs").toString()).isEqualTo("[\"logits\",\"layers.0.local_logits\"]");
+    Path own = folder.resolve("own.onnx");
+    try (Model model = Model.open(run)) {
+      assertThat(model.exportOnnx(own, "2", true)).containsExactly("logits", "layers.0.local_logits");
+      assertThat(own).as("the library writes the same").hasSameBinaryContentAs(onnx);
+      assertThat(model.exportOnnx(own)).containsExactly("logits");
+      assertThat(CommandLineRunner.run("export", run, "--onnx", onnx).exitCode()).isZero();
+      assertThat(own).hasSameBinaryContentAs(onnx);
+      assertThatThrownBy(() -> model.exportOnnx(own, "4", false)).hasMessageContaining("the model has no layer '4'");
+    }
     CommandLineRunner none = CommandLineRunner.run("export", run, "--onnx", onnx, "--layer", 4);
     assertThat(none.exitCode()).isEqualTo(2);
     assertThat(none.err()).contains("--layer: the model has no layer '4'; it has 1 layers.0, ");

@@ -139,7 +139,7 @@ class OnnxExporterTest {
   private void agrees(Path path, byte[] pixels, int count, boolean localClassifiers) throws OrtException, IOException {
     Path onnx = folder.resolve("model.onnx");
     ModelFile file = ModelFile.read(path);
-    List<String> names = OnnxExporter.write(file, path, null, localClassifiers, onnx);
+    List<String> names = OnnxExporter.write(file, path.toString(), null, localClassifiers, onnx);
     int size = file.config().images().height();
     try (OnnxModel exported = new OnnxModel(onnx);
         Model model = Model.open(path, new Model.Options(FLOAT32, 1))) {
@@ -175,7 +175,7 @@ class OnnxExporterTest {
         Layer layer = classifying.get(i);
         Path onnx = folder.resolve("cut.onnx");
         String asked = layer.number() > 0 && i % 2 == 0 ? Integer.toString(layer.number()) : layer.name();
-        List<String> names = OnnxExporter.write(file, path, asked, true, onnx);
+        List<String> names = OnnxExporter.write(file, path.toString(), asked, true, onnx);
         List<String> earlier = classifying.subList(0, i).stream().map(of -> of.name() + ".local_logits").toList();
         assertThat(names.get(0)).isEqualTo("logits");
         assertThat(names.subList(1, names.size())).isEqualTo(earlier);
@@ -186,7 +186,7 @@ class OnnxExporterTest {
           assertThat(outputs.keySet()).containsExactlyElementsOf(names);
           compare("cut at " + layer.name(), outputs.get("logits"), model.classify(pixels, count, layer.name()));
         }
-        assertThat(OnnxExporter.write(file, path, asked, false, onnx)).containsExactly("logits");
+        assertThat(OnnxExporter.write(file, path.toString(), asked, false, onnx)).containsExactly("logits");
         holdsOnlyTheWayTo(layer, model.layers().indexOf(layer), file.config(), onnx);
       }
     }
@@ -262,19 +262,19 @@ class OnnxExporterTest {
   void networksWithoutLocalClassifiersSaySo(String loss) {
     Path path = trained(config("mlp", 1, false, null, loss.isEmpty() ? null : loss, 4096, true, 1, 8));
     Path onnx = folder.resolve("none.onnx");
-    assertThatThrownBy(() -> OnnxExporter.write(ModelFile.read(path), path, null, true, onnx))
+    assertThatThrownBy(() -> OnnxExporter.write(ModelFile.read(path), path.toString(), null, true, onnx))
         .hasMessageContaining("has no local classifiers");
     assertThat(onnx).doesNotExist();
-    assertThat(OnnxExporter.write(ModelFile.read(path), path, null, false, onnx)).containsExactly("logits");
+    assertThat(OnnxExporter.write(ModelFile.read(path), path.toString(), null, false, onnx)).containsExactly("logits");
   }
 
   @Test
   void networksAreCutOnlyWhereSomethingClassifies() {
     Path path = trained(config("vgg6a", 0.125, false, null, "sim", 4096, true, 1, 8));
     Path onnx = folder.resolve("none.onnx");
-    assertThatThrownBy(() -> OnnxExporter.write(ModelFile.read(path), path, "2", false, onnx))
+    assertThatThrownBy(() -> OnnxExporter.write(ModelFile.read(path), path.toString(), "2", false, onnx))
         .hasMessageContaining("has no classifier to predict with");
-    assertThatThrownBy(() -> OnnxExporter.write(ModelFile.read(path), path, "9", false, onnx))
+    assertThatThrownBy(() -> OnnxExporter.write(ModelFile.read(path), path.toString(), "9", false, onnx))
         .hasMessageContaining("the model has no layer '9'; it has 1 features.0");
     assertThat(onnx).doesNotExist();
   }
@@ -286,7 +286,7 @@ class OnnxExporterTest {
       Map<String, TensorSource> weights = new LinkedHashMap<>(file.weights());
       weights.put("layer_out.bias", HostTensor.of(new long[] {3}, new float[3]));
       ModelFile damaged = new ModelFile(file.config(), file.dataset(), file.input(), file.precision(), weights, null);
-      assertThatThrownBy(() -> OnnxExporter.write(damaged, path, null, false, folder.resolve("none.onnx")))
+      assertThatThrownBy(() -> OnnxExporter.write(damaged, path.toString(), null, false, folder.resolve("none.onnx")))
           .hasMessageContaining("layer_out.bias");
     }
   }

@@ -1,8 +1,10 @@
 package dev.layerwise.data.stream;
 
 import dev.layerwise.files.FileErrors;
+import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
 import java.awt.image.ColorModel;
+import java.awt.image.DataBuffer;
 import java.awt.image.IndexColorModel;
 import java.awt.image.Raster;
 import java.io.ByteArrayInputStream;
@@ -56,31 +58,43 @@ final class ImageDecoder {
   /** A file's bytes, of which there are some. */
   static byte[] content(Path file) throws UnusableException {
     try {
-      byte[] content = bytes(file);
+      long size = Files.size(file);
+      if (size > MOST_BYTES) {
+        throw tooLarge();
+      }
+      if (size > 0) { // of a pipe that is not known
+        return Files.readAllBytes(file);
+      }
+      try (InputStream in = Files.newInputStream(file)) {
+        return content(in);
+      }
+    } catch (IOException e) {
+      throw unreadable(e);
+    }
+  }
+
+  /** A stream's bytes to its end, of which there are some. */
+  static byte[] content(InputStream in) throws UnusableException {
+    try {
+      byte[] content = in.readNBytes((int) MOST_BYTES + 1);
+      if (content.length > MOST_BYTES) {
+        throw tooLarge();
+      }
       if (content.length == 0) {
         throw new UnusableException("is empty");
       }
       return content;
     } catch (IOException e) {
-      throw new UnusableException("cannot be read: " + FileErrors.reason(e), e);
+      throw unreadable(e);
     }
   }
 
-  private static byte[] bytes(Path file) throws IOException, UnusableException {
-    long size = Files.size(file);
-    if (size > 0 && size <= MOST_BYTES) {
-      return Files.readAllBytes(file);
-    }
-    byte[] content = {};
-    if (size == 0) { // of a pipe that is not known either
-      try (InputStream in = Files.newInputStream(file)) {
-        content = in.readNBytes((int) MOST_BYTES + 1);
-      }
-    }
-    if (size > MOST_BYTES || content.length > MOST_BYTES) {
-      throw new UnusableException("is larger than " + (MOST_BYTES >> 20) + " MiB");
-    }
-    return content;
+  private static UnusableException tooLarge() {
+    return new UnusableException("is larger than " + (MOST_BYTES >> 20) + " MiB");
+  }
+
+  private static UnusableException unreadable(IOException e) {
+    return new UnusableException("cannot be read: " + FileErrors.reason(e), e);
   }
 
   /** Decodes all of an encoded image, as {@link #read} does a file. */
@@ -169,6 +183,27 @@ final class ImageDecoder {
   private static int bytesPerPixel(ImageReader reader) throws IOException {
     ImageTypeSpecifier type = reader.getRawImageType(0);
     return (type.getColorModel().getPixelSize() + 7) / 8;
+  }
+
+  /** Takes levels as they are stored, as they would be read from a file that has them. */
+  static RgbImage toRgb(BufferedImage image) throws UnusableException {
+    ColorModel colors = image.getColorModel();
+    int space = colors.getColorSpace().getType();
+    if (space != ColorSpace.TYPE_GRAY && space != ColorSpace.TYPE_RGB) {
+      throw new UnusableException("is neither grey nor RGB; convert it to RGB");
+    }
+    if (image.getRaster().getTransferType() == DataBuffer.TYPE_SHORT) {
+      throw new UnusableException("has levels with a sign; convert it to RGB");
+    }
+    if (!colors.isAlphaPremultiplied()) {
+      return toRgb(image.getRaster(), colors);
+    }
+    BufferedImage plain = new BufferedImage(image.getWidth(), image.getHeight(), BufferedImage.TYPE_INT_RGB);
+    for (int y = 0; y < image.getHeight(); y++) {
+      plain.setRGB(0, y, image.getWidth(), 1, image.getRGB(0, y, image.getWidth(), 1, null, 0, image.getWidth()), 0,
+          image.getWidth());
+    }
+    return toRgb(plain.getRaster(), plain.getColorModel());
   }
 
   /**

@@ -2,6 +2,8 @@ package dev.layerwise.data.stream;
 
 import dev.layerwise.data.DataException;
 import dev.layerwise.files.FileNames;
+import java.awt.image.BufferedImage;
+import java.io.InputStream;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -53,7 +55,7 @@ public record ImageReader(int channels, int size, int resize, boolean exif) {
   /**
    * Reads an encoded image, as it comes over a network.
    *
-   * @return as {@link #read}
+   * @return as {@link #read(Path)}
    * @throws DataException if it is no image that can be used
    */
   public byte[] decode(byte[] encoded) {
@@ -64,11 +66,47 @@ public record ImageReader(int channels, int size, int resize, boolean exif) {
     }
   }
 
+  /**
+   * Reads an encoded image to the end of a stream, which is left open.
+   *
+   * @return as {@link #read(Path)}
+   * @throws DataException if the stream cannot be read, or it is no image that can be used
+   */
+  public byte[] read(InputStream encoded) {
+    try {
+      return fit(ImageDecoder.content(encoded));
+    } catch (ImageDecoder.UnusableException e) {
+      throw new DataException("The image " + e.getMessage() + ".", e);
+    }
+  }
+
+  /**
+   * Takes a decoded image.
+   *
+   * @return as {@link #read(Path)} of a file with these levels
+   * @throws DataException if its levels cannot be used
+   */
+  public byte[] read(BufferedImage image) {
+    try {
+      byte[] planes = new byte[3 * size * size];
+      SquareDecoder.resize(ImageDecoder.toRgb(image), this::centre, size, planes, 0);
+      return inChannels(planes);
+    } catch (ImageDecoder.UnusableException e) {
+      throw new DataException("The image " + e.getMessage() + ".", e);
+    }
+  }
+
   private byte[] fit(byte[] encoded) throws ImageDecoder.UnusableException {
     byte[] planes = new byte[3 * size * size];
-    SquareDecoder.decode(
-        encoded, exif,
-        (height, width) -> new SquareDecoder.Placement(Crops.center(height, width, size, resize), false), size, planes, 0);
+    SquareDecoder.decode(encoded, exif, this::centre, size, planes, 0);
+    return inChannels(planes);
+  }
+
+  private SquareDecoder.Placement centre(int height, int width) {
+    return new SquareDecoder.Placement(Crops.center(height, width, size, resize), false);
+  }
+
+  private byte[] inChannels(byte[] planes) {
     return channels == 3 ? planes : grey(planes);
   }
 

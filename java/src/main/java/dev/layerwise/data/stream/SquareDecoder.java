@@ -38,7 +38,11 @@ final class SquareDecoder {
         && JpegDecoder.toSquare(encoded, exif, placing, size, target, offset)) {
       return;
     }
-    RgbImage image = ImageDecoder.decode(encoded, exif);
+    resize(ImageDecoder.decode(encoded, exif), placing, size, target, offset);
+  }
+
+  /** The same for a decoded image. */
+  static void resize(RgbImage image, Placing placing, int size, byte[] target, int offset) {
     Placement placement = placing.in(image.height(), image.width());
     Resampler.resize(image, placement.box(), size, placement.flip(), target, offset);
   }

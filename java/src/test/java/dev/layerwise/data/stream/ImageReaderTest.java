@@ -4,10 +4,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.layerwise.data.DataException;
+import java.awt.Transparency;
+import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
+import java.awt.image.ColorModel;
+import java.awt.image.ComponentColorModel;
+import java.awt.image.DataBuffer;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ImageReaderTest {
   @TempDir private Path folder;
@@ -49,6 +60,82 @@ class ImageReaderTest {
       }
     }
     assertThat(new ImageReader(1, 10, 10, true).decode(TestImages.bytes(image, "png"))).containsOnly((byte) 255);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      ints = {
+        BufferedImage.TYPE_INT_RGB, BufferedImage.TYPE_INT_BGR, BufferedImage.TYPE_INT_ARGB,
+        BufferedImage.TYPE_INT_ARGB_PRE, BufferedImage.TYPE_3BYTE_BGR, BufferedImage.TYPE_4BYTE_ABGR,
+        BufferedImage.TYPE_4BYTE_ABGR_PRE, BufferedImage.TYPE_BYTE_GRAY, BufferedImage.TYPE_USHORT_GRAY,
+        BufferedImage.TYPE_BYTE_INDEXED, BufferedImage.TYPE_BYTE_BINARY
+      })
+  void anImageInMemoryGivesWhatItsFileGives(int type) {
+    BufferedImage image = new BufferedImage(37, 29, type);
+    image.createGraphics().drawImage(TestImages.gradient(37, 29), 0, 0, null);
+    for (int channels : new int[] {1, 3}) {
+      ImageReader reader = new ImageReader(channels, 8, 10, true);
+      byte[] expected = reader.decode(TestImages.bytes(image, "png"));
+      assertThat(reader.read(image)).isEqualTo(expected);
+      assertThat(reader.read(image.getSubimage(0, 0, 37, 29))).isEqualTo(expected);
+    }
+    ImageReader reader = new ImageReader(3, 8, 8, true);
+    BufferedImage part = image.getSubimage(5, 3, 20, 24);
+    BufferedImage copy = new BufferedImage(image.getColorModel(), image.getColorModel().createCompatibleWritableRaster(20, 24),
+        image.isAlphaPremultiplied(), null);
+    for (int y = 0; y < 24; y++) {
+      for (int x = 0; x < 20; x++) {
+        copy.getRaster().setDataElements(x, y, part.getRaster().getDataElements(x, y, null));
+      }
+    }
+    assertThat(reader.read(part)).isEqualTo(reader.read(copy));
+  }
+
+  @Test
+  void aStreamGivesWhatItsFileGives() throws IOException {
+    ImageReader reader = new ImageReader(3, 8, 10, true);
+    for (String format : List.of("png", "jpeg", "bmp", "gif")) {
+      byte[] encoded = TestImages.bytes(TestImages.gradient(37, 29), format);
+      boolean[] closed = {false};
+      InputStream in = new ByteArrayInputStream(encoded) {
+        @Override
+        public void close() {
+          closed[0] = true;
+        }
+      };
+      assertThat(reader.read(in)).isEqualTo(reader.decode(encoded));
+      assertThat(closed[0]).as("the caller closes it").isFalse();
+    }
+    InputStream broken = new InputStream() {
+      @Override
+      public int read() throws IOException {
+        throw new IOException("the line is down");
+      }
+    };
+    assertThatThrownBy(() -> reader.read(broken))
+        .isInstanceOf(DataException.class)
+        .hasMessage("The image cannot be read: the line is down.");
+    assertThatThrownBy(() -> reader.read(InputStream.nullInputStream())).hasMessage("The image is empty.");
+  }
+
+  @Test
+  void coloursOfOtherKindsAreRefused() {
+    ColorModel floats = new ComponentColorModel(
+        ColorSpace.getInstance(ColorSpace.CS_sRGB), false, false, Transparency.OPAQUE, DataBuffer.TYPE_FLOAT);
+    ColorModel signed = new ComponentColorModel(
+        ColorSpace.getInstance(ColorSpace.CS_GRAY), false, false, Transparency.OPAQUE, DataBuffer.TYPE_SHORT);
+    ColorModel xyz = new ComponentColorModel(
+        ColorSpace.getInstance(ColorSpace.CS_CIEXYZ), false, false, Transparency.OPAQUE, DataBuffer.TYPE_BYTE);
+    refused(floats, "has levels of 32 bits, where at most 16 are read.");
+    refused(signed, "has levels with a sign; convert it to RGB.");
+    refused(xyz, "is neither grey nor RGB; convert it to RGB.");
+  }
+
+  private static void refused(ColorModel colors, String why) {
+    BufferedImage image = new BufferedImage(colors, colors.createCompatibleWritableRaster(8, 8), false, null);
+    assertThatThrownBy(() -> new ImageReader(3, 8, 8, true).read(image))
+        .isInstanceOf(DataException.class)
+        .hasMessage("The image " + why);
   }
 
   @Test
