@@ -11,17 +11,23 @@ import dev.layerwise.api.Trainer;
 import java.awt.image.BufferedImage;
 import java.io.BufferedReader;
 import java.io.ByteArrayOutputStream;
+import java.io.File;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -32,15 +38,22 @@ import org.junit.jupiter.api.io.TempDir;
 class ExamplesTest {
   private static final Path EXAMPLES = Path.of("..", "examples", "java");
 
+  private static final Pattern OPTIONAL =
+      Pattern.compile("<artifactId>([a-z-]+)</artifactId>(?:(?!</dependency>)[\\s\\S])*<optional>true");
+
   @TempDir private Path folder;
 
   private static ProcessBuilder example(String name, Object... arguments) {
+    return program(System.getProperty("java.class.path"), EXAMPLES.resolve(name + ".java"), arguments);
+  }
+
+  private static ProcessBuilder program(String classPath, Path source, Object... arguments) {
     List<String> command =
         new ArrayList<>(
             List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx512m",
                 "-Dorg.bytedeco.javacpp.cachedir=" + System.getProperty("org.bytedeco.javacpp.cachedir"), "-cp",
-                System.getProperty("java.class.path"), EXAMPLES.resolve(name + ".java").toString()));
+                classPath, source.toString()));
     for (Object argument : arguments) {
       command.add(argument.toString());
     }
@@ -62,6 +75,62 @@ class ExamplesTest {
         .containsPattern("layer_out  says \\d \\([01]\\.\\d+\\)")
         .contains("it is a ");
     assertThat(folder.resolve("run/model.safetensors")).exists();
+  }
+
+  /** As another program has it that says in its pom.xml no more than that it uses the library. */
+  private static String classPathWithoutOptional() throws IOException {
+    List<String> optional =
+        OPTIONAL.matcher(Files.readString(Path.of("pom.xml"))).results().map(found -> found.group(1)).distinct().toList();
+    assertThat(optional).containsExactly("cuda", "picocli", "mfl-core").allMatch(documentedInTheGuide());
+    return Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
+        .filter(entry -> optional.stream().noneMatch(name -> Path.of(entry).getFileName().toString().startsWith(name + "-")))
+        .collect(Collectors.joining(File.pathSeparator));
+  }
+
+  /** The guide has each of them in the version with which Layerwise is built. */
+  private static Predicate<String> documentedInTheGuide() throws IOException {
+    String guide = Files.readString(Path.of("..", "docs", "guide.md"));
+    List<String> jars = List.of(System.getProperty("java.class.path").split("[" + File.pathSeparator + "/]"));
+    return name -> jars.stream()
+        .filter(jar -> jar.matches(Pattern.quote(name) + "-\\d.*(?<!x86_64)\\.jar"))
+        .anyMatch(jar -> guide.contains(":" + jar.replaceFirst("-(?=\\d)", ":").replaceFirst("\\.jar$", "") + "`"));
+  }
+
+  @Test
+  void theLibraryWorksWithoutOptionalDependencies() throws Exception {
+    String slim = classPathWithoutOptional();
+    Path run = folder.resolve("run");
+    assertThat(output(program(slim, EXAMPLES.resolve("TrainDigits.java"), run))).contains("it is a ");
+    for (String part : List.of("train", "extra", "test")) {
+      Files.writeString(folder.resolve(part + "_32x32.mat"), "no matter");
+    }
+    Path source = Files.writeString(folder.resolve("Optional.java"), """
+        import dev.layerwise.LayerwiseException;
+        import dev.layerwise.api.*;
+        import java.nio.file.Path;
+        import java.util.List;
+
+        public final class Optional {
+          public static void main(String[] args) {
+            Path run = Path.of(args[0]);
+            try (Model model = Model.open(run)) {
+              System.out.println(model.exportOnnx(run.resolve("model.onnx")));
+            }
+            for (Runnable use : List.<Runnable>of(
+                () -> DataSet.named("svhn", run.getParent()), () -> Model.open(run, Model.Options.of("cuda", 1, 1)))) {
+              try {
+                use.run();
+              } catch (LayerwiseException e) {
+                System.out.println(e.getMessage());
+              }
+            }
+          }
+        }
+        """);
+    assertThat(output(program(slim, source, run)))
+        .contains("[logits]")
+        .contains("is read with the library us.hebi.matlab.mat:mfl-core, which is not on the class path; add it")
+        .contains("the device cuda needs the library org.bytedeco:cuda, which is not on the class path; add it");
   }
 
   @Test

@@ -33,6 +33,10 @@ final class SvhnLayout implements DataSetLayout {
   private static ImageSet read(DataCopy copy, String name, int most, ImageSet before) {
     try (DataFile file = copy.open(name)) {
       return new SvhnReader(file, copy.info(), most, before).read();
+    } catch (NoClassDefFoundError e) {
+      throw new DataException(
+          copy.info().title() + " is read with the library us.hebi.matlab.mat:mfl-core, which is not on the class path; add it"
+              + " to the program's dependencies.", e);
     }
   }
 

@@ -77,8 +77,19 @@ public final class CudaLibraries {
    *
    * @param engine {@code fused} and {@code hopper} need neither cuBLAS nor cuDNN
    * @param together whether several processes train together, and need NCCL
+   * @throws DeviceUnavailableException if a program that uses the library has left out the classes that look for them
    */
   static void preload(String engine, boolean together) {
+    try {
+      find(engine, together);
+    } catch (NoClassDefFoundError e) {
+      throw new DeviceUnavailableException(
+          "the device cuda needs the library org.bytedeco:cuda, which is not on the class path; add it to the program's"
+              + " dependencies, once plain and once with the classifier " + Loader.getPlatform(), e);
+    }
+  }
+
+  private static void find(String engine, boolean together) {
     Class<?> presets = org.bytedeco.cuda.presets.cudnn.class; // which inherit where the others' libraries are
     ClassProperties properties = Loader.loadProperties(presets, Loader.loadProperties(), true);
     List<String> wanted = new ArrayList<>(RUNTIME);
