@@ -107,7 +107,7 @@ public record StageCuts(List<Integer> begins, int layers) {
     if (stages > possible.size()) {
       throw new ModelException(
           "the network can be divided into at most " + possible.size() + " stages, fewer than " + stages
-              + "; start fewer processes, or give fewer --stages");
+              + "; start fewer processes, or choose fewer stages");
     }
     double[] before = new double[layers.size() + 1];
     for (int i = 0; i < seconds.length; i++) {
