@@ -33,17 +33,20 @@ public record Epoch(
   public record LayerResult(
       String name, Double similarityLoss, Double predictionLoss, Double localError, boolean frozen) {}
 
+  static List<LayerResult> layers(List<EpochReport.BlockReport> blocks) {
+    return blocks.stream()
+        .map(
+            block ->
+                new LayerResult(
+                    block.name(), block.similarityLoss(), block.predictionLoss(), block.localError(),
+                    block.frozen() != null))
+        .toList();
+  }
+
   static Epoch of(EpochReport report) {
-    List<LayerResult> layers =
-        report.blocks().stream()
-            .map(
-                block ->
-                    new LayerResult(
-                        block.name(), block.similarityLoss(), block.predictionLoss(), block.localError(),
-                        block.frozen() != null))
-            .toList();
     return new Epoch(
         report.epoch(), report.trainLoss(), report.trainError(), report.testLoss(), report.testError(),
-        report.validationLoss(), report.validationError(), report.imagesPerSecond(), layers);
+        report.validationLoss(), report.validationError(), report.imagesPerSecond(),
+        layers(report.blocks()));
   }
 }

@@ -9,16 +9,14 @@ import dev.layerwise.run.ResumeRules;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.run.RunDirectory;
 import dev.layerwise.run.TrainingResult;
-import dev.layerwise.settings.Freezing;
 import dev.layerwise.train.SessionSettings;
 import dev.layerwise.train.SingleProcess;
-import dev.layerwise.train.TrainingRun;
+import dev.layerwise.train.TrainingSession;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 
 /**
  * Trains a network on a data set. The results are left in a folder, as those of the command line. What is trained here
@@ -29,26 +27,60 @@ import java.util.stream.IntStream;
  *
  * <p>A trainer is for one thread, but {@link #requestStop} may be called from any.
  */
-public final class Trainer {
+public final class Trainer extends TrainerOptions {
   private final Network network;
   private final DataSet data;
-  private final TrainerSettings settings = new TrainerSettings();
-  /** Told what fits of them; {@code null}: all must fit. */
-  private Consumer<String> partialWeights;
-  private Consumer<Epoch> listener = epoch -> { };
-  /** The run under way. */
-  private TrainingRun running;
-  private boolean stopRequested;
+  private final TrainerListeners listeners = new TrainerListeners();
+  private SessionSettings session = SessionSettings.DEFAULT;
+  /** The run under way, or else the next one. */
+  private TrainingSession runs = new TrainingSession(new SingleProcess());
 
   /**
    * How a run ended.
    *
-   * @param finished whether all epochs are done; otherwise it was stopped and can be resumed
+   * @param ending why
    * @param epochs finished ones
    * @param testError after the last finished epoch, in percent; {@code null} if there is none
+   * @param validationError after the same epoch; {@code null} without {@link Trainer#validation}
+   * @param bestEpoch the first epoch with the lowest validation error or, without {@link Trainer#validation}, test error;
+   *     {@code null} if there is none
+   * @param bestTestError after the best epoch
+   * @param bestValidationError after the best epoch; {@code null} without {@link Trainer#validation}
+   * @param modelEpoch the epoch whose model the run has saved: the best with {@link Trainer#patience} or {@link Trainer#validation},
+   *     otherwise the last; {@code null} if the run can be resumed
    * @param seconds spent in the run, earlier sessions included
    */
-  public record Outcome(boolean finished, int epochs, Double testError, double seconds) {}
+  public record Outcome(
+      Ending ending, int epochs, Double testError, Double validationError, Integer bestEpoch, Double bestTestError,
+      Double bestValidationError, Integer modelEpoch, double seconds) {
+
+    /** What ended a run, or this session of it. */
+    public enum Ending {
+      /** All epochs are done. */
+      EPOCHS_DONE,
+      /** The error has not improved for as many epochs as the trainer has {@link Trainer#patience}. */
+      NO_IMPROVEMENT,
+      /** The {@link Trainer#timeLimit} has passed; the run can be resumed. */
+      TIME_UP,
+      /** {@link Trainer#requestStop} was called; the run can be resumed. */
+      STOPPED
+    }
+
+    /**
+     * Whether nothing is left to train.
+     *
+     * @return false if the run can be resumed
+     */
+    public boolean finished() {
+      return ending == Ending.EPOCHS_DONE || ending == Ending.NO_IMPROVEMENT;
+    }
+
+    static Outcome of(TrainingResult result) {
+      return new Outcome(
+          Ending.valueOf(result.ending().name()), result.epochs(), result.testError(), result.validationError(),
+          result.bestEpoch(), result.bestTestError(), result.bestValidationError(), result.modelEpoch(), result.seconds());
+    }
+  }
 
   /**
    * A trainer with the published settings: Adam, batches of 128, learning rate 5e-4, and the crops and flips that are
@@ -63,222 +95,6 @@ public final class Trainer {
   }
 
   /**
-   * Passes over the training images.
-   *
-   * @param count at least 1
-   * @return this
-   * @throws LayerwiseException if it is not
-   */
-  public Trainer epochs(int count) {
-    settings.schedule("epochs", count);
-    return this;
-  }
-
-  /**
-   * Images per step; the last, smaller batch of an epoch is trained too.
-   *
-   * @param count at least 1; at least 2 for a network with batch normalization
-   * @return this
-   * @throws LayerwiseException if it is not positive
-   */
-  public Trainer batchSize(int count) {
-    settings.batches("batch_size", count);
-    return this;
-  }
-
-  /**
-   * Batches of few classes: they begin with some images, and are filled with others of their classes.
-   *
-   * @param images that a batch begins with, at most as many as it has; 0 (the default): batches of any classes
-   * @param untilEpoch last epoch, counted from 1, with such batches; 0: all have them
-   * @return this
-   * @throws LayerwiseException if a number is out of its range
-   */
-  public Trainer classesPerBatch(int images, int untilEpoch) {
-    settings.batches(
-        "classes_per_batch", images, "classes_per_batch_until_epoch", images == 0 ? null : (Integer) untilEpoch);
-    return this;
-  }
-
-  /**
-   * The learning rate at the start.
-   *
-   * @param rate positive
-   * @return this
-   * @throws LayerwiseException if it is not, or not finite
-   */
-  public Trainer learningRate(double rate) {
-    settings.schedule("lr", rate);
-    return this;
-  }
-
-  /**
-   * When the learning rate falls; by default it does not.
-   *
-   * @param factor by which it is multiplied each time, positive
-   * @param afterEpochs counted from 1
-   * @return this
-   * @throws LayerwiseException if a number is out of its range
-   */
-  public Trainer decay(double factor, int... afterEpochs) {
-    List<Integer> milestones = IntStream.of(afterEpochs).boxed().toList();
-    settings.schedule("lr_decay_milestones", milestones, "lr_decay_fact", factor);
-    return this;
-  }
-
-  /**
-   * Ends the run early.
-   *
-   * @param epochs without an improvement after which it ends, of the validation error or, without {@link #validation}, of
-   *     the test error; 0 (the default): it does not
-   * @return this
-   * @throws LayerwiseException if it is negative
-   */
-  public Trainer patience(int epochs) {
-    settings.schedule("patience", epochs);
-    return this;
-  }
-
-  /**
-   * Holds out a part of the training images, drawn from each class alike by the seed, and measures on them after every
-   * epoch. {@link #patience} then looks at the error on these images and never at the test images, and the run's model is
-   * that of the epoch with the lowest.
-   *
-   * @param fraction of the training images, below 1; 0 (the default): none
-   * @return this
-   * @throws LayerwiseException if it is out of its range
-   */
-  public Trainer validation(double fraction) {
-    settings.batches("validation", fraction);
-    return this;
-  }
-
-  /**
-   * Stops training hidden blocks after these epochs, from the front; by default all are trained to the end. A frozen block
-   * passes images on as in evaluation, with running statistics and without dropout.
-   *
-   * @param epochs after which the first hidden block, the second and so on are frozen, not falling
-   * @return this
-   * @throws LayerwiseException if they fall, or are not positive
-   */
-  public Trainer freezeAfter(int... epochs) {
-    String text = IntStream.of(epochs).mapToObj(Integer::toString).collect(Collectors.joining(","));
-    settings.freezing(text.isEmpty() ? "none" : text);
-    return this;
-  }
-
-  /**
-   * Stops training a hidden block when those before it are frozen and it has stopped learning: when its local training
-   * error, or without a classifier of the labels its local loss, has not fallen by 1 % for two epochs.
-   *
-   * @return this
-   */
-  public Trainer freezeAutomatically() {
-    settings.freezing(Freezing.AUTO);
-    return this;
-  }
-
-  /**
-   * The rule by which every block updates its parameters.
-   *
-   * @param rule {@link Optimizer#ADAM} by default
-   * @param momentum of sgd, in [0, 1); 0 for the others
-   * @param weightDecay L2 penalty; of adamw the part of a parameter that a step at rate 1 takes away
-   * @return this
-   * @throws LayerwiseException if the rule does not take such numbers
-   */
-  public Trainer optimizer(Optimizer rule, double momentum, double weightDecay) {
-    return optimizer(rule.toString(), momentum, weightDecay);
-  }
-
-  /**
-   * The same by the rule's name.
-   *
-   * @param rule as {@code config.json} has it: {@code sgd}
-   * @param momentum of sgd, in [0, 1); 0 for the others
-   * @param weightDecay L2 penalty; of adamw the part of a parameter that a step at rate 1 takes away
-   * @return this
-   * @throws LayerwiseException if there is no such rule, or it does not take such numbers
-   */
-  public Trainer optimizer(String rule, double momentum, double weightDecay) {
-    settings.optimizer(rule, momentum, weightDecay);
-    return this;
-  }
-
-  /**
-   * How training images vary; by default as is usual for the data set.
-   *
-   * @param padding black pixels around an image before it is cropped at random to its own size; 0: no crop
-   * @param mirrored whether half of the images are mirrored
-   * @return this
-   * @throws LayerwiseException if there cannot be so many
-   */
-  public Trainer augmentation(int padding, boolean mirrored) {
-    settings.augmentation("crop_padding", padding, "horizontal_flip", mirrored);
-    return this;
-  }
-
-  /**
-   * Sets squares of every training image to the data's mean.
-   *
-   * @param squares per image; 0 (the default): none
-   * @param side of each, in pixels
-   * @return this
-   * @throws LayerwiseException if a number is out of its range
-   */
-  public Trainer cutout(int squares, int side) {
-    settings.augmentation("n_holes", squares, "length", squares == 0 ? 0 : side);
-    return this;
-  }
-
-  /**
-   * Any setting of training by its name in {@code config.json}: {@code "weight_decay"}.
-   *
-   * @param name of the setting
-   * @param value of its type: an Integer, a Double, a Boolean, a String or a list
-   * @return this
-   * @throws LayerwiseException if it is out of its range
-   * @throws IllegalArgumentException if there is no such setting, or it has another type
-   */
-  public Trainer setting(String name, Object value) {
-    settings.any(name, value);
-    return this;
-  }
-
-  /**
-   * What all random numbers depend on.
-   *
-   * @param number 1 by default
-   * @return this
-   */
-  public Trainer seed(long number) {
-    settings.seed(number);
-    return this;
-  }
-
-  /**
-   * Where to compute.
-   *
-   * @param name {@code cpu} (the default), {@code cuda} or {@code reference}
-   * @param count of threads, which decides the last bits; 0 (the default): one per core
-   * @return this
-   */
-  public Trainer device(String name, int count) {
-    return device(Device.of(name, count));
-  }
-
-  /**
-   * Where and how to compute: the precision, too.
-   *
-   * @param device with its precision
-   * @return this
-   */
-  public Trainer device(Device device) {
-    settings.device(device.options());
-    return this;
-  }
-
-  /**
    * Starts from weights in a file instead of random ones. All of them must fit the network in name and shape.
    *
    * @param weights a safetensors file of float32, float64, float16 or bfloat16 with the names of PyTorch's state_dict,
@@ -287,7 +103,7 @@ public final class Trainer {
    */
   public Trainer initialWeights(Path weights) {
     settings.initialWeights(weights, false);
-    partialWeights = null;
+    listeners.weights(summary -> { });
     return this;
   }
 
@@ -301,18 +117,47 @@ public final class Trainer {
    */
   public Trainer partialInitialWeights(Path weights, Consumer<String> listener) {
     settings.initialWeights(weights, true);
-    partialWeights = Objects.requireNonNull(listener);
+    listeners.weights(listener);
     return this;
   }
 
   /**
-   * Who is told of every epoch, on the training thread.
+   * Who is told of every epoch, on the training thread. What it throws ends training; the last checkpoint stays.
    *
    * @param consumer of reports
    * @return this
    */
   public Trainer onEpoch(Consumer<Epoch> consumer) {
-    listener = Objects.requireNonNull(consumer);
+    listeners.epochs(consumer);
+    return this;
+  }
+
+  /**
+   * Who is told how an epoch goes, on the training thread: at its first step, at its end, and between them. Each time, the
+   * program waits for the device, so an interval below half a second costs speed.
+   *
+   * @param interval least time between two calls; {@link Duration#ZERO}: after every step
+   * @param consumer of reports
+   * @return this
+   */
+  public Trainer onProgress(Duration interval, Consumer<Progress> consumer) {
+    listeners.progress(interval, consumer);
+    return this;
+  }
+
+  /**
+   * Stops after a time; the run can be resumed.
+   *
+   * @param limit after the step during which so much time has passed since {@link #train} or {@link #resume} was called,
+   *     it stops
+   * @return this
+   * @throws LayerwiseException if it is not positive
+   */
+  public Trainer timeLimit(Duration limit) {
+    if (limit.isNegative() || limit.isZero()) {
+      throw new LayerwiseException("a time limit must be positive, not " + limit);
+    }
+    session = new SessionSettings(limit, session.checkpoints(), session.tensorBoard());
     return this;
   }
 
@@ -334,14 +179,14 @@ public final class Trainer {
       if (directory.holdsRun()) {
         throw new LayerwiseException("the folder " + folder + " already holds a run; resume it, or choose another");
       }
-      return run(
-          TrainingRun.start(context, wanted.on(context.inUse()), data.loaded(), directory, new SingleProcess()));
+      return run(context, wanted.on(context.inUse()), null, directory);
     }
   }
 
   /**
    * Goes on with a run that was stopped or killed; it ends with the same bits as one that was not. What this trainer
-   * was not told it takes from the run; what it was told must be what the run was started with, but {@link #epochs}.
+   * was not told it takes from the run; what it was told must be what the run was started with, but {@link #epochs} and
+   * {@link #patience}.
    * The images must be those that the run was started with, also where it only gets more epochs: files are compared by
    * name, class and size, images in memory by their levels and labels.
    *
@@ -361,7 +206,7 @@ public final class Trainer {
                 + String.join(", ", changed));
       }
       try (RunDirectory directory = RunDirectory.open(folder)) {
-        return run(TrainingRun.resume(context, folder, config, data.loaded(), directory, new SingleProcess()));
+        return run(context, config, folder, directory);
       }
     }
   }
@@ -370,33 +215,30 @@ public final class Trainer {
     return NativeContext.create(config.device(), config.training().seed());
   }
 
-  private Outcome run(TrainingRun run) {
-    try (run) {
-      entrust(run);
-      if (partialWeights != null) {
-        run.weightSummary().forEach(partialWeights);
-      }
-      TrainingResult result = run.run(SessionSettings.DEFAULT, report -> listener.accept(Epoch.of(report)));
-      return new Outcome(result.finished(), result.epochs(), result.testError(), result.seconds());
+  /** From a checkpoint, or {@code null} for a new run. */
+  private Outcome run(NativeContext context, RunConfig config, Path checkpoint, RunDirectory directory) {
+    try {
+      return Outcome.of(current().train(context, config, checkpoint, data.loaded(), directory, session, listeners));
     } finally {
-      entrust(null);
+      forgetStop();
     }
   }
 
-  private synchronized void entrust(TrainingRun run) {
-    running = run;
-    if (run == null) {
-      stopRequested = false;
-    } else if (stopRequested) {
-      run.requestStop();
-    }
+  private synchronized TrainingSession current() {
+    return runs;
+  }
+
+  private synchronized void forgetStop() {
+    runs = new TrainingSession(new SingleProcess());
   }
 
   /** Asks the run under way, or else the next one, to stop after the step in hand; from any thread. */
   public synchronized void requestStop() {
-    stopRequested = true;
-    if (running != null) {
-      running.requestStop();
-    }
+    runs.requestStop();
+  }
+
+  @Override
+  Trainer self() {
+    return this;
   }
 }

@@ -6,6 +6,7 @@ import dev.layerwise.run.RunConfig;
 import dev.layerwise.run.RunDirectory;
 import dev.layerwise.run.TrainingResult;
 import java.nio.file.Path;
+import java.util.List;
 
 /** Runs, one after the other, that can be stopped from another thread. */
 public final class TrainingSession {
@@ -15,6 +16,9 @@ public final class TrainingSession {
 
   /** Is told how a run begins, goes and ends. */
   public interface Reporter extends TrainingListener {
+    /** What was taken of a file's weights, see {@link TrainingRun#weightSummary}; nothing if the run starts without. */
+    default void tookWeights(List<String> summary) {}
+
     /**
      * Training is about to begin.
      *
@@ -66,6 +70,7 @@ public final class TrainingSession {
             : TrainingRun.resume(context, checkpoint, config, images, directory, communicator)) {
       entrust(run);
       if (communicator.isFirst()) {
+        reporter.tookWeights(run.weightSummary());
         reporter.started(config, images, directory.path(), run.isOver() ? null : (Integer) run.epoch(), run.epochDone());
       }
       TrainingResult result = run.run(settings, reporter);

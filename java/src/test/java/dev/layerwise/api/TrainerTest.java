@@ -10,8 +10,11 @@ import dev.layerwise.safetensors.SafeTensors;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -50,6 +53,65 @@ class TrainerTest {
     assertThat(epochs.get(1).validationError()).as("a resumed run keeps them").isNotNull();
     assertThatThrownBy(() -> trainer().epochs(3).setting("validation", 0.1).resume(run))
         .hasMessageContaining("validation from 0.2 to 0.1");
+  }
+
+  /** Images that no network can tell apart. */
+  private static DataSet noise() {
+    byte[] pixels = new byte[64 * 4];
+    new Random(3).nextBytes(pixels);
+    int[] labels = IntStream.range(0, 64).map(i -> i % 7 % 2).toArray();
+    return DataSet.of("noise", List.of("a", "b"), 1, 2, 2, pixels, labels, pixels, labels);
+  }
+
+  @Test
+  void aRunEndsWithoutImprovementAndKeepsItsBestModel() {
+    Network network = Network.named("mlp").hiddenLayers(1, 4).build();
+    List<Epoch> epochs = new ArrayList<>();
+    Trainer.Outcome outcome =
+        new Trainer(network, noise()).epochs(40).batchSize(16).learningRate(1e-30).validation(0.25).patience(2)
+            .device("cpu", 1).onEpoch(epochs::add).train(folder.resolve("run"));
+    assertThat(outcome.ending()).isEqualTo(Trainer.Outcome.Ending.NO_IMPROVEMENT);
+    assertThat(outcome.finished()).isTrue();
+    assertThat(outcome.epochs()).isEqualTo(epochs.size()).isEqualTo(outcome.bestEpoch() + 2);
+    assertThat(outcome.modelEpoch()).isEqualTo(outcome.bestEpoch());
+    Epoch best = epochs.get(outcome.bestEpoch() - 1);
+    assertThat(outcome.bestValidationError()).isEqualTo(best.validationError());
+    assertThat(outcome.bestTestError()).isEqualTo(best.testError());
+    assertThat(outcome.validationError()).isEqualTo(epochs.get(epochs.size() - 1).validationError());
+    try (Model model = Model.open(folder.resolve("run"))) {
+      assertThat(model.evaluate(noise()).error()).isEqualTo(best.testError());
+    }
+  }
+
+  @Test
+  void listenersAreToldOfEveryStepAndEpoch() {
+    List<Progress> steps = new ArrayList<>();
+    List<Epoch> epochs = new ArrayList<>();
+    new Trainer(Network.named("mlp").hiddenLayers(1, 4).build(), noise()).epochs(2).batchSize(24).device("cpu", 1)
+        .onProgress(Duration.ZERO, steps::add).onEpoch(epochs::add).train(folder.resolve("run"));
+    assertThat(steps).extracting(Progress::epoch).containsExactly(1, 1, 1, 1, 1, 2, 2, 2, 2, 2);
+    assertThat(steps).extracting(Progress::images).containsExactly(0, 24, 48, 64, 64, 0, 24, 48, 64, 64);
+    assertThat(steps).allMatch(step -> step.ofImages() == 64 && step.epochs() == 2 && step.layers().size() == 1);
+    assertThat(steps.get(9).trainLoss()).as("an epoch's last is the epoch").isEqualTo(epochs.get(1).trainLoss());
+    assertThat(steps.get(9).layers()).isEqualTo(epochs.get(1).layers());
+  }
+
+  @Test
+  void whatAListenerThrowsEndsTrainingAndTheRunGoesOn() {
+    Path run = folder.resolve("run");
+    IllegalStateException enough = new IllegalStateException("enough");
+    assertThatThrownBy(() -> trainer().epochs(2).onEpoch(epoch -> { throw enough; }).train(run)).isSameAs(enough);
+    assertThat(trainer().epochs(2).resume(run).finished()).isTrue();
+  }
+
+  @Test
+  void aRunStopsWhenItsTimeIsUp() {
+    Path run = folder.resolve("run");
+    Trainer.Outcome outcome = trainer().epochs(2).timeLimit(Duration.ofNanos(1)).train(run);
+    assertThat(outcome.ending()).isEqualTo(Trainer.Outcome.Ending.TIME_UP);
+    assertThat(outcome.modelEpoch()).isNull();
+    assertThat(trainer().epochs(2).resume(run).ending()).isEqualTo(Trainer.Outcome.Ending.EPOCHS_DONE);
+    assertThatThrownBy(() -> trainer().timeLimit(Duration.ZERO)).isInstanceOf(LayerwiseException.class);
   }
 
   @Test
