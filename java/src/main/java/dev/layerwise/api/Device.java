@@ -6,7 +6,8 @@ import java.util.Objects;
 /**
  * A device and how it computes. All of it decides the bits of a result.
  *
- * @param name {@code cpu}, {@code cuda}, {@code cuda:1} or {@code reference} (plain loops, float64; slow)
+ * @param name {@code cpu}, {@code cuda}, {@code cuda:1}, {@code reference} (plain loops, float64; slow), or {@code auto}: the
+ *     first GPU that works, otherwise the CPU
  * @param threads computing threads of the CPU; 0: one per core
  * @param precision of activations, and of weights as they are multiplied
  * @param engine which implementation of the operations runs; every device has {@code auto}

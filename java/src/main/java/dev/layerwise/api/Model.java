@@ -63,7 +63,8 @@ public final class Model extends ModelInput implements AutoCloseable {
     /**
      * Copies on a device that chooses its precision itself.
      *
-     * @param device {@code cpu}, {@code cuda} or {@code reference} (plain loops, float64; slow)
+     * @param device {@code cpu}, {@code cuda}, {@code reference} (plain loops, float64; slow), or {@code auto}: the first GPU
+     *     that works, otherwise the CPU
      * @param threads that one call computes with; 0: one per core
      * @param replicas copies of the network
      * @return the options

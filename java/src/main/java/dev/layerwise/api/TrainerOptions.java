@@ -209,7 +209,8 @@ abstract sealed class TrainerOptions permits Trainer {
   /**
    * Where to compute.
    *
-   * @param name {@code cpu} (the default), {@code cuda} or {@code reference}
+   * @param name {@code auto} (the default: the first GPU that works, otherwise the CPU), {@code cpu}, {@code cuda} or {@code
+   *     reference}
    * @param count of threads, which decides the last bits; 0 (the default): one per core
    * @return this
    */
