@@ -70,7 +70,7 @@ abstract sealed class ModelInput permits Model {
 
   /**
    * Reads a JPEG, PNG, GIF, BMP or TIFF file as the model takes it: turned as the camera's mark of orientation (EXIF)
-   * says, unless {@link Options#exif} is false, resized so that the shorter side has the length that the model was
+   * says, unless {@link Model.Options#exif} is false, resized so that the shorter side has the length that the model was
    * tested with, its centre cut out, grey levels repeated for a model of colours, and colours weighted to grey
    * (ITU-R BT.601) for a model of grey images. Levels are not inverted: a model of white digits on black wants those.
    *
