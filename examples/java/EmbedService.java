@@ -9,7 +9,6 @@ import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
@@ -27,8 +26,7 @@ public final class EmbedService {
 
   private EmbedService(Model model) {
     this.model = model;
-    List<Layer> layers = model.layers();
-    layer = layers.get(layers.size() - 2); // the last block before the output layer
+    layer = model.featureLayer();
   }
 
   /** Arguments: the model (a run's folder or its model.safetensors) and the port; 0 takes any free port. */

@@ -182,6 +182,24 @@ public final class Model extends ModelInput implements AutoCloseable {
     return layers.get(position(nameOrNumber));
   }
 
+  /**
+   * The layer that classifies unless another is asked for.
+   *
+   * @return the output layer, which is the last
+   */
+  public Layer outputLayer() {
+    return layers.get(layers.size() - 1);
+  }
+
+  /**
+   * The layer whose output serves as features unless another is asked for.
+   *
+   * @return the last before the output layer, or the output layer if there is no other
+   */
+  public Layer featureLayer() {
+    return layers.get(Math.max(0, layers.size() - 2));
+  }
+
   private int position(String nameOrNumber) {
     return Networks.position(specs, nameOrNumber);
   }
@@ -194,7 +212,7 @@ public final class Model extends ModelInput implements AutoCloseable {
    * @throws LayerwiseException if there are more or fewer pixels than one image has
    */
   public List<Prediction> predict(byte[] pixels) {
-    return predict(pixels, layers.get(layers.size() - 1).name());
+    return predict(pixels, outputLayer().name());
   }
 
   /**

@@ -121,8 +121,7 @@ final class EmbedCommand implements Callable<Integer> {
     try (Model model = Model.open(path, options)) {
       Device device = model.device();
       common.printInUse(device, spec.commandLine().getErr());
-      List<Layer> layers = model.layers();
-      Layer of = layer != null ? Checks.layer(model, layer) : layers.get(Math.max(0, layers.size() - 2));
+      Layer of = layer != null ? Checks.layer(model, layer) : model.featureLayer();
       processes.requireEqual("the precision", device.precision().toString());
       processes.requireEqual("--layer", of.name());
       Launch.warnOfCores(device.threads(), common.threads != null, spec.commandLine().getErr());

@@ -17,8 +17,9 @@ import picocli.CommandLine.ParseResult;
 @Command(
     subcommands = {
       TrainCommand.class, SweepCommand.class, ReproduceCommand.class, PresetsCommand.class, NetworksCommand.class,
-      EvaluateCommand.class, PredictCommand.class, EmbedCommand.class, InspectCommand.class, ExportCommand.class, ReportCommand.class,
-      RunsCommand.class, BenchCommand.class, ParityCommand.class, DataCommand.class, DoctorCommand.class, CompletionCommand.class
+      EvaluateCommand.class, PredictCommand.class, EmbedCommand.class, ServeCommand.class, InspectCommand.class,
+      ExportCommand.class, ReportCommand.class, RunsCommand.class, BenchCommand.class, ParityCommand.class, DataCommand.class,
+      DoctorCommand.class, CompletionCommand.class
     })
 public final class Main extends Root {
   private Main() {}

@@ -1,10 +1,10 @@
 package dev.layerwise.cli;
 
-import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.layerwise.api.Layer;
 import dev.layerwise.api.Model;
 import dev.layerwise.api.Prediction;
 import dev.layerwise.files.FileNames;
+import dev.layerwise.serve.Guess;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -71,9 +71,6 @@ final class PredictCommand implements Callable<Integer> {
   /** A printed prediction; the layer is the one whose classifier decided. */
   private record Event(String image, String layer, List<Guess> predictions) {}
 
-  /** A class and its probability. */
-  private record Guess(@JsonProperty("class") String className, int number, double probability) {}
-
   @Override
   public Integer call() {
     Checks.usage(!(csv && common.json), "--csv and --json exclude each other; give one of them");
@@ -88,8 +85,7 @@ final class PredictCommand implements Callable<Integer> {
     Model.Options options = new Model.Options(common.device(), 1, !noExif);
     common.warnOfGpu(spec.commandLine().getErr());
     try (Model model = Model.open(path, options)) {
-      List<Layer> layers = model.layers();
-      Layer decides = layer == null ? layers.get(layers.size() - 1) : Checks.layer(model, layer);
+      Layer decides = layer == null ? model.outputLayer() : Checks.layer(model, layer);
       PrintWriter out = spec.commandLine().getOut();
       if (csv) {
         List<String> columns = new ArrayList<>(List.of("image", "rank", "class", "probability"));
@@ -99,7 +95,7 @@ final class PredictCommand implements Callable<Integer> {
         out.println(Csv.line(columns));
       }
       Map<Layer, Integer> stopped = new LinkedHashMap<>();
-      layers.stream().filter(Layer::classifies).forEach(of -> stopped.put(of, 0));
+      model.layers().stream().filter(Layer::classifies).forEach(of -> stopped.put(of, 0));
       arguments.read(model, batchSize, batch -> {
         List<Model.Answer> answers = answers(model, batch, decides);
         for (int i = 0; i < answers.size(); i++) {
@@ -134,8 +130,7 @@ final class PredictCommand implements Callable<Integer> {
 
   private void print(PrintWriter out, Path image, Layer decides, List<Prediction> predictions) {
     if (common.json) {
-      List<Guess> guesses =
-          predictions.stream().map(of -> new Guess(of.className(), of.classNumber(), of.probability())).toList();
+      List<Guess> guesses = Guess.of(predictions, predictions.size());
       JsonLines.print(out, "prediction", new Event(FileNames.text(image), decides.name(), guesses));
       return;
     }

@@ -1,5 +1,6 @@
 package dev.layerwise.data.stream;
 
+import dev.layerwise.data.stream.ImageReader.Size;
 import dev.layerwise.files.FileErrors;
 import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
@@ -110,12 +111,7 @@ final class ImageDecoder {
    *     its header
    */
   static RgbImage decode(byte[] encoded, boolean exif, long memory) throws UnusableException {
-    ImageFormat format = ImageFormat.of(encoded);
-    if (format == null) {
-      String other = ImageFormat.nameOfOther(encoded);
-      throw new UnusableException(other == null ? "is not an image, whatever its name says"
-          : "is a " + other + " file, which is not read; save it as JPEG or PNG");
-    }
+    ImageFormat format = format(encoded);
     long left = memory - encoded.length; // the reader's stream may come to hold a copy
     try {
       return switch (format) {
@@ -130,6 +126,39 @@ final class ImageDecoder {
     } catch (RuntimeException e) {
       // Java's decoders answer some damaged files with IllegalArgumentException, NegativeArraySizeException and others.
       throw new UnusableException("is damaged", e);
+    }
+  }
+
+  private static ImageFormat format(byte[] encoded) throws UnusableException {
+    ImageFormat format = ImageFormat.of(encoded);
+    if (format == null) {
+      String other = ImageFormat.nameOfOther(encoded);
+      throw new UnusableException(other == null ? "is not an image, whatever its name says"
+          : "is a " + other + " file, which is not read; save it as JPEG or PNG");
+    }
+    return format;
+  }
+
+  /** Height and width of an encoded image by its header, before it is turned. */
+  static Size size(byte[] encoded) throws UnusableException {
+    ImageFormat format = format(encoded);
+    if (format == ImageFormat.JPEG) {
+      JpegHeader header = JpegHeader.parse(encoded);
+      return new Size(header.height(), header.width());
+    }
+    ImageReader reader = null;
+    try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(encoded))) {
+      reader = format.reader();
+      reader.setInput(in, true, true);
+      return new Size(reader.getHeight(0), reader.getWidth(0));
+    } catch (IOException e) {
+      throw new UnusableException(reason(e, format), e);
+    } catch (RuntimeException e) {
+      throw new UnusableException("is damaged", e);
+    } finally {
+      if (reader != null) {
+        reader.dispose();
+      }
     }
   }
 

@@ -96,6 +96,30 @@ public record ImageReader(int channels, int size, int resize, boolean exif) {
     }
   }
 
+  /** An image's height and width in pixels, as they are stored. */
+  public record Size(int height, int width) {
+    /** Their product. */
+    public long pixels() {
+      return (long) height * width;
+    }
+  }
+
+  /**
+   * Says by its header how large an encoded image is, before the memory for its pixels is taken.
+   *
+   * @throws DataException if it is no image that can be used
+   */
+  public static Size size(byte[] encoded) {
+    if (ImageFormat.of(encoded) == null && ImageFormat.nameOfOther(encoded) == null) {
+      throw new DataException("This is not an image: it is none of JPEG, PNG, GIF, BMP and TIFF.");
+    }
+    try {
+      return ImageDecoder.size(encoded);
+    } catch (ImageDecoder.UnusableException e) {
+      throw new DataException("The image " + e.getMessage() + ".", e);
+    }
+  }
+
   private byte[] fit(byte[] encoded) throws ImageDecoder.UnusableException {
     byte[] planes = new byte[3 * size * size];
     SquareDecoder.decode(encoded, exif, this::centre, size, planes, 0);

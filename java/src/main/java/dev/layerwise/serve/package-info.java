@@ -1,0 +1,2 @@
+/** A model behind HTTP: requests of many clients, gathered into batches. */
+package dev.layerwise.serve;
