@@ -62,7 +62,8 @@ final class ServeCommand implements Callable<Integer> {
       names = "--batch-wait",
       paramLabel = "MS",
       defaultValue = "2",
-      description = "Milliseconds that an image waits for others to be computed with. Default: ${DEFAULT-VALUE}.")
+      description = "Milliseconds that an image waits for others that are on their way, to be computed with them."
+          + " Default: ${DEFAULT-VALUE}.")
   private double batchWait;
 
   @Option(
@@ -117,9 +118,9 @@ final class ServeCommand implements Callable<Integer> {
       CountDownLatch stop = new CountDownLatch(1);
       return StopOnSignal.run(
           () -> {
-            err.printf(
-                "layerwise: answering %d requests under way, then stopping; press Ctrl-C again to stop at once%n",
-                server.active());
+            int active = server.active();
+            String left = active == 0 ? "" : "answering " + active + (active == 1 ? " request" : " requests") + " under way, then ";
+            err.println("layerwise: " + left + "stopping; press Ctrl-C again to stop at once");
             err.flush();
             stop.countDown();
           },

@@ -8,10 +8,12 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntConsumer;
+import java.util.function.IntSupplier;
 
 /**
- * Gathers images of concurrent requests into batches. A batch is computed when it is full or its first image has waited long
- * enough. What arrives during a computation is the next batch, so that batches grow with the load.
+ * Gathers images of concurrent requests into batches. A batch is computed when it is full, when its first image has waited long
+ * enough, or when no other image is on its way. What arrives during a computation is the next batch, so that batches grow with
+ * the load.
  */
 final class Batcher implements AutoCloseable {
   /** What is done with a batch, on the batcher's thread. */
@@ -32,15 +34,22 @@ final class Batcher implements AutoCloseable {
   private final Computation computation;
   private final int batchSize;
   private final long waitNanos;
+  private final IntSupplier underWay;
   private final IntConsumer batchSizes;
   /** Guarded by this object, as is {@link #closed}. */
   private final Deque<Waiting> queue = new ArrayDeque<>();
   private final Thread thread = new Thread(this::run, "batches");
   private boolean closed;
 
-  /** @param batchSizes told of every batch before it is computed */
-  Batcher(Computation computation, Limits limits, IntConsumer batchSizes) {
+  /**
+   * Starts the thread that computes.
+   *
+   * @param underWay says how many images there are in all: those queued here, and those that may still come
+   * @param batchSizes told of every batch before it is computed
+   */
+  Batcher(Computation computation, Limits limits, IntSupplier underWay, IntConsumer batchSizes) {
     this.computation = computation;
+    this.underWay = underWay;
     this.batchSizes = batchSizes;
     batchSize = limits.batchSize();
     waitNanos = (long) (limits.batchWait() * TimeUnit.MILLISECONDS.toNanos(1));
@@ -87,7 +96,7 @@ final class Batcher implements AutoCloseable {
       while (queue.isEmpty() && !closed) {
         wait();
       }
-      while (!queue.isEmpty() && !closed && !isFull()) {
+      while (!queue.isEmpty() && !closed && queue.size() < underWay.getAsInt() && !isFull()) {
         long left = queue.peek().deadline() - System.nanoTime();
         if (left <= 0) {
           break;

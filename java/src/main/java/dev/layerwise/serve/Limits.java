@@ -7,8 +7,8 @@ import dev.layerwise.settings.SettingsException;
  * How a server gathers batches, and what it refuses.
  *
  * @param batchSize most images that are computed together
- * @param batchWait milliseconds that the first image of a batch waits for others; 0: none, but images that arrive during a
- *     computation are the next batch
+ * @param batchWait milliseconds that the first image of a batch waits for others that are being read; 0: none, but images
+ *     that arrive during a computation are the next batch
  * @param queue images of all requests under way: being read, waiting or being computed. A request that finds no room is
  *     refused
  * @param maxImages of one request, at most {@code queue}

@@ -49,10 +49,11 @@ final class Service implements AutoCloseable {
     this.model = model;
     this.limits = limits;
     bodies = new BodyReader(limits);
-    batcher = new Batcher(this::compute, limits, metrics::batch);
     room = new Semaphore(limits.queue());
+    batcher = new Batcher(this::compute, limits, this::underWay, metrics::batch);
     // A quarter of the heap, but always one body.
-    memory = new Semaphore((int) Math.min(Integer.MAX_VALUE, kib(Math.max(Runtime.getRuntime().maxMemory() / 4, limits.maxBody()))));
+    long bytes = Math.max(Runtime.getRuntime().maxMemory() / 4, limits.maxBody());
+    memory = new Semaphore((int) Math.min(Integer.MAX_VALUE, kib(bytes)));
   }
 
   private static long kib(long bytes) {
@@ -66,10 +67,12 @@ final class Service implements AutoCloseable {
     };
   }
 
+  /** Images of all requests, from the first byte that is read to the last that is computed. */
   int underWay() {
     return limits.queue() - room.availablePermits();
   }
 
+  /** Those of them that wait for their batch. */
   int waiting() {
     return batcher.waiting();
   }

@@ -59,7 +59,7 @@ class ServeCommandTest {
           assertThat(process.isAlive()).as(said).isTrue();
           said = Files.readString(err);
         }
-        assertThat(said).contains("answering 1 requests under way, then stopping");
+        assertThat(said).contains("answering 1 request under way, then stopping");
         assertThat(request.finish()).startsWith("HTTP/1.1 200 OK\r\n").contains("\"layer\":\"layer_out\"");
       }
       assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();

@@ -51,7 +51,11 @@ class BatcherTest {
   private final List<Integer> sizes = Collections.synchronizedList(new ArrayList<>());
 
   private Batcher batcher(int batchSize, double wait) {
-    return new Batcher(levels, new Limits(batchSize, wait, 100, 100, 100, 100), sizes::add);
+    return batcher(batchSize, wait, 100);
+  }
+
+  private Batcher batcher(int batchSize, double wait, int underWay) {
+    return new Batcher(levels, new Limits(batchSize, wait, 100, 100, 100, 100), () -> underWay, sizes::add);
   }
 
   private static List<byte[]> images(int... firstLevels) {
@@ -103,6 +107,20 @@ class BatcherTest {
       assertThat(other.get(0)).isNotDone();
     }
     assertThat(levels.batches).containsExactly("CLASSES 2", "FEATURES 1"); // closing computes what waits
+  }
+
+  @Test
+  void anImageDoesNotWaitWhereNoOtherIsOnItsWay() throws Exception {
+    levels.go.countDown();
+    try (Batcher batcher = batcher(4, LONG, 2)) {
+      long started = System.nanoTime();
+      List<CompletableFuture<float[]>> one = batcher.submit(CLASSES, images(1));
+      List<CompletableFuture<float[]>> two = batcher.submit(CLASSES, images(2));
+      assertThat(results(two)).containsExactly(2f);
+      assertThat(results(one)).containsExactly(1f);
+      assertThat((System.nanoTime() - started) / 1e6).isLessThan(LONG / 2);
+      assertThat(levels.batches).containsExactly("CLASSES 2");
+    }
   }
 
   @Test
