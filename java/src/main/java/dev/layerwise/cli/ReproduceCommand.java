@@ -193,7 +193,9 @@ final class ReproduceCommand implements Callable<Integer> {
             (preset, config, checkpoint, directory) -> {
               Task task = new Task(config, checkpoint == null ? null : checkpoint.toString());
               processes.gather(task, Task.class);
-              return task.train(images, directory, session, printer.of(preset, config.training().seed()), processes);
+              return task.train(
+                  images, directory, session, SessionSettings.startedBy(ResumeHint.typed(spec)),
+                  printer.of(preset, config.training().seed()), processes);
             },
             printer);
     boolean done = reproduction.run(presets, seeds);
@@ -210,7 +212,7 @@ final class ReproduceCommand implements Callable<Integer> {
   private static boolean follow(DataSet<?> images, TrainingSession session, Communicator processes) {
     boolean done = true;
     for (Task next = Task.next(processes); next != null; next = Task.next(processes)) {
-      done = next.train(images, null, session, SILENT, processes).finished();
+      done = next.train(images, null, session, SessionSettings.DEFAULT, SILENT, processes).finished();
     }
     return done;
   }
@@ -227,13 +229,12 @@ final class ReproduceCommand implements Callable<Integer> {
     }
 
     TrainingResult train(
-        DataSet<?> images, RunDirectory directory, TrainingSession session, TrainingSession.Reporter reporter,
-        Communicator processes) {
+        DataSet<?> images, RunDirectory directory, TrainingSession session, SessionSettings settings,
+        TrainingSession.Reporter reporter, Communicator processes) {
       NativeContext.Together together = new NativeContext.Together(processes.ofDevices());
       try (NativeContext context = NativeContext.create(config.device(), config.training().seed(), together)) {
         return session.train(
-            context, config, checkpoint == null ? null : Path.of(checkpoint), images, directory, SessionSettings.DEFAULT,
-            reporter);
+            context, config, checkpoint == null ? null : Path.of(checkpoint), images, directory, settings, reporter);
       }
     }
   }

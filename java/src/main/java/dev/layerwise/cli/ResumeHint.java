@@ -5,6 +5,9 @@ import dev.layerwise.model.ModelFile;
 import dev.layerwise.run.RunDirectory;
 import java.nio.file.Path;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParseResult;
 
 /** The command that continues an unfinished run, ready to paste into a shell. */
 final class ResumeHint {
@@ -23,6 +26,14 @@ final class ResumeHint {
     int processes = Launch.size();
     return (processes > 1 ? "mpirun -n " + processes + " " : "") + program() + " train --resume " + quoted(folder.toString())
         + (noExif ? " " + DataOptions.NO_EXIF : "");
+  }
+
+  /** The command that is running, as the user typed it but for quotes. */
+  static String typed(CommandSpec spec) {
+    ParseResult parsed = spec.root().commandLine().getParseResult();
+    int processes = Launch.size();
+    return (processes > 1 ? "mpirun -n " + processes + " " : "") + program() + " "
+        + parsed.originalArgs().stream().map(ResumeHint::quoted).collect(Collectors.joining(" "));
   }
 
   /** What the user typed for the program: the launchers tell it, and without one it is on the PATH. */

@@ -93,8 +93,8 @@ final class RunOptions {
           + " keeps its choice.")
   boolean tensorBoard;
 
-  SessionSettings settings() {
-    return new SessionSettings(timeLimit, Checks.or(checkpointEvery, CheckpointSchedule.DEFAULT), tensorBoard);
+  SessionSettings settings(String command) {
+    return new SessionSettings(timeLimit, Checks.or(checkpointEvery, CheckpointSchedule.DEFAULT), tensorBoard, command);
   }
 
   /** Reads durations such as {@code 1d2h3m4s}; any part may be missing. */

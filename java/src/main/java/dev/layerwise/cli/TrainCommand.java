@@ -340,7 +340,7 @@ final class TrainCommand implements Callable<Integer> {
             printer::clearProgress,
             () -> {
               TrainingResult result =
-                  session.train(context, config, checkpoint, images, directory, run.settings(), printer);
+                  session.train(context, config, checkpoint, images, directory, run.settings(ResumeHint.typed(spec)), printer);
               return result.ending() != TrainingResult.Ending.STOPPED;
             });
     data.printSkipped(err, processes);

@@ -14,18 +14,41 @@ import java.util.Locale;
  * @param high value at its end, larger than {@code low}
  * @param logarithmic whether equal ratios have equal lengths; 0 lies at the beginning then
  * @param ticks values to mark, from low to high
+ * @param labels the ticks in words
  */
-record Axis(double low, double high, boolean logarithmic, List<Double> ticks) {
+record Axis(double low, double high, boolean logarithmic, List<Double> ticks, List<String> labels) {
   /** From this ratio of the largest to the smallest value on, a linear axis would hide the small ones' changes. */
   private static final double LOGARITHMIC_FROM = 20;
 
   private static final int INTERVALS = 4;
+  private static final int COUNTING_INTERVALS = 6;
   private static final int MOST_TICKS = 6;
   private static final int MOST_NUMBERS = 8;
 
+  private Axis(double low, double high, boolean logarithmic, List<Double> ticks) {
+    this(low, high, logarithmic, ticks, ticks.stream().map(Axis::label).toList());
+  }
+
+  /**
+   * Hidden layers, counted from 1, and perhaps the output layer behind the last.
+   *
+   * @param hidden how many at most
+   */
+  static Axis layers(int hidden, boolean output) {
+    Axis numbers = counting(1, Math.max(1, hidden));
+    if (!output) {
+      return numbers;
+    }
+    List<Double> ticks = new ArrayList<>(numbers.ticks());
+    List<String> labels = new ArrayList<>(numbers.labels());
+    ticks.add(hidden + 1.0);
+    labels.add("output");
+    return new Axis(1, hidden + 1, false, ticks, labels);
+  }
+
   /** Epochs or layers: from the first to the last, marked at whole numbers. */
   static Axis counting(double first, double last) {
-    double step = last - first <= MOST_NUMBERS ? 1 : niceStep((last - first) / INTERVALS);
+    double step = last - first <= MOST_NUMBERS ? 1 : niceStep((last - first) / COUNTING_INTERVALS);
     List<Double> ticks = new ArrayList<>();
     for (double tick = Math.ceil(first / step) * step; tick <= last; tick += step) {
       ticks.add(tick);

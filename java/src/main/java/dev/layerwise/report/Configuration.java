@@ -26,20 +26,43 @@ final class Configuration {
   /** What differs between runs, and everything; for a single run everything. */
   static void write(Markup page, List<Run> runs) {
     Map<String, List<JsonNode>> settings = settings(runs);
-    List<String> headings = new ArrayList<>(List.of("Setting"));
-    runs.forEach(run -> headings.add(run.name()));
-    if (runs.size() == 1) {
-      Tables.write(page, "Configuration", headings, rows(settings));
-      return;
-    }
     Map<String, List<JsonNode>> different = new LinkedHashMap<>(settings);
     different.values().removeIf(values -> Set.copyOf(values).size() == 1);
+    settings.keySet().removeAll(different.keySet());
+    if (runs.size() == 1) {
+      Tables.write(page, "Configuration", List.of("Setting", runs.get(0).name()), rows(settings));
+      return;
+    }
     if (different.isEmpty()) {
       page.element("p", "All settings of these runs are the same.");
     } else {
-      Tables.write(page, "Settings that differ", headings, rows(different));
+      writeDifferent(page, runs, different);
     }
-    Tables.writeFolded(page, "All settings", "All settings", headings, rows(settings));
+    List<List<String>> rows = new ArrayList<>();
+    settings.forEach((name, values) -> rows.add(List.of(name, inWords(values.get(0)))));
+    Tables.writeFolded(
+        page, "Settings that all runs share", "Settings that all runs share", List.of("Setting", "Value"), rows);
+  }
+
+  /** A row for each run, so that the table is as wide for many runs as for two. */
+  private static void writeDifferent(Markup page, List<Run> runs, Map<String, List<JsonNode>> settings) {
+    List<String> names = List.copyOf(settings.keySet());
+    Tables.open(page, "Settings that differ", "data cards");
+    List<String> headings = new ArrayList<>(List.of("Run"));
+    headings.addAll(names);
+    Tables.writeHeadings(page, headings);
+    page.open("tbody");
+    for (int i = 0; i < runs.size(); i++) {
+      page.open("tr");
+      Tables.openRunCell(page, i, runs.get(i));
+      page.close();
+      for (String name : names) {
+        Tables.writeCell(page, name, inWords(settings.get(name).get(i)));
+      }
+      page.close();
+    }
+    page.close();
+    Tables.close(page);
   }
 
   /** Each setting's value in each run; a missing node where a run has none. */

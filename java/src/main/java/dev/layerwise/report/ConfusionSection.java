@@ -10,7 +10,7 @@ import java.util.stream.IntStream;
 
 /** Which classes a model takes for which others. */
 final class ConfusionSection {
-  /** Of more classes the matrix shows those with the most mistakes. */
+  /** Of more classes the matrix is a picture. */
   private static final int MOST_CLASSES = 20;
 
   private static final int WORST_PAIRS = 10;
@@ -28,11 +28,30 @@ final class ConfusionSection {
     if (images == 0) {
       return;
     }
-    List<Integer> classes = classesToShow(counts);
+    boolean picture = counts.length > MOST_CLASSES;
     page.open("div", "class", "beside");
-    writeMatrix(page, run, classes);
+    if (picture) {
+      HeatMap.write(page, run.name(), run.evaluation().classNames(), counts);
+    } else {
+      writeMatrix(page, run);
+    }
     writePairs(page, run);
     page.close();
+    if (picture) {
+      writeClasses(page, run);
+    }
+  }
+
+  /** A few words about a run's evaluation. */
+  static String gist(Run run) {
+    if (run.evaluation() == null) {
+      return "no evaluation";
+    }
+    int[][] counts = run.evaluation().confusionMatrix();
+    long images = Arrays.stream(counts).mapToLong(ConfusionSection::total).sum();
+    long right = IntStream.range(0, counts.length).mapToLong(i -> counts[i][i]).sum();
+    return Numbers.count(images - right) + " mistakes of " + Numbers.count(images) + " test images of "
+        + run.evaluation().dataset();
   }
 
   private static String summary(Run run, long images, long wrong) {
@@ -51,49 +70,47 @@ final class ConfusionSection {
             + " %: this evaluation is of another model, data set or device.";
   }
 
-  /** All classes, or those with the most mistakes, in the order of the labels. */
-  private static List<Integer> classesToShow(int[][] counts) {
-    return IntStream.range(0, counts.length)
-        .boxed()
-        .sorted(Comparator.comparingLong(row -> -(total(counts[row]) - counts[row][row])))
-        .limit(MOST_CLASSES)
-        .sorted()
-        .toList();
-  }
-
-  private static void writeMatrix(Markup page, Run run, List<Integer> classes) {
+  private static void writeMatrix(Markup page, Run run) {
     List<String> names = run.evaluation().classNames();
     int[][] counts = run.evaluation().confusionMatrix();
-    boolean some = classes.size() < names.size();
     Tables.open(
         page,
-        "Confusion matrix of " + run.name() + ": a row per true class, a column per predicted class, entries: images"
-            + (some ? "; the " + classes.size() + " of " + names.size() + " classes with the most mistakes" : ""),
+        "Confusion matrix of " + run.name() + ": a row per true class, a column per predicted class, entries: images",
         "matrix");
     List<String> headings = new ArrayList<>(List.of("True class"));
-    classes.forEach(column -> headings.add(names.get(column)));
-    if (some) {
-      headings.add("others");
-    }
+    headings.addAll(names);
     headings.add("error, %");
     Tables.writeHeadings(page, headings);
     page.open("tbody");
-    for (int row : classes) {
-      long total = total(counts[row]);
+    for (int row = 0; row < counts.length; row++) {
       page.open("tr").element("th", names.get(row), "scope", "row");
-      long shown = 0;
-      for (int column : classes) {
-        shown += counts[row][column];
-        writeCount(page, counts[row][column], total, row == column);
+      for (int column = 0; column < counts.length; column++) {
+        writeCount(page, counts[row][column], total(counts[row]), row == column);
       }
-      if (some) {
-        writeCount(page, total - shown, total, false);
-      }
-      String error = total == 0 ? "–" : Numbers.fixed(100.0 * (total - counts[row][row]) / total, 1);
-      page.element("td", error, "class", "error").close();
+      page.element("td", error(counts, row), "class", "error").close();
     }
     page.close();
     Tables.close(page);
+  }
+
+  /** What the heat map cannot say in numbers, the worst class first. */
+  private static void writeClasses(Markup page, Run run) {
+    List<String> names = run.evaluation().classNames();
+    int[][] counts = run.evaluation().confusionMatrix();
+    List<List<String>> rows =
+        IntStream.range(0, counts.length)
+            .boxed()
+            .sorted(Comparator.comparingDouble(row -> -(1 - (double) counts[row][row] / Math.max(1, total(counts[row])))))
+            .map(row -> List.of(names.get(row), "" + row, Numbers.count(total(counts[row])), error(counts, row)))
+            .toList();
+    Tables.writeFolded(
+        page, "All " + counts.length + " classes as a table", "Classes of " + run.name() + ", those with the largest error first",
+        List.of("True class", "Number", "Images", "Error, %"), rows);
+  }
+
+  private static String error(int[][] counts, int row) {
+    long total = total(counts[row]);
+    return total == 0 ? "–" : Numbers.fixed(100.0 * (total - counts[row][row]) / total, 1);
   }
 
   /** A cell, the stronger colored the larger its share of the true class; a few per cent must be seen already. */
@@ -102,11 +119,15 @@ final class ConfusionSection {
       page.element("td", "0", "class", "none");
       return;
     }
-    double share = (double) count / total;
-    double strength = right ? share : Math.min(1, Math.sqrt(share / 0.25));
+    double strength = strength((double) count / total, right);
     page.element(
         "td", Long.toString(count), "class", right ? "right" : "wrong", "style",
         String.format(Locale.ROOT, "--strength:%d%%", Math.round(100 * strength)));
+  }
+
+  /** From 0 to 1. */
+  static double strength(double share, boolean right) {
+    return right ? share : Math.min(1, Math.sqrt(share / 0.25));
   }
 
   private static void writePairs(Markup page, Run run) {

@@ -4,6 +4,7 @@ import dev.layerwise.run.EarlyExits;
 import dev.layerwise.run.EarlyExits.Point;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 
 /** What it saves, and what it costs in error, if images stop at the first layer that is certain enough. */
@@ -30,16 +31,26 @@ final class EarlyExitSection {
         "An image stops at the first layer whose classifier gives its first choice at least the wanted probability. Each dot"
             + " is one such probability: the test error, over the mean cost of an image's forward pass in percent of the"
             + " whole network's. The classifiers on the way are counted, so the cost can be more than 100 %.");
+    Figures.writeLegend(page, runs);
     page.open("div", "class", "panels").open("div", "class", "panel");
     Figures.write(
         page,
         new LineChart(
-            "Test error over cost with early exits", "FLOPs per image, % of the network's", "error, %", true, true,
+            "Test error over cost with early exits", "FLOPs per image, % of the network's", "error, %",
+            Axis.counting(Math.floor(least(lines)), Math.ceil(most(lines))),
+            Axis.covering(lines.stream().flatMapToDouble(line -> DoubleStream.of(line.y())).toArray(), true), true,
             Numbers::percent),
         lines);
-    Figures.writeLegend(page, lines, true);
     page.close().close();
     runs.stream().filter(run -> exits(run) != null).forEach(run -> writeTable(page, run));
+  }
+
+  private static double least(List<Series> lines) {
+    return lines.stream().flatMapToDouble(line -> DoubleStream.of(line.x())).min().orElseThrow();
+  }
+
+  private static double most(List<Series> lines) {
+    return lines.stream().flatMapToDouble(line -> DoubleStream.of(line.x())).max().orElseThrow();
   }
 
   private static EarlyExits exits(Run run) {

@@ -3,15 +3,13 @@ package dev.layerwise.report;
 import dev.layerwise.run.EpochReport;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.TreeSet;
-import java.util.function.ToDoubleFunction;
 
 /** Charts with their captions, legends and tables. */
 final class Figures {
   /** Epochs that a table has room for. */
   static final int TABLE_EPOCHS = 12;
 
-  private static final int LEGEND_ENTRIES = 6;
+  private static final int LEGEND_ENTRIES = 12;
 
   private Figures() {}
 
@@ -26,61 +24,65 @@ final class Figures {
     page.close();
   }
 
-  /** A value of each epoch, a line per run, and the same as a table. */
-  static void writeOverEpochs(
-      Markup page, List<Run> runs, LineChart chart, ToDoubleFunction<EpochReport> value) {
-    List<Series> lines = new ArrayList<>();
-    TreeSet<Integer> all = new TreeSet<>();
-    for (int i = 0; i < runs.size(); i++) {
-      List<EpochReport> epochs = runs.get(i).epochs();
-      lines.add(
-          Series.ofRun(i, runs.get(i).name(), numbers(epochs), epochs.stream().mapToDouble(value).toArray()));
-      epochs.forEach(epoch -> all.add(epoch.epoch()));
-    }
-    page.open("div", "class", "panel");
-    write(page, chart, lines);
-    List<Integer> numbers = List.copyOf(all);
-    TreeSet<Integer> chosen = new TreeSet<>();
-    Thinning.evenly(numbers.size(), TABLE_EPOCHS).forEach(at -> chosen.add(numbers.get(at)));
-    runs.forEach(run -> run.last().ifPresent(epoch -> chosen.add(epoch.epoch()))); // where each line ends
-    List<String> headings = new ArrayList<>(List.of("Epoch"));
-    runs.forEach(run -> headings.add(run.name()));
-    List<List<String>> rows = new ArrayList<>();
-    for (int number : chosen) {
-      List<String> row = new ArrayList<>(List.of(Integer.toString(number)));
-      for (Run run : runs) {
-        row.add(
-            run.epochs().stream().filter(epoch -> epoch.epoch() == number).findFirst()
-                .map(epoch -> chart.number().apply(value.applyAsDouble(epoch))).orElse("–"));
-      }
-      rows.add(row);
-    }
-    Tables.writeFolded(page, "As a table", chart.title(), headings, rows);
-    page.close();
-  }
-
   /** The epochs' numbers. */
   static double[] numbers(List<EpochReport> epochs) {
     return epochs.stream().mapToDouble(EpochReport::epoch).toArray();
   }
 
+  /** From the first to the last epoch of these runs. */
+  static Axis epochs(List<Run> runs) {
+    return Axis.counting(1, runs.stream().flatMap(run -> run.last().stream()).mapToInt(EpochReport::epoch).max().orElse(1));
+  }
+
+  /** What the lines of each run are. */
+  static void writeLegend(Markup page, List<Run> runs) {
+    if (runs.size() > 1) {
+      List<Series> keys = new ArrayList<>();
+      for (int i = 0; i < runs.size(); i++) {
+        keys.add(key(i, runs.get(i)));
+      }
+      writeLegend(page, keys, runs.size());
+    }
+  }
+
   /** What the lines are: of many, some. */
-  static void writeLegend(Markup page, List<Series> lines, boolean all) {
+  static void writeLegendOfLayers(Markup page, List<Series> lines) {
+    writeLegend(page, lines, LEGEND_ENTRIES);
+  }
+
+  private static void writeLegend(Markup page, List<Series> lines, int most) {
     page.open("ul", "class", "legend");
-    for (int at : Thinning.evenly(lines.size(), all ? lines.size() : LEGEND_ENTRIES)) {
+    for (int at : Thinning.evenly(lines.size(), most)) {
       Series line = lines.get(at);
       page.open("li");
       writeKey(page, line);
-      page.text((line.mark().equals(line.label()) ? "" : line.mark() + " ") + line.label()).close();
+      page.text(line.entry()).close();
     }
     page.close();
   }
 
-  /** The heading of a part about a run; runs are counted from 0. */
-  static void writeRunHeading(Markup page, int number, Run run, String id) {
-    page.open("h3", "id", id);
-    writeKey(page, Series.ofRun(number, run.name(), new double[0], new double[0]));
+  /**
+   * Begins a part about a run, which a reader can fold away; the caller closes it.
+   *
+   * @param number the run's, counted from 0
+   * @param open whether it is unfolded at first
+   * @param gist a few words about it
+   */
+  static void openRun(Markup page, int number, Run run, boolean open, String gist) {
+    if (open) {
+      page.open("details", "class", "run", "open", "open");
+    } else {
+      page.open("details", "class", "run");
+    }
+    page.open("summary", "class", "run-head").open("h3");
+    writeKey(page, key(number, run));
     page.text((number + 1) + " " + run.name()).close();
+    page.text(" ").element("span", gist, "class", "gist").close();
+  }
+
+  /** A run's line without its values; runs are counted from 0. */
+  static Series key(int number, Run run) {
+    return Series.ofRun(number, run.name(), new double[0], new double[0]);
   }
 
   /** A short piece of a line. */

@@ -8,38 +8,41 @@ import java.util.function.DoubleFunction;
 import java.util.stream.DoubleStream;
 
 /**
- * Lines over epochs or layers, as an SVG element whose colors are the style sheet's. It is an image with a label to a
- * screen reader; the same numbers belong into a table nearby.
+ * Lines over epochs or layers, as an SVG element whose colors are the style sheet's. It is as wide as its place, and its
+ * letters keep their size: positions along the horizontal axis are percentages, everything else is in pixels. It is an
+ * image with a label to a screen reader; the same numbers belong into a table nearby.
  *
  * @param title what is drawn
  * @param xTitle the horizontal axis's
  * @param yTitle the vertical axis's, with its unit
- * @param fromZero whether the vertical axis, where it is linear, begins at 0
+ * @param x the horizontal axis
+ * @param y the vertical axis, which charts of the same quantity share
  * @param dots whether each value is marked, and not only the last
  * @param number how a value is written
  */
 record LineChart(
-    String title, String xTitle, String yTitle, boolean fromZero, boolean dots, DoubleFunction<String> number) {
-  private static final int WIDTH = 320;
-  private static final int HEIGHT = 240;
-  private static final int LEFT = 58;
-  private static final int RIGHT = 28;
-  private static final int TOP = 12;
-  private static final int BOTTOM = 44;
-  private static final int LETTER = 12;
-  private static final int MOST_MARKS = 10;
+    String title, String xTitle, String yTitle, Axis x, Axis y, boolean dots, DoubleFunction<String> number) {
+  /** Of the style sheet's {@code .plot}. */
+  private static final int HEIGHT = 230;
+
+  private static final int LETTER = 13;
+  private static final int MOST_MARKS = 14;
+
+  /** Units of the path's coordinates from the left to the right. */
+  private static final int WIDTH = 1000;
 
   /** Draws the lines; of all values one at least must be finite. */
   void write(Markup page, List<Series> lines) {
-    double[] xs = lines.stream().flatMapToDouble(line -> DoubleStream.of(line.x())).sorted().toArray();
-    Axis x = Axis.counting(xs[0], xs[xs.length - 1]);
-    Axis y = Axis.covering(lines.stream().flatMapToDouble(line -> DoubleStream.of(line.y())).toArray(), fromZero);
-    page.open("svg", "viewBox", "0 0 " + WIDTH + " " + HEIGHT, "role", "img", "aria-label", inWords(lines));
-    writeAxes(page, x, y);
-    for (Series line : lines) {
-      writeLine(page, line, x, y);
-    }
-    writeMarks(page, lines, x, y);
+    page.open("svg", "class", lines.size() > MOST_MARKS ? "plot many" : "plot", "role", "img", "aria-label", inWords(lines));
+    writeAxes(page);
+    // The lines alone are stretched to the width, with strokes as wide as ever.
+    page.open(
+        "svg", "class", "lines", "viewBox", "0 0 " + WIDTH + " " + HEIGHT, "preserveAspectRatio", "none", "width", "100%",
+        "height", "" + HEIGHT);
+    lines.forEach(line -> writeLine(page, line));
+    page.close();
+    lines.forEach(line -> writeDots(page, line));
+    writeMarks(page, lines);
     page.close();
   }
 
@@ -57,74 +60,92 @@ record LineChart(
     return words.toString().stripTrailing();
   }
 
-  private void writeAxes(Markup page, Axis x, Axis y) {
+  private void writeAxes(Markup page) {
     for (double tick : y.ticks()) {
-      String height = coordinate(toY(y, tick));
-      page.empty("line", "class", "grid", "x1", "" + LEFT, "x2", "" + (WIDTH - RIGHT), "y1", height, "y2", height);
+      String height = coordinate(toY(tick));
+      page.empty("line", "class", "grid", "x1", "0", "x2", "100%", "y1", height, "y2", height);
       page.element(
-          "text", Axis.label(tick), "class", "tick", "x", "" + (LEFT - 6), "y", coordinate(toY(y, tick) + 4),
-          "text-anchor", "end");
+          "text", Axis.label(tick), "class", "tick", "x", "-8", "y", coordinate(toY(tick) + 4), "text-anchor", "end");
     }
-    for (double tick : x.ticks()) {
+    for (int i = 0; i < x.ticks().size(); i++) {
       page.element(
-          "text", Axis.label(tick), "class", "tick", "x", coordinate(toX(x, tick)), "y",
-          "" + (HEIGHT - BOTTOM + 18), "text-anchor", "middle");
+          "text", x.labels().get(i), "class", "tick", "x", percent(x.ticks().get(i)), "y", "" + (HEIGHT + 18),
+          "text-anchor", "middle");
     }
-    String base = "" + (HEIGHT - BOTTOM);
-    page.empty("line", "class", "axis", "x1", "" + LEFT, "x2", "" + (WIDTH - RIGHT), "y1", base, "y2", base);
-    int middle = (LEFT + WIDTH - RIGHT) / 2;
-    page.element("text", xTitle, "class", "title", "x", "" + middle, "y", "" + (HEIGHT - 6), "text-anchor", "middle");
-    int center = (TOP + HEIGHT - BOTTOM) / 2;
+    page.empty("line", "class", "axis", "x1", "0", "x2", "100%", "y1", "" + HEIGHT, "y2", "" + HEIGHT);
+    page.element("text", xTitle, "class", "title", "x", "50%", "y", "" + (HEIGHT + 36), "text-anchor", "middle");
     page.element(
-        "text", yTitle + (y.logarithmic() ? ", log" : ""), "class", "title", "x", "0", "y", "0", "text-anchor",
-        "middle", "transform", "translate(10 " + center + ") rotate(-90)");
+        "text", yTitle + (y.logarithmic() ? " (logarithmic)" : ""), "class", "title", "x", "-52", "y", "-12");
   }
 
-  private void writeLine(Markup page, Series line, Axis x, Axis y) {
-    page.open("g", "class", line.style(), "style", line.shadeStyle());
+  private void writeLine(Markup page, Series line) {
     StringBuilder path = new StringBuilder();
     boolean drawing = false;
     for (int i : Thinning.kept(line.y())) {
       boolean finite = Double.isFinite(line.y()[i]);
       if (finite) {
-        path.append(drawing ? 'L' : 'M').append(coordinate(toX(x, line.x()[i]))).append(' ')
-            .append(coordinate(toY(y, line.y()[i])));
+        path.append(drawing ? 'L' : 'M').append(Math.round(WIDTH * x.at(line.x()[i]))).append(' ')
+            .append(coordinate(toY(line.y()[i])));
       }
       drawing = finite;
     }
+    page.open("g", "class", line.style(), "style", line.shadeStyle());
     page.open("path", "class", "line", "d", path.toString()).element("title", line.label()).close();
+    page.close();
+  }
+
+  private void writeDots(Markup page, Series line) {
+    page.open("g", "class", line.style(), "style", line.shadeStyle());
     for (int i = dots ? 0 : Math.max(0, line.y().length - 1); i < line.y().length; i++) {
       if (Double.isFinite(line.y()[i])) {
-        page.open(
-            "circle", "class", "dot", "cx", coordinate(toX(x, line.x()[i])), "cy", coordinate(toY(y, line.y()[i])),
-            "r", "3");
+        page.open("circle", "class", "dot", "cx", percent(line.x()[i]), "cy", coordinate(toY(line.y()[i])), "r", "3");
         page.element("title", line.label() + ": " + number.apply(line.y()[i])).close();
       }
     }
     page.close();
   }
 
-  /** Short names at the lines' ends, moved apart where they would cover each other. */
-  private void writeMarks(Markup page, List<Series> lines, Axis x, Axis y) {
+  /**
+   * Short names in a column at the right, moved apart where they would cover each other, each joined to the end of its line.
+   */
+  private void writeMarks(Markup page, List<Series> lines) {
     List<Series> marked = new ArrayList<>(marked(lines));
     marked.removeIf(line -> !Double.isFinite(line.end()));
-    marked.sort(Comparator.comparingDouble(line -> toY(y, line.end())));
-    double[] heights = marked.stream().mapToDouble(line -> toY(y, line.end()) + 4).toArray();
+    marked.sort(Comparator.comparingDouble(line -> toY(line.end())));
+    double[] heights = apart(marked.stream().mapToDouble(line -> toY(line.end())).toArray(), HEIGHT);
+    for (Series line : marked) {
+      double last = line.x()[line.x().length - 1];
+      if (x.at(last) < 1) {
+        String height = coordinate(toY(line.end()));
+        page.empty("line", "class", "reach", "x1", percent(last), "x2", "100%", "y1", height, "y2", height);
+      }
+    }
+    page.open("svg", "class", "marks", "x", "100%");
+    for (int i = 0; i < heights.length; i++) {
+      Series line = marked.get(i);
+      page.open("g", "class", line.style(), "style", line.shadeStyle());
+      page.empty("path", "class", "leader", "d", "M4 " + coordinate(toY(line.end())) + "L13 " + coordinate(heights[i]));
+      page.element("text", line.mark(), "class", "mark", "x", "16", "y", coordinate(heights[i] + 4)).close();
+    }
+    page.close();
+  }
+
+  /**
+   * Heights as near as may be to the wanted ones, at least a letter apart, none below the lowest if there is room.
+   *
+   * @param wanted in rising order
+   */
+  static double[] apart(double[] wanted, double lowest) {
+    double[] heights = wanted.clone();
     for (int i = 1; i < heights.length; i++) {
       heights[i] = Math.max(heights[i], heights[i - 1] + LETTER);
     }
-    double lowest = HEIGHT - BOTTOM + 4;
-    for (int i = heights.length - 1; i >= 0 && heights[i] > lowest; i--) {
-      heights[i] = lowest;
-      lowest -= LETTER;
+    double limit = lowest;
+    for (int i = heights.length - 1; i >= 0 && heights[i] > limit; i--) {
+      heights[i] = limit;
+      limit -= LETTER;
     }
-    for (int i = 0; i < heights.length; i++) {
-      Series line = marked.get(i);
-      double right = toX(x, line.x()[line.x().length - 1]) + 6;
-      page.element(
-          "text", line.mark(), "class", "mark " + line.style(), "style", line.shadeStyle(), "x", coordinate(right),
-          "y", coordinate(heights[i]));
-    }
+    return heights;
   }
 
   /** All lines, or evenly chosen ones where their names would not fit. */
@@ -133,12 +154,12 @@ record LineChart(
     return Thinning.evenly(drawn.size(), MOST_MARKS).stream().map(drawn::get).toList();
   }
 
-  private static double toX(Axis axis, double value) {
-    return LEFT + axis.at(value) * (WIDTH - LEFT - RIGHT);
+  private String percent(double value) {
+    return coordinate(100 * x.at(value)) + "%";
   }
 
-  private static double toY(Axis axis, double value) {
-    return HEIGHT - BOTTOM - axis.at(value) * (HEIGHT - TOP - BOTTOM);
+  private double toY(double value) {
+    return HEIGHT * (1 - y.at(value));
   }
 
   private static String coordinate(double value) {

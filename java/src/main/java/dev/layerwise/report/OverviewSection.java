@@ -2,31 +2,67 @@ package dev.layerwise.report;
 
 import dev.layerwise.run.EpochReport;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
+import java.util.Map;
+import java.util.OptionalDouble;
+import java.util.function.Function;
 
 /** What each run is and what it gave, the published error beside it. */
 final class OverviewSection {
-  private static final List<String> HEADINGS =
-      List.of(
-          "Run", "Data", "Network", "Loss", "Epochs", "Test error, %", "Smallest, %", "Published, %", "Images/s",
-          "Time");
+  private static final String CAPTION = "Errors: of the last epoch, the smallest, published";
 
   private OverviewSection() {}
 
-  static void write(Markup page, List<Run> runs) {
-    Tables.open(
-        page, "Errors: last, smallest, published", "data overview");
-    Tables.writeHeadings(page, HEADINGS);
+  private record Column(String heading, Function<Run, String> cell) {}
+
+  private static final List<Column> COLUMNS =
+      List.of(
+          new Column("Data", run -> run.setting("training", "dataset")),
+          new Column("Network", run -> run.setting("model", "model")),
+          new Column("Loss", Run::loss),
+          new Column("Epochs", OverviewSection::epochs),
+          new Column("Smallest validation error, %", run -> orDash(run.validationError())),
+          new Column("Test error, %", run -> Numbers.percent(run.last().map(EpochReport::testError).orElse(null))),
+          new Column(
+              "Smallest test error, %",
+              run -> Numbers.percent(run.epochs().stream().map(EpochReport::testError).min(Double::compare).orElse(null))),
+          new Column(
+              "Published, %",
+              run ->
+                  Numbers.percent(
+                      PublishedRun.of(run.config()).map(published -> published.preset().publishedError()).orElse(null))),
+          new Column("Images/s", run -> Numbers.count(run.imagesPerSecond())),
+          new Column("Time", run -> Numbers.duration(run.last().map(EpochReport::seconds).orElse(Double.NaN))),
+          new Column(
+              "Started (UTC)",
+              run -> run.sessions().isEmpty() ? "–" : SessionsTable.time(run.sessions().get(0))));
+
+  /** @param leftOut a sentence for each run that is not among these */
+  static void write(Markup page, List<Run> runs, List<String> leftOut) {
+    Map<String, List<String>> columns = new LinkedHashMap<>();
+    COLUMNS.forEach(column -> columns.put(column.heading(), runs.stream().map(column.cell()).toList()));
+    columns.values().removeIf(cells -> cells.stream().allMatch("–"::equals)); // nothing to say of any run
+    List<BestRun> best = BestRun.of(runs);
+    Tables.open(page, CAPTION, "data cards overview");
+    List<String> headings = new ArrayList<>(List.of("Run"));
+    headings.addAll(columns.keySet());
+    Tables.writeHeadings(page, headings);
     page.open("tbody");
-    List<String> notes = new ArrayList<>();
+    List<String> notes = new ArrayList<>(leftOut);
+    best.forEach(one -> notes.add(one.reason()));
     for (int i = 0; i < runs.size(); i++) {
       Run run = runs.get(i);
-      page.open("tr").open("th", "scope", "row");
-      Figures.writeKey(page, Series.ofRun(i, run.name(), new double[0], new double[0]));
-      page.text((i + 1) + " ").element("span", run.name()).close();
-      cells(run).forEach(cell -> page.element("td", cell));
+      int number = i;
+      boolean isBest = best.stream().anyMatch(one -> one.number() == number);
+      page.open("tr", "class", isBest ? "best" : "other");
+      Tables.openRunCell(page, i, run);
+      if (isBest) {
+        page.text(" ").element("strong", "best", "class", "badge");
+      }
+      page.close();
+      columns.forEach((heading, cells) -> Tables.writeCell(page, heading, cells.get(number)));
       page.close();
       notes.addAll(notes(run));
     }
@@ -39,25 +75,14 @@ final class OverviewSection {
     }
   }
 
-  private static List<String> cells(Run run) {
-    Optional<EpochReport> last = run.last();
-    String wanted = run.setting("training", "epochs");
-    return List.of(
-        run.setting("training", "dataset"),
-        run.setting("model", "model"),
-        run.loss(),
-        epochs(run, wanted),
-        Numbers.percent(last.map(EpochReport::testError).orElse(null)),
-        Numbers.percent(run.epochs().stream().map(EpochReport::testError).min(Double::compare).orElse(null)),
-        Numbers.percent(
-            PublishedRun.of(run.config()).map(published -> published.preset().publishedError()).orElse(null)),
-        Numbers.count(run.imagesPerSecond()),
-        Numbers.duration(last.map(EpochReport::seconds).orElse(Double.NaN)));
+  private static String orDash(OptionalDouble error) {
+    return error.isPresent() ? Numbers.percent(error.getAsDouble()) : "–";
   }
 
-  private static String epochs(Run run, String wanted) {
+  private static String epochs(Run run) {
+    String wanted = run.setting("training", "epochs");
     String done = run.last().map(EpochReport::epoch).orElse(0) + " of " + wanted;
-    return run.endedEarly() ? done + ", ended early" : run.isFinished() ? wanted : done;
+    return run.endedEarly() ? done + ", ended early" : run.isFinished() ? wanted : done + ", unfinished";
   }
 
   private static List<String> notes(Run run) {

@@ -1,6 +1,5 @@
 package dev.layerwise.report;
 
-import dev.layerwise.run.EpochReport;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -8,7 +7,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.BiConsumer;
 
 /**
  * A page of HTML that compares runs. It holds all that it shows, runs no script and asks for nothing over a network.
@@ -21,20 +19,21 @@ public record ReportPage(String html, List<String> remarks) {
   private static final String STYLE = "report.css";
 
   /**
-   * Reads the folders of runs and compares them.
+   * Reads the folders of runs and compares them. Of several runs, those whose files are damaged are left out, with a remark.
    *
    * @param version of the program, which the page names
-   * @throws dev.layerwise.LayerwiseException if a folder is missing or holds no run, if it is given twice, or if a
-   *     file in it is damaged (but for half a last line of metrics, which a killed run leaves)
+   * @throws dev.layerwise.LayerwiseException if a folder is missing or holds no run, if it is given twice, or if a file in
+   *     the only one is damaged (but for half a last line of metrics, which a killed run leaves), or in all of them
    */
   public static ReportPage of(List<Path> folders, String version) {
-    List<Run> runs = RunReader.read(folders);
-    List<String> remarks = new ArrayList<>();
-    runs.stream().filter(run -> run.remark() != null).forEach(run -> remarks.add(run.name() + ": " + run.remark()));
-    return new ReportPage(html(runs, version), remarks);
+    RunReader.Found found = RunReader.read(folders);
+    List<String> remarks = new ArrayList<>(found.leftOut());
+    found.runs().stream().filter(run -> run.remark() != null).forEach(run -> remarks.add(run.name() + ": " + run.remark()));
+    return new ReportPage(html(found, version), remarks);
   }
 
-  private static String html(List<Run> runs, String version) {
+  private static String html(RunReader.Found found, String version) {
+    List<Run> runs = found.runs();
     Markup page = new Markup();
     page.open("html", "lang", "en");
     writeHead(page, runs);
@@ -44,19 +43,23 @@ public record ReportPage(String html, List<String> remarks) {
     page.element("p", "Local losses, layer by layer. Written by Layerwise " + version + ".").close();
     writeNavigation(page);
     page.open("main");
-    writeSection(page, "runs", "Runs", () -> OverviewSection.write(page, runs));
-    writeSection(page, "curves", "Learning curves", () -> writeCurves(page, runs));
+    writeSection(page, "runs", "Runs", () -> OverviewSection.write(page, runs, found.leftOut()));
+    writeSection(page, "curves", "Learning curves", () -> CurvesSection.write(page, runs));
     writeSection(
         page, "layers", "Layer by layer",
         () -> {
           LayerSection.write(page, runs);
           EarlyExitSection.write(page, runs);
         });
-    writeSection(
-        page, "confusions", "Confusions", () -> writeEvaluated(page, runs, "confusions", ConfusionSection::write));
-    writeSection(page, "mistakes", "Mistakes", () -> writeMistakes(page, runs));
+    writeSection(page, "confusions", "Confusions", () -> writeConfusions(page, runs));
+    writeSection(page, "mistakes", "Mistakes", () -> MistakesSection.write(page, runs));
     writeSection(page, "throughput", "Throughput", () -> ThroughputSection.write(page, runs));
-    writeSection(page, "configuration", "Configuration", () -> Configuration.write(page, runs));
+    writeSection(
+        page, "configuration", "Configuration",
+        () -> {
+          SessionsTable.write(page, runs);
+          Configuration.write(page, runs);
+        });
     page.close().close().close();
     return page.finish();
   }
@@ -93,48 +96,17 @@ public record ReportPage(String html, List<String> remarks) {
     page.close();
   }
 
-  private static void writeCurves(Markup page, List<Run> runs) {
-    List<Series> keys = new ArrayList<>();
-    for (int i = 0; i < runs.size(); i++) {
-      keys.add(Series.ofRun(i, runs.get(i).name(), new double[0], new double[0]));
-    }
-    Figures.writeLegend(page, keys, true);
-    page.open("div", "class", "panels");
-    Figures.writeOverEpochs(page, runs, errors("Test error"), EpochReport::testError);
-    Figures.writeOverEpochs(page, runs, errors("Training error"), EpochReport::trainError);
-    Figures.writeOverEpochs(page, runs, losses("Test loss"), EpochReport::testLoss);
-    Figures.writeOverEpochs(page, runs, losses("Training loss"), EpochReport::trainLoss);
-    page.close();
-  }
-
-  private static LineChart errors(String title) {
-    return new LineChart(title, "epoch", "error, %", true, false, Numbers::percent);
-  }
-
-  private static LineChart losses(String title) {
-    return new LineChart(title, "epoch", "cross-entropy", true, false, Numbers::loss);
-  }
-
-  private static void writeMistakes(Markup page, List<Run> runs) {
-    page.element(
-        "p",
-        "The test images of which the network was most certain, and wrong; in brackets the probability that it gave the"
-            + " wrong class.");
-    writeEvaluated(page, runs, "mistakes", MistakesSection::write);
-  }
-
   /** A part for each run, or how to get what is missing for it. */
-  private static void writeEvaluated(Markup page, List<Run> runs, String anchor, BiConsumer<Markup, Run> content) {
+  private static void writeConfusions(Markup page, List<Run> runs) {
+    boolean[] open = BestRun.unfolded(runs);
     for (int i = 0; i < runs.size(); i++) {
       Run run = runs.get(i);
-      String id = anchor + "-" + (i + 1);
-      page.open("section", "aria-labelledby", id);
-      Figures.writeRunHeading(page, i, run, id);
+      Figures.openRun(page, i, run, open[i], ConfusionSection.gist(run));
       if (run.evaluation() != null) {
-        content.accept(page, run);
+        ConfusionSection.write(page, run);
       } else if (run.hasModel()) {
         page.open("p").text("What the run's model predicts has not been saved. Let ");
-        page.element("code", "layerwise evaluate " + run.folder()).text(" save it, and write the report again.");
+        page.element("code", "layerwise evaluate --save " + run.folder()).text(" save it, and write the report again.");
         page.close();
       } else {
         page.element("p", "The run is not finished; what its model predicts is saved at its end.");

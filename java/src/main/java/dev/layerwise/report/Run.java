@@ -4,11 +4,14 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.layerwise.run.EpochReport;
 import dev.layerwise.run.Evaluation;
 import dev.layerwise.run.RunDirectory;
+import dev.layerwise.run.Session;
 import dev.layerwise.run.TrainingResult.Ending;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalDouble;
 
 /**
  * A run as its folder tells of it.
@@ -18,13 +21,16 @@ import java.util.Optional;
  * @param config its config.json, whichever version wrote it
  * @param epochs finished ones in their order; perhaps none
  * @param evaluation what its model predicts; {@code null}: the folder says nothing about it
+ * @param sessions in which it was trained, the first one first; none where that was not recorded
  * @param remark what was found wrong with its files, in a sentence; {@code null}: nothing
  */
 record Run(
-    String name, Path folder, JsonNode config, List<EpochReport> epochs, Evaluation evaluation, String remark) {
+    String name, Path folder, JsonNode config, List<EpochReport> epochs, Evaluation evaluation,
+    List<Session> sessions, String remark) {
 
   Run {
     epochs = List.copyOf(epochs);
+    sessions = List.copyOf(sessions);
   }
 
   Optional<EpochReport> last() {
@@ -34,6 +40,11 @@ record Run(
   /** The first epoch of the smallest validation error or, without images held out, of the smallest test error. */
   Optional<EpochReport> best() {
     return epochs.stream().min(Comparator.comparingDouble(EpochReport::decidingError));
+  }
+
+  /** The smallest; empty without images held out. */
+  OptionalDouble validationError() {
+    return epochs.stream().map(EpochReport::validationError).filter(Objects::nonNull).mapToDouble(Double::doubleValue).min();
   }
 
   /** Whether there is a model to evaluate. */

@@ -32,12 +32,19 @@ public final class RunReader {
   private RunReader() {}
 
   /**
-   * Reads runs, and names them by as much of the ends of their paths as tells them apart.
+   * What was found.
    *
-   * @throws LayerwiseException if a folder is missing or holds no run, if it is given twice, or if a file in it is
-   *     damaged (but for half a last line of metrics, which a killed run leaves)
+   * @param leftOut a sentence for each run whose files are damaged
    */
-  static List<Run> read(List<Path> folders) {
+  record Found(List<Run> runs, List<String> leftOut) {}
+
+  /**
+   * Reads runs, and names them by as much of the ends of their paths as tells them apart. Of several, those that are damaged
+   * are left out; half a last line of metrics, which a killed run leaves, is no damage.
+   *
+   * @throws LayerwiseException if a folder is missing or given twice, or if each of them holds no run or a damaged one
+   */
+  static Found read(List<Path> folders) {
     Set<Path> places = new LinkedHashSet<>();
     for (Path folder : folders) {
       if (!places.add(realPath(folder))) {
@@ -46,10 +53,20 @@ public final class RunReader {
     }
     List<String> names = distinctNames(List.copyOf(places));
     List<Run> runs = new ArrayList<>();
+    List<String> leftOut = new ArrayList<>();
+    LayerwiseException first = null;
     for (int i = 0; i < folders.size(); i++) {
-      runs.add(read(folders.get(i), names.get(i)));
+      try {
+        runs.add(read(folders.get(i), names.get(i)));
+      } catch (LayerwiseException e) {
+        first = first == null ? e : first;
+        leftOut.add("the run " + folders.get(i) + " is left out: " + e.getMessage());
+      }
     }
-    return runs;
+    if (runs.isEmpty()) {
+      throw first;
+    }
+    return new Found(runs, leftOut);
   }
 
   private static Path realPath(Path folder) {
@@ -87,7 +104,7 @@ public final class RunReader {
     Evaluation evaluation =
         Files.exists(evaluationFile) ? checked(parse(text(evaluationFile), Evaluation.class, evaluationFile),
             evaluationFile) : null;
-    return new Run(name, folder, config, metrics.epochs(), evaluation, remark);
+    return new Run(name, folder, config, metrics.epochs(), evaluation, RunDirectory.sessions(folder), remark);
   }
 
   private static Evaluation checked(Evaluation evaluation, Path file) {
@@ -101,12 +118,16 @@ public final class RunReader {
         square && evaluation.mistakes().stream().allMatch(
             mistake -> mistake.label() >= 0 && mistake.label() < classes && mistake.predicted() >= 0
                 && mistake.predicted() < classes && mistake.png() != null);
-    if (!inRange || !fits(evaluation.earlyExits())) {
+    if (!inRange || !fits(evaluation.earlyExits()) || !fits(evaluation.layerErrors())) {
       throw new LayerwiseException(
           file + " is damaged: its classes, counts and mistakes do not fit together; evaluate the run's model and save"
               + " the result to write it again");
     }
     return evaluation;
+  }
+
+  private static boolean fits(List<Evaluation.LayerError> errors) {
+    return errors == null || errors.stream().allMatch(error -> error.layer() != null && Double.isFinite(error.error()));
   }
 
   private static boolean fits(EarlyExits exits) {

@@ -26,14 +26,30 @@ record Series(String label, String mark, String style, double shade, double[] x,
     return new Series(label, mark, "step", steps == 1 ? 1 : (double) step / (steps - 1), x, y);
   }
 
+  /** The output layer's, among lines of layers that follow upon each other. */
+  static Series ofOutput(String label, double[] x, double[] y) {
+    return new Series(label, "out", "output", Double.NaN, x, y);
+  }
+
+  /** What was measured on the test images, beside lines that follow upon each other. */
+  static Series ofTest(String label, double[] x, double[] y) {
+    return new Series(label, "test", "output", Double.NaN, x, y);
+  }
+
   /** The classes that give a run its color and, from the ninth on, dashes. */
   static String runStyle(int number) {
     return "run-" + number % COLORS + " dash-" + number / COLORS % DASHES;
   }
 
+  /** The label in a legend, behind the number that stands at the line's end. */
+  String entry() {
+    boolean said = !Character.isDigit(mark.charAt(0)) || label.endsWith(" " + mark);
+    return said ? label : mark + " " + label;
+  }
+
   /** Value of the style attribute that a chart's element of this line needs. */
   String shadeStyle() {
-    return Double.isNaN(shade) ? "" : String.format(Locale.ROOT, "--shade:%d%%", Math.round(100 * shade));
+    return Double.isNaN(shade) ? "" : String.format(Locale.ROOT, "--shade:%.3f", shade);
   }
 
   /** The last value; NaN if there is none. */

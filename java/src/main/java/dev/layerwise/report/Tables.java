@@ -40,6 +40,18 @@ final class Tables {
     page.close().close();
   }
 
+  /** Begins the heading of a run's row, which the caller closes. */
+  static void openRunCell(Markup page, int number, Run run) {
+    page.open("th", "scope", "row");
+    Figures.writeKey(page, Figures.key(number, run));
+    page.text((number + 1) + " ").element("span", run.name());
+  }
+
+  /** A cell that repeats its column's heading where the table is shown as cards. */
+  static void writeCell(Markup page, String heading, String content) {
+    page.element("td", content, "data-label", heading);
+  }
+
   static void close(Markup page) {
     page.close().close();
   }

@@ -10,12 +10,7 @@ final class ThroughputSection {
 
   static void write(Markup page, List<Run> runs) {
     page.element("p", "Training images divided by training time, without evaluation; the time is that of the whole run.");
-    page.open("div", "class", "panels");
-    Figures.writeOverEpochs(
-        page, runs,
-        new LineChart("Training speed", "epoch", "images/s", true, false, Numbers::count),
-        EpochReport::imagesPerSecond);
-    page.close();
+    CurvesSection.writeSpeeds(page, runs);
     List<List<String>> rows = new ArrayList<>();
     for (Run run : runs) {
       double[] speeds = run.epochs().stream().mapToDouble(EpochReport::imagesPerSecond).sorted().toArray();

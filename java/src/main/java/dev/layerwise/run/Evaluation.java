@@ -17,12 +17,14 @@ import java.util.stream.Stream;
  * @param top5Error share of the images whose class is not among the five likeliest, in percent; {@code null} for fewer than
  *     six classes, and in files of versions that did not store it
  * @param earlyExits {@code null} without local classifiers, and in files of versions that did not store them
+ * @param layerErrors of every layer that classifies, in order, the output layer last; {@code null} in files of versions that
+ *     did not store them
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record Evaluation(
     String dataset, List<String> classNames, int[][] confusionMatrix, List<Mistake> mistakes, Double top5Error,
-    EarlyExits earlyExits) {
+    EarlyExits earlyExits, List<LayerError> layerErrors) {
 
   /** Name of the file in a run's folder. */
   public static final String FILE_NAME = "evaluation.json";
@@ -35,14 +37,23 @@ public record Evaluation(
 
   /** Without what versions before top-5 errors and early exits did not store. */
   public Evaluation(String dataset, List<String> classNames, int[][] confusionMatrix, List<Mistake> mistakes) {
-    this(dataset, classNames, confusionMatrix, mistakes, null, null);
+    this(dataset, classNames, confusionMatrix, mistakes, null, null, null);
   }
 
   /** Copies the lists. */
   public Evaluation {
     classNames = List.copyOf(classNames);
     mistakes = List.copyOf(mistakes);
+    layerErrors = layerErrors == null ? null : List.copyOf(layerErrors);
   }
+
+  /**
+   * What a layer's own classifier gets wrong.
+   *
+   * @param layer its name
+   * @param error of the test images, in percent
+   */
+  public record LayerError(String layer, double error) {}
 
   /**
    * How well a class is recognized.

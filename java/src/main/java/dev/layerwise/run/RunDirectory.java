@@ -17,13 +17,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * The folder of a run: {@code config.json}, {@code data.json} ({@link DataPlace}), {@code metrics.jsonl} ({@link MetricsFile}),
+ * The folder of a run: {@code config.json}, {@code data.json} ({@link DataPlace}), {@code sessions.json} ({@link Session}),
+ * {@code metrics.jsonl} ({@link MetricsFile}),
  * {@code checkpoint.safetensors} and, at the end, {@code model.safetensors} and {@code evaluation.json} ({@link
  * Evaluation}). While it is open an operating-system lock keeps other runs out; it is gone with the process, however
  * that ends.
@@ -196,6 +199,18 @@ public final class RunDirectory implements AutoCloseable {
     write(DataPlace.FILE_NAME, place);
   }
 
+  /** Forgets the sessions of an earlier run, of which a new one takes the place. */
+  public void removeSessions() {
+    remove(Session.FILE_NAME);
+  }
+
+  /** Records that a session begins now, after those before it. */
+  public void addSession(String command, String device) {
+    List<Session> sessions = new ArrayList<>(sessions(path));
+    sessions.add(Session.begin(command, device));
+    write(Session.FILE_NAME, sessions);
+  }
+
   private void write(String name, Object content) {
     requireOurs();
     try {
@@ -217,6 +232,19 @@ public final class RunDirectory implements AutoCloseable {
       return Optional.ofNullable(JSON.readValue(folderOf(run).resolve(DataPlace.FILE_NAME).toFile(), DataPlace.class));
     } catch (IOException e) {
       return Optional.empty();
+    }
+  }
+
+  /**
+   * The sessions of the run in a folder.
+   *
+   * @return none if they were not recorded, or cannot be read
+   */
+  public static List<Session> sessions(Path folder) {
+    try {
+      return Session.whole(Arrays.asList(JSON.readValue(folder.resolve(Session.FILE_NAME).toFile(), Session[].class)));
+    } catch (IOException | NullPointerException e) { // a file that says null
+      return List.of();
     }
   }
 
@@ -243,7 +271,11 @@ public final class RunDirectory implements AutoCloseable {
 
   /** Removes what an earlier model predicted, if it is there. */
   public void removeEvaluation() {
-    Path file = path.resolve(Evaluation.FILE_NAME);
+    remove(Evaluation.FILE_NAME);
+  }
+
+  private void remove(String name) {
+    Path file = path.resolve(name);
     try {
       Files.deleteIfExists(file);
     } catch (IOException e) {
@@ -255,7 +287,7 @@ public final class RunDirectory implements AutoCloseable {
   public void discardStart() {
     try {
       requireOurs();
-      for (String name : List.of(Checkpoint.FILE_NAME, CONFIG, DataPlace.FILE_NAME, MetricsFile.NAME)) {
+      for (String name : List.of(Checkpoint.FILE_NAME, CONFIG, DataPlace.FILE_NAME, MetricsFile.NAME, Session.FILE_NAME)) {
         Files.deleteIfExists(path.resolve(name));
       }
       for (Path events : TensorBoardLog.filesIn(path)) {

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.layerwise.model.DeviceNetwork;
 import dev.layerwise.model.LayerCosts;
 import dev.layerwise.run.EarlyExits;
+import dev.layerwise.run.Evaluation;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -150,6 +151,14 @@ public final class ClassifierTally implements Evaluator.BatchConsumer {
             ? all.single[layers.indexOf(choice.layers().get(0))]
             : all.averages[choice.layers().size() - 1];
     return 100.0 * wrong / all.images[0];
+  }
+
+  /** What each classifier errs on, of these processes together; all of them call it. */
+  public List<Evaluation.LayerError> layerErrors(Communicator processes) {
+    Counts all = all(processes);
+    return IntStream.range(0, layers.size())
+        .mapToObj(i -> new Evaluation.LayerError(layers.get(i), 100.0 * all.single[i] / all.images[0]))
+        .toList();
   }
 
   /**

@@ -103,7 +103,8 @@ public final class EvaluationCollector implements Evaluator.BatchConsumer {
             .toList();
     Double top5Error =
         info.classes() < Evaluation.LEAST_CLASSES_FOR_TOP_5 ? null : (Double) (100.0 * missed / begins[usable.length]);
-    return new Evaluation(info.name(), info.classNames(), counts, kept, top5Error, tally.earlyExits(processes));
+    return new Evaluation(
+        info.name(), info.classNames(), counts, kept, top5Error, tally.earlyExits(processes), tally.layerErrors(processes));
   }
 
   /** How many classes come before an image's; of equally likely ones the first comes first. */

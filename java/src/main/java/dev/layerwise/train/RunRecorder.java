@@ -48,6 +48,7 @@ final class RunRecorder {
   /** Begins the files of a new run. */
   void start(NetworkState state, Progress at, String engineChoices) {
     directory.metrics().keepBefore(0);
+    directory.removeSessions();
     directory.writeConfig(config);
     checkpoint(state, at, engineChoices, System.nanoTime()); // a run that is killed in its first epoch can be resumed too
     onlyStarted = true;
@@ -65,9 +66,10 @@ final class RunRecorder {
     directory.writeConfig(config);
   }
 
-  /** A session begins: with a log for TensorBoard if that is wanted, or if an earlier session wrote one. */
-  void beginSession(boolean wantsTensorBoard, double secondsBefore) {
-    if (wantsTensorBoard || TensorBoardLog.isIn(directory.path())) {
+  /** A session begins, which is recorded: with a log for TensorBoard if that is wanted, or if an earlier session wrote one. */
+  void beginSession(SessionSettings settings, double secondsBefore) {
+    directory.addSession(settings.command(), config.device().device());
+    if (settings.tensorBoard() || TensorBoardLog.isIn(directory.path())) {
       tensorBoard = TensorBoardLog.begin(directory.path(), directory.metrics().read().epochs(), secondsBefore);
     }
   }

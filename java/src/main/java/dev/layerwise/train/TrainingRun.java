@@ -229,7 +229,7 @@ public final class TrainingRun implements AutoCloseable {
     timeLimitNanos = settings.timeLimit() == null ? Long.MAX_VALUE : settings.timeLimit().toNanos();
     sessionStarted = System.nanoTime();
     if (communicator.isFirst()) {
-      recorder.beginSession(settings.tensorBoard(), progress.totalSeconds());
+      recorder.beginSession(settings, progress.totalSeconds());
     }
     while (!progress.isOver(schedule)) {
       EpochReport report = trainEpoch(settings.checkpoints(), listener) ? endEpoch() : null;

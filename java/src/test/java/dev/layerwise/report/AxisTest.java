@@ -59,6 +59,27 @@ class AxisTest {
     assertThat(Thinning.kept(values)).contains(0, 1234, 4321, 2500, 4999).hasSizeLessThan(300);
   }
 
+  @Test
+  void labelsAtLinesEndsDoNotCoverEachOther() {
+    double[] same = IntStream.range(0, 14).mapToDouble(i -> 120).toArray();
+    double[] apart = LineChart.apart(same, 230);
+    double[] low = LineChart.apart(new double[] {10, 228, 229, 230}, 230);
+    assertThat(low).containsExactly(10, 204, 217, 230);
+    for (int i = 1; i < apart.length; i++) {
+      assertThat(apart[i] - apart[i - 1]).isGreaterThanOrEqualTo(12);
+    }
+    assertThat(apart[13]).isLessThanOrEqualTo(230);
+    assertThat(apart[0]).isNotNegative();
+  }
+
+  @Test
+  void theOutputLayerStandsBehindTheOthers() {
+    assertThat(Axis.layers(3, true).labels()).containsExactly("1", "2", "3", "output");
+    assertThat(Axis.layers(3, true).at(4)).isEqualTo(1);
+    assertThat(Axis.layers(3, false).labels()).containsExactly("1", "2", "3");
+    assertThat(Axis.layers(30, true).labels()).startsWith("5", "10").endsWith("30", "output");
+  }
+
   private static List<String> labels(Axis axis) {
     return axis.ticks().stream().map(Axis::label).toList();
   }

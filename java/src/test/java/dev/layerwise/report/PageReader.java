@@ -57,7 +57,7 @@ final class PageReader {
       List<String> cells = new ArrayList<>();
       for (Node cell = row.getFirstChild(); cell != null; cell = cell.getNextSibling()) {
         if (cell instanceof Element) {
-          cells.add(cell.getTextContent().strip());
+          cells.add(cell.getTextContent().strip().replaceAll("[ \n]+", " "));
         }
       }
       rows.add(cells);

@@ -60,7 +60,29 @@ class ReportInBrowserTest {
         const raised = getComputedStyle(document.querySelector('.panel')).backgroundColor;
         const least = (selector, property, on) => Math.min(...[...document.querySelectorAll(selector)]
           .map(element => contrast(getComputedStyle(element)[property], on)));
+        // Distances in OKLab, https://bottosson.github.io/posts/oklab/, in which two colors at 0.02 are just told apart.
+        const lab = color => {
+          const [r, g, b] = rgb(color).map(c => c / 255)
+            .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+          const [l, m, s] = [[.4122214708, .5363325363, .0514459929], [.2119034982, .6806995451, .1073969566],
+            [.0883024619, .2817188376, .6299787005]].map(row => Math.cbrt(row[0] * r + row[1] * g + row[2] * b));
+          return [[.2104542553, .7936177850, -.0040720468], [1.9779984951, -2.4285922050, .4505937099],
+            [.0259040371, .7827717662, -.8086757660]].map(row => row[0] * l + row[1] * m + row[2] * s);
+        };
+        const layers = charts.map(chart => [...chart.querySelectorAll('.lines .step .line')]
+          .map(line => lab(getComputedStyle(line).stroke)));
+        const apart = Math.min(...layers.flatMap(colors => colors.flatMap((one, i) => colors.slice(0, i)
+          .map(other => Math.hypot(...one.map((value, axis) => value - other[axis]))))));
+        const marks = Math.min(...charts.map(chart => [...chart.querySelectorAll('.mark')]
+          .map(mark => mark.getBoundingClientRect().top).sort((a, b) => a - b))
+          .flatMap(tops => tops.slice(1).map((top, i) => top - tops[i])));
+        const letters = [...document.querySelectorAll('.plot text')].map(text => text.getScreenCTM().a
+          * parseFloat(getComputedStyle(text).fontSize));
+        const panels = [...document.querySelector('.panels').children].map(panel => panel.getBoundingClientRect().top);
         const measured = {
+          apart, marks, smallest: Math.min(...letters), largest: Math.max(...letters),
+          row: panels.filter(top => top === panels[0]).length,
+          cards: [...document.querySelectorAll('.overview td')].every(cell => cell.getBoundingClientRect().right <= innerWidth),
           paper: luminance(paper), charts: charts.length, drawn: drawn.length,
           images: [...document.images].filter(image => image.complete && image.naturalWidth > 0).length,
           overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
@@ -83,7 +105,7 @@ class ReportInBrowserTest {
     Path[] runs = new Path[2];
     for (int i = 0; i < runs.length; i++) {
       String preset = i == 0 ? "mnist-mlp-pred" : "mnist-mlp-predsim";
-      runs[i] = RunFolders.write(folder.resolve(preset), RunFolders.config(preset), RunFolders.epochs(40, 4));
+      runs[i] = RunFolders.write(folder.resolve(preset), RunFolders.config(preset), RunFolders.epochs(40, i == 0 ? 4 : 16));
       RunFolders.write(
           runs[i],
           new Evaluation(
@@ -111,13 +133,19 @@ class ReportInBrowserTest {
   @Test
   void chartsAreDrawn() throws Exception {
     for (boolean dark : new boolean[] {false, true}) {
-      for (int width : new int[] {1280, 600}) {
+      for (int width : new int[] {1280, 420}) {
         JsonNode measured = measure(width, dark);
         String where = measured + " at " + width + (dark ? ", dark" : "");
         // Five over epochs, three that compare layers, four of each run's layers.
         assertThat(measured.get("charts").asInt()).as(where).isEqualTo(5 + 3 + 2 * 4);
         assertThat(measured.get("drawn").asInt()).as(where).isEqualTo(16);
-        assertThat(measured.get("images").asInt()).as(where).isEqualTo(2);
+        assertThat(measured.get("images").asInt()).as(where).isEqualTo(1);
+        assertThat(measured.get("row").asInt()).as(where).isEqualTo(width == 1280 ? 2 : 1);
+        assertThat(measured.get("smallest").asDouble()).as(where).isEqualTo(12);
+        assertThat(measured.get("largest").asDouble()).as(where).isEqualTo(12);
+        assertThat(measured.get("marks").asDouble()).as(where).isGreaterThanOrEqualTo(11);
+        assertThat(measured.get("apart").asDouble()).as(where).isGreaterThanOrEqualTo(0.025);
+        assertThat(measured.get("cards").asBoolean()).as(where).isTrue();
         assertThat(measured.get("overflow").asInt()).as(where).isZero();
         assertThat(measured.get("paper").asDouble() < 0.5).as(where).isEqualTo(dark);
         // WCAG 2.2, levels AA: 1.4.3 for text, 1.4.11 for what is drawn.
@@ -130,8 +158,14 @@ class ReportInBrowserTest {
 
   private JsonNode measure(int width, boolean dark) throws Exception {
     String allowed = html.replace("default-src 'none'", "default-src 'none'; script-src 'unsafe-inline'");
-    Path page = Files.writeString(folder.resolve("probe.html"), allowed.replace("</body>", PROBE));
-    List<String> options = new ArrayList<>(List.of("--window-size=" + width + ",1500", "--dump-dom"));
+    String probed = allowed.replace("</body>", PROBE).replace("&", "&amp;").replace("\"", "&quot;");
+    // In a frame, because windows are not as narrow as a telephone.
+    String frame =
+        "<iframe style=\"border:0;width:" + width + "px;height:1500px\" srcdoc=\"" + probed + "\"></iframe><script>"
+            + "onload = () => document.body.setAttribute('data-measured',"
+            + " document.querySelector('iframe').contentDocument.body.getAttribute('data-measured'))</script>";
+    Path page = Files.writeString(folder.resolve("probe.html"), "<!DOCTYPE html><body>" + frame + "</body>");
+    List<String> options = new ArrayList<>(List.of("--window-size=1400,1500", "--dump-dom"));
     if (dark) {
       options.add("--blink-settings=preferredColorScheme=0");
     }

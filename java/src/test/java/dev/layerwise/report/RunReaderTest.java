@@ -23,7 +23,7 @@ class RunReaderTest {
   @Test
   void readsWhatWasWritten() {
     Path path = RunFolders.write(folder.resolve("run"), CONFIG, RunFolders.epochs(3, 2));
-    Run run = RunReader.read(List.of(path)).get(0);
+    Run run = RunReader.read(List.of(path)).runs().get(0);
     assertThat(run.epochs()).isEqualTo(RunFolders.epochs(3, 2));
     assertThat(run.name()).isEqualTo("run");
     assertThat(run.remark()).isNull();
@@ -36,7 +36,7 @@ class RunReaderTest {
   void halfALastLineIsLeftOut(String half) throws IOException {
     Path path = RunFolders.write(folder.resolve("run"), CONFIG, RunFolders.epochs(3, 2));
     Files.writeString(path.resolve("metrics.jsonl"), half, StandardOpenOption.APPEND);
-    Run run = RunReader.read(List.of(path)).get(0);
+    Run run = RunReader.read(List.of(path)).runs().get(0);
     assertThat(run.epochs()).isEqualTo(RunFolders.epochs(3, 2));
     assertThat(run.remark()).contains("last line of metrics.jsonl is cut short");
   }
@@ -114,8 +114,8 @@ class RunReaderTest {
   void namesAreAsLongAsTheyMustBe() throws IOException {
     Path one = RunFolders.write(folder.resolve("x/seed-1"), CONFIG, List.of());
     Path two = RunFolders.write(folder.resolve("y/seed-1"), CONFIG, List.of());
-    assertThat(RunReader.read(List.of(one)).get(0).name()).isEqualTo("seed-1");
-    assertThat(RunReader.read(List.of(one, two)).stream().map(Run::name)).containsExactly("x/seed-1", "y/seed-1");
+    assertThat(RunReader.read(List.of(one)).runs().get(0).name()).isEqualTo("seed-1");
+    assertThat(RunReader.read(List.of(one, two)).runs().stream().map(Run::name)).containsExactly("x/seed-1", "y/seed-1");
     assertThatThrownBy(() -> RunReader.read(List.of(one, two, folder.resolve("x/../x/seed-1"))))
         .isInstanceOf(LayerwiseException.class)
         .hasMessageContaining("is given twice");
