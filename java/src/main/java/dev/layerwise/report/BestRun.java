@@ -43,7 +43,7 @@ record BestRun(int number, String reason) {
     int number = numbers.stream().min(Comparator.comparingDouble(error)).orElseThrow();
     String by =
         validated ? "lowest validation error"
-            : "test error after its last epoch" + (some ? ", because not all of them have a validation error" : "");
+            : "model's test error" + (some ? ", because not all of them have a validation error" : "");
     return new BestRun(
         number,
         String.format(
@@ -55,7 +55,7 @@ record BestRun(int number, String reason) {
   }
 
   private static double testError(Run run) {
-    return run.last().map(EpochReport::testError).orElseThrow();
+    return run.modelEpoch().map(EpochReport::testError).orElseThrow();
   }
 
   /** Which runs are shown unfolded: all of a few, otherwise the best of each data set, and those that are alone on theirs. */

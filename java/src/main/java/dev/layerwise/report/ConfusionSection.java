@@ -1,11 +1,13 @@
 package dev.layerwise.report;
 
+import dev.layerwise.run.EpochReport;
 import dev.layerwise.run.Evaluation;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.IntStream;
 
 /** Which classes a model takes for which others. */
@@ -64,6 +66,10 @@ final class ConfusionSection {
       text += " The class is not among the five likeliest for " + Numbers.percent(run.evaluation().top5Error()) + " %.";
     }
     String last = run.last().map(epoch -> Numbers.percent(epoch.testError())).orElse("–");
+    Optional<EpochReport> kept = run.modelEpoch();
+    if (!kept.equals(run.last()) && kept.map(epoch -> Numbers.percent(epoch.testError())).orElseThrow().equals(error)) {
+      return text + " The model is that of epoch " + kept.orElseThrow().epoch() + ", the best one.";
+    }
     return last.equals(error)
         ? text
         : text + " The last epoch's test error was " + last

@@ -11,7 +11,7 @@ import java.util.function.Function;
 
 /** What each run is and what it gave, the published error beside it. */
 final class OverviewSection {
-  private static final String CAPTION = "Errors: of the last epoch, the smallest, published";
+  private static final String CAPTION = "The runs, with the test errors of their models, the smallest of their epochs, and those published";
 
   private OverviewSection() {}
 
@@ -24,7 +24,7 @@ final class OverviewSection {
           new Column("Loss", Run::loss),
           new Column("Epochs", OverviewSection::epochs),
           new Column("Smallest validation error, %", run -> orDash(run.validationError())),
-          new Column("Test error, %", run -> Numbers.percent(run.last().map(EpochReport::testError).orElse(null))),
+          new Column("Test error, %", run -> Numbers.percent(run.modelEpoch().map(EpochReport::testError).orElse(null))),
           new Column(
               "Smallest test error, %",
               run -> Numbers.percent(run.epochs().stream().map(EpochReport::testError).min(Double::compare).orElse(null))),

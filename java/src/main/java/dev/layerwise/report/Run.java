@@ -42,6 +42,12 @@ record Run(
     return epochs.stream().min(Comparator.comparingDouble(EpochReport::decidingError));
   }
 
+  /** That of the model: with images held out or patience the best one, otherwise the last. */
+  Optional<EpochReport> modelEpoch() {
+    boolean keepsBest = validationError().isPresent() || config.path("training").path("patience").asInt(0) > 0;
+    return keepsBest ? best() : last();
+  }
+
   /** The smallest; empty without images held out. */
   OptionalDouble validationError() {
     return epochs.stream().map(EpochReport::validationError).filter(Objects::nonNull).mapToDouble(Double::doubleValue).min();

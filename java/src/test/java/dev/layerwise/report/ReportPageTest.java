@@ -76,8 +76,8 @@ class ReportPageTest {
     Path early = RunFolders.write(folder.resolve("early"), patient, epochs);
     Path stopped = RunFolders.write(folder.resolve("stopped"), patient, epochs.subList(0, 6));
     PageReader page = page(early, stopped);
-    assertThat(page.row("Errors: of the last", "1 early best")).contains("7 of 100, ended early");
-    assertThat(page.row("Errors: of the last", "2 stopped")).contains("6 of 100, unfinished");
+    assertThat(page.row("The runs", "1 early best")).contains("7 of 100, ended early");
+    assertThat(page.row("The runs", "2 stopped")).contains("6 of 100, unfinished");
     assertThat(page.text())
         .contains("early: is finished; its patience of 3 epochs ended it")
         .doesNotContain("stopped: is finished");
@@ -221,10 +221,11 @@ class ReportPageTest {
     // The one with the higher test error.
     assertThat(page.text())
         .contains("two is the best of 2 runs of mnist by its lowest validation error: 2.00 %, with a test error of 17.67 %");
-    assertThat(page.row("Errors: of the last", "2 two best").subList(5, 8)).containsExactly("2.00", "17.67", "17.67");
+    assertThat(page.row("The runs", "1 one")).contains("2.25");
+    assertThat(page.row("The runs", "2 two best").subList(5, 8)).containsExactly("2.00", "17.67", "17.67");
     PageReader mixed = page(two, plain);
     assertThat(mixed.text())
-        .contains("plain is the best of 2 runs of mnist by its test error after its last epoch, because not all of them have a"
+        .contains("plain is the best of 2 runs of mnist by its model's test error, because not all of them have a"
             + " validation error: 13.25 %");
     assertThat(mixed.row("Validation error", "3")).containsExactly("3", "2.00", "–");
     assertThat(page(plain).text()).doesNotContain("Validation error", "is the best");
@@ -350,7 +351,7 @@ class ReportPageTest {
         .contains("stopped: no epoch is finished yet")
         .contains("The run is not finished; what its model predicts is saved at its end.")
         .contains("layerwise evaluate --save " + finished, "save it, and write the report again");
-    assertThat(page.row("Errors: of the last", "1 stopped").subList(4, 10))
+    assertThat(page.row("The runs", "1 stopped").subList(4, 10))
         .containsExactly("0 of 100, unfinished", "–", "–", "0.62", "–", "–");
     page(stopped); // nothing at all to draw
   }
@@ -377,7 +378,7 @@ class ReportPageTest {
     PageReader page = page(same, seed, shorter, other);
     List<String> published =
         List.of("1 same", "2 seed", "3 shorter", "4 other").stream()
-            .map(run -> page.table("Errors: of the last").stream().filter(row -> row.get(0).startsWith(run)).findFirst()
+            .map(run -> page.table("The runs").stream().filter(row -> row.get(0).startsWith(run)).findFirst()
                 .orElseThrow().get(7))
             .toList();
     assertThat(published).containsExactly("0.62", "0.62", "0.62", "–");

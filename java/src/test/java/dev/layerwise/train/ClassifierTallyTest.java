@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.layerwise.run.EarlyExits;
+import dev.layerwise.run.Evaluation;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -86,6 +87,14 @@ class ClassifierTallyTest {
     assertThat(tally.error(average, ALONE)).isZero();
     assertThat(tally.error(new ClassifierChoice(ClassifierChoice.Kind.BEST, List.of("output"), 0, 1), ALONE))
         .isCloseTo(200 / 3.0, within(1e-12));
+  }
+
+  @Test
+  void everyLayerHasAnError() {
+    threeImages();
+    assertThat(tally.layerErrors(ALONE)).extracting(Evaluation.LayerError::layer).containsExactly("a", "b", "output");
+    assertThat(tally.layerErrors(ALONE).get(1).error()).isCloseTo(100 / 3.0, within(1e-12));
+    assertThat(tally.layerErrors(ALONE).get(2).error()).isCloseTo(200 / 3.0, within(1e-12));
   }
 
   @Test
