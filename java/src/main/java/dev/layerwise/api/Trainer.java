@@ -157,7 +157,7 @@ public final class Trainer extends TrainerOptions {
     if (limit.isNegative() || limit.isZero()) {
       throw new LayerwiseException("a time limit must be positive, not " + limit);
     }
-    session = new SessionSettings(limit, session.checkpoints(), session.tensorBoard());
+    session = new SessionSettings(limit, session.checkpoints(), session.tensorBoard(), null);
     return this;
   }
 

@@ -112,7 +112,7 @@ final class ServeCommand implements Callable<Integer> {
     Limits limits = new Limits(batchSize, batchWait, queue, maxImages, Math.round(maxBody * MIB), maxPixels);
     ResumeHint.requireModel(path);
     PrintWriter err = spec.commandLine().getErr();
-    try (Model model = Model.open(path, new Model.Options(common.deviceOptions(), 1, !noExif));
+    try (Model model = Model.open(path, new Model.Options(common.device(), 1, !noExif));
         Server server = new Server(model, host, port, limits, this::log)) {
       common.printInUse(model.device(), err);
       CountDownLatch stop = new CountDownLatch(1);

@@ -3,10 +3,11 @@ package dev.layerwise.serve;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.layerwise.api.DataSet;
+import dev.layerwise.api.Device;
 import dev.layerwise.api.Model;
 import dev.layerwise.api.Network;
+import dev.layerwise.api.Precision;
 import dev.layerwise.api.Trainer;
-import dev.layerwise.nativelib.DeviceOptions;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -30,7 +31,7 @@ final class ServedModel {
 
   static Model train(Path folder) {
     Network network = Network.named("mlp").hiddenLayers(2, 16).build();
-    DeviceOptions device = new DeviceOptions("cpu", 1, "f32", "auto", false, "");
+    Device device = new Device("cpu", 1, Precision.FLOAT32, "auto", false);
     new Trainer(network, DataSet.named("digits")).epochs(1).device(device).train(folder);
     return Model.open(folder, Model.Options.of("cpu", 1, 1));
   }
