@@ -32,9 +32,17 @@ final class ClassifierOptions {
   @Option(
       names = "--validation",
       paramLabel = "FRACTION",
-      description = "For --classifier: the part of the training images to choose on, such as 0.1, drawn from each class"
+      description = "For --classifier and --calibrate: the part of the training images to hold out, such as 0.1, drawn from each class"
           + " alike. Default: the images that the run was trained without.")
   private Double validation;
+
+  @Option(
+      names = "--calibrate",
+      description = "Also find the temperature by which to divide the output layer's logits so that its probabilities are right:"
+          + " the one with the least negative log-likelihood on held-out training images. Prints it, and the negative"
+          + " log-likelihood and expected calibration error on the test images before and after; 'predict --temperature'"
+          + " takes it. Default: off.")
+  boolean calibrate;
 
   @Option(
       names = EXIT_CONFIDENCE,
@@ -56,7 +64,7 @@ final class ClassifierOptions {
     Checks.oneOf("--classifier", classifier, CLASSIFIERS);
     Checks.oneOf("--tta", tta, AUGMENTATIONS);
     checkConfidence(exitConfidence);
-    Checks.usage(validation == null || kind() != null, "--validation goes with --classifier best or average");
+    Checks.usage(validation == null || needsHeldOut(), "--validation goes with --classifier best or average, or --calibrate");
     Checks.usage(
         validation == null || validation > 0 && validation < 1,
         "--validation must be above 0 and below 1, not " + validation);
@@ -71,10 +79,20 @@ final class ClassifierOptions {
     return classifier.equals(OUTPUT) ? null : ClassifierChoice.Kind.valueOf(classifier.toUpperCase(Locale.ROOT));
   }
 
+  /** Whether training images are held out to decide something on. */
+  boolean needsHeldOut() {
+    return calibrate || kind() != null;
+  }
+
   /** The views to average; {@code null}: none. */
   TestTimeAugmentation.Kind augmentation() {
     return tta.equals(NONE)
         ? null : TestTimeAugmentation.Kind.valueOf(tta.toUpperCase(Locale.ROOT).replace('-', '_'));
+  }
+
+  /** How many kinds of predictions there are besides the output layer's. */
+  int answers() {
+    return (calibrate ? 1 : 0) + (kind() == null ? 0 : 1) + (augmentation() == null ? 0 : 1) + (exitConfidence == null ? 0 : 1);
   }
 
   /** Throws if something needs local classifiers that the network does not have. */
@@ -88,7 +106,7 @@ final class ClassifierOptions {
   }
 
   /**
-   * The training images to choose on.
+   * The training images to decide on.
    *
    * @param train all of them
    * @param run what the run's configuration says; {@code null} if the model is not of a run, or of one on other images
@@ -98,14 +116,15 @@ final class ClassifierOptions {
     Double ofRun = run == null ? null : run.fraction();
     Checks.usage(
         ofRun != null || validation != null,
-        "--classifier " + classifier + " needs --validation, such as 0.1: the model was not trained with images held out");
+        (kind() == null ? "--calibrate" : "--classifier " + classifier) + " needs --validation, such as 0.1: the model was not trained with images held out");
     Checks.usage(
         ofRun == null || validation == null || validation.equals(ofRun),
         "--validation " + validation + ": the run held out " + ofRun + " of its training images; leave the option out");
     if (ofRun == null && run != null) {
       err.println(
-          "layerwise: the network was trained on the images that the classifier is chosen on, so the choice is optimistic;"
-              + " train with --validation to hold them out");
+          "layerwise: the network was trained on the images that "
+              + (kind() == null ? "the temperature is fitted to, so the fit" : "the classifier is chosen on, so the choice")
+              + " is optimistic; train with --validation to hold them out");
       err.flush();
     }
     return ValidationSplit.of(

@@ -20,6 +20,8 @@ import dev.layerwise.train.ClassifierTally;
 import dev.layerwise.train.Communicator;
 import dev.layerwise.train.Evaluator;
 import dev.layerwise.train.ImageFeed;
+import dev.layerwise.train.ImageLogits;
+import dev.layerwise.train.TemperatureScaling;
 import dev.layerwise.train.TestMeasurement;
 import dev.layerwise.train.TestTimeAugmentation;
 import java.io.PrintWriter;
@@ -74,6 +76,15 @@ final class EvaluateCommand implements Callable<Integer> {
           + " and columns predicted ones, dark where a class's images go. An existing file is replaced. Default: none.")
   private Path confusion;
 
+  @Option(
+      names = "--csv",
+      paramLabel = "FILE",
+      description = "Also write the prediction for each test image to this file: comma-separated, with the image's number (and"
+          + " file), its class, the predicted class, and the probability of every class. With --classifier, --tta or"
+          + " --exit-confidence these are the predictions whose error that option prints, with --calibrate they are"
+          + " calibrated. An existing file is replaced. Default: none.")
+  private Path csv;
+
   @Spec private CommandSpec spec;
 
   @Override
@@ -86,7 +97,12 @@ final class EvaluateCommand implements Callable<Integer> {
     Checks.usage(
         confusion == null || ConfusionFile.isKnown(confusion), "--confusion writes a file that ends in .csv or .png, not "
             + confusion);
+    Checks.usage(csv == null || !csv.toString().equals("-"), "--csv writes a file; stdout, or -, has the results");
     classifiers.check();
+    Checks.usage(
+        csv == null || classifiers.answers() <= 1,
+        "--csv writes the predictions of one classifier: give one of --classifier, --tta, "
+            + ClassifierOptions.EXIT_CONFIDENCE + " and --calibrate at most");
     ResumeHint.requireModel(model);
     try (ModelFile file = ModelFile.read(model)) {
       return evaluate(file, processes);
@@ -130,7 +146,7 @@ final class EvaluateCommand implements Callable<Integer> {
 
   private EvaluationResult result(ModelFile file, DataSetInfo info, Images test, Communicator processes) {
     PrintWriter err = spec.commandLine().getErr();
-    Images train = classifiers.kind() == null ? null : data.load(info, Part.TRAIN, err);
+    Images train = classifiers.needsHeldOut() ? data.load(info, Part.TRAIN, err) : null;
     int[] heldOut = train == null ? null : classifiers.heldOut(train, validationOfRun(info), err);
     warnOfUnknownViews(info, test);
     try (NativeContext context = NativeContext.create(file.on(common.deviceOptions()), 0);
@@ -145,19 +161,32 @@ final class EvaluateCommand implements Callable<Integer> {
       processes.requireEqual("the precision", device.precision());
       Launch.warnOfCores(device.threads(), common.threads != null, err);
       common.printInUse(device, err);
+      Decisions decided =
+          heldOut == null ? Decisions.NONE : decide(context, network, info, train.plain(), heldOut, processes);
+      ClassifierChoice choice = decided.classifier();
+      ImageLogits outputs = new ImageLogits(info.classes(), ImageLogits.Answer.ofOutput(info.classes()));
+      ImageLogits answers = csv == null ? null : answers(info, tally, choice, augmentation);
+      Evaluator.BatchConsumer also = augmentation == null ? (number, batch, logits) -> { } : augmentation;
+      if (classifiers.calibrate) {
+        also = also.andThen(outputs);
+      }
+      if (answers != null && augmentation == null) {
+        also = also.andThen(answers);
+      }
       long started = System.nanoTime();
       TestMeasurement measured =
-          TestMeasurement.of(network, feed, info, test.count(), batchSize, processes, tally, augmentation);
+          TestMeasurement.of(network, feed, info, test.count(), batchSize, processes, tally, also);
       double seconds = (System.nanoTime() - started) * 1e-9;
       Evaluation evaluation = measured.evaluation();
       if (save && processes.isFirst()) {
         save(evaluation);
       }
-      EvaluationResult.Chosen chosen = null;
-      if (heldOut != null) {
-        ClassifierChoice choice = choose(context, network, info, train, heldOut, processes);
-        chosen = EvaluationResult.Chosen.of(choice, tally.error(choice, processes));
+      if (answers != null) {
+        double temperature = decided.temperature() == null ? 1 : decided.temperature();
+        new PredictionsFile(test, info, temperature).write(csv, answers, processes);
       }
+      EvaluationResult.Chosen chosen =
+          choice == null ? null : EvaluationResult.Chosen.of(choice, tally.error(choice, processes));
       return new EvaluationResult(
           measured.error(), evaluation.top5Error(), measured.loss(), measured.images(),
           device.device(), device.precision(), device.threads(), seconds, measured.layers(),
@@ -165,18 +194,47 @@ final class EvaluateCommand implements Callable<Integer> {
           classifiers.exitConfidence == null ? null : evaluation.earlyExits().at(classifiers.exitConfidence),
           augmentation == null ? null
               : new EvaluationResult.Augmented(views, augmentation.viewCount(), augmentation.error(processes)),
-          evaluation.earlyExits());
+          evaluation.earlyExits(),
+          decided.temperature() == null ? null
+              : EvaluationResult.Calibration.of(
+                  decided.temperature(), decided.images(), TemperatureScaling.rows(outputs, processes)));
     }
   }
 
-  private ClassifierChoice choose(
-      NativeContext context, DeviceNetwork network, DataSetInfo info, Images train, int[] heldOut,
+  /** What so many held-out training images have decided; {@code null}: it was not asked for. */
+  private record Decisions(ClassifierChoice classifier, Double temperature, int images) {
+    static final Decisions NONE = new Decisions(null, null, 0);
+  }
+
+  /** Will hold what {@code --csv} writes; of augmented images when these have been shown. */
+  private ImageLogits answers(
+      DataSetInfo info, ClassifierTally tally, ClassifierChoice choice, TestTimeAugmentation augmentation) {
+    ImageLogits answers =
+        new ImageLogits(
+            info.classes(),
+            choice != null ? tally.answer(choice)
+                : classifiers.exitConfidence != null ? tally.answer(classifiers.exitConfidence)
+                : ImageLogits.Answer.ofOutput(info.classes()));
+    if (augmentation != null) {
+      augmentation.keepIn(answers);
+    }
+    return answers;
+  }
+
+  private Decisions decide(
+      NativeContext context, DeviceNetwork network, DataSetInfo info, Images plain, int[] heldOut,
       Communicator processes) {
     ClassifierTally tally = new ClassifierTally(network, List.of());
-    try (ImageFeed feed = ImageFeed.of(context, train.plain(), info, 0)) {
-      Evaluator.evaluate(network, feed, "validation", heldOut, batchSize, processes, tally);
+    ImageLogits outputs = new ImageLogits(info.classes(), ImageLogits.Answer.ofOutput(info.classes()));
+    try (ImageFeed feed = ImageFeed.of(context, plain, info, 0)) {
+      Evaluator.evaluate(
+          network, feed, "validation", heldOut, batchSize, processes,
+          classifiers.calibrate ? tally.andThen(outputs) : tally);
     }
-    return tally.choose(classifiers.kind(), processes);
+    List<ImageLogits.Row> rows = TemperatureScaling.rows(outputs, processes);
+    return new Decisions(
+        classifiers.kind() == null ? null : tally.choose(classifiers.kind(), processes),
+        classifiers.calibrate ? TemperatureScaling.fit(rows) : null, rows.size());
   }
 
   /** {@code null} if the model is not of a run on this data set. */

@@ -7,6 +7,8 @@ import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.run.EarlyExits;
 import dev.layerwise.run.Evaluation.ClassScore;
 import dev.layerwise.train.ClassifierChoice;
+import dev.layerwise.train.ImageLogits;
+import dev.layerwise.train.TemperatureScaling;
 import dev.layerwise.train.TestMeasurement;
 import dev.layerwise.train.TestTimeAugmentation;
 import java.io.PrintWriter;
@@ -26,13 +28,14 @@ import java.util.stream.Stream;
  * @param earlyExit at the confidence that was asked for; {@code null}: none was
  * @param tta of test-time augmentation; {@code null}: none was asked for
  * @param earlyExits {@code null} without local classifiers
+ * @param calibration {@code null}: it was not asked for
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 record EvaluationResult(
     double testError, Double top5Error, double testLoss, int images, String device, String precision, int threads,
     double seconds, List<TestMeasurement.LayerError> layers, int[][] confusionMatrix, List<ClassScore> classes, Chosen classifier,
-    EarlyExits.Point earlyExit, Augmented tta, EarlyExits earlyExits) {
+    EarlyExits.Point earlyExit, Augmented tta, EarlyExits earlyExits, Calibration calibration) {
   /** More classes than these are not all listed. */
   private static final int MOST_CLASSES = 20;
 
@@ -71,6 +74,35 @@ record EvaluationResult(
     }
   }
 
+  /**
+   * Calibration by temperature.
+   *
+   * @param validationImages on which it was fitted
+   * @param before on the test images, with the network's own logits
+   * @param after on the same, with the logits divided by the temperature
+   */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  record Calibration(
+      double temperature, int validationImages, TemperatureScaling.Quality before, TemperatureScaling.Quality after) {
+    static Calibration of(double temperature, int validationImages, List<ImageLogits.Row> test) {
+      return new Calibration(
+          temperature, validationImages, TemperatureScaling.measure(test, 1),
+          TemperatureScaling.measure(test, temperature));
+    }
+
+    void print(PrintWriter out) {
+      out.printf("temperature %.4f (fitted to %d training images)%n", temperature, validationImages);
+      print(out, "before", before);
+      print(out, "after", after);
+    }
+
+    private static void print(PrintWriter out, String when, TemperatureScaling.Quality quality) {
+      out.printf(
+          "  %-22s  negative log-likelihood %.4f  expected calibration error %.2f %%%n", when,
+          quality.negativeLogLikelihood(), quality.expectedCalibrationError());
+    }
+  }
+
   /** Prints it as text. */
   void print(PrintWriter out, DataSetInfo data) {
     out.printf("test error %.2f %% (loss %.4f) on %d images of %s%n", testError, testLoss, images, data.title());
@@ -91,6 +123,9 @@ record EvaluationResult(
     if (tta != null) {
       out.printf(
           "test error with test-time augmentation (%s, %d views): %.2f %%%n", tta.kind(), tta.views(), tta.testError());
+    }
+    if (calibration != null) {
+      calibration.print(out);
     }
     List<String> names = data.classNames();
     int widest = names.stream().mapToInt(String::length).max().orElse(1);

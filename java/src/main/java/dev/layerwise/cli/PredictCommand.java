@@ -53,6 +53,14 @@ final class PredictCommand implements Callable<Integer> {
           + " --batch-size 1 each image stops on its own. Default: off.")
   private Double exitConfidence;
 
+  @Option(
+      names = "--temperature",
+      paramLabel = "T",
+      defaultValue = "1",
+      description = "Divide the output layer's logits by T, as 'evaluate --calibrate' has found it, so that the probabilities"
+          + " are right. Default: ${DEFAULT-VALUE}.")
+  private double temperature;
+
   @Option(names = DataOptions.NO_EXIF, description = DataOptions.NO_EXIF_DESCRIPTION + " Default: off.")
   private boolean noExif;
 
@@ -80,6 +88,10 @@ final class PredictCommand implements Callable<Integer> {
     Checks.usage(
         layer == null || exitConfidence == null,
         "--layer and " + ClassifierOptions.EXIT_CONFIDENCE + " exclude each other; give one of them");
+    Checks.range("--temperature", temperature, 0.01, 100);
+    Checks.usage(
+        temperature == 1 || layer == null && exitConfidence == null,
+        "--temperature is the output layer's, so it goes neither with --layer nor with " + ClassifierOptions.EXIT_CONFIDENCE);
     ResumeHint.requireModel(path);
     ImageArguments arguments = new ImageArguments(images, spec.commandLine().getErr());
     Model.Options options = new Model.Options(common.device(), 1, !noExif);
@@ -99,7 +111,7 @@ final class PredictCommand implements Callable<Integer> {
       arguments.read(model, batchSize, batch -> {
         List<Model.Answer> answers = answers(model, batch, decides);
         for (int i = 0; i < answers.size(); i++) {
-          List<Prediction> ranked = model.ranked(Model.softmax(answers.get(i).outputs()));
+          List<Prediction> ranked = model.ranked(probabilities(answers.get(i).outputs()));
           int shown = Math.min(Checks.or(topK, 1), ranked.size());
           print(out, batch.files().get(i), answers.get(i).layer(), ranked.subList(0, shown));
           stopped.merge(answers.get(i).layer(), 1, Integer::sum);
@@ -119,6 +131,14 @@ final class PredictCommand implements Callable<Integer> {
         ? Arrays.stream(model.classify(batch.pixels(), count, decides.name()))
             .map(outputs -> new Model.Answer(decides, outputs)).toList()
         : model.classify(batch.pixels(), count, exitConfidence);
+  }
+
+  private double[] probabilities(float[] outputs) {
+    float[] divided = new float[outputs.length];
+    for (int i = 0; i < outputs.length; i++) {
+      divided[i] = (float) (outputs[i] / temperature);
+    }
+    return Model.softmax(divided);
   }
 
   private void printStopped(Map<Layer, Integer> stopped) {

@@ -161,6 +161,42 @@ public final class ClassifierTally implements Evaluator.BatchConsumer {
         .toList();
   }
 
+  /** What the network answers by a choice: one classifier's logits, or the logarithm of several ones' mean probabilities. */
+  public ImageLogits.Answer answer(ClassifierChoice choice) {
+    int first = layers.indexOf(choice.layers().get(0));
+    if (choice.kind() == ClassifierChoice.Kind.BEST) {
+      ImageLogits.Answer ofLast = ImageLogits.Answer.ofOutput(classes);
+      return (logits, from) -> ofLast.of(logits.subList(0, first + 1), from);
+    }
+    return (logits, from) -> {
+      double[] sum = new double[classes];
+      for (int i = layers.size() - 1; i >= first; i--) {
+        double[] probabilities = Probabilities.softmax(logits.get(i), from, classes);
+        for (int c = 0; c < classes; c++) {
+          sum[c] += probabilities[c];
+        }
+      }
+      return Arrays.stream(sum).map(of -> Math.log(of / (layers.size() - first))).toArray();
+    };
+  }
+
+  /** What the network answers if an image stops at the first classifier with such a confidence: that one's logits. */
+  public ImageLogits.Answer answer(double confidence) {
+    ImageLogits.Answer ofLast = ImageLogits.Answer.ofOutput(classes);
+    return (logits, from) -> {
+      int stop = 0;
+      while (stop < layers.size() - 1 && !(certainty(logits.get(stop), from) >= confidence)) {
+        stop++;
+      }
+      return ofLast.of(logits.subList(0, stop + 1), from);
+    };
+  }
+
+  /** The probability of an image's first choice. */
+  private double certainty(float[] logits, int from) {
+    return Probabilities.softmax(logits, from, classes)[Probabilities.largest(logits, from, classes)];
+  }
+
   /**
    * The curve of error over cost, of these processes together; all of them call it.
    *

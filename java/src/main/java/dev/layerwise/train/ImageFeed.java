@@ -38,6 +38,9 @@ public interface ImageFeed extends AutoCloseable {
     /** The class of an image of the slice. */
     int label(int index);
 
+    /** The number in the data set, from 0, of an image of the slice. */
+    int number(int index);
+
     /** An image of the slice as bytes, neither augmented nor normalized: levels in (C, H, W) order. */
     byte[] pixels(int index);
 

@@ -130,6 +130,11 @@ record PipelineStage(LayerRange layers, NativeCommunicator processes, int before
     }
 
     @Override
+    public int number(int index) {
+      throw new UnsupportedOperationException("only the first stage sees images");
+    }
+
+    @Override
     public byte[] pixels(int index) {
       throw new UnsupportedOperationException("only the first stage sees images");
     }

@@ -27,6 +27,21 @@ final class Probabilities {
     return probabilities;
   }
 
+  /** Probabilities of classes; the logits, which are one image's, are divided by a temperature. */
+  static double[] softmax(float[] logits, double temperature) {
+    float largest = logits[largest(logits, 0, logits.length)];
+    double[] probabilities = new double[logits.length];
+    double sum = 0;
+    for (int i = 0; i < logits.length; i++) {
+      probabilities[i] = Math.exp(((double) logits[i] - largest) / temperature);
+      sum += probabilities[i];
+    }
+    for (int i = 0; i < logits.length; i++) {
+      probabilities[i] /= sum;
+    }
+    return probabilities;
+  }
+
   /** Class of the first largest of an image's logits. */
   static int largest(float[] logits, int from, int classes) {
     int best = 0;

@@ -58,6 +58,11 @@ final class ResidentFeed implements ImageFeed {
       }
 
       @Override
+      public int number(int index) {
+        return order[first + index];
+      }
+
+      @Override
       public byte[] pixels(int index) {
         return images.pixels(order[first + index]);
       }

@@ -50,7 +50,7 @@ final class StreamedFeed implements ImageFeed {
         if (whole == 0) {
           return false;
         }
-        batch = slice.count(whole) == 0 ? new Batch(new byte[0], new int[0]) : source.next();
+        batch = slice.count(whole) == 0 ? new Batch(new byte[0], new int[0], new int[0]) : source.next();
         if (batch == null || source.taken() - before != slice.count(whole)) {
           throw new LayerwiseException(
               "none of the " + slice.count(whole) + " images that this process has of a batch can be used; repair or"
@@ -73,6 +73,11 @@ final class StreamedFeed implements ImageFeed {
       @Override
       public int label(int index) {
         return batch.labels()[index];
+      }
+
+      @Override
+      public int number(int index) {
+        return batch.numbers()[index];
       }
 
       @Override

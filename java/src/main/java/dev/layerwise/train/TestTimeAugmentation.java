@@ -6,6 +6,7 @@ import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.nativelib.NativeDataSet;
 import dev.layerwise.nativelib.NativeTensor;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -24,6 +25,8 @@ public final class TestTimeAugmentation implements Evaluator.BatchConsumer {
   private final List<View> views; // besides the image itself
   private int images;
   private int wrong;
+  /** {@code null}: nothing is kept but the number of mistakes. */
+  private ImageLogits means;
 
   /** Which views there are. */
   public enum Kind {
@@ -90,6 +93,11 @@ public final class TestTimeAugmentation implements Evaluator.BatchConsumer {
     return views.size() + 1;
   }
 
+  /** Also puts the logarithm of each image's mean probabilities there. */
+  public void keepIn(ImageLogits kept) {
+    means = kept;
+  }
+
   @Override
   public void accept(int number, ImageFeed.Pass batch, List<float[]> ofClassifiers) {
     int classes = info.classes();
@@ -101,6 +109,9 @@ public final class TestTimeAugmentation implements Evaluator.BatchConsumer {
     }
     for (int i = 0; i < count; i++) {
       wrong += Probabilities.largest(sums[i]) == batch.label(i) ? 0 : 1;
+      if (means != null) {
+        means.add(number, batch, i, Arrays.stream(sums[i]).map(sum -> Math.log(sum / viewCount())).toArray());
+      }
     }
     images += count;
   }

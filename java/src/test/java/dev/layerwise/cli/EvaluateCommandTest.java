@@ -406,7 +406,8 @@ class EvaluateCommandTest {
   @CsvSource(delimiter = '|', value = {
     "--classifier worst | --classifier: unknown value 'worst'; choose from output, best, average",
     "--classifier best | --classifier best needs --validation, such as 0.1",
-    "--validation 0.1 | --validation goes with --classifier best or average",
+    "--validation 0.1 | --validation goes with --classifier best or average, or --calibrate",
+    "--calibrate | --calibrate needs --validation, such as 0.1",
     "--classifier best --validation 1 | --validation must be above 0 and below 1, not 1.0",
     "--exit-confidence 1.5 | --exit-confidence must be",
     "--exit-confidence NaN | --exit-confidence must be",

@@ -320,6 +320,14 @@ class SeveralProcessesTest extends MpiJobs {
         words(
             List.of("evaluate", run, "--json", "--save", "--batch-size", "100", "--exit-confidence", 0.8),
             List.of("--classifier", "average", "--validation", "0.2", "--tta", "mirror"));
+    Path csv = folder.resolve("predictions.csv");
+    String predictions = "evaluate " + run + " --batch-size 100 --threads 1 --csv " + csv;
+    CommandLineRunner.succeed(predictions);
+    byte[] rows = Files.readAllBytes(csv);
+    Files.delete(csv);
+    Job written = runCommands(3, List.of(JavaProcess.command((Object[]) predictions.split(" "))));
+    assertThat(written.exitCode()).as(written.err()).isZero();
+    assertThat(csv).hasBinaryContent(rows);
     CommandLineRunner alone = CommandLineRunner.run(words(evaluate, List.of("--threads", 1)).toArray());
     byte[] evaluation = Files.readAllBytes(run.resolve("evaluation.json"));
     Files.delete(run.resolve("evaluation.json"));

@@ -118,6 +118,7 @@ public final class BatchSource implements AutoCloseable {
   private Batch finish(PendingBatch batch) {
     int imageBytes = images.imageBytes();
     int[] labels = new int[batch.images().size()];
+    int[] numbers = new int[labels.length];
     int kept = 0;
     for (int i = 0; i < labels.length; i++) {
       int index = order[batch.start() + i];
@@ -129,10 +130,12 @@ public final class BatchSource implements AutoCloseable {
       if (kept < i) {
         System.arraycopy(batch.pixels(), i * imageBytes, batch.pixels(), kept * imageBytes, imageBytes);
       }
+      numbers[kept] = index;
       labels[kept++] = images.label(index);
     }
-    return kept == labels.length ? new Batch(batch.pixels(), labels)
-        : new Batch(Arrays.copyOf(batch.pixels(), kept * imageBytes), Arrays.copyOf(labels, kept));
+    return kept == labels.length ? new Batch(batch.pixels(), labels, numbers)
+        : new Batch(
+            Arrays.copyOf(batch.pixels(), kept * imageBytes), Arrays.copyOf(labels, kept), Arrays.copyOf(numbers, kept));
   }
 
   private static ImageDecoder.UnusableException await(Future<ImageDecoder.UnusableException> rendering) {

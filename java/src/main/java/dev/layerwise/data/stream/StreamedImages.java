@@ -6,6 +6,7 @@ import dev.layerwise.data.Images;
 import dev.layerwise.data.Seeds;
 import dev.layerwise.data.stream.SquareDecoder.Placement;
 import dev.layerwise.files.FileNames;
+import java.nio.file.Path;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Random;
@@ -109,6 +110,11 @@ public final class StreamedImages implements Images {
   /** ImageNet's standard deviations, per channel, of pixel / 255. */
   public float[] deviation() {
     return DEVIATION.clone();
+  }
+
+  /** The file of an image. */
+  public Path path(int index) {
+    return files.path(index);
   }
 
   /** Class of an image, 0 to {@link #classes} − 1. */
