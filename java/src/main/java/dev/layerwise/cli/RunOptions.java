@@ -89,7 +89,8 @@ final class RunOptions {
 
   @Option(
       names = "--tensorboard",
-      description = "Also write the metrics as TensorBoard event files to the run's folder. Default: off; a resumed run"
+      description = "Also write the metrics and the run's settings as TensorBoard event files to the run's folder, and the training loss"
+          + " about every 50 batches to its folder steps. Default: off; a resumed run"
           + " keeps its choice.")
   boolean tensorBoard;
 

@@ -170,6 +170,9 @@ final class RunPrinter implements TrainingSession.Reporter {
       if (block.localError() != null) {
         line.append(String.format("  local error %.2f %%", block.localError()));
       }
+      if (block.localTestError() != null) {
+        line.append(String.format("  local test error %.2f %%", block.localTestError()));
+      }
       if (block.frozen() != null) {
         line.append("  frozen");
       }

@@ -45,11 +45,13 @@ public record EpochReport(
    * @param predictionLoss as weighted in the block's supervised loss (times 1 − β under predsim)
    * @param unsupervisedLoss unweighted
    * @param localError error of the local classifier, in percent
+   * @param localTestError of the local classifier on the test images after the epoch, in percent; {@code null} while an
+   *     epoch is under way, too, and in files of versions that did not store it
    * @param frozen true if the block was not trained in this epoch; otherwise {@code null}
    */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   @JsonInclude(JsonInclude.Include.NON_NULL)
   public record BlockReport(
       String name, Double similarityLoss, Double predictionLoss, Double unsupervisedLoss, Double localError,
-      Boolean frozen) {}
+      Double localTestError, Boolean frozen) {}
 }

@@ -293,6 +293,13 @@ public final class RunDirectory implements AutoCloseable {
       for (Path events : TensorBoardLog.filesIn(path)) {
         Files.deleteIfExists(events);
       }
+      Path steps = TensorBoardSteps.folder(path);
+      if (Files.isDirectory(steps)) {
+        for (Path events : TensorBoardLog.filesIn(steps)) {
+          Files.deleteIfExists(events);
+        }
+        Files.deleteIfExists(steps); // not if something else is there
+      }
     } catch (IOException | LayerwiseException e) {
       return; // why the run has failed matters more; the next start says what is wrong with the folder
     }

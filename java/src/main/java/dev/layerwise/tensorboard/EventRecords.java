@@ -25,7 +25,7 @@ public final class EventRecords {
 
   /** The record that a file begins with. */
   public static byte[] version(double time) {
-    return record(event(time).bytes(3, "brain.Event:2".getBytes(StandardCharsets.UTF_8)));
+    return record(event(time).bytes(3, utf8("brain.Event:2")));
   }
 
   /** Says that a process starts to write at a step: what a reader has seen from that step on is void. */
@@ -41,10 +41,54 @@ public final class EventRecords {
             summary.bytes(
                 1,
                 new Message()
-                    .bytes(1, tag.getBytes(StandardCharsets.UTF_8))
+                    .bytes(1, utf8(tag))
                     .fixed32(2, Float.floatToIntBits(value.floatValue()))
                     .encoded()));
     return record(event(time).varint(2, step).bytes(5, summary.encoded()));
+  }
+
+  /**
+   * The settings of a run, for TensorBoard's table of hyperparameters (SessionStartInfo in tensorboard/plugins/hparams/
+   * plugin_data.proto). The table shows the scalars of the same folder beside them.
+   *
+   * @param time of the run's start
+   * @param settings by name: numbers, booleans, or text
+   */
+  public static byte[] hyperparameters(double time, Map<String, Object> settings) {
+    Message start = new Message();
+    settings.forEach(
+        (name, value) -> start.bytes(1, new Message().bytes(1, utf8(name)).bytes(2, value(value).encoded()).encoded()));
+    return ofHyperparameters(time, "_hparams_/session_start_info", 3, start.fixed64(5, Double.doubleToLongBits(time)));
+  }
+
+  /** Says that the run with those settings is finished. */
+  public static byte[] finished(double time) {
+    Message end = new Message().varint(1, 1).fixed64(2, Double.doubleToLongBits(time)); // STATUS_SUCCESS
+    return ofHyperparameters(time, "_hparams_/session_end_info", 4, end);
+  }
+
+  /** A value that holds nothing; what it says is in its metadata, as a field of HParamsPluginData. */
+  private static byte[] ofHyperparameters(double time, String tag, int field, Message content) {
+    byte[] data = new Message().bytes(field, content.encoded()).encoded();
+    Message metadata = new Message().bytes(1, new Message().bytes(1, utf8("hparams")).bytes(2, data).encoded());
+    Message noElements = new Message().bytes(2, new byte[0]); // a shape of one dimension, which is 0
+    Message tensor = new Message().varint(1, 1).bytes(2, noElements.encoded()); // DT_FLOAT
+    Message value =
+        new Message().bytes(1, utf8(tag)).bytes(8, tensor.encoded()).bytes(9, metadata.encoded());
+    return record(event(time).bytes(5, new Message().bytes(1, value.encoded()).encoded()));
+  }
+
+  /** A google.protobuf.Value. */
+  private static Message value(Object value) {
+    if (value instanceof Number number) {
+      return new Message().fixed64(2, Double.doubleToLongBits(number.doubleValue()));
+    }
+    return value instanceof Boolean truth ? new Message().varint(4, truth ? 1 : 0)
+        : new Message().bytes(3, utf8(value.toString()));
+  }
+
+  private static byte[] utf8(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
   }
 
   private static Message event(double time) {

@@ -21,33 +21,35 @@ record Reports(RunConfig config, List<LayerSpec> layers) {
     BlockMetrics output = output(at);
     return new EpochProgress(
         at.epoch(), config.training().schedule().epochs(), at.images(), ofImages, output.meanPredictionLoss(),
-        output.errorPercent(), blocks(at));
+        output.errorPercent(), blocks(at, null));
   }
 
   /**
    * An epoch that is over.
    *
    * @param at its end, evaluation not included
-   * @param test the output layer's metrics on the test images
-   * @param validation the same on the images held out; {@code null} without them
+   * @param tests each layer's metrics on the test images
+   * @param validation the output layer's on the images held out; {@code null} without them
    * @param totalSeconds since the run's start, evaluation included
    */
-  EpochReport epoch(Progress at, BlockMetrics test, BlockMetrics validation, double totalSeconds) {
+  EpochReport epoch(Progress at, List<BlockMetrics> tests, BlockMetrics validation, double totalSeconds) {
     BlockMetrics output = output(at);
+    BlockMetrics test = tests.get(tests.size() - 1);
     TrainingConfig training = config.training();
     return new EpochReport(
         at.epoch(), training.schedule().epochs(), training.learningRate(at.epoch() - 1), output.meanPredictionLoss(),
         output.errorPercent(), test.meanPredictionLoss(), test.errorPercent(),
         validation == null ? null : (Double) validation.meanPredictionLoss(),
         validation == null ? null : (Double) validation.errorPercent(), at.images() / at.epochSeconds(), totalSeconds,
-        blocks(at));
+        blocks(at, tests));
   }
 
   private BlockMetrics output(Progress at) {
     return at.sums().get(layers.size() - 1);
   }
 
-  private List<EpochReport.BlockReport> blocks(Progress at) {
+  /** Of the hidden layers; the tests' metrics are {@code null} while an epoch is under way. */
+  private List<EpochReport.BlockReport> blocks(Progress at, List<BlockMetrics> tests) {
     Losses losses = config.model().losses();
     List<EpochReport.BlockReport> blocks = new ArrayList<>();
     for (int i = 0; i < layers.size() - 1; i++) {
@@ -59,6 +61,7 @@ record Reports(RunConfig config, List<LayerSpec> layers) {
               losses.hasPredictionLoss() ? (Double) sums.meanPredictionLoss() : null,
               losses.alpha() > 0 ? (Double) sums.meanUnsupervisedLoss() : null,
               losses.hasLocalClassifiers() ? (Double) sums.errorPercent() : null,
+              losses.hasLocalClassifiers() && tests != null ? (Double) tests.get(i).errorPercent() : null,
               i < at.frozenBlocks() ? true : null));
     }
     return blocks;

@@ -15,6 +15,7 @@ import dev.layerwise.run.RunConfig;
 import dev.layerwise.run.RunDirectory;
 import dev.layerwise.run.RunImages;
 import dev.layerwise.run.TensorBoardLog;
+import dev.layerwise.run.TensorBoardSteps;
 import java.nio.file.Files;
 import dev.layerwise.safetensors.TensorSource;
 import java.nio.file.Path;
@@ -28,6 +29,8 @@ final class RunRecorder {
   private RunConfig config;
   /** {@code null}: nothing is written for TensorBoard. */
   private TensorBoardLog tensorBoard;
+  /** {@code null} likewise. */
+  private TensorBoardSteps tensorBoardSteps;
   /** What of a network goes into a checkpoint. */
   record NetworkState(
       Map<String, TensorSource> weights, Map<String, TensorSource> optimizer, Map<String, TensorSource> bestWeights) {}
@@ -67,11 +70,23 @@ final class RunRecorder {
   }
 
   /** A session begins, which is recorded: with a log for TensorBoard if that is wanted, or if an earlier session wrote one. */
-  void beginSession(SessionSettings settings, double secondsBefore) {
+  void beginSession(SessionSettings settings, Progress from) {
     directory.addSession(settings.command(), config.device().device());
     if (settings.tensorBoard() || TensorBoardLog.isIn(directory.path())) {
-      tensorBoard = TensorBoardLog.begin(directory.path(), directory.metrics().read().epochs(), secondsBefore);
+      tensorBoard =
+          TensorBoardLog.begin(directory.path(), config, directory.metrics().read().epochs(), from.totalSeconds());
+      tensorBoardSteps = TensorBoardSteps.begin(directory.path(), from);
     }
+  }
+
+  /** Whether {@link #stepsTrained} is to be told how far the run is; never in other processes than the first. */
+  boolean recordsStep(long step) {
+    return tensorBoardSteps != null && tensorBoardSteps.isDue(step);
+  }
+
+  /** Some steps of an epoch have been trained. */
+  void stepsTrained(Progress at, double learningRate) {
+    tensorBoardSteps.add(at, learningRate);
   }
 
   /** An epoch has been trained and evaluated. */
@@ -144,8 +159,12 @@ final class RunRecorder {
             weights, null));
   }
 
+  /** The last that a run writes. */
   void writeEvaluation(Evaluation evaluation) {
     directory.writeEvaluation(evaluation);
+    if (tensorBoard != null) {
+      tensorBoard.finish();
+    }
   }
 
   private InputDescription inputDescription() {

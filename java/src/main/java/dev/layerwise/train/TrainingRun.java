@@ -229,7 +229,7 @@ public final class TrainingRun implements AutoCloseable {
     timeLimitNanos = settings.timeLimit() == null ? Long.MAX_VALUE : settings.timeLimit().toNanos();
     sessionStarted = System.nanoTime();
     if (communicator.isFirst()) {
-      recorder.beginSession(settings, progress.totalSeconds());
+      recorder.beginSession(settings, progress);
     }
     while (!progress.isOver(schedule)) {
       EpochReport report = trainEpoch(settings.checkpoints(), listener) ? endEpoch() : null;
@@ -315,7 +315,8 @@ public final class TrainingRun implements AutoCloseable {
           break;
         }
         context.setBatch(pass.count());
-        context.setStep(step, training.learningRate(progress.epoch() - 1 + (double) images / order.length));
+        double learningRate = training.learningRate(progress.epoch() - 1 + (double) images / order.length);
+        context.setStep(step, learningRate);
         if (pass.staysInPlace() && stage.isWhole()) {
           context.step(stepKind(pass.count()), () -> trainOn(pass));
         } else {
@@ -329,9 +330,17 @@ public final class TrainingRun implements AutoCloseable {
           writeCheckpoint(soFar(images, step, started));
           started += System.nanoTime() - now; // writing is no training
         }
-        if (communicator.decide(interval != null && now - told >= interval.toNanos())) {
-          tell(listener, soFar(images, step, started), order.length);
-          told = now;
+        boolean tells = interval != null && now - told >= interval.toNanos();
+        boolean records = recorder.recordsStep(step);
+        if (communicator.decide(tells || records)) {
+          Progress soFar = soFar(images, step, started);
+          if (records) {
+            recorder.stepsTrained(soFar, learningRate);
+          }
+          if (tells) {
+            tell(listener, soFar, order.length);
+            told = now;
+          }
         }
       }
     }
@@ -411,27 +420,33 @@ public final class TrainingRun implements AutoCloseable {
    */
   private EpochReport evaluateEpoch(long started) {
     boolean validates = split.heldOut().length > 0;
-    BlockMetrics validation = validates ? measure("validation", validationImages, split.heldOut()) : null;
+    List<BlockMetrics> validation = validates ? measure("validation", validationImages, split.heldOut()) : null;
     if (validates && validation == null) {
       return null;
     }
-    BlockMetrics test = measure("test", testImages, IntStream.range(0, data.test().count()).toArray());
+    List<BlockMetrics> test = measure("test", testImages, IntStream.range(0, data.test().count()).toArray());
     if (test == null) {
       return null;
     }
-    EpochReport report = reports.epoch(progress, test, validation, progress.totalSeconds() + secondsSince(started));
+    BlockMetrics held = validates ? validation.get(validation.size() - 1) : null;
+    EpochReport report = reports.epoch(progress, test, held, progress.totalSeconds() + secondsSince(started));
     if (config.training().keepsBest() && progress.isImprovedBy(report)) {
       bestWeights.take(network.weights());
     }
     return report;
   }
 
-  /** The output layer's metrics on some images; {@code null} if it is to stop before all are measured. */
-  private BlockMetrics measure(String which, ImageFeed images, int[] chosen) {
+  /** Each layer's metrics on some images; {@code null} if it is to stop before all are measured. */
+  private List<BlockMetrics> measure(String which, ImageFeed images, int[] chosen) {
     List<BlockMetrics> metrics =
         Evaluator.measure(
             network, images, chosen, config.training().batches().batchSize(), communicator, this::isToStop);
-    return metrics == null ? null : Evaluator.output(communicator.sum(metrics), which, chosen.length);
+    if (metrics == null) {
+      return null;
+    }
+    List<BlockMetrics> all = communicator.sum(metrics);
+    Evaluator.output(all, which, chosen.length); // of at least one image
+    return all;
   }
 
   /** What all processes compute has the same bits; where it has not, a machine or a library of one of them is broken. */

@@ -91,7 +91,7 @@ class FreezingTest {
       }
     }
     assertThat(train("words", SMALL + "--freeze-after 1 --epochs 2").out())
-        .containsPattern("  layers.0  .* local error \\S+ %  frozen\n")
+        .containsPattern("  layers.0  .* local error \\S+ %  local test error \\S+ %  frozen\n")
         .doesNotContainPattern("layers.1 .*frozen");
   }
 

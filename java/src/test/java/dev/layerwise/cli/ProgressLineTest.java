@@ -22,7 +22,7 @@ class ProgressLineTest {
       new EpochProgress(
           3, 30, 500, 1000, 0.12345, 3.25,
           List.of(
-              new BlockReport("a", 0.5, 0.25, null, 10.04, null), new BlockReport("b", 0.125, 0.0625, null, 4.5, null)));
+              new BlockReport("a", 0.5, 0.25, null, 10.04, null, null), new BlockReport("b", 0.125, 0.0625, null, 4.5, null, null)));
 
   @TempDir private Path folder;
   private final StringWriter err = new StringWriter();
@@ -52,7 +52,7 @@ class ProgressLineTest {
   void whatIsNotKnownIsLeftOut() {
     EpochProgress start =
         new EpochProgress(
-            1, 2, 0, 1000, Double.NaN, Double.NaN, List.of(new BlockReport("a", Double.NaN, null, null, null, null)));
+            1, 2, 0, 1000, Double.NaN, Double.NaN, List.of(new BlockReport("a", Double.NaN, null, null, null, null, null)));
     assertThat(line.line(start, Double.NaN, 200)).matches("epoch 1/2  [░.]{20}  0 %");
     EpochProgress end = new EpochProgress(1, 2, 1000, 1000, 1, 50, List.of());
     assertThat(line.line(end, 100, 200)).matches("epoch 1/2  [█#]{20}  100 %  testing  loss 1\\.0000 error 50\\.00 %");

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
@@ -52,11 +53,11 @@ class TensorBoardTest {
   /** Tags and values are those of metrics.jsonl, in float32. */
   private void compare(String python, int epochs) throws Exception {
     JsonNode read = read(python);
-    assertThat(read.get("records").asInt()).as("a version, a start, the epochs").isEqualTo(2 + epochs);
+    assertThat(read.get("records").asInt()).as("a version, a start, settings, the epochs, the end").isEqualTo(4 + epochs);
     JsonNode scalars = read.get("scalars");
     List<String> lines = Files.readAllLines(folder.resolve("run/metrics.jsonl"));
     boolean validated = JSON.readTree(lines.get(0)).has("validation_error");
-    assertThat(scalars).hasSize(6 + 3 + (validated ? 2 : 0));
+    assertThat(scalars).hasSize(6 + 4 + (validated ? 2 : 0));
     assertThat(lines).hasSize(epochs);
     for (int i = 0; i < epochs; i++) {
       JsonNode line = JSON.readTree(lines.get(i));
@@ -72,10 +73,48 @@ class TensorBoardTest {
       check(scalars, "learning_rate", i, line.get("lr"));
       check(scalars, "images_per_second", i, line.get("images_per_second"));
       check(scalars, "local_error/layers.0", i, block.get("local_error"));
+      check(scalars, "local_test_error/layers.0", i, block.get("local_test_error"));
       check(scalars, "similarity_loss/layers.0", i, block.get("similarity_loss"));
       check(scalars, "prediction_loss/layers.0", i, block.get("prediction_loss"));
     }
     assertThat(scalars.get("loss/train")).hasSize(epochs);
+    JsonNode settings = read.get("hparams");
+    assertThat(settings.get("training.epochs").asInt()).isEqualTo(epochs);
+    assertThat(settings.get("training.dataset").asText()).isEqualTo("digits");
+    assertThat(settings.get("device.tf32").isBoolean()).isTrue();
+    assertThat(read.get("status").asInt()).as("success").isEqualTo(1);
+    double last = JSON.readTree(lines.get(epochs - 1)).get("test_error").asDouble();
+    assertThat(read.get("table")).hasSize(1);
+    assertThat((float) read.get("table").get(0).get("error/test").asDouble()).isEqualTo((float) last);
+  }
+
+  @Test
+  void batchesAreStepsOfTheirOwn() throws Exception {
+    String python = pythonWithTensorBoard();
+    String small = " --tensorboard --batch-size 16"; // 90 batches an epoch
+    assertThat(train("--epochs 2" + small).exitCode()).isZero();
+    byte[] model = Files.readAllBytes(folder.resolve("run/model.safetensors"));
+    JsonNode first = read(python).get("steps");
+    List<Integer> before = steps(first);
+    assertThat(before).first().isEqualTo(50);
+    assertThat(train("--epochs 4 --resume").exitCode()).isZero();
+    JsonNode both = read(python).get("steps");
+    assertThat(steps(both)).startsWith(before.toArray(new Integer[0])).contains(230).isSorted(); // 50 after resuming at 180
+    assertThat(both.get("step_error/train").get(0).get(1).asDouble()).isBetween(0.0, 100.0);
+    assertThat(both.get("step_loss/train").get(0).get(1).asDouble()).isPositive().isLessThan(5);
+    try (Stream<Path> files = Files.list(folder.resolve("run/steps"))) {
+      assertThat(files).as("a file per session").hasSize(2);
+    }
+    Files.move(folder.resolve("run"), folder.resolve("with"));
+    assertThat(train("--epochs 2 --batch-size 16").exitCode()).isZero();
+    assertThat(folder.resolve("run/model.safetensors")).hasBinaryContent(model);
+    assertThat(folder.resolve("run/steps")).doesNotExist();
+  }
+
+  private static List<Integer> steps(JsonNode scalars) {
+    List<Integer> steps = new ArrayList<>();
+    scalars.get("step_loss/train").forEach(point -> steps.add(point.get(0).asInt()));
+    return steps;
   }
 
   private static void check(JsonNode scalars, String tag, int index, JsonNode expected) {

@@ -64,7 +64,7 @@ final class RunFolders {
       List<BlockReport> blocks = new ArrayList<>();
       for (int layer = 0; layer < layers; layer++) {
         double at = (layer + 2.0) * epoch;
-        blocks.add(new BlockReport("layers." + layer, 0.9 / at, 0.07 / at, null, 87.0 / at, null));
+        blocks.add(new BlockReport("layers." + layer, 0.9 / at, 0.07 / at, null, 87.0 / at, 90.0 / at, null));
       }
       epochs.add(
           new EpochReport(

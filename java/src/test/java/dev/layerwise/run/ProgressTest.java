@@ -41,7 +41,7 @@ class ProgressTest {
     for (int i = 0; i < errors.length; i++) {
       progress = progress.later(10, 1, 1, Collections.nCopies(4, seen));
       List<BlockReport> blocks =
-          DoubleStream.of(errors[i]).mapToObj(error -> new BlockReport("b", 1.0, 1.0, null, error, null)).toList();
+          DoubleStream.of(errors[i]).mapToObj(error -> new BlockReport("b", 1.0, 1.0, null, error, null, null)).toList();
       progress = progress.nextEpoch(new EpochReport(i + 1, 9, 1, 1, 1, 1, 1, null, null, 1, 1, blocks), auto, 0);
       assertThat(progress.frozenBlocks()).as("after epoch %d", i + 1).isEqualTo(frozenAfter[i]);
       assertThat(progress.sums().subList(0, frozenAfter[i])).allMatch(seen::equals);
