@@ -1,6 +1,7 @@
 """Prints what TensorBoard's own reader finds in a run's folder, as one JSON object."""
 
 import json
+import os
 import sys
 
 from google.protobuf import json_format
@@ -31,7 +32,7 @@ def main():
         "hparams": {name: json_format.MessageToDict(value) for name, value in start.hparams.items()},
         "status": end.status,
         "steps": steps(folder + "/steps"),
-        "table": table(folder),
+        "table": table(os.path.dirname(folder)),
     }))
 
 
@@ -46,7 +47,7 @@ def steps(folder):
 
 
 def table(folder):
-    """What the table of hyperparameters shows of the run: the last test error."""
+    """What the table of hyperparameters shows of the runs in a folder: the last test error."""
     multiplexer = event_multiplexer.EventMultiplexer().AddRunsFromDirectory(folder)
     multiplexer.Reload()
     context = base_plugin.TBContext(
