@@ -82,7 +82,25 @@ public final class DataSet {
    * @throws LayerwiseException if the folder is not such a folder
    */
   public static DataSet imageFolder(Path folder, int size, boolean exif, Consumer<String> skipped) {
-    return new DataSet(ImageFolder.open(folder, StreamOptions.ofSize(size, false, exif, skipped)));
+    return new DataSet(ImageFolder.open(folder, StreamOptions.ofSize(size, null, false, exif, skipped)));
+  }
+
+  /**
+   * The same, with a choice of how much of a test image is cut off.
+   *
+   * @param folder with train and val
+   * @param size side to which images are cut, in pixels
+   * @param resize what the shorter side of a test image is made before its centre is cut out, in pixels, at least
+   *     {@code size}; 256/224 of it where this is not said
+   * @param exif whether an image is turned as its camera's mark of orientation (EXIF) says; false: pixels are taken as
+   *     they are stored
+   * @param skipped told, in a sentence each, what the folder holds besides images that are read, if anything, and every
+   *     image that cannot be used and is left out
+   * @return the data set, listed but not read
+   * @throws LayerwiseException if the folder is not such a folder, or the numbers do not fit together
+   */
+  public static DataSet imageFolder(Path folder, int size, int resize, boolean exif, Consumer<String> skipped) {
+    return new DataSet(ImageFolder.open(folder, StreamOptions.ofSize(size, resize, false, exif, skipped)));
   }
 
   /**

@@ -58,6 +58,15 @@ abstract sealed class ModelInput permits Model {
     return config.images().width();
   }
 
+  /**
+   * What the shorter side of an image file is made before a square is cut from its centre.
+   *
+   * @return in pixels, at least {@link #height}
+   */
+  public int resize() {
+    return input.resize();
+  }
+
   /** What reads image files as this model takes them: resized, cut to its input's size, in its channels. */
   private ImageReader reader() {
     if (height() != width()) {

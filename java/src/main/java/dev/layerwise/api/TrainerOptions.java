@@ -169,6 +169,31 @@ abstract sealed class TrainerOptions permits Trainer {
   }
 
   /**
+   * Which training images are mirrored; by default as is usual for the data set.
+   *
+   * @param how {@code random}: each time with probability 1/2; {@code alternating}: half of them in odd epochs, the others
+   *     in even ones; {@code none}
+   * @return this
+   * @throws LayerwiseException if there is no such way
+   */
+  public Trainer flip(String how) {
+    settings.augmentation("flip", how);
+    return self();
+  }
+
+  /**
+   * How training images of {@link DataSet#imageFolder} are cropped: at random, to a part of their area, which is resized.
+   *
+   * @param leastArea the least such part, 0 to 1, 0.08 by default; 0: no random crop but the centre, as of test images
+   * @return this
+   * @throws LayerwiseException if it is out of its range
+   */
+  public Trainer cropScale(double leastArea) {
+    settings.augmentation("crop_scale", leastArea);
+    return self();
+  }
+
+  /**
    * Sets squares of every training image to the data's mean.
    *
    * @param squares per image; 0 (the default): none

@@ -102,8 +102,8 @@ final class TrainerSettings {
         model,
         optimizer.over(base.optimizer()),
         new TrainingConfig(
-            training.dataset(), batches.over(training.batches()), schedule.over(training.schedule()),
-            changes, freezing.over(training.freezing()), or(seed, training.seed())),
+            training.dataset(), data.loaded().info().resize(), batches.over(training.batches()),
+            schedule.over(training.schedule()), changes, freezing.over(training.freezing()), or(seed, training.seed())),
         deviceOver(base.device()),
         initialWeights == null ? base.init() : InitialWeights.of(initialWeights, partialWeights));
   }

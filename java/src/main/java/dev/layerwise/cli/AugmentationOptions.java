@@ -23,17 +23,25 @@ final class AugmentationOptions {
       names = {"--crop-padding", "--crop"},
       paramLabel = "PIXELS",
       description = "Black pixels that frame a training image before a random crop of its own size; 0: no crop. Default: the"
-          + " data set's (MNIST and Fashion-MNIST 2, CIFAR 4, others 0), or as in the preset.")
+          + " data set's (MNIST and Fashion-MNIST 2, CIFAR 4, others 0), or as in the preset. Images of image-folder have been"
+          + " cropped as --crop-scale says before.")
   Integer cropPadding;
 
   @Option(
       names = "--flip",
       paramLabel = "HOW",
       completionCandidates = Flips.class,
-      description = "How images that are flipped left to right are chosen: random, each time with probability 1/2, or"
-          + " alternating, half of them in odd epochs and the others in even ones, so that any two epochs in a row show every"
-          + " image both ways. For data sets whose images are flipped. Default: random, or as in the preset.")
+      description = "Which training images are flipped left to right: random, each time with probability 1/2; alternating, half"
+          + " of them in odd epochs and the others in even ones, so that any two epochs in a row show every image both ways; or"
+          + " none. Default: random for Fashion-MNIST, CIFAR and image-folder, none for others, or as in the preset.")
   String flip;
+
+  @Option(
+      names = "--crop-scale",
+      paramLabel = "FRACTION",
+      description = "For image-folder: least part of an image's area that is cut out at random and resized to --image-size, as"
+          + " scale of RandomResizedCrop in torchvision and timm; 0: the centre is cut out, as of test images. Default: 0.08.")
+  Double cropScale;
 
   @Option(names = "--cutout",
       negatable = true,
@@ -67,7 +75,8 @@ final class AugmentationOptions {
   /** These options over a base's augmentation. */
   Augmentation over(Augmentation base) {
     return Settings.partial(
-            Augmentation.class, "crop_padding", cropPadding, "flip", NetworkOptions.lower(flip), "mixup", mixup, "cutmix", cutmix)
+            Augmentation.class, "crop_padding", cropPadding, "flip", NetworkOptions.lower(flip), "mixup", mixup, "cutmix", cutmix,
+            "crop_scale", cropScale)
         .over(base.withCutout(cutout, holes, length));
   }
 }

@@ -62,6 +62,13 @@ final class DataOptions {
   Integer imageSize;
 
   @Option(
+      names = "--resize",
+      paramLabel = "PIXELS",
+      description = "For image-folder: what the shorter side of a test image is made before its centre of --image-size is cut"
+          + " out. Default: ${bundle:default.resize}.")
+  Integer resize;
+
+  @Option(
       names = "--strict",
       description = "For image-folder: stop at an image or folder that cannot be read instead of skipping it."
           + " Default: off.")
@@ -80,20 +87,26 @@ final class DataOptions {
    * The data set's description, known before its images are loaded.
    *
    * @param trainedSize side of the images that the model was trained on; {@code null} if there is no model yet
+   * @param trainedResize what the shorter side of its test images was made; {@code null} if that is not known
    * @param err gets a line about skipped images
    */
-  DataSetInfo info(String name, Integer trainedSize, PrintWriter err) {
+  DataSetInfo info(String name, Integer trainedSize, Integer trainedResize, PrintWriter err) {
     Checks.oneOf("--dataset", name, new Names());
     if (!name.equals(IMAGE_FOLDER)) {
       Checks.usage(
-          imageSize == null && !strict && !noExif,
-          "--image-size, --strict and --no-exif go with --dataset " + IMAGE_FOLDER);
+          imageSize == null && resize == null && !strict && !noExif,
+          "--image-size, --resize, --strict and --no-exif go with --dataset " + IMAGE_FOLDER);
       return DataSets.info(name);
     }
     Checks.usage(dataDir != null, "--dataset " + IMAGE_FOLDER + " needs --data-dir, the folder with train/ and val/");
-    Checks.range("--image-size", imageSize, 1, 4096);
+    Checks.range("--image-size", imageSize, 1, StreamOptions.LARGEST_SIZE);
     int size = Checks.or(imageSize, trainedSize == null ? StreamOptions.USUAL_SIZE : trainedSize);
-    folder = ImageFolder.open(dataDir, StreamOptions.ofSize(size, strict, !noExif, line -> skip(err, line)));
+    Checks.range("--resize", resize, size, StreamOptions.LARGEST_SIZE);
+    Integer usualResize = trainedSize == null || trainedSize == size ? trainedResize : null;
+    folder =
+        ImageFolder.open(
+            dataDir,
+            StreamOptions.ofSize(size, Checks.or(resize, usualResize), strict, !noExif, line -> skip(err, line)));
     listed = skipped.size();
     return folder.info();
   }

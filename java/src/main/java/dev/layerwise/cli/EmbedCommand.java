@@ -114,8 +114,9 @@ final class EmbedCommand implements Callable<Integer> {
     Checks.usage(out.toString().endsWith(".npy"), "--out must end in .npy; " + out + " does not");
     Checks.usage(images.isEmpty() == (data.dataset != null), "give either images or a data set with --dataset");
     Checks.usage(
-        data.dataset != null || (split == null && data.dataDir == null && data.imageSize == null && !data.strict),
-        "--split, --data-dir, --image-size and --strict need --dataset");
+        data.dataset != null
+            || (split == null && data.dataDir == null && data.imageSize == null && data.resize == null && !data.strict),
+        "--split, --data-dir, --image-size, --resize and --strict need --dataset");
     ResumeHint.requireModel(path);
     Model.Options options = new Model.Options(common.device(), 1, !data.noExif);
     try (Model model = Model.open(path, options)) {
@@ -155,7 +156,7 @@ final class EmbedCommand implements Callable<Integer> {
   private int embedDataSet(Model model, Layer of, Communicator processes) {
     PrintWriter err = spec.commandLine().getErr();
     data.findAgain(path, data.dataset);
-    DataSetInfo info = data.info(data.dataset, model.height(), err);
+    DataSetInfo info = data.info(data.dataset, model.height(), model.resize(), err);
     Images chosen = data.load(info, split == Split.train ? Part.TRAIN : Part.TEST, spec.commandLine().getErr());
     new ImageShape(model.channels(), model.height(), model.width())
         .requireFits(path.toString(), chosen.shape(), info.title(), "give another --dataset");
@@ -198,7 +199,7 @@ final class EmbedCommand implements Callable<Integer> {
 
     StreamedBatches(StreamedImages images, BatchSlice slice) {
       this.slice = slice;
-      source = images.plain().open(slice.ofWholeBatches(images.count(), batchSize), batchSize, 0, 1);
+      source = images.plain().open(slice.ofWholeBatches(images.count(), batchSize), batchSize, 0, 1, null);
       advance();
     }
 

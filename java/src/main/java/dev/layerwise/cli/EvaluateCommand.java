@@ -122,7 +122,8 @@ final class EvaluateCommand implements Callable<Integer> {
               + " --dataset with the same classes");
     }
     data.findAgain(model, name);
-    DataSetInfo info = data.info(name, file.config().images().height(), spec.commandLine().getErr());
+    Integer resize = file.input() == null ? null : file.input().resize();
+    DataSetInfo info = data.info(name, file.config().images().height(), resize, spec.commandLine().getErr());
     Images test = data.load(info, Part.TEST, spec.commandLine().getErr());
     file.config()
         .requireFits(model.toString(), test.shape(), info.classes(), info.title(), "give its own --dataset");

@@ -29,7 +29,7 @@ public class SettingDefaults extends ResourceBundle {
   /** With what is no setting, but an option of the data. */
   private static Map<String, Object> ofTraining(String dataset) {
     Map<String, Object> values = new HashMap<>(Settings.values(Defaults.of(DataSets.info(dataset))));
-    values.putAll(Map.of("dataset", "digits", "image_size", StreamOptions.USUAL_SIZE));
+    values.putAll(Map.of("dataset", "digits", "image_size", StreamOptions.USUAL_SIZE, "resize", "256/224 of --image-size"));
     return values;
   }
 
@@ -46,7 +46,7 @@ public class SettingDefaults extends ResourceBundle {
   public static final class OfEvaluate extends SettingDefaults {
     /** Those of the data; the model says what they are. */
     public OfEvaluate() {
-      super(Map.of("dataset", "the model's own", "image_size", "the model's own"));
+      super(Map.of("dataset", "the model's own", "image_size", "the model's own", "resize", "the model's own"));
     }
   }
 
@@ -54,7 +54,7 @@ public class SettingDefaults extends ResourceBundle {
   public static final class OfEmbed extends SettingDefaults {
     /** Those of the data. */
     public OfEmbed() {
-      super(Map.of("dataset", "none; images are embedded", "image_size", "the model's own"));
+      super(Map.of("dataset", "none; images are embedded", "image_size", "the model's own", "resize", "the model's own"));
     }
   }
 

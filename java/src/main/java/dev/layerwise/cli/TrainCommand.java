@@ -222,16 +222,18 @@ final class TrainCommand implements Callable<Integer> {
     Preset preset = preset();
     String usual = recorded != null ? recorded.training().dataset() : preset != null ? preset.dataset() : "digits";
     Integer size = recorded == null ? null : recorded.model().images().height();
+    Integer resize = recorded == null ? null : recorded.training().resize();
     if (file != null) {
       usual = Checks.or(file.dataset(), usual);
       size = file.imageSize();
+      resize = file.resize();
     }
     String name = Checks.or(data.dataset, usual);
     Path earlier = checkpoint != null ? checkpoint : run.config;
     if (earlier != null) {
       data.findAgain(earlier, name);
     }
-    DataSetInfo info = data.info(name, size, spec.commandLine().getErr());
+    DataSetInfo info = data.info(name, size, resize, spec.commandLine().getErr());
     if (file != null && name.equals(usual) && data.imageSize == null) { // what it says of other images does not count
       file.requireFits(new ImageShape(info.channels(), info.height(), info.width()), info.classes(), info.title());
     }
@@ -255,7 +257,7 @@ final class TrainCommand implements Callable<Integer> {
         network,
         optimization.optimizer().over(base.optimizer()),
         new TrainingConfig(
-            info.name(), batches, optimization.schedule(run.patience).over(training.schedule()),
+            info.name(), info.resize(), batches, optimization.schedule(run.patience).over(training.schedule()),
             changes, optimization.freezing().over(training.freezing()), Checks.or(optimization.seed, training.seed())),
         device(base, network, batches),
         recorded != null ? recorded.init() : run.init == null ? base.init() : InitialWeights.of(run.init, run.initPartial),

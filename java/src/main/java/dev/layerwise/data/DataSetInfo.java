@@ -19,15 +19,25 @@ import java.util.List;
  * @param cropPadding black pixels around a training image before it is cropped at random to its own size; 0: no crop
  * @param horizontalFlip whether half of the training images are mirrored
  * @param embedded whether a copy comes with Layerwise
+ * @param resize of images in files: what the shorter side of a test image is made before its centre is cut out; null: the
+ *     images are in memory, all of this size
  */
 public record DataSetInfo(String name, String title, int channels, int height, int width, int trainCount,
     int testCount, List<String> classNames, float[] mean, float[] deviation, int cropPadding, boolean horizontalFlip,
-    boolean embedded) {
+    boolean embedded, Integer resize) {
   /** Copies what could be changed from outside. */
   public DataSetInfo {
     classNames = List.copyOf(classNames);
     mean = mean.clone();
     deviation = deviation.clone();
+  }
+
+  /** One of images in memory. */
+  public DataSetInfo(String name, String title, int channels, int height, int width, int trainCount, int testCount,
+      List<String> classNames, float[] mean, float[] deviation, int cropPadding, boolean horizontalFlip,
+      boolean embedded) {
+    this(name, title, channels, height, width, trainCount, testCount, classNames, mean, deviation, cropPadding,
+        horizontalFlip, embedded, null);
   }
 
   /** Number of classes. */

@@ -9,6 +9,9 @@ import java.util.Set;
 
 /** The data sets that Layerwise can train on: what they are, where they lie, and their images. */
 public final class DataSets {
+  /** What the data set made of a folder of the user's own images is called; it is none of {@link #names}. */
+  public static final String IMAGE_FOLDER = "image-folder";
+
   static final DataSetLocator LOCATOR =
       new DataSetLocator(System.getenv(), UserFolders.current().cache(), Path.of(""));
 

@@ -47,9 +47,10 @@ public final class Defaults {
             data.classes(), null);
     Augmentation usual =
         Settings.with(
-            Augmentation.NONE, "crop_padding", data.cropPadding(), "horizontal_flip", data.horizontalFlip());
+            Augmentation.NONE, "crop_padding", data.cropPadding(), "horizontal_flip", data.horizontalFlip(), "crop_scale",
+            data.resize() == null ? null : (Double) Augmentation.USUAL_CROP_SCALE);
     TrainingConfig training =
-        new TrainingConfig(data.name(), Batches.DEFAULT, Schedule.DEFAULT, usual, 1);
+        new TrainingConfig(data.name(), data.resize(), Batches.DEFAULT, Schedule.DEFAULT, usual, 1);
     return new RunConfig(model, Optimizer.DEFAULT, training, DeviceOptions.of(DeviceOptions.AUTO, 0));
   }
 }

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.layerwise.LayerwiseException;
+import dev.layerwise.data.DataSets;
 import dev.layerwise.files.FileErrors;
 import dev.layerwise.files.FileException;
 import dev.layerwise.model.ModelConfig;
@@ -69,7 +70,7 @@ public final class ConfigFile {
     parts.get("model").putAll(Map.of("classes", Integer.class, NETWORK, NetworkSpec.class));
     parts.put("optimizer", types(Optimizer.class));
     parts.put("training", types(Batches.class, Schedule.class, Augmentation.class, Freezing.class));
-    parts.get("training").putAll(Map.of("dataset", String.class, "seed", Long.class));
+    parts.get("training").putAll(Map.of("dataset", String.class, "resize", Integer.class, "seed", Long.class));
     parts.put(DEVICE, types(DeviceOptions.class));
     parts.put(
         "",
@@ -220,6 +221,11 @@ public final class ConfigFile {
     return (Integer) values.get("input_height");
   }
 
+  /** What the shorter side of a test image in a file is made before its centre is cut out; {@code null}: not given. */
+  public Integer resize() {
+    return (Integer) values.get("resize");
+  }
+
   /**
    * Throws unless images are as the file says, as far as it says anything of them.
    *
@@ -249,7 +255,7 @@ public final class ConfigFile {
   }
 
   /**
-   * A configuration with the file's settings. Images and classes are the base's own.
+   * A configuration with the file's settings. The data set, its images and classes are the base's own.
    *
    * @throws SettingsException if settings do not go together; names the file
    * @throws LayerwiseException if weights to start from cannot be read, or are not those that they were
@@ -261,10 +267,11 @@ public final class ConfigFile {
             modelOver(base.model()),
             optimizerOver(base.optimizer()),
             new TrainingConfig(
-                given("dataset", training.dataset()),
+                training.dataset(),
+                training.resize(),
                 batchesOver(training.batches()),
                 scheduleOver(training.schedule()),
-                augmentationOver(training.augmentation()),
+                augmentationOver(training),
                 partial(Freezing.class).over(training.freezing()),
                 given("seed", training.seed())),
             deviceOver(base.device()),
@@ -329,18 +336,24 @@ public final class ConfigFile {
     return Settings.isWhole(given) ? Settings.partial(Schedule.class).over(given) : given.over(base);
   }
 
-  private Augmentation augmentationOver(Augmentation base) {
+  /** What the file says of the crops of other images does not count. */
+  private Augmentation augmentationOver(TrainingConfig training) {
     Augmentation given = partial(Augmentation.class);
+    Augmentation base = training.augmentation();
+    boolean ofTheseImages = given("dataset", training.dataset()).equals(training.dataset());
+    Double cropScale = ofTheseImages && given.cropScale() != null ? given.cropScale() : base.cropScale();
     if (Settings.isWhole(given)) {
-      return Settings.partial(Augmentation.class).over(given);
+      boolean ofImageFiles = DataSets.IMAGE_FOLDER.equals(dataset());
+      return (ofImageFiles ? given.ofImageFiles() : given).over(Augmentation.NONE).withCropScale(cropScale);
     }
     Boolean cuts = given.nHoles() == null ? null : given.nHoles() > 0;
     Augmentation cut =
         base.withCutout(cuts, Boolean.TRUE.equals(cuts) ? given.nHoles() : null, given.length());
     return Settings.partial(
             Augmentation.class, "crop_padding", given.cropPadding(), "horizontal_flip", given.horizontalFlip(), "flip",
-            given.flip())
-        .over(cut);
+            given.flip(), "mixup", given.mixup(), "cutmix", given.cutmix())
+        .over(cut)
+        .withCropScale(cropScale);
   }
 
   /** The file's device over a base; settings of another device are not carried over. */

@@ -53,7 +53,7 @@ public record RunConfig(
   public RunConfig {
     Objects.requireNonNull(model);
     Settings.requireWhole(optimizer);
-    Objects.requireNonNull(training);
+    training = training.inFull(model.images());
     Objects.requireNonNull(device);
     if (init != null && model.architecture().whitens()) {
       throw new SettingsException(
@@ -87,7 +87,7 @@ public record RunConfig(
     return new RunConfig(
         new ModelConfig(architecture, losses, model.images(), model.classes(), model.network()), optimizer,
         new TrainingConfig(
-            training.dataset(), batches, schedule,
+            training.dataset(), training.resize(), batches, schedule,
             augmentation == null ? training.augmentation() : augmentation.over(training.augmentation()), training.freezing(),
             training.seed()),
         device, init, processes, stages, statistics, reduce);
@@ -102,7 +102,8 @@ public record RunConfig(
   public RunConfig freezing(Freezing other) {
     TrainingConfig with =
         new TrainingConfig(
-            training.dataset(), training.batches(), training.schedule(), training.augmentation(), other, training.seed());
+            training.dataset(), training.resize(), training.batches(), training.schedule(), training.augmentation(), other,
+            training.seed());
     return new RunConfig(model, optimizer, with, device, init, processes, stages, statistics, reduce);
   }
 

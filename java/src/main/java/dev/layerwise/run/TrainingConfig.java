@@ -1,7 +1,9 @@
 package dev.layerwise.run;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
+import dev.layerwise.data.DataSets;
 import dev.layerwise.data.EpochOrder;
 import dev.layerwise.data.FewClassesOrder;
 import dev.layerwise.data.Images;
@@ -9,6 +11,7 @@ import dev.layerwise.data.ValidationSplit;
 import dev.layerwise.settings.Augmentation;
 import dev.layerwise.settings.Batches;
 import dev.layerwise.settings.Freezing;
+import dev.layerwise.settings.ImageShape;
 import dev.layerwise.settings.Schedule;
 import dev.layerwise.settings.Settings;
 import java.util.Objects;
@@ -18,12 +21,15 @@ import java.util.stream.IntStream;
  * How a network is trained.
  *
  * @param dataset what it is called
+ * @param resize of images in files: what the shorter side of a test image is made before its centre is cut out; null: images
+ *     in memory
  * @param freezing null: all blocks are trained to the end
  * @param seed keys initialization, shuffling, augmentation and dropout
  */
 @Settings.Group
 public record TrainingConfig(
     String dataset,
+    @Settings.MayBeAbsent @JsonInclude(JsonInclude.Include.NON_NULL) Integer resize,
     @JsonUnwrapped Batches batches,
     @JsonUnwrapped @JsonProperty("schedule_group") Schedule schedule, // as "schedule" it would hide one of its settings
     @JsonUnwrapped Augmentation augmentation,
@@ -40,8 +46,9 @@ public record TrainingConfig(
   }
 
   /** One whose blocks are all trained to the end. */
-  public TrainingConfig(String dataset, Batches batches, Schedule schedule, Augmentation augmentation, long seed) {
-    this(dataset, batches, schedule, augmentation, Freezing.NONE, seed);
+  public TrainingConfig(
+      String dataset, Integer resize, Batches batches, Schedule schedule, Augmentation augmentation, long seed) {
+    this(dataset, resize, batches, schedule, augmentation, Freezing.NONE, seed);
   }
 
   /**
@@ -90,12 +97,25 @@ public record TrainingConfig(
 
   /** The same with another seed. */
   public TrainingConfig withSeed(long other) {
-    return new TrainingConfig(dataset, batches, schedule, augmentation, freezing, other);
+    return new TrainingConfig(dataset, resize, batches, schedule, augmentation, freezing, other);
   }
 
   /** The same over more or fewer epochs: all its epoch numbers times a factor, rounded, but at least 1. */
   public TrainingConfig stretched(double factor) {
     return new TrainingConfig(
-        dataset, batches.stretched(factor), schedule.stretched(factor), augmentation, freezing.stretched(factor), seed);
+        dataset, resize, batches.stretched(factor), schedule.stretched(factor), augmentation, freezing.stretched(factor),
+        seed);
+  }
+
+  /**
+   * The same in today's words: older versions did not record how they cut images in files.
+   *
+   * @param images what the network takes
+   */
+  TrainingConfig inFull(ImageShape images) {
+    return !dataset.equals(DataSets.IMAGE_FOLDER) ? this
+        : new TrainingConfig(
+            dataset, resize != null ? resize : (Integer) ImageShape.usualResize(images.side()), batches, schedule,
+            augmentation.ofImageFiles(), freezing, seed);
   }
 }

@@ -13,6 +13,10 @@ import dev.layerwise.LayerwiseException;
 public record ImageShape(
     @JsonProperty("input_channels") Integer channels, @JsonProperty("input_height") Integer height,
     @JsonProperty("input_width") Integer width) {
+  /** Height and width to which ImageNet's images are usually cut. */
+  public static final int IMAGENET_SIDE = 224;
+
+  private static final int IMAGENET_RESIZE = 256;
 
   /** Checks that images are not empty. */
   public ImageShape {
@@ -35,6 +39,16 @@ public record ImageShape(
   /** A square's side: the longer side of others. */
   public int side() {
     return Math.max(height, width);
+  }
+
+  /**
+   * What the shorter side of an image is usually made before a square is cut from its centre: in proportion to ImageNet's
+   * 256 and 224.
+   *
+   * @param side of the square
+   */
+  public static int usualResize(int side) {
+    return Math.round(side * (float) IMAGENET_RESIZE / IMAGENET_SIDE);
   }
 
   /**

@@ -17,7 +17,8 @@ public interface ImageFeed extends AutoCloseable {
    * @param from position in the order at which to begin
    * @param slice the part of each batch that is passed by
    * @param epoch what the images look like may depend on it
-   * @param augmentation done on the device; {@code null}: nothing
+   * @param augmentation done on the device, or, as far as it is done to images on disk when they are read, there;
+   *     {@code null}: nothing
    */
   Pass pass(int[] order, int from, int batchSize, BatchSlice slice, int epoch, Augmentation augmentation);
 

@@ -7,6 +7,7 @@ import dev.layerwise.model.WeightImport;
 import dev.layerwise.nativelib.NativeContext;
 import dev.layerwise.run.InitialWeights;
 import dev.layerwise.run.RunConfig;
+import dev.layerwise.run.TrainingConfig;
 import dev.layerwise.safetensors.HostTensor;
 import dev.layerwise.safetensors.TensorSource;
 import dev.layerwise.settings.Optimizer;
@@ -29,7 +30,7 @@ final class Initialization {
       NativeContext context, RunConfig config, DeviceNetwork network, PipelineStage stage, ImageFeed images,
       DataSet<?> data) {
     if (config.model().architecture().whitens() && stage.isFirst()) {
-      whiten(network, images, data, config.training().seed());
+      whiten(network, images, data, config.training());
     }
     return config.init() == null ? List.of() : fromFile(context, config, network, stage);
   }
@@ -52,12 +53,14 @@ final class Initialization {
   }
 
   /** Every process computes the same: the sample does not depend on their number. */
-  private static void whiten(DeviceNetwork network, ImageFeed images, DataSet<?> data, long seed) {
+  private static void whiten(DeviceNetwork network, ImageFeed images, DataSet<?> data, TrainingConfig training) {
     LayerSpec first = network.layers().get(0);
     Map<String, TensorSource> weights = new LinkedHashMap<>(network.weights());
     weights.computeIfPresent(
         first.name() + ".encoder.weight",
-        (name, random) -> Whitening.of(images, data, first.kernel(), seed).over(HostTensor.copyOf(random)));
+        (name, random) ->
+            Whitening.of(images, data, first.kernel(), training.augmentation(), training.seed())
+                .over(HostTensor.copyOf(random)));
     network.setWeights(weights);
   }
 }

@@ -26,9 +26,8 @@ final class StreamedFeed implements ImageFeed {
   public Pass pass(
       int[] order, int from, int batchSize, BatchSlice slice, int epoch, Augmentation augmentation) {
     int[] rest = Arrays.copyOfRange(order, from, order.length);
-    boolean alternates = augmentation != null && augmentation.alternatesFlips();
-    BatchSource source = images.open(slice.of(rest, batchSize), slice.count(batchSize), seed, epoch, alternates);
-    Augmentation onDevice = augmentation == null ? null : augmentation.afterAlternatingFlips();
+    BatchSource source = images.open(slice.of(rest, batchSize), slice.count(batchSize), seed, epoch, augmentation);
+    Augmentation onDevice = augmentation == null ? null : augmentation.afterReading();
     return new Pass() {
       private Batch batch;
       private int position = from;

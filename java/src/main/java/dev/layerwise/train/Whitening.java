@@ -6,6 +6,7 @@ import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.EpochOrder;
 import dev.layerwise.data.Seeds;
 import dev.layerwise.safetensors.HostTensor;
+import dev.layerwise.settings.Augmentation;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Random;
@@ -56,13 +57,14 @@ final class Whitening {
   /**
    * From a sample of training images.
    *
+   * @param augmentation of the run; of it, the sample shows what images in files are like when they have been read
    * @throws LayerwiseException if none of them can be read
    */
-  static Whitening of(ImageFeed feed, DataSet<?> data, int kernel, long seed) {
+  static Whitening of(ImageFeed feed, DataSet<?> data, int kernel, Augmentation augmentation, long seed) {
     int[] all = EpochOrder.shuffled(data.train().count(), seed, 0); // epochs are counted from 1
     int[] sample = Arrays.copyOf(all, Math.min(IMAGES, all.length));
     Whitening whitening = new Whitening(data.info(), kernel, seed);
-    try (ImageFeed.Pass pass = feed.pass(sample, 0, BATCH, BatchSlice.WHOLE, 1, null)) {
+    try (ImageFeed.Pass pass = feed.pass(sample, 0, BATCH, BatchSlice.WHOLE, 1, augmentation)) {
       while (pass.advance()) {
         for (int i = 0; i < pass.count(); i++) {
           whitening.add(pass.pixels(i));

@@ -4,9 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.layerwise.LayerwiseException;
+import dev.layerwise.TestImageFolder;
 import dev.layerwise.run.RecordedRun;
 import dev.layerwise.run.RunConfig;
+import dev.layerwise.run.TrainingConfig;
 import dev.layerwise.safetensors.SafeTensors;
+import dev.layerwise.settings.Augmentation;
+import dev.layerwise.settings.Settings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -154,7 +158,31 @@ class TrainerTest {
   }
 
   private static Trainer flipping() {
-    return trainer().augmentation(1, true).setting("flip", "alternating").epochs(2);
+    return trainer().augmentation(1, true).flip("alternating").epochs(2);
+  }
+
+  @Test
+  void imageFoldersAreCutAsTheDataSetAndTheTrainerSay() throws IOException {
+    Path images = TestImageFolder.redAndBlue(folder.resolve("images"));
+    DataSet data = DataSet.imageFolder(images, 16, 20, true, line -> { });
+    Path run = folder.resolve("run");
+    onFolder(data).epochs(1).flip("none").cropScale(0.25).train(run);
+    TrainingConfig recorded = RecordedRun.read(run).config().training();
+    assertThat(recorded.resize()).isEqualTo(20);
+    assertThat(recorded.augmentation())
+        .isEqualTo(Settings.with(Augmentation.NONE, "horizontal_flip", false, "crop_scale", 0.25));
+    try (Model model = Model.open(run)) {
+      assertThat(model.resize()).isEqualTo(20);
+    }
+    assertThat(onFolder(data).epochs(2).resume(run).epochs()).isEqualTo(2);
+    refused("resize from 20 to 18",
+        () -> onFolder(DataSet.imageFolder(images, 16, line -> { })).epochs(3).resume(run));
+    refused("crop_scale from 0.25 to 0.5", () -> onFolder(data).epochs(3).cropScale(0.5).resume(run));
+    refused("Images can be cut", () -> DataSet.imageFolder(images, 16, 15, true, line -> { }));
+  }
+
+  private static Trainer onFolder(DataSet data) {
+    return new Trainer(Network.named("mlp").hiddenLayers(1, 8).build(), data).batchSize(16).device("cpu", 1);
   }
 
   @Test
@@ -321,7 +349,11 @@ class TrainerTest {
     refused("weight_decay must be in 0", () -> trainer().optimizer("sgd", 0, Double.NaN));
     refused("unknown value 'rprop'", () -> trainer().optimizer("rprop", 0, 0));
     refused("crop_padding must be in 0", () -> trainer().augmentation(-1, false));
-    refused("flip is for images", () -> trainer().setting("flip", "alternating").train(folder.resolve("run")));
+    refused("flip: unknown value 'both'", () -> trainer().flip("both"));
+    refused("flip alternating does not go with horizontal_flip false",
+        () -> trainer().augmentation(0, false).flip("alternating").train(folder.resolve("run")));
+    refused("crop_scale is for images in files", () -> trainer().cropScale(0.5).train(folder.resolve("run")));
+    refused("crop_scale must be in 0", () -> trainer().cropScale(1.5));
     refused("label_smoothing is for", () -> Network.named("mlp").bio(8).setting("label_smoothing", 0.1).build());
     refused("feat_mult scales convolutions", () -> Network.named("mlp").widthFactor(2).build());
     refused("feat_mult does not go with", () -> Network.named("wresnet16-8-adapted").widthFactor(2).build());

@@ -8,6 +8,7 @@ import dev.layerwise.data.SyntheticFiles;
 import dev.layerwise.data.stream.BatchSource;
 import dev.layerwise.data.stream.ImageFolder;
 import dev.layerwise.data.stream.StreamOptions;
+import dev.layerwise.settings.Augmentation;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -130,7 +131,7 @@ class DamagedFilesDrill {
     }
     StreamOptions options = new StreamOptions(16, 16, 1, 1, true, true, skipped -> {});
     drill(7 + format.hashCode(), 75, whole, 80, format + "/train/cat/1." + format, file -> {
-      try (BatchSource batches = ImageFolder.open(data, options).train().open(new int[] {0, 1}, 2, 1, 1)) {
+      try (BatchSource batches = ImageFolder.open(data, options).train().open(new int[] {0, 1}, 2, 1, 1, Augmentation.NONE)) {
         batches.next();
       }
     });

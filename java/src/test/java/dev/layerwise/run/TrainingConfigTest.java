@@ -45,7 +45,7 @@ class TrainingConfigTest {
     for (TrainingConfig whole : List.of(config(0, 0), config(4, 0))) {
       TrainingConfig config =
           new TrainingConfig(
-              "digits", Settings.with(whole.batches(), "validation", 0.25), whole.schedule(), whole.augmentation(), 1);
+              "digits", null, Settings.with(whole.batches(), "validation", 0.25), whole.schedule(), whole.augmentation(), 1);
       int[] trained = config.split(images).trained();
       int[] order = config.order(images, trained, 2);
       assertThat(trained).hasSize(450);
@@ -83,7 +83,7 @@ class TrainingConfigTest {
 
   private static TrainingConfig config(int classesPerBatch, int untilEpoch) {
     return new TrainingConfig(
-        "digits", 
+        "digits", null,
         Settings.partial(
             Batches.class, "batch_size", 64, "classes_per_batch", classesPerBatch,
             "classes_per_batch_until_epoch", untilEpoch),

@@ -5,7 +5,6 @@ import java.util.Random;
 
 /** Which part of an image is used. */
 final class Crops {
-  private static final double SMALLEST_AREA = 0.08;
   private static final double WIDEST = 4.0 / 3;
   /** The ratios' logarithms go from this below 0 to this above. StrictMath: the same on every machine. */
   private static final double LOG_WIDEST = StrictMath.log(WIDEST);
@@ -14,14 +13,16 @@ final class Crops {
   private Crops() {}
 
   /**
-   * A random resized crop (Szegedy et al. 2015, "Going deeper with convolutions", section 6): 8 to 100 % of the area,
-   * width to height 3:4 to 4:3, the ratio's logarithm uniform. If ten such boxes do not fit into the image, the largest
-   * box of an allowed ratio in its centre.
+   * A random resized crop (Szegedy et al. 2015, "Going deeper with convolutions", section 6): from a part to 100 % of
+   * the area, width to height 3:4 to 4:3, the ratio's logarithm uniform. If ten such boxes do not fit into the image, the
+   * largest box of an allowed ratio in its centre.
+   *
+   * @param leastArea the part, usually 0.08
    */
-  static Box random(int height, int width, Random random) {
+  static Box random(int height, int width, double leastArea, Random random) {
     double area = (double) height * width;
     for (int attempt = 0; attempt < TRIES; attempt++) {
-      double boxArea = area * (SMALLEST_AREA + (1 - SMALLEST_AREA) * random.nextDouble());
+      double boxArea = area * (leastArea + (1 - leastArea) * random.nextDouble());
       double ratio = StrictMath.exp(LOG_WIDEST * (2 * random.nextDouble() - 1));
       int boxWidth = (int) Math.round(Math.sqrt(boxArea * ratio));
       int boxHeight = (int) Math.round(Math.sqrt(boxArea / ratio));

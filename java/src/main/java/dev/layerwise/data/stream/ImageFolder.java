@@ -3,6 +3,7 @@ package dev.layerwise.data.stream;
 import dev.layerwise.data.DataException;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.DataSetInfo;
+import dev.layerwise.data.DataSets;
 import dev.layerwise.files.FileNames;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,12 +15,12 @@ import java.util.Map;
 /**
  * A folder of images per class, as ImageNet is usually kept: DIR/train/CLASS and DIR/val/CLASS, or test instead of val.
  * Classes are numbered in the order of their folders' names; images lie in a class's folder or in folders below, and
- * follow the order of their paths. {@link FolderListing} says what is an image. Training images are random resized crops,
- * half of them mirrored; test images are the centres.
+ * follow the order of their paths. {@link FolderListing} says what is an image. Training images are usually random
+ * resized crops, half of them mirrored; test images are the centres.
  */
 public final class ImageFolder {
   /** What runs call their data set where it is such a folder. */
-  public static final String NAME = "image-folder";
+  public static final String NAME = DataSets.IMAGE_FOLDER;
 
   private ImageFolder() {}
 
@@ -66,7 +67,7 @@ public final class ImageFolder {
     DataSetInfo info =
         new DataSetInfo(
             NAME, "the images in " + dir, trainImages.channels(), options.size(), options.size(), trainFiles.count(),
-            testFiles.count(), classes, trainImages.mean(), trainImages.deviation(), 0, false, false);
+            testFiles.count(), classes, trainImages.mean(), trainImages.deviation(), 0, true, false, options.testResize());
     return new DataSet<>(info, trainImages, new StreamedImages(testFiles, classes, false, options));
   }
 

@@ -1,6 +1,7 @@
 package dev.layerwise.data.stream;
 
 import dev.layerwise.data.DataException;
+import dev.layerwise.settings.ImageShape;
 import java.util.function.Consumer;
 
 /**
@@ -17,16 +18,20 @@ import java.util.function.Consumer;
  */
 public record StreamOptions(
     int size, int testResize, int threads, int prefetch, boolean strict, boolean exif, Consumer<String> skipped) {
-  private static final int LARGEST_SIZE = 4096;
+  /** Most pixels of a side. */
+  public static final int LARGEST_SIZE = 4096;
 
   /** Height and width that images are usually cut to: ImageNet's. */
-  public static final int USUAL_SIZE = 224;
+  public static final int USUAL_SIZE = ImageShape.IMAGENET_SIDE;
 
-  private static final int USUAL_RESIZE = 256;
-
-  /** Test images resized in proportion to ImageNet's sizes, one thread per core, three batches ahead. */
-  public static StreamOptions ofSize(int size, boolean strict, boolean exif, Consumer<String> skipped) {
-    int resize = Math.round(size * (float) USUAL_RESIZE / USUAL_SIZE);
+  /**
+   * One thread per core, three batches ahead.
+   *
+   * @param testResize {@code null}: in proportion to ImageNet's sizes
+   */
+  public static StreamOptions ofSize(
+      int size, Integer testResize, boolean strict, boolean exif, Consumer<String> skipped) {
+    int resize = testResize != null ? testResize : Math.min(LARGEST_SIZE, ImageShape.usualResize(size));
     return new StreamOptions(size, resize, Runtime.getRuntime().availableProcessors(), 3, strict, exif, skipped);
   }
 

@@ -6,6 +6,7 @@ import dev.layerwise.data.Images;
 import dev.layerwise.data.Seeds;
 import dev.layerwise.data.stream.SquareDecoder.Placement;
 import dev.layerwise.files.FileNames;
+import dev.layerwise.settings.Augmentation;
 import java.nio.file.Path;
 import java.util.BitSet;
 import java.util.List;
@@ -129,11 +130,6 @@ public final class StreamedImages implements Images {
     }
   }
 
-  /** Begins to read images; training images are flipped at random. */
-  public BatchSource open(int[] order, int batchSize, long seed, int epoch) {
-    return open(order, batchSize, seed, epoch, false);
-  }
-
   /**
    * Begins to read images; close what it returns.
    *
@@ -142,17 +138,16 @@ public final class StreamedImages implements Images {
    *     cannot be used
    * @param seed of the run
    * @param epoch as for {@link dev.layerwise.data.EpochOrder}; test images are the same in each
-   * @param alternatesFlips whether half of the training images, drawn once, are flipped in odd epochs and the others in even
-   *     ones, instead of each at random
+   * @param augmentation whole: how training images are cropped and flipped; {@code null}: not, their centres are read
    */
-  public BatchSource open(int[] order, int batchSize, long seed, int epoch, boolean alternatesFlips) {
+  public BatchSource open(int[] order, int batchSize, long seed, int epoch, Augmentation augmentation) {
     if (batchSize < 1 || (long) batchSize * imageBytes() > Integer.MAX_VALUE - 8) {
       throw new DataException("A batch of " + batchSize + " images of " + size() + "×" + size()
           + " pixels cannot be made; choose another batch size.");
     }
     return new BatchSource(
         this, options, order, batchSize,
-        (index, target, offset) -> render(index, seed, epoch, alternatesFlips, target, offset));
+        (index, target, offset) -> render(index, seed, epoch, augmentation, target, offset));
   }
 
   /** Bytes of an image as it is handed out. */
@@ -161,21 +156,28 @@ public final class StreamedImages implements Images {
   }
 
   /** Writes an image into a batch. */
-  private void render(int index, long seed, int epoch, boolean alternatesFlips, byte[] target, int offset)
+  private void render(int index, long seed, int epoch, Augmentation augmentation, byte[] target, int offset)
       throws ImageDecoder.UnusableException {
     SquareDecoder.read(
         files.path(index), options.exif(),
-        (height, width) -> augmented
-            ? augmented(height, width, index, seed, epoch, alternatesFlips)
-            : new Placement(Crops.center(height, width, options.size(), options.testResize()), false),
+        (height, width) -> augmented && augmentation != null
+            ? augmented(height, width, index, seed, epoch, augmentation)
+            : new Placement(center(height, width), false),
         options.size(), target, offset);
   }
 
-  private static Placement augmented(
-      int height, int width, int index, long seed, int epoch, boolean alternatesFlips) {
+  private Resampler.Box center(int height, int width) {
+    return Crops.center(height, width, options.size(), options.testResize());
+  }
+
+  private Placement augmented(int height, int width, int index, long seed, int epoch, Augmentation augmentation) {
     Random random = new Random(Seeds.derive(seed, epoch, index));
-    Resampler.Box box = Crops.random(height, width, random);
-    return new Placement(box, alternatesFlips ? isAlternatelyFlipped(index, seed, epoch) : random.nextBoolean());
+    double leastArea = augmentation.cropScaleWhenRead();
+    Resampler.Box box = leastArea == 0 ? center(height, width) : Crops.random(height, width, leastArea, random);
+    boolean flip =
+        augmentation.flipsWhenRead()
+            && (augmentation.alternatesFlips() ? isAlternatelyFlipped(index, seed, epoch) : random.nextBoolean());
+    return new Placement(box, flip);
   }
 
   /** Epochs begin at 1: no image's seed in an epoch is that of 0. */

@@ -11,6 +11,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.layerwise.data.DataException;
 import dev.layerwise.data.DataSet;
 import dev.layerwise.data.EpochOrder;
+import dev.layerwise.settings.Augmentation;
+import dev.layerwise.settings.Settings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,6 +28,9 @@ import org.junit.jupiter.api.io.TempDir;
 class ImageFolderTest {
   private static final int SIZE = 16;
   private static final int IMAGE_BYTES = 3 * SIZE * SIZE;
+  private static final Augmentation USUAL =
+      Settings.with(Augmentation.NONE, "horizontal_flip", true, "crop_scale", 0.08);
+  private static final Augmentation ALTERNATING = changed("flip", "alternating");
 
   @TempDir
   Path folder;
@@ -99,7 +104,7 @@ class ImageFolderTest {
     int mirrored = 0;
     int rounds = 400;
     for (int epoch = 0; epoch < rounds; epoch++) {
-      try (BatchSource source = train.open(new int[] {0}, 1, 1, epoch)) {
+      try (BatchSource source = train.open(new int[] {0}, 1, 1, epoch, USUAL)) {
         byte[] pixels = source.next().pixels();
         mirrored += (pixels[0] & 0xff) > (pixels[SIZE - 1] & 0xff) ? 1 : 0;
       }
@@ -113,22 +118,66 @@ class ImageFolderTest {
     writeFolder(folder, 100);
     StreamedImages train = open(2, false).train();
     int[] order = IntStream.range(0, 100).toArray();
-    boolean[] first = mirrored(train, order, 1, true);
-    boolean[] second = mirrored(train, order, 2, true);
+    boolean[] first = mirrored(train, order, 1, ALTERNATING);
+    boolean[] second = mirrored(train, order, 2, ALTERNATING);
     for (int image = 0; image < order.length; image++) {
       assertThat(second[image]).as("image %d", image).isNotEqualTo(first[image]);
     }
-    assertThat(mirrored(train, order, 3, true)).isEqualTo(first);
-    assertThat(mirrored(train, order, 3, false)).isNotEqualTo(first);
+    assertThat(mirrored(train, order, 3, ALTERNATING)).isEqualTo(first);
+    assertThat(mirrored(train, order, 3, USUAL)).isNotEqualTo(first);
     // Five standard deviations of a fair coin, √(100/4) = 5.
     assertThat(IntStream.range(0, 100).filter(image -> first[image]).count()).isBetween(25L, 75L);
-    assertThat(mirrored(train.plain(), order, 2, true)).containsOnly(false);
+    assertThat(mirrored(train.plain(), order, 2, ALTERNATING)).containsOnly(false);
+  }
+
+  private static Augmentation changed(String name, Object value) {
+    return Settings.partial(Augmentation.class, name, value).over(USUAL);
+  }
+
+  @Test
+  void withoutRandomCropsTrainingImagesAreTheirCentresAsTestImagesAre() {
+    writeFolder(folder, 3);
+    StreamedImages train = open(2, false).train();
+    int[] order = {0, 1, 2, 3, 4};
+    byte[] centres = pixels(all(train.plain(), order, 5, 1, 1));
+    Augmentation still = Settings.with(changed("flip", "none"), "crop_scale", 0.0);
+    for (int epoch = 1; epoch <= 3; epoch++) {
+      assertThat(pixels(all(train, order, 5, 1, epoch, still))).isEqualTo(centres);
+    }
+    assertThat(pixels(all(train, order, 5, 1, 1, null))).isEqualTo(centres);
+    assertThat(pixels(all(train, order, 5, 1, 1))).isNotEqualTo(centres);
+    assertThat(pixels(all(train, order, 5, 1, 1, changed("crop_scale", 0.9)))).isNotEqualTo(centres);
+    // Flips alone: images of epochs are the centre or its mirror image, and both occur.
+    boolean[] first = mirrored(train, order, 1, changed("crop_scale", 0.0));
+    assertThat(IntStream.range(2, 12).mapToObj(epoch -> mirrored(train, order, epoch, changed("crop_scale", 0.0))))
+        .anyMatch(flips -> !Arrays.equals(flips, first));
+  }
+
+  @Test
+  void imagesAreNeverMirroredIfTheyAreNotToBe() {
+    writeFolder(folder, 1);
+    StreamedImages train = open(2, false).train();
+    for (int epoch = 1; epoch <= 50; epoch++) {
+      assertThat(mirrored(train, new int[] {0}, epoch, changed("flip", "none"))).containsOnly(false);
+    }
+  }
+
+  @Test
+  void thatNothingWasRecordedMeansWhatOlderVersionsDid() {
+    writeFolder(folder, 10);
+    StreamedImages train = open(2, false).train();
+    int[] order = IntStream.range(0, 10).toArray();
+    for (Augmentation older : new Augmentation[] {Augmentation.NONE, Settings.with(Augmentation.NONE, "flip", "alternating")}) {
+      Augmentation same = older.alternatesFlips() ? ALTERNATING : USUAL;
+      assertThat(older.ofImageFiles()).isEqualTo(same);
+      assertThat(pixels(all(train, order, 4, 1, 2, older))).isEqualTo(pixels(all(train, order, 4, 1, 2, same)));
+    }
   }
 
   /** Of images that grow brighter from left to right. */
-  private static boolean[] mirrored(StreamedImages images, int[] order, int epoch, boolean alternates) {
+  private static boolean[] mirrored(StreamedImages images, int[] order, int epoch, Augmentation augmentation) {
     boolean[] mirrored = new boolean[order.length];
-    try (BatchSource source = images.open(order, order.length, 1, epoch, alternates)) {
+    try (BatchSource source = images.open(order, order.length, 1, epoch, augmentation)) {
       byte[] pixels = source.next().pixels();
       for (int i = 0; i < order.length; i++) {
         mirrored[i] = (pixels[i * IMAGE_BYTES] & 0xff) > (pixels[i * IMAGE_BYTES + SIZE - 1] & 0xff);
@@ -174,7 +223,7 @@ class ImageFolderTest {
     writeFolder(folder, 30);
     int[] order = new int[40_000];
     StreamOptions options = new StreamOptions(SIZE, 18, 2, 3, false, true, skipped::add);
-    try (BatchSource source = ImageFolder.open(folder, options).train().open(order, 4, 0, 1)) {
+    try (BatchSource source = ImageFolder.open(folder, options).train().open(order, 4, 0, 1, USUAL)) {
       for (int batch = 0; batch < 20; batch++) {
         assertThat(source.next().count()).isEqualTo(4);
         Thread.sleep(5);
@@ -195,7 +244,7 @@ class ImageFolderTest {
     long before = usedMemory();
     long most = 0;
     int batches = 0;
-    try (BatchSource source = train.open(new int[60 * 2], 2, 0, 1)) {
+    try (BatchSource source = train.open(new int[60 * 2], 2, 0, 1, USUAL)) {
       for (Batch batch = source.next(); batch != null; batch = source.next()) {
         if (batches++ % 20 == 0) {
           // Time for threads that would run ahead.
@@ -211,7 +260,7 @@ class ImageFolderTest {
   @Test
   void closingEndsTheThreads() throws InterruptedException {
     writeFolder(folder, 10);
-    BatchSource source = open(3, false).train().open(new int[1000], 4, 0, 1);
+    BatchSource source = open(3, false).train().open(new int[1000], 4, 0, 1, USUAL);
     source.next();
     source.close();
     assertThat(source.next()).isNull();
@@ -254,8 +303,8 @@ class ImageFolderTest {
           .isInstanceOf(DataException.class);
     }
     writeFolder(folder, 1);
-    assertThatThrownBy(() -> open(1, false).train().open(new int[1], 0, 0, 1)).isInstanceOf(DataException.class);
-    assertThatThrownBy(() -> open(1, false).train().open(new int[1], 1 << 30, 0, 1)).isInstanceOf(DataException.class);
+    assertThatThrownBy(() -> open(1, false).train().open(new int[1], 0, 0, 1, USUAL)).isInstanceOf(DataException.class);
+    assertThatThrownBy(() -> open(1, false).train().open(new int[1], 1 << 30, 0, 1, USUAL)).isInstanceOf(DataException.class);
   }
 
   private void assertFails(String part) {
@@ -267,8 +316,13 @@ class ImageFolderTest {
   }
 
   private static List<Batch> all(StreamedImages images, int[] order, int batchSize, long seed, int epoch) {
+    return all(images, order, batchSize, seed, epoch, USUAL);
+  }
+
+  private static List<Batch> all(
+      StreamedImages images, int[] order, int batchSize, long seed, int epoch, Augmentation augmentation) {
     List<Batch> batches = new ArrayList<>();
-    try (BatchSource source = images.open(order, batchSize, seed, epoch)) {
+    try (BatchSource source = images.open(order, batchSize, seed, epoch, augmentation)) {
       for (Batch batch = source.next(); batch != null; batch = source.next()) {
         batches.add(batch);
       }

@@ -6,6 +6,8 @@ import dev.layerwise.data.stream.Resampler.Box;
 import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ResamplerTest {
   @Test
@@ -58,18 +60,19 @@ class ResamplerTest {
     Random random = new Random(4);
     byte[] planes = new byte[3 * 16 * 16];
     for (int round = 0; round < 200; round++) {
-      Resampler.resize(image, Crops.random(37, 53, random), 16, random.nextBoolean(), planes, 0);
+      Resampler.resize(image, Crops.random(37, 53, 0.08, random), 16, random.nextBoolean(), planes, 0);
       assertThat(planes).containsOnly(255);
     }
   }
 
-  @Test
-  void randomCropsAreInsideAndOfAllowedShape() {
+  @ParameterizedTest
+  @ValueSource(doubles = {0.08, 0.5})
+  void randomCropsAreInsideAndOfAllowedShape(double leastArea) {
     Random random = new Random(1);
     double smallest = 1;
     double largest = 0;
     for (int round = 0; round < 20_000; round++) {
-      Box box = Crops.random(300, 400, random);
+      Box box = Crops.random(300, 400, leastArea, random);
       assertThat(box.top()).isBetween(0.0, 300 - box.height());
       assertThat(box.left()).isBetween(0.0, 400 - box.width());
       // Sides are rounded to whole pixels: half a pixel of at least 80 is under 1 %.
@@ -78,15 +81,15 @@ class ResamplerTest {
       smallest = Math.min(smallest, area);
       largest = Math.max(largest, area);
     }
-    assertThat(smallest).isBetween(0.079, 0.085);
+    assertThat(smallest).isBetween(leastArea - 0.002, leastArea + 0.005);
     assertThat(largest).isBetween(0.9, 1.0);
   }
 
   @Test
   void imagesTooLongForAnyRandomBox() {
-    assertThat(Crops.random(1, 1000, new Random(1))).isEqualTo(new Box(0, 499, 1, 1));
-    assertThat(Crops.random(1000, 10, new Random(1)).width()).isLessThanOrEqualTo(10);
-    assertThat(Crops.random(1, 1, new Random(1))).isEqualTo(new Box(0, 0, 1, 1));
+    assertThat(Crops.random(1, 1000, 0.08, new Random(1))).isEqualTo(new Box(0, 499, 1, 1));
+    assertThat(Crops.random(1000, 10, 0.08, new Random(1)).width()).isLessThanOrEqualTo(10);
+    assertThat(Crops.random(1, 1, 0.08, new Random(1))).isEqualTo(new Box(0, 0, 1, 1));
   }
 
   @Test
