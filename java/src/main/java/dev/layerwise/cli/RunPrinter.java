@@ -147,7 +147,7 @@ final class RunPrinter implements TrainingSession.Reporter {
   }
 
   private void printText(EpochReport report) {
-    int columns = Terminal.isStdout() ? Terminal.width() : Integer.MAX_VALUE;
+    int columns = Terminal.outputWidth();
     String epoch =
         String.format(
             "epoch %d/%d  lr %.2e  train loss %.4f error %.2f %%%s  test loss %.4f error %.2f %%  %.0f images/s",

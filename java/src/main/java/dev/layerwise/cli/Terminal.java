@@ -4,6 +4,7 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 
 /** The terminal of stdout and stderr, if they are one. */
@@ -21,11 +22,6 @@ final class Terminal {
     return isTerminal(2);
   }
 
-  /** Whether stdout is a terminal. */
-  static boolean isStdout() {
-    return isTerminal(1);
-  }
-
   private static boolean isTerminal(int descriptor) {
     try {
       String device = Path.of("/proc/self/fd/" + descriptor).toRealPath().toString();
@@ -35,22 +31,31 @@ final class Terminal {
     }
   }
 
-  /** The terminal's current width in columns. */
+  /** The terminal's current width in columns; the usual one if it is not known. */
   static int width() {
+    return knownWidth().orElse(USUAL_WIDTH);
+  }
+
+  /** The width of stdout in columns, if it is a terminal; {@link Integer#MAX_VALUE} if it is none, or not known. */
+  static int outputWidth() {
+    return isTerminal(1) ? knownWidth().orElse(Integer.MAX_VALUE) : Integer.MAX_VALUE; // MPI's terminals have none
+  }
+
+  private static OptionalInt knownWidth() {
     try {
       Process stty =
           new ProcessBuilder("stty", "size").redirectInput(new File("/dev/tty")).redirectErrorStream(true).start();
       String rowsAndColumns = new String(stty.getInputStream().readAllBytes(), StandardCharsets.US_ASCII).trim();
       if (stty.waitFor(1, TimeUnit.SECONDS) && stty.exitValue() == 0) {
         int columns = Integer.parseInt(rowsAndColumns.substring(rowsAndColumns.indexOf(' ') + 1));
-        return columns > 0 ? columns : USUAL_WIDTH;
+        return columns > 0 ? OptionalInt.of(columns) : OptionalInt.empty();
       }
     } catch (IOException | NumberFormatException e) {
-      return USUAL_WIDTH; // no stty, or unexpected output from it
+      return OptionalInt.empty(); // no stty, or unexpected output from it
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    return USUAL_WIDTH;
+    return OptionalInt.empty();
   }
 
   /**

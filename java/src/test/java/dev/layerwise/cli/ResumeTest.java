@@ -58,7 +58,7 @@ class ResumeTest {
       assertThat(files.map(file -> file.getFileName().toString()))
           .containsExactlyInAnyOrder(
               ".lock", "config.json", "metrics.jsonl", "checkpoint.safetensors", "model.safetensors",
-              "evaluation.json");
+              "evaluation.json", "sessions.json");
     }
   }
 
