@@ -161,6 +161,10 @@ GROUPS = (
         Experiment("beta 0.9, no dropout", one_cycle(MNIST_RATE, "--beta 0.9 --dropout 0"), 3),
         Experiment("crop 1, beta 0.9", one_cycle(MNIST_RATE, "--crop 1 --beta 0.9 --dropout 0"), 3),
         Experiment("cutout 4, crop 1, beta 0.9", one_cycle(MNIST_RATE, holes(4)), 3),
+        Experiment("no crop, beta 0.9", one_cycle(MNIST_RATE, "--crop 0 --beta 0.9 --dropout 0"), 3),
+        Experiment("no crop, beta 0.9, smoothing",
+                   one_cycle(MNIST_RATE, "--crop 0 --beta 0.9 --dropout 0 --label-smoothing 0.1"), 3),
+        Experiment("crop 1, beta 0.9, dropout", one_cycle(MNIST_RATE, "--crop 1 --beta 0.9"), 3),
     )),
     *(Group(f"fashion-mlp-200-{loss}", f"--preset fashion-mlp-{loss}", 200, (Experiment("published", "", 1),))
       for loss in ("predsim", "global", "pred", "sim")),
