@@ -2,6 +2,7 @@ package dev.layerwise.api;
 
 import dev.layerwise.data.stream.StreamedImages;
 import dev.layerwise.model.ModelConfig;
+import dev.layerwise.nativelib.DeviceChoice;
 import dev.layerwise.nativelib.DeviceOptions;
 import dev.layerwise.recipe.Defaults;
 import dev.layerwise.run.InitialWeights;
@@ -110,12 +111,14 @@ final class TrainerSettings {
 
   /** What belongs to another device is not carried over. */
   private DeviceOptions deviceOver(DeviceOptions base) {
-    if (device == null || !device.device().equals(base.device())) {
-      return or(device, base);
+    if (device == null) {
+      return base;
     }
-    return new DeviceOptions(
-        device.device(), device.threads(), unlessAuto(device.precision(), base.precision()),
-        unlessAuto(device.engine(), base.engine()), device.tf32(), base.engineChoices());
+    DeviceOptions asked = DeviceChoice.of(device).options(); // the recorded device may be what "auto" is
+    return !asked.device().equals(base.device()) ? asked
+        : new DeviceOptions(
+            asked.device(), asked.threads(), unlessAuto(asked.precision(), base.precision()),
+            unlessAuto(asked.engine(), base.engine()), asked.tf32(), base.engineChoices());
   }
 
   private static String unlessAuto(String given, String base) {

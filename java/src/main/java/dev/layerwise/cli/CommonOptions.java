@@ -77,19 +77,20 @@ final class CommonOptions extends OutputOptions {
   /** These options over a base, on a device that is there. Settings of another device are not carried over. */
   DeviceOptions over(DeviceOptions base) {
     Checks.oneOf("--precision", precision == null ? "auto" : precision, new Precisions());
-    boolean same = device == null || device.equals(base.device());
-    DeviceOptions start = same ? base : DeviceOptions.of(device, base.threads());
-    DeviceOptions wanted =
-        new DeviceOptions(
-            start.device(),
-            Checks.or(threads, start.threads()),
-            Checks.or(precision, start.precision()),
-            Checks.or(engine, start.engine()),
-            Checks.or(tf32, start.tf32()),
-            start.engineChoices());
-    choice = DeviceChoice.of(wanted);
-    asksOfProcessor = !wanted.equals(base) && !choice.options().device().startsWith("cuda");
-    return choice.options();
+    String asked = Checks.or(device, base.device());
+    DeviceChoice automatic = DeviceChoice.of(overrides(DeviceOptions.of(asked, base.threads())));
+    String name = automatic.options().device();
+    boolean same = asked.equals(base.device()) || name.equals(base.device());
+    DeviceOptions wanted = overrides(same ? base.withDevice(name) : DeviceOptions.of(name, base.threads()));
+    choice = new DeviceChoice(wanted, automatic.reason(), automatic.passesOverGpu());
+    asksOfProcessor = !name.startsWith("cuda") && !(same && wanted.equals(base.withDevice(name)));
+    return wanted;
+  }
+
+  private DeviceOptions overrides(DeviceOptions start) {
+    return new DeviceOptions(
+        start.device(), Checks.or(threads, start.threads()), Checks.or(precision, start.precision()),
+        Checks.or(engine, start.engine()), Checks.or(tf32, start.tf32()), start.engineChoices());
   }
 
   /** Whether it is a usage error if the device cannot be opened; what a GPU lacks may be the machine's fault. */

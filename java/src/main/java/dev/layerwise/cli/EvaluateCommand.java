@@ -98,6 +98,8 @@ final class EvaluateCommand implements Callable<Integer> {
         confusion == null || ConfusionFile.isKnown(confusion), "--confusion writes a file that ends in .csv or .png, not "
             + confusion);
     Checks.usage(csv == null || !csv.toString().equals("-"), "--csv writes a file; stdout, or -, has the results");
+    requireFolder("--csv", csv); // not after minutes of computing
+    requireFolder("--confusion", confusion);
     classifiers.check();
     Checks.usage(
         csv == null || classifiers.answers() <= 1,
@@ -205,6 +207,12 @@ final class EvaluateCommand implements Callable<Integer> {
   /** What so many held-out training images have decided; {@code null}: it was not asked for. */
   private record Decisions(ClassifierChoice classifier, Double temperature, int images) {
     static final Decisions NONE = new Decisions(null, null, 0);
+  }
+
+  private static void requireFolder(String option, Path file) {
+    Path folder = file == null ? null : file.toAbsolutePath().getParent();
+    Checks.usage(
+        folder == null || Files.isDirectory(folder), option + ": there is no folder " + folder + " to write the file into");
   }
 
   /** Will hold what {@code --csv} writes; of augmented images when these have been shown. */

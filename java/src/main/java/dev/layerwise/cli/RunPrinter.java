@@ -223,7 +223,7 @@ final class RunPrinter implements TrainingSession.Reporter {
   private void done(TrainingResult result, Path model) {
     boolean early = result.ending() == Ending.NO_IMPROVEMENT;
     boolean validated = result.validationError() != null;
-    boolean keepsBest = config.training().keepsBest();
+    boolean keepsBest = config.training().keepsBest() && result.bestEpoch() != null;
     if (json) {
       JsonLines.print(
           out, "done",

@@ -49,7 +49,7 @@ final class SweepCommand implements Callable<Integer> {
   private static final Set<String> OF_SESSIONS =
       Set.of("--data-dir", "--strict", "--no-exif", "--checkpoint-every", "--tensorboard");
 
-  private static final int MOST_RUNS = 100_000;
+  private static final int MOST_RUNS = Combination.MOST;
 
   @Mixin(name = OutputOptions.NAME)
   private OutputOptions output;
@@ -128,7 +128,13 @@ final class SweepCommand implements Callable<Integer> {
             stop::request,
             stop::passOn,
             () -> {
-              boolean done = sweep.run(jobs, stop::requested, (run, resumes) -> train(run, resumes, stop, printer), printer);
+              boolean done;
+              try {
+                done = sweep.run(jobs, stop::requested, (run, resumes) -> train(run, resumes, stop, printer), printer);
+              } catch (RuntimeException e) { // such as a full disk: the runs at work are saved first
+                stop.endAll();
+                throw e;
+              }
               if (done) {
                 printer.done(sweep.table(), folder);
               } else {
@@ -163,6 +169,15 @@ final class SweepCommand implements Callable<Integer> {
 
     void passOn() {
       processes.forEach(TrainProcess::stop);
+    }
+
+    /** Stops all processes, and returns when each has saved its run. */
+    void endAll() {
+      synchronized (this) {
+        requested = true;
+      }
+      passOn();
+      processes.forEach(TrainProcess::await);
     }
 
     synchronized boolean requested() {
@@ -201,6 +216,10 @@ final class SweepCommand implements Callable<Integer> {
       int code = process.finish(event -> printer.event(run, event));
       boolean stopped = code != 0 && stop.requested();
       return new Sweep.Ended(stopped, code == 0 || stopped ? null : process.reason(code));
+    } catch (RuntimeException e) {
+      process.stop();
+      process.await();
+      throw e;
     } finally {
       stop.ended(process);
     }
@@ -219,7 +238,16 @@ final class SweepCommand implements Callable<Integer> {
         (long) combinations.size() * distinctSeeds.size() <= MOST_RUNS,
         combinations.size() + " combinations are too many; sweep over at most " + MOST_RUNS + " runs");
     Map<Combination, Plan> plans = new HashMap<>();
-    combinations.forEach(combination -> plans.put(combination, plan(combination)));
+    Map<RunConfig, Combination> sameRuns = new HashMap<>();
+    for (Combination combination : combinations) {
+      Plan plan = plan(combination);
+      plans.put(combination, plan);
+      Combination other = sameRuns.putIfAbsent(plan.config(), combination);
+      Checks.usage(
+          other == null,
+          other + " and " + combination + " train the same; a switch that is on for all runs cannot be swept, nor what does"
+              + " not change a run");
+    }
     List<Sweep.Run> runs = new ArrayList<>();
     for (long seed : distinctSeeds) {
       for (Combination combination : combinations) {
@@ -271,7 +299,10 @@ final class SweepCommand implements Callable<Integer> {
     Checks.usage(
         value.equals("true") || value.equals("false"),
         "--" + name + " takes no value; sweep it as " + name + "=true,false");
-    return value.equals("true") ? List.of("--" + name) : option.negatable() ? List.of("--no-" + name) : List.of();
+    if (value.equals("true")) {
+      return List.of("--" + name);
+    }
+    return option.negatable() ? List.of("--no-" + name) : List.of();
   }
 
   private static List<String> ofSessions(CommandLine.ParseResult parsed) {

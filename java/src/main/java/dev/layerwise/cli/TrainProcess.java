@@ -115,6 +115,15 @@ final class TrainProcess {
     }
   }
 
+  /** Returns when it has ended, or this thread is interrupted. */
+  void await() {
+    try {
+      process.waitFor();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
   /** Why it failed, in its own words; call it after its end. */
   String reason(int exitCode) {
     boolean told = exitCode == CommandLine.ExitCode.SOFTWARE || exitCode == CommandLine.ExitCode.USAGE;

@@ -10,6 +10,7 @@ public final class HostMemory implements AutoCloseable {
 
   /** Of so many bytes, at most 2 GiB. */
   public HostMemory(int bytes) {
+    NativeLibrary.load(); // which lifts the limit
     memory = new BytePointer((long) bytes);
   }
 

@@ -15,8 +15,9 @@ import org.bytedeco.javacpp.Loader;
 
 /** The native library itself: loading it, what it says about itself, and its failures. */
 public final class NativeLibrary {
-  /** JavaCPP's limit on this process's memory, by default twice the Java heap; 0: none. */
-  private static final String MEMORY_LIMIT = "org.bytedeco.javacpp.maxphysicalbytes";
+  /** JavaCPP's limits on what it allocates and on this process's memory, by default the Java heap and twice that; 0: none. */
+  private static final List<String> MEMORY_LIMITS =
+      List.of("org.bytedeco.javacpp.maxbytes", "org.bytedeco.javacpp.maxphysicalbytes");
 
   /** Where JavaCPP unpacks libraries, by default in the home folder. */
   private static final String UNPACKED = "org.bytedeco.javacpp.cachedir";
@@ -62,9 +63,10 @@ public final class NativeLibrary {
     if (loaded) {
       return;
     }
-    if (System.getProperty(MEMORY_LIMIT) == null) {
-      // The Java heap says nothing about how much a network may take.
-      System.setProperty(MEMORY_LIMIT, "0");
+    for (String limit : MEMORY_LIMITS) {
+      if (System.getProperty(limit) == null) {
+        System.setProperty(limit, "0"); // the Java heap says nothing about how much a network may take
+      }
     }
     try {
       UserFolders folders = UserFolders.current();

@@ -48,12 +48,16 @@ record Axis(double low, double high, boolean logarithmic, List<Double> ticks, Li
 
   /** Epochs or layers: from the first to the last, marked at whole numbers. */
   static Axis counting(double first, double last) {
-    double step = last - first <= MOST_NUMBERS ? 1 : niceStep((last - first) / COUNTING_INTERVALS);
-    List<Double> ticks = new ArrayList<>();
-    for (double tick = Math.ceil(first / step) * step; tick <= last; tick += step) {
-      ticks.add(tick);
+    if (last <= first) {
+      return new Axis(first - 1, first + 1, false, List.of(first));
     }
-    return last > first ? new Axis(first, last, false, ticks) : new Axis(first - 1, first + 1, false, List.of(first));
+    double step = last - first <= MOST_NUMBERS ? 1 : niceStep((last - first) / COUNTING_INTERVALS);
+    double start = Math.ceil(first / step) * step;
+    List<Double> ticks = new ArrayList<>();
+    for (int i = 0; i <= MOST_NUMBERS + COUNTING_INTERVALS && start + i * step <= last; i++) { // a damaged file may have any numbers
+      ticks.add(start + i * step);
+    }
+    return new Axis(first, last, false, ticks);
   }
 
   /**

@@ -20,16 +20,16 @@ record BestRun(int number, String reason) {
 
   /** One for each data set of which there are several runs with a finished epoch. */
   static List<BestRun> of(List<Run> runs) {
-    Map<String, List<Integer>> byData = new LinkedHashMap<>();
+    Map<List<String>, List<Integer>> byData = new LinkedHashMap<>();
     for (int i = 0; i < runs.size(); i++) {
       if (!runs.get(i).epochs().isEmpty()) {
-        byData.computeIfAbsent(runs.get(i).setting("training", "dataset"), name -> new ArrayList<>()).add(i);
+        byData.computeIfAbsent(runs.get(i).dataKey(), key -> new ArrayList<>()).add(i);
       }
     }
     List<BestRun> best = new ArrayList<>();
     byData.forEach((data, numbers) -> {
       if (numbers.size() > 1) {
-        best.add(of(runs, data, numbers));
+        best.add(of(runs, data.get(0), numbers));
       }
     });
     return best;
@@ -64,8 +64,8 @@ record BestRun(int number, String reason) {
     boolean[] unfolded = new boolean[runs.size()];
     for (int i = 0; i < unfolded.length; i++) {
       int number = i;
-      String data = runs.get(i).setting("training", "dataset");
-      boolean alone = runs.stream().filter(run -> run.setting("training", "dataset").equals(data)).count() == 1;
+      List<String> data = runs.get(i).dataKey();
+      boolean alone = runs.stream().filter(run -> run.dataKey().equals(data)).count() == 1;
       unfolded[i] = runs.size() <= FEW || alone || best.stream().anyMatch(run -> run.number() == number);
     }
     return unfolded;

@@ -18,7 +18,7 @@ final class MistakesSection {
 
   private MistakesSection() {}
 
-  /** Two runs have seen the same image if it has this number and class in a data set of the same name. */
+  /** Two runs have seen the same image if it has this number and class in the same data. */
   private record Image(int number, int label) {}
 
   /** What each run took an image for; {@code null} where it is not among the run's recorded mistakes. */
@@ -42,16 +42,17 @@ final class MistakesSection {
         "The test images of which a network was most certain, and wrong: the class that it took the image for, and the"
             + " probability that it gave this class. Of each run the " + Evaluation.MOST_MISTAKES + " most certain mistakes are"
             + " recorded; a dash stands where an image is not among them. First come the images that most runs mistake.");
-    Map<String, List<Integer>> byData = new LinkedHashMap<>();
+    Map<List<Object>, List<Integer>> byData = new LinkedHashMap<>();
     for (int i = 0; i < runs.size(); i++) {
       if (runs.get(i).evaluation() != null) {
-        byData.computeIfAbsent(runs.get(i).evaluation().dataset(), name -> new ArrayList<>()).add(i);
+        List<Object> key = List.of(runs.get(i).evaluation().dataset(), runs.get(i).evaluation().classNames(), runs.get(i).dataKey());
+        byData.computeIfAbsent(key, data -> new ArrayList<>()).add(i);
       }
     }
     if (byData.isEmpty()) {
       page.element("p", "No run has recorded any.");
     }
-    byData.forEach((data, numbers) -> write(page, data, runs, numbers));
+    byData.forEach((key, numbers) -> write(page, (String) key.get(0), runs, numbers));
   }
 
   private static void write(Markup page, String data, List<Run> runs, List<Integer> numbers) {

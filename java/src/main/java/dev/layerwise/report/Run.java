@@ -1,6 +1,7 @@
 package dev.layerwise.report;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.layerwise.run.DataPlace;
 import dev.layerwise.run.EpochReport;
 import dev.layerwise.run.Evaluation;
 import dev.layerwise.run.RunDirectory;
@@ -27,6 +28,9 @@ import java.util.OptionalDouble;
 record Run(
     String name, Path folder, JsonNode config, List<EpochReport> epochs, Evaluation evaluation,
     List<Session> sessions, String remark) {
+
+  /** What runs call their data set where it is a folder of images. */
+  private static final String IMAGE_FOLDER = "image-folder";
 
   Run {
     epochs = List.copyOf(epochs);
@@ -89,6 +93,17 @@ record Run(
   String setting(String part, String name) {
     JsonNode value = config.path(part).path(name);
     return value.isMissingNode() || value.isNull() ? "–" : value.asText();
+  }
+
+  /**
+   * What runs have in common that saw the same images: data set and number of classes, of folders of images also where they
+   * are. Only such runs are compared image by image, or with one another.
+   */
+  List<String> dataKey() {
+    String dataset = setting("training", "dataset");
+    String folder =
+        IMAGE_FOLDER.equals(dataset) ? RunDirectory.dataPlace(this.folder).map(DataPlace::folder).orElse(name) : "";
+    return List.of(dataset, setting("model", "classes"), folder);
   }
 
   /** {@code predsim}, {@code backprop} and so on. */

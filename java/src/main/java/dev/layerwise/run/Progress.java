@@ -94,6 +94,12 @@ public record Progress(
         better ? ended.validationError() : bestValidationError, better ? (Integer) epoch : bestEpoch);
   }
 
+  /** The same without a best epoch: the next is the best so far. */
+  public Progress withoutBest() {
+    return new Progress(
+        epoch, images, step, epochSeconds, totalSeconds, sums, frozen, plateaus, testError, validationError, null, null, null);
+  }
+
   /** Whether the epoch under way, having ended like this, is the best so far. */
   public boolean isImprovedBy(EpochReport ended) {
     Double best = bestValidationError == null ? bestTestError : bestValidationError;

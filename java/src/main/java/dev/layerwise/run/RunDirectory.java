@@ -204,6 +204,14 @@ public final class RunDirectory implements AutoCloseable {
     remove(Session.FILE_NAME);
   }
 
+  /** Takes over the sessions of a run in another folder, which goes on in this one. */
+  public void adoptSessions(Path other) {
+    List<Session> earlier = sessions(other);
+    if (!Files.exists(path.resolve(Session.FILE_NAME)) && !earlier.isEmpty()) {
+      write(Session.FILE_NAME, earlier);
+    }
+  }
+
   /** Records that a session begins now, after those before it. */
   public void addSession(String command, String device) {
     List<Session> sessions = new ArrayList<>(sessions(path));

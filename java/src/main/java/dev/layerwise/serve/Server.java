@@ -13,6 +13,7 @@ import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Consumer;
 
 /**
@@ -36,6 +37,7 @@ public final class Server implements AutoCloseable {
   private final Consumer<String> log;
   private final Map<String, Route> routes = new LinkedHashMap<>();
   private volatile boolean stopping;
+  private boolean stopped;
 
   /** Answers requests of a path. */
   @FunctionalInterface
@@ -130,7 +132,7 @@ public final class Server implements AutoCloseable {
 
   private void handle(HttpExchange exchange) {
     long started = System.nanoTime();
-    String path = exchange.getRequestURI().getPath();
+    String path = Objects.requireNonNullElse(exchange.getRequestURI().getPath(), ""); // an opaque URI has none
     int status = Metrics.CLIENT_GONE;
     try (exchange) {
       Reply reply = reply(exchange, routes.get(path), path);
@@ -209,7 +211,11 @@ public final class Server implements AutoCloseable {
    * @return how many were given up
    */
   public int stop(Duration patience) {
+    if (stopped) {
+      return 0;
+    }
     stopping = true;
+    stopped = true;
     int left = threads.finish(patience);
     threads.close();
     http.stop(0);

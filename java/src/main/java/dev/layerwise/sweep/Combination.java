@@ -22,6 +22,9 @@ import java.util.zip.CRC32C;
 public record Combination(Map<String, String> values) {
   private static final int LONGEST = 120;
 
+  /** More are not made: each is a run at least. */
+  public static final int MOST = 100_000;
+
   /** Copies the values. */
   public Combination {
     values = Collections.unmodifiableMap(new LinkedHashMap<>(values));
@@ -46,6 +49,13 @@ public record Combination(Map<String, String> values) {
           throw new SettingsException(
               "the option " + option.option() + " is swept twice; give all its values at once");
         }
+      }
+    }
+    long count = drawn.isEmpty() ? 1 : samples;
+    for (OptionValues option : lists) {
+      count *= option.list().size();
+      if (count > MOST) {
+        throw new SettingsException("there are more than " + MOST + " combinations; give fewer values");
       }
     }
     Random numbers = new Random(seed);

@@ -63,7 +63,9 @@ final class RunRecorder {
    * @param checkpoint file or folder from which it does
    */
   void resume(Path checkpoint, int epoch) {
-    directory.metrics().adoptFrom(Files.isDirectory(checkpoint) ? checkpoint : checkpoint.toAbsolutePath().getParent());
+    Path source = Files.isDirectory(checkpoint) ? checkpoint : checkpoint.toAbsolutePath().getParent();
+    directory.metrics().adoptFrom(source);
+    directory.adoptSessions(source);
     directory.metrics().keepBefore(epoch);
     directory.removeEvaluation();
     directory.writeConfig(config);
@@ -71,7 +73,9 @@ final class RunRecorder {
 
   /** A session begins, which is recorded: with a log for TensorBoard if that is wanted, or if an earlier session wrote one. */
   void beginSession(SessionSettings settings, Progress from) {
-    directory.addSession(settings.command(), config.device().device());
+    if (!from.isOver(config.training().schedule())) { // else nothing is trained in it
+      directory.addSession(settings.command(), config.device().device());
+    }
     if (settings.tensorBoard() || TensorBoardLog.isIn(directory.path())) {
       tensorBoard =
           TensorBoardLog.begin(directory.path(), config, directory.metrics().read().epochs(), from.totalSeconds());

@@ -162,7 +162,9 @@ public final class TrainingRun implements AutoCloseable {
       if (progress.images() > run.split.trained().length || progress.sums().size() != run.progress.sums().size()) {
         throw new FileException(checkpoint + " is damaged: its progress does not fit its network and its data");
       }
-      if (config.training().keepsBest() && !from.bestWeights().isEmpty()) {
+      if (config.training().keepsBest() && from.bestWeights().isEmpty()) {
+        progress = progress.withoutBest(); // the best one that can be kept is still to come
+      } else if (config.training().keepsBest()) {
         run.network.setWeights(from.bestWeights()); // which checks them
         run.bestWeights.take(run.network.weights());
       }

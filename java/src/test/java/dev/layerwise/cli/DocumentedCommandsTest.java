@@ -78,10 +78,14 @@ class DocumentedCommandsTest {
     assertThat(folder.resolve("digits.onnx")).isNotEmptyFile();
   }
 
-  /** A JVM cannot change its folder: what the command names lies in the test's. */
+  /** A JVM cannot change its folder: what the command names lies in the project's or, if it is written, in the test's. */
   private String[] inFolder(String command) {
     return Stream.of(command.split("\\s+"))
-        .map(word -> word.matches("runs/.*|report\\.html|features\\.npy|(digits|small)\\.onnx") ? folder.resolve(word).toString() : word)
+        .map(
+            word ->
+                word.startsWith("examples/") ? ROOT.resolve(word).toString()
+                    : word.matches("runs/.*|report\\.html|features\\.npy|(digits|small)\\.onnx") ? folder.resolve(word).toString()
+                    : word)
         .toArray(String[]::new);
   }
 }

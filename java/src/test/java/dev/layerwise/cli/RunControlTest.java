@@ -308,7 +308,9 @@ class RunControlTest {
     assertThat(seen.get(1).images()).isEqualTo(64);
     EpochProgress last = seen.get(steps + 1);
     assertThat(last.trainLoss()).isEqualTo(reports.get(0).trainLoss());
-    assertThat(last.blocks()).isEqualTo(reports.get(0).blocks());
+    assertThat(last.blocks())
+        .usingRecursiveFieldByFieldElementComparatorIgnoringFields("localTestError") // known after the epoch only
+        .isEqualTo(reports.get(0).blocks());
     assertThat(metricsWithoutTimes("b")).isEqualTo(metricsWithoutTimes("a"));
     assertThat(folder.resolve("b/model.safetensors")).hasSameBinaryContentAs(folder.resolve("a/model.safetensors"));
   }

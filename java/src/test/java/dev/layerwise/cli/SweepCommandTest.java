@@ -113,6 +113,8 @@ class SweepCommandTest {
     "--grid lr=1e-3 --samples 3              | --samples goes with --random",
     "--random lr=log:0:1                     | --random lr=log:0:1 must begin above 0",
     "--grid lr=1e-3 --jobs 0                 | --jobs must be in 1",
+    "--grid backprop=true,false -- --backprop | backprop=true and backprop=false train the same",
+    "--grid lr=0:9999:1 --grid beta=0:9999:1 | there are more than 100000 combinations; give fewer values",
     "--grid device=cpu,tpu                   | device=tpu: there is no device 'tpu'",
     "--grid lr=1e-3 -- --resume x            | --resume is not for the runs of a sweep",
   })

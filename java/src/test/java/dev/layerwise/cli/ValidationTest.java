@@ -201,6 +201,23 @@ class ValidationTest {
   }
 
   @Test
+  void patienceThatIsAskedForLaterKeepsTheBestFromThenOn() throws IOException {
+    String options = "--num-layers 1 --num-hidden 16 --threads 1 --lr 5e-2 --dropout 0.5 ";
+    assertThat(train("a", options + "--epochs 6").exitCode()).isZero();
+    CommandLineRunner resumed = train("a", "--resume --patience 50 --epochs 10 --json");
+    assertThat(resumed.exitCode()).as(resumed.err()).isZero();
+    int best = resumed.lastEvent().get("best_epoch").asInt();
+    assertThat(best).isGreaterThan(6);
+    assertThat(resumed.lastEvent().get("model_epoch").asInt()).isEqualTo(best);
+    assertThat(testError("a")).isEqualTo(resumed.events().get(best - 7).get("test_error"));
+
+    assertThat(train("b", options + "--epochs 6").exitCode()).isZero();
+    CommandLineRunner over = train("b", "--resume --patience 50");
+    assertThat(over.exitCode()).as(over.err()).isZero();
+    assertThat(over.out()).as("no epoch was kept").doesNotContain("best epoch");
+  }
+
+  @Test
   void withoutItNothingIsSaidOfIt() throws IOException {
     CommandLineRunner run = train("a", SMALL + "--validation 0 --epochs 1 --json");
     assertThat(run.exitCode()).as(run.err()).isZero();

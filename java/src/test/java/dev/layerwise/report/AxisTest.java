@@ -45,6 +45,8 @@ class AxisTest {
   void countsAreWhole() {
     assertThat(labels(Axis.counting(1, 7))).containsExactly("1", "2", "3", "4", "5", "6", "7");
     assertThat(labels(Axis.counting(1, 400))).containsExactly("100", "200", "300", "400");
+    assertThat(Axis.counting(1e300, 1e300).ticks()).hasSize(1);
+    assertThat(Axis.counting(1e16, Math.nextUp(1e16)).ticks()).as("steps too small to count").hasSizeBetween(1, 40);
   }
 
   @Test
