@@ -1,5 +1,6 @@
 package dev.layerwise.cli;
 
+import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.ClassNames;
 import dev.layerwise.data.DataSetInfo;
 import dev.layerwise.data.Images;
@@ -98,8 +99,8 @@ final class EvaluateCommand implements Callable<Integer> {
         confusion == null || ConfusionFile.isKnown(confusion), "--confusion writes a file that ends in .csv or .png, not "
             + confusion);
     Checks.usage(csv == null || !csv.toString().equals("-"), "--csv writes a file; stdout, or -, has the results");
-    requireFolder("--csv", csv); // not after minutes of computing
-    requireFolder("--confusion", confusion);
+    requireFolder(csv); // not after minutes of computing
+    requireFolder(confusion);
     classifiers.check();
     Checks.usage(
         csv == null || classifiers.answers() <= 1,
@@ -209,10 +210,11 @@ final class EvaluateCommand implements Callable<Integer> {
     static final Decisions NONE = new Decisions(null, null, 0);
   }
 
-  private static void requireFolder(String option, Path file) {
+  private static void requireFolder(Path file) {
     Path folder = file == null ? null : file.toAbsolutePath().getParent();
-    Checks.usage(
-        folder == null || Files.isDirectory(folder), option + ": there is no folder " + folder + " to write the file into");
+    if (folder != null && !Files.isDirectory(folder)) {
+      throw new LayerwiseException("Cannot write " + file + ": there is no folder " + folder + "; make it first");
+    }
   }
 
   /** Will hold what {@code --csv} writes; of augmented images when these have been shown. */
