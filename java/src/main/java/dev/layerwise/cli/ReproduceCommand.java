@@ -201,7 +201,7 @@ final class ReproduceCommand implements Callable<Integer> {
     boolean done = reproduction.run(presets, seeds);
     processes.gather(null, Task.class); // all are done
     if (done) {
-      printer.done(reproduction.table(), folder);
+      printer.done(reproduction.table(), reproduction.table().toText(), folder);
     } else {
       printer.stopped(folder);
     }

@@ -6,7 +6,6 @@ import dev.layerwise.data.DataSet;
 import dev.layerwise.files.FileException;
 import dev.layerwise.recipe.Preset;
 import dev.layerwise.recipe.Reproduction;
-import dev.layerwise.recipe.ResultsTable;
 import dev.layerwise.run.EpochReport;
 import dev.layerwise.run.RunConfig;
 import dev.layerwise.run.TrainingResult;
@@ -18,10 +17,7 @@ import java.time.Duration;
 import java.util.function.Supplier;
 
 /** Prints a reproduction: the table or JSON lines to stdout, the progress of the runs to stderr. */
-final class ReproductionPrinter implements Reproduction.Listener {
-  private final PrintWriter out;
-  private final PrintWriter err;
-  private final boolean json;
+final class ReproductionPrinter extends TablePrinter implements Reproduction.Listener {
   private final boolean verbose;
   private final Supplier<ProgressLine> progressLine;
   /** Of the run under way; {@code null}: none. */
@@ -35,9 +31,7 @@ final class ReproductionPrinter implements Reproduction.Listener {
    */
   ReproductionPrinter(
       PrintWriter out, PrintWriter err, boolean json, boolean verbose, Supplier<ProgressLine> progressLine) {
-    this.out = out;
-    this.err = err;
-    this.json = json;
+    super(out, err, json);
     this.verbose = verbose;
     this.progressLine = progressLine;
   }
@@ -122,27 +116,6 @@ final class ReproductionPrinter implements Reproduction.Listener {
     }
   }
 
-  /** All runs are finished. */
-  void done(ResultsTable table, Path folder) {
-    if (json) {
-      JsonLines.print(out, "table", table);
-    } else {
-      out.print(table.toText());
-      out.flush();
-    }
-    say("the table is in %s and in table.json in the same folder", folder.resolve("table.md"));
-  }
-
-  /** Reports a requested stop. */
-  void stopping() {
-    say(RunPrinter.STOPPING);
-  }
-
-  /** Reports that the reproduction has stopped. */
-  void stopped(Path folder) {
-    say("stopped; everything is saved in %s. Run the same command again to continue.", folder);
-  }
-
   /** Removes the progress line, if there is one; from any thread. */
   void clearProgress() {
     ProgressLine shown = progress;
@@ -151,9 +124,9 @@ final class ReproductionPrinter implements Reproduction.Listener {
     }
   }
 
-  private void say(String format, Object... values) {
+  @Override
+  void say(String format, Object... values) {
     clearProgress();
-    err.printf(format + "%n", values);
-    err.flush();
+    super.say(format, values);
   }
 }

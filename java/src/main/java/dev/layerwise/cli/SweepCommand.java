@@ -136,7 +136,7 @@ final class SweepCommand implements Callable<Integer> {
                 throw e;
               }
               if (done) {
-                printer.done(sweep.table(), folder);
+                printer.done(sweep.table(), sweep.table().toText(), folder);
               } else {
                 printer.stopped(folder);
               }

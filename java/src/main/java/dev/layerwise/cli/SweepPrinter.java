@@ -3,23 +3,16 @@ package dev.layerwise.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.layerwise.run.TrainingResult;
 import dev.layerwise.sweep.Sweep;
-import dev.layerwise.sweep.SweepTable;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
 /** Prints a sweep: the table or JSON lines to stdout, the progress of the runs to stderr. */
-final class SweepPrinter implements Sweep.Listener {
-  private final PrintWriter out;
-  private final PrintWriter err;
-  private final boolean json;
+final class SweepPrinter extends TablePrinter implements Sweep.Listener {
   private final boolean named; // several runs at a time: each line says of which it is
 
   SweepPrinter(PrintWriter out, PrintWriter err, boolean json, boolean named) {
-    this.out = out;
-    this.err = err;
-    this.json = json;
+    super(out, err, json);
     this.named = named;
   }
 
@@ -82,31 +75,5 @@ final class SweepPrinter implements Sweep.Listener {
       content.put("reason", reason);
       JsonLines.print(out, "failed", content);
     }
-  }
-
-  /** All runs have finished or failed. */
-  void done(SweepTable table, Path folder) {
-    if (json) {
-      JsonLines.print(out, "table", table);
-    } else {
-      out.print(table.toText());
-      out.flush();
-    }
-    say("the table is in %s and in table.json in the same folder", folder.resolve("table.md"));
-  }
-
-  /** Reports a requested stop. */
-  void stopping() {
-    say(RunPrinter.STOPPING);
-  }
-
-  /** Reports that the sweep has stopped. */
-  void stopped(Path folder) {
-    say("stopped; everything is saved in %s. Run the same command again to continue.", folder);
-  }
-
-  synchronized void say(String format, Object... values) {
-    err.printf(format + "%n", values);
-    err.flush();
   }
 }

@@ -2,13 +2,11 @@ package dev.layerwise.model;
 
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.StreamReadFeature;
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import dev.layerwise.Json;
 import dev.layerwise.files.FileErrors;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -22,14 +20,7 @@ import java.util.stream.Collectors;
 
 /** Reads a network's description from a JSON file, with errors that name file and block. */
 final class NetworkSpecReader {
-  /** Numbers stay what they are written as: "3" and 3.5 are no whole numbers. */
-  private static final JsonMapper JSON =
-      JsonMapper.builder()
-          .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
-          .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
-          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-          .build();
+  private static final JsonMapper JSON = Json.strictMapper();
 
   /** Far more than a network of {@link LayerPlanner#MOST_BLOCKS} blocks takes. */
   private static final long MOST_BYTES = 64L << 20;

@@ -1,15 +1,11 @@
 package dev.layerwise.report;
 
+import dev.layerwise.data.Png;
 import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.stream.IntStream;
-import javax.imageio.ImageIO;
-import javax.imageio.stream.MemoryCacheImageOutputStream;
 
 /**
  * A confusion matrix of so many classes that its numbers could not be read: a picture with a pixel per entry, which the page
@@ -61,12 +57,6 @@ final class HeatMap {
         image.setRGB(column, row, (int) Math.round(255 * strength) << 24 | (right ? RIGHT : WRONG));
       }
     }
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    try (MemoryCacheImageOutputStream out = new MemoryCacheImageOutputStream(bytes)) {
-      ImageIO.write(image, "png", out);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e); // memory does not fail to be written
-    }
-    return bytes.toByteArray();
+    return Png.encode(image);
   }
 }

@@ -1,11 +1,9 @@
 package dev.layerwise.run;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.StreamReadFeature;
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import dev.layerwise.Json;
 import dev.layerwise.LayerwiseException;
 import dev.layerwise.data.DataSets;
 import dev.layerwise.files.FileErrors;
@@ -42,14 +40,7 @@ import java.util.function.Supplier;
  * {@code {"dataset": "mnist", "training": {"lr": 1e-3}}}. Whatever is not given stays as it was; so does what is null.
  */
 public final class ConfigFile {
-  /** Numbers stay what they are written as: "3" and 3.5 are no whole numbers. */
-  private static final JsonMapper JSON =
-      JsonMapper.builder()
-          .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
-          .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
-          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-          .build();
+  private static final JsonMapper JSON = Json.strictMapper();
 
   /** As much as the description of the largest network takes. */
   private static final long MOST_BYTES = 64L << 20;

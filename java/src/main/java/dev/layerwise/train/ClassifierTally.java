@@ -7,6 +7,7 @@ import dev.layerwise.run.EarlyExits;
 import dev.layerwise.run.Evaluation;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
 
 /**
@@ -104,16 +105,11 @@ public final class ClassifierTally implements Evaluator.BatchConsumer {
       certain[i] = probabilities[choice];
       wrong[i] = choice != label;
       counts.single[i] += wrong[i] ? 1 : 0;
-      for (int c = 0; c < classes; c++) {
-        sum[c] += probabilities[c];
-      }
+      addTo(sum, probabilities);
       counts.averages[last - i] += Probabilities.largest(sum) == label ? 0 : 1;
     }
     for (int at = 0; at < confidences.length; at++) {
-      int stop = 0;
-      while (stop < last && !(certain[stop] >= confidences[at])) {
-        stop++;
-      }
+      int stop = stop(layer -> certain[layer], confidences[at]);
       counts.stopped[at][stop]++;
       counts.exits[at] += wrong[stop] ? 1 : 0;
     }
@@ -171,10 +167,7 @@ public final class ClassifierTally implements Evaluator.BatchConsumer {
     return (logits, from) -> {
       double[] sum = new double[classes];
       for (int i = layers.size() - 1; i >= first; i--) {
-        double[] probabilities = Probabilities.softmax(logits.get(i), from, classes);
-        for (int c = 0; c < classes; c++) {
-          sum[c] += probabilities[c];
-        }
+        addTo(sum, Probabilities.softmax(logits.get(i), from, classes));
       }
       return Arrays.stream(sum).map(of -> Math.log(of / (layers.size() - first))).toArray();
     };
@@ -184,12 +177,24 @@ public final class ClassifierTally implements Evaluator.BatchConsumer {
   public ImageLogits.Answer answer(double confidence) {
     ImageLogits.Answer ofLast = ImageLogits.Answer.ofOutput(classes);
     return (logits, from) -> {
-      int stop = 0;
-      while (stop < layers.size() - 1 && !(certainty(logits.get(stop), from) >= confidence)) {
-        stop++;
-      }
+      int stop = stop(layer -> certainty(logits.get(layer), from), confidence);
       return ofLast.of(logits.subList(0, stop + 1), from);
     };
+  }
+
+  /** The first classifier with this confidence, or the last. */
+  private int stop(IntToDoubleFunction certainty, double confidence) {
+    int stop = 0;
+    while (stop < flops.length - 1 && !(certainty.applyAsDouble(stop) >= confidence)) {
+      stop++;
+    }
+    return stop;
+  }
+
+  private static void addTo(double[] sum, double[] values) {
+    for (int i = 0; i < sum.length; i++) {
+      sum[i] += values[i];
+    }
   }
 
   /** The probability of an image's first choice. */

@@ -1,13 +1,9 @@
 package dev.layerwise.train;
 
 import dev.layerwise.data.DataSetInfo;
+import dev.layerwise.data.Png;
 import java.awt.image.BufferedImage;
 import java.awt.image.WritableRaster;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import javax.imageio.ImageIO;
-import javax.imageio.stream.MemoryCacheImageOutputStream;
 
 /** Small pictures of what a network was shown. */
 final class ImageSamples {
@@ -36,7 +32,7 @@ final class ImageSamples {
         }
       }
     }
-    return encode(image);
+    return Png.encode(image);
   }
 
   private static int average(byte[] pixels, int from, DataSetInfo info, int factor) {
@@ -49,15 +45,5 @@ final class ImageSamples {
       }
     }
     return Math.round((float) sum / (rows * columns));
-  }
-
-  private static byte[] encode(BufferedImage image) {
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    try (MemoryCacheImageOutputStream out = new MemoryCacheImageOutputStream(bytes)) {
-      ImageIO.write(image, "png", out);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e); // memory does not fail to be written
-    }
-    return bytes.toByteArray();
   }
 }
